@@ -1,0 +1,414 @@
+"""What the estimators share: arrays go down to the torch half, arrays and a history come up.
+
+The only place where scikit-learn's world and PyTorch's meet. Subclasses say which blocks their code
+has and which rows are labeled.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import warnings
+from abc import abstractmethod
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from skaae import _parameters
+from skaae._device import make_generator
+from skaae._losses import reconstruction_rows
+from skaae._networks import as_code
+from skaae._recipe import Recipe, to_numpy
+from skaae._scaling import fit_scaling
+from skaae._training import DivergenceError, EarlyStopping, Stream, train
+
+# Rows that inference passes through the networks at once: bounds memory, fills the processor.
+INFERENCE_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
+# Parameters that networks and step take as they are.
+COPIED_TO_RECIPE = (
+    "activation",
+    "dropout",
+    "weight_init",
+    "solver",
+    "reconstruction_loss",
+    "input_noise",
+    "precision",
+    "device",
+)
+
+
+def keeps_fit_on_error(method):
+    """Decorate a fitting method: whatever it raises, the estimator is as it was before."""
+
+    @functools.wraps(method)
+    def wrapper(self, *args, **kwargs):
+        before = self.__dict__.copy()
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    return wrapper
+
+
+class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of all estimators: parameters, fitting, encoding, decoding, pickling."""
+
+    _parameter_constraints = _parameters.SHARED_CONSTRAINTS
+
+    @abstractmethod
+    def _blocks(self):
+        """Return {block: (size, prior)} of the code."""
+
+    @abstractmethod
+    def _validation_loss(self, x, y):
+        """Return a function of nothing that computes the loss of held-out rows for early stopping.
+
+        x (n, n_features) is a scaled tensor on the training device, y an array of classes or None.
+        """
+
+    def transform(self, X):
+        """Encode rows; the same rows always give the same codes.
+
+        Of a code with classes this is the style: what is left of a row once its class is known.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components), in the dtype of X
+        """
+        check_is_fitted(self)
+        return self._encode(self._check_rows(X, reset=False), "style")
+
+    # Rows -----------------------------------------------------------------------------------------
+
+    def _check_rows(self, X, *, reset):
+        """Return X as a C-ordered float array of at least two rows in training."""
+        return validate_data(
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            order="C",
+            reset=reset,
+            ensure_min_samples=2 if reset else 1,
+        )
+
+    def _to_tensor(self, X):
+        """Return scaled rows as a float32 tensor on the training device."""
+        scaled = np.ascontiguousarray(self._scaling.transform(X), dtype=np.float32)
+        return torch.from_numpy(scaled).to(self._step.generator.device)
+
+    # Fitting --------------------------------------------------------------------------------------
+
+    def _fit(self, X, codes=None):
+        """Train on checked rows X and class indices codes (-1 where unlabeled)."""
+        rows, held_out = self._split_rows(len(X), codes)
+        if self.warm_start and hasattr(self, "_step"):
+            self._require_same_model(X)
+        else:
+            self._set_up(X if rows is None else X[rows])
+        x = self._to_tensor(X)
+        streams = self._streams(x, codes, rows)
+        stopping = None
+        if held_out is not None:
+            y = None if codes is None else codes[held_out]
+            stopping = EarlyStopping(
+                self._validation_loss(x[held_out], y),
+                lambda: copy.deepcopy(self._step.state_dict()),
+                self.n_iter_no_change,
+                self.tol,
+            )
+        batch_size = self._batch_size(streams)
+        max_iter = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
+        self._train(streams, batch_size, max_iter, stopping)
+
+    def _partial_fit(self, X, codes=None):
+        """Train for one epoch on checked rows, from where training stands."""
+        if not hasattr(self, "_step"):
+            self._set_up(X)
+        streams = self._streams(self._to_tensor(X), codes, None)
+        self._train(streams, self._batch_size(streams), 1)
+
+    def _set_up(self, X):
+        """Build networks and step for training rows X, with fresh weights and no history."""
+        blocks = self._blocks()
+        cross_entropy = self.reconstruction_loss == "binary_cross_entropy"
+        scaling = fit_scaling(X, self.scaling, bounded=cross_entropy)
+        if cross_entropy:
+            require_unit_interval(scaling.transform(X))
+        if not isinstance(self.learning_rate_schedule, str):
+            _parameters.learning_rate_factor(self.learning_rate_schedule, 0, 1)
+        recipe = self._make_recipe(X.shape[1], blocks, scaling)
+        step = recipe.build()
+        for name, prior in recipe.priors.items():  # one that cannot be drawn from says so now
+            prior.sample(8, recipe.blocks[name], generator=make_generator(0, torch.device("cpu")))
+        self._recipe, self._scaling, self._step = recipe, scaling, step
+        self.history_, self.n_iter_ = {}, 0
+
+    def _make_recipe(self, n_features, blocks, scaling):
+        """Return the plain values of this estimator's networks and step."""
+        params = self.get_params(deep=False)
+        sigmoid = params["output_activation"] == "sigmoid" or (
+            params["output_activation"] == "auto"
+            and (scaling.kind == "range" or self.reconstruction_loss == "binary_cross_entropy")
+        )
+        hidden, discriminator_hidden = (
+            _parameters.layer_sizes(name, params[name], n_features)
+            for name in ("hidden_layer_sizes", "discriminator_hidden_layer_sizes")
+        )
+        return Recipe(
+            n_features=n_features,
+            blocks={name: size for name, (size, _) in blocks.items()},
+            priors={name: prior for name, (_, prior) in blocks.items()},
+            hidden=hidden,
+            discriminator_hidden=discriminator_hidden,
+            rates=_parameters.phase_rates(params, classification="label" in blocks),
+            sigmoid=sigmoid,
+            seed=_parameters.draw_seed(self.random_state),
+            **{name: params[name] for name in COPIED_TO_RECIPE},
+        )
+
+    def _streams(self, x, codes, rows):
+        """Return the rows of an epoch and, where labels are given, the labeled rows beside them."""
+        rows = np.arange(len(x)) if rows is None else rows
+        streams = [Stream({"x": x}, as_rows(rows, x.device))]
+        labeled = rows if codes is None else rows[codes[rows] >= 0]
+        if codes is not None and len(labeled):
+            y = torch.from_numpy(codes).to(x.device)
+            streams.append(Stream({"x_labeled": x, "y_labeled": y}, as_rows(labeled, x.device)))
+        return streams
+
+    def _batch_size(self, streams):
+        """Return the number of rows of a batch; "auto" is 100."""
+        return min(100 if self.batch_size == "auto" else self.batch_size, len(streams[0]))
+
+    def _split_rows(self, n_samples, codes):
+        """Return indices of training and of held-out rows; (None, None) without early stopping.
+
+        Of partly labeled rows only labeled ones are held out: nothing can be validated on others.
+        """
+        if not self.early_stopping:
+            return None, None
+        rows = np.arange(n_samples)
+        labeled = rows if codes is None else rows[codes >= 0]
+        try:
+            _, held_out = train_test_split(
+                labeled,
+                test_size=self.validation_fraction,
+                random_state=_parameters.draw_seed(self.random_state),
+                stratify=None if codes is None else codes[labeled],
+            )
+        except ValueError as error:
+            raise ValueError(
+                "early_stopping=True cannot hold out validation_fraction="
+                f"{self.validation_fraction} of {len(labeled)} "
+                f"{'rows' if codes is None else 'labeled rows'}: {error} "
+                "Use more rows, another fraction, or early_stopping=False."
+            ) from error
+        return np.setdiff1d(rows, held_out), held_out
+
+    def _require_same_model(self, X):
+        """Refuse to go on (warm_start) with rows that the fitted networks cannot take."""
+        if X.shape[1] != self._recipe.n_features:
+            raise ValueError(
+                f"warm_start=True goes on with a model of {self._recipe.n_features} features, but "
+                f"X has {X.shape[1]} features; set warm_start=False to start afresh."
+            )
+
+    def _train(self, streams, batch_size, max_iter, stopping=None):
+        """Run the loop; keep its history; come back from a loss that is not finite."""
+        step, done = self._step, self.n_iter_
+        keep_every = max(1, 100 * batch_size // len(streams[0]))  # epochs between safe states
+        safe = {}
+
+        def before_epoch(epoch):
+            schedule = self.learning_rate_schedule
+            step.scale_learning_rates(
+                _parameters.learning_rate_factor(schedule, done + epoch, done + max_iter)
+            )
+
+        def after_epoch(epoch, means):
+            if self.verbose:
+                losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
+                print(f"Epoch {done + epoch + 1}/{done + max_iter}: {losses}")
+            if epoch % keep_every == 0:
+                safe.update(epoch=done + epoch + 1, state=copy.deepcopy(step.state_dict()))
+            return stopping is not None and stopping()
+
+        history = {}
+        try:
+            train(
+                step,
+                *streams,
+                batch_size=batch_size,
+                max_iter=max_iter,
+                generator=step.generator,
+                history=history,
+                before_epoch=before_epoch,
+                after_epoch=after_epoch,
+            )
+        except DivergenceError as error:
+            self._go_back(error, safe)
+        if stopping is not None:
+            history["validation"] = stopping.losses
+            if stopping.best_state is not None:
+                step.load_state_dict(stopping.best_state)
+        for name, values in history.items():
+            self.history_.setdefault(name, []).extend(values)
+        self.n_iter_ += len(history.get("reconstruction", ()))
+
+    def _go_back(self, error, safe):
+        """Return to the last safe state with a warning, or raise where there is none."""
+        remedy = (
+            f"{error} (solver={self.solver!r}). Lower reconstruction_learning_rate and "
+            "adversarial_learning_rate, use solver='adam', or leave scaling='auto' on"
+        )
+        weights = safe.get("state", {}).get("networks", {}).values()
+        if not safe or not all(bool(weight.isfinite().all()) for weight in weights):
+            raise FloatingPointError(f"Training diverged: {remedy}.") from error
+        self._step.load_state_dict(safe["state"])
+        warnings.warn(
+            f"Training diverged: {remedy}. The weights after epoch {safe['epoch']} are kept.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    # Inference ------------------------------------------------------------------------------------
+
+    def _apply(self, function, *arrays):
+        """Return function(*tensors) over all rows as one array, in the dtype of the first array.
+
+        The rows pass in batches, so memory stays bounded however many there are.
+        """
+        dtype, device = arrays[0].dtype, self._step.generator.device
+        exact = torch.float32 if device.type == "mps" else getattr(torch, dtype.name)
+        size = INFERENCE_ROWS.get(device.type, 1024)
+        outputs = []
+        with torch.inference_mode():
+            for start in range(0, len(arrays[0]), size):
+                batch = [torch.tensor(array[start : start + size]) for array in arrays]
+                output = function(*(tensor.to(device, exact) for tensor in batch))
+                outputs.append(output.cpu().numpy().astype(dtype, copy=False))
+        return np.concatenate(outputs)
+
+    def _networks_in(self, dtype):
+        """Return encoder and decoder that compute in `dtype`, without touching their weights."""
+        networks = self._step.networks
+        on_mps = self._step.generator.device.type == "mps"
+        if dtype == np.float32 or on_mps:
+            return networks.encoder, networks.decoder
+        return in_double(networks.encoder), in_double(networks.decoder)
+
+    def _encode(self, X, block):
+        """Return one block's raw head of checked rows: (n_samples, block)."""
+        encoder, _ = self._networks_in(X.dtype)
+        return self._apply(lambda x: encoder(x)[block], self._scaling.transform(X))
+
+    def _decode(self, **blocks):
+        """Return rows in the user's units for the blocks of a code, by name."""
+        names = list(blocks)
+        arrays = [np.asarray(blocks[name]) for name in names]
+        _, decoder = self._networks_in(arrays[0].dtype)
+        decoded = self._apply(
+            lambda *code: self._activate(decoder(dict(zip(names, code, strict=True)))), *arrays
+        )
+        return self._scaling.inverse_transform(decoded)
+
+    def _reconstruct(self, X):
+        """Return checked rows after encoding and decoding, in the user's units."""
+        encoder, decoder = self._networks_in(X.dtype)
+        decoded = self._apply(
+            lambda x: self._activate(decoder(as_code(encoder(x)))), self._scaling.transform(X)
+        )
+        return self._scaling.inverse_transform(decoded)
+
+    def _reconstruction_loss_rows(self, X):
+        """Return the training loss of each checked row, clean and without dropout."""
+        encoder, decoder = self._networks_in(X.dtype)
+        step = self._step
+        return self._apply(
+            lambda x: reconstruction_rows(
+                step.reconstruction_loss, decoder(as_code(encoder(x))), x, sigmoid=step.sigmoid
+            ),
+            self._scaling.transform(X),
+        )
+
+    def _activate(self, output):
+        """Return the decoder's output after its activation."""
+        return torch.sigmoid(output) if self._step.sigmoid else output
+
+    def _check_codes(self, Z):
+        """Return Z as a float array of shape (n_samples, n_components)."""
+        Z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
+        n_components = self._recipe.blocks["style"]
+        if Z.shape[1] != n_components:
+            raise ValueError(
+                f"Z has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
+                f"n_components={n_components}; pass an array of shape (n_samples, {n_components})."
+            )
+        return Z
+
+    def _draw_style(self, n_samples, generator):
+        """Return draws of the style's prior as a float32 array (n_samples, n_components)."""
+        size = self._recipe.blocks["style"]
+        return self._recipe.priors["style"].sample(n_samples, size, generator=generator).numpy()
+
+    # State ----------------------------------------------------------------------------------------
+
+    @property
+    def _n_features_out(self):
+        """Number of columns of `transform`, for get_feature_names_out."""
+        check_is_fitted(self)
+        return self._recipe.blocks["style"]
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        step = state.pop("_step", None)
+        if step is not None:
+            state["_step_state"] = to_numpy(step.state_dict())
+        return state
+
+    def __setstate__(self, state):
+        state = state.copy()
+        step_state = state.pop("_step_state", None)
+        super().__setstate__(state)
+        if step_state is not None:
+            self._step = self._recipe.rebuild(step_state)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_step")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def in_double(module):
+    """Return a function that calls a module with its weights in float64."""
+    weights = {name: weight.double() for name, weight in module.named_parameters()}
+    return lambda *inputs: torch.func.functional_call(module, weights, inputs)
+
+
+def as_rows(rows, device):
+    """Return row indices as a tensor on the device of the rows."""
+    return torch.from_numpy(rows).to(device)
+
+
+def require_unit_interval(X):
+    """Refuse rows that the cross-entropy is not defined for."""
+    if X.min() < 0.0 or X.max() > 1.0:
+        raise ValueError(
+            "reconstruction_loss='binary_cross_entropy' needs values in [0, 1] after scaling, but "
+            f"they run from {X.min():.4g} to {X.max():.4g}; use scaling='range' (or 'auto'), or "
+            "reconstruction_loss='squared_error'."
+        )

@@ -1,0 +1,78 @@
+"""Where and how precisely tensors are computed: device, precision, random generators.
+
+Knows nothing of networks or estimators.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+
+# Below this width the cast of weights to bfloat16 costs more than the products gain.
+MIN_BFLOAT16_WIDTH = 256
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Return the device that a user's word stands for; "auto" is cuda, then mps, then cpu."""
+    if isinstance(device, str) and device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} cannot be used on this machine; "
+            f"use 'auto' or one of {available_devices()}."
+        ) from error
+    if resolved.type == "meta":
+        raise ValueError(
+            f"device={device!r} holds no data; use 'auto' or one of {available_devices()}."
+        )
+    return resolved
+
+
+def available_devices() -> list[str]:
+    """Return the names of the devices that work here."""
+    names = ["cpu"]
+    if torch.cuda.is_available():
+        names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return names
+
+
+def make_generator(seed: int, device: torch.device) -> torch.Generator:
+    """Return a generator on `device` that repeats for one seed."""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(seed)
+    return generator
+
+
+def multiplies_in_bfloat16(device: torch.device) -> bool:
+    """Say whether the device has instructions for bfloat16 products (else they are slower)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False
+
+
+def resolve_precision(precision: str, device: torch.device, width: int) -> torch.dtype:
+    """Return the dtype of the products in training: "auto" asks the hardware and the width."""
+    if precision == "auto":
+        fast = width >= MIN_BFLOAT16_WIDTH and multiplies_in_bfloat16(device)
+        return torch.bfloat16 if fast else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
+    """Return a context in which products run in `dtype`; for float32 it does nothing."""
+    if dtype == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=dtype)

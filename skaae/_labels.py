@@ -1,0 +1,213 @@
+"""What counts as unlabeled, and labels as integers: the rules of `unlabeled_label`.
+
+Knows nothing of training. Everywhere inside the package a class is its index in `classes_` and an
+unlabeled row is -1.
+"""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+UNLABELED = -1
+UNKNOWN = -2  # a label that is none of the classes, where that is allowed
+
+
+def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator"):
+    """Split y into its classes and the class index of every row.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels with markers or missing values where a row has none.
+    unlabeled_label : "auto", scalar or None
+        What marks an unlabeled row.
+    estimator_name : str
+        Who asks, for the messages.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,), sorted
+    codes : int64 ndarray of shape (n_samples,), -1 where unlabeled
+    """
+    y = _as_1d(y, estimator_name)
+    unlabeled = find_unlabeled(y, unlabeled_label)
+    if unlabeled.all():
+        raise ValueError(
+            f"y holds no labeled row: all {len(y)} entries are missing or equal to the marker of "
+            f"unlabeled_label={unlabeled_label!r}. {estimator_name} needs labeled rows of "
+            "at least two classes; without labels use AAETransformer."
+        )
+    labeled = _plain(y[~unlabeled])
+    _check_finite(labeled)
+    check_classification_targets(labeled)
+    try:
+        classes, labeled_codes = np.unique(labeled, return_inverse=True)
+    except TypeError as error:
+        kinds = sorted({type(value).__name__ for value in labeled})
+        raise ValueError(
+            f"y mixes labels of types {kinds}, which have no order; use labels of one type."
+        ) from error
+    codes = np.full(len(y), UNLABELED, dtype=np.int64)
+    codes[~unlabeled] = labeled_codes.ravel()
+    return classes, codes
+
+
+def lookup_labels(
+    y, classes, unlabeled_label="auto", *, estimator_name="the estimator", unknown=None
+):
+    """Return the index in known `classes` of every row, -1 where unlabeled.
+
+    Labels that are none of the classes raise, or become `unknown` where that is an integer.
+    """
+    y = _as_1d(y, estimator_name)
+    unlabeled = find_unlabeled(y, unlabeled_label, classes)
+    codes = np.full(len(y), UNLABELED, dtype=np.int64)
+    index = {value: code for code, value in enumerate(np.asarray(classes).tolist())}
+    labels = _plain(y[~unlabeled]).tolist()
+    strange = [value for value in labels if value not in index]
+    if strange and unknown is None:
+        raise ValueError(
+            f"y holds the label {strange[0]!r}, which is not one of the classes {classes}."
+        )
+    codes[~unlabeled] = [index.get(value, unknown) for value in labels]
+    return codes
+
+
+def find_unlabeled(y, unlabeled_label="auto", classes=None):
+    """Return a boolean mask of the rows without a label.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    unlabeled_label : "auto", scalar or None
+        Missing values (None, NaN, pandas.NA, NaT) are unlabeled in every mode but None, where
+        they raise. "auto" adds the number -1, unless y is a plain binary target of -1 and 1.
+        A scalar adds exactly that value.
+    classes : ndarray, optional
+        Classes already known: one of them is never a marker.
+    """
+    y = np.asarray(y)
+    missing = _missing(y)
+    if unlabeled_label is None:
+        if missing.any():
+            raise ValueError(
+                f"y contains NaN or another missing value in {int(missing.sum())} of {len(y)} "
+                "rows, and unlabeled_label=None means that every row has a label; use "
+                "unlabeled_label='auto' to train on them as unlabeled rows."
+            )
+        return missing
+    if not _is_auto(unlabeled_label):
+        _refuse_stringified(y, unlabeled_label)
+        return missing | _equal(y, unlabeled_label)
+    _refuse_stringified(y, UNLABELED)
+    marked = _minus_one(y)
+    if classes is not None:
+        return missing if UNLABELED in np.asarray(classes).tolist() else missing | marked
+    if _is_plain_binary(y, marked, missing):
+        warnings.warn(
+            "y holds exactly the values -1 and 1 and is read as a binary target without unlabeled "
+            "rows. Set unlabeled_label=None to say so, or unlabeled_label=-1 if -1 marks unlabeled "
+            "rows.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return missing
+    return missing | marked
+
+
+def _as_1d(y, estimator_name):
+    """Return y as a one-dimensional array, whatever container it came in."""
+    if y is None:
+        raise ValueError(
+            f"{estimator_name} requires y to be passed, but the target y is None; give a label "
+            "for some rows and -1 for the others."
+        )
+    return column_or_1d(np.asarray(y), warn=True)
+
+
+def _is_auto(unlabeled_label):
+    return isinstance(unlabeled_label, str) and unlabeled_label == "auto"
+
+
+def _is_missing(value):
+    """Say whether a Python object stands for no value; pandas.NA refuses the comparison."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:
+        return True
+
+
+def _missing(y):
+    if y.dtype.kind == "f":
+        return np.isnan(y)
+    if y.dtype.kind in "mM":
+        return np.isnat(y)
+    if y.dtype.kind == "O":
+        return np.fromiter((_is_missing(value) for value in y), bool, len(y))
+    return np.zeros(len(y), dtype=bool)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+
+
+def _equal(y, marker):
+    """Return where y equals the marker exactly; a string never equals a number."""
+    if y.dtype.kind == "O" or isinstance(marker, str) != (y.dtype.kind in "US"):
+        return np.fromiter(
+            (not _is_missing(value) and bool(value == marker) for value in y), bool, len(y)
+        )
+    return y == marker
+
+
+def _minus_one(y):
+    if y.dtype.kind in "if":
+        return y == -1
+    if y.dtype.kind == "O":
+        return np.fromiter((_is_number(value) and value == -1 for value in y), bool, len(y))
+    return np.zeros(len(y), dtype=bool)
+
+
+def _is_plain_binary(y, marked, missing):
+    """Say whether y is exactly {-1, 1} with nothing missing: read otherwise it has one class."""
+    if not marked.any() or marked.all() or missing.any():
+        return False
+    rest = y[~marked]
+    return all(_is_number(value) and value == 1 for value in rest.tolist())
+
+
+def _refuse_stringified(y, marker):
+    """Refuse strings that hold a numeric marker: NumPy turned it into text on the way."""
+    if isinstance(marker, str) or y.dtype.kind not in "UO":
+        return
+    text = str(marker)
+    if any(isinstance(value, str) and value == text for value in y.tolist()):
+        raise ValueError(
+            f"y holds the string {text!r} where {marker} would mark an unlabeled row. An array of "
+            "strings turns numbers into text: build y with dtype=object, or use None for unlabeled "
+            f"rows, or set unlabeled_label={text!r} (unlabeled_label=None if it is a class)."
+        )
+
+
+def _plain(labeled):
+    """Return labels without missing values in the simplest dtype that holds them."""
+    if labeled.dtype.kind != "O":
+        return labeled
+    values = labeled.tolist()
+    if all(isinstance(value, bool | np.bool_) for value in values):
+        return np.array(values, dtype=bool)
+    if all(_is_number(value) for value in values):
+        return np.array(values)
+    return labeled
+
+
+def _check_finite(labeled):
+    if labeled.dtype.kind == "f" and not np.isfinite(labeled).all():
+        raise ValueError("Input y contains infinity or a value too large for a class label.")

@@ -1,0 +1,63 @@
+"""The losses as pure functions of tensors; each returns a scalar unless its name says rows.
+
+Knows nothing of networks. Logits are unnormalised: the sigmoid or the softmax is part of the loss.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def reconstruction_rows(kind: str, output: Tensor, x: Tensor, *, sigmoid: bool) -> Tensor:
+    """Return the reconstruction loss of each row, summed over features: shape (batch,).
+
+    "squared_error" is half the sum of squares, the negative log-likelihood of a unit Gaussian
+    up to a constant. Its scale matters: as a mean over the pixels of a digit it would be 392
+    times weaker, and the adversary would drown it.
+    """
+    if kind == "squared_error":
+        prediction = torch.sigmoid(output) if sigmoid else output
+        return 0.5 * (prediction - x).square().sum(dim=1)
+    return F.binary_cross_entropy_with_logits(output, x, reduction="none").sum(dim=1)
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Return -mean(log D(real) + log(1 - D(fake))) from the logits of D.
+
+    softplus(-t) is -log sigmoid(t), and softplus(t) is -log(1 - sigmoid(t)).
+    """
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """Return -mean(log D(fake)): the form whose gradient does not vanish while D wins."""
+    return F.softplus(-fake).mean()
+
+
+def classification_loss(logits: Tensor, y: Tensor) -> Tensor:
+    """Return the mean cross-entropy of integer classes y (batch,) under logits (batch, K)."""
+    return F.cross_entropy(logits, y)
+
+
+def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float) -> Tensor:
+    """Return the squared MMD between two samples (n, d), (m, d): 0 where they match.
+
+    The kernel is the sum of inverse multiquadratics c / (c + ||a - b||^2) with c = 2 d scale^2
+    times .1 to 10, as in Wasserstein autoencoders; the estimate is the unbiased one, so it can
+    fall slightly below 0.
+    """
+    n, m = len(codes), len(prior)
+    base = 2.0 * codes.shape[1] * scale**2
+    total = codes.new_zeros(())
+    within_codes = torch.cdist(codes, codes).square()
+    within_prior = torch.cdist(prior, prior).square()
+    between = torch.cdist(codes, prior).square()
+    for factor in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
+        c = base * factor
+        # the n diagonal entries are 1 each: taken out, they do not bias the mean of pairs
+        pairs_codes = ((c / (c + within_codes)).sum() - n) / max(n * (n - 1), 1)
+        pairs_prior = ((c / (c + within_prior)).sum() - m) / max(m * (m - 1), 1)
+        total = total + pairs_codes + pairs_prior - 2.0 * (c / (c + between)).mean()
+    return total

@@ -1,0 +1,237 @@
+"""The parameters that all estimators share: constraints, what "auto" stands for, documentation."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skaae._networks import ACTIVATIONS
+from skaae._step import PhaseRates
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+AUTO = StrOptions({"auto"})
+
+SHARED_CONSTRAINTS = {
+    "n_components": [COUNT],
+    "prior": "no_validation",  # as_prior names what it cannot draw from
+    "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
+    "discriminator_hidden_layer_sizes": [AUTO, COUNT, "array-like"],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "input_noise": [NON_NEGATIVE],
+    "scaling": [StrOptions({"auto", "standard", "range"}), None],
+    "reconstruction_loss": [StrOptions({"squared_error", "binary_cross_entropy"})],
+    "output_activation": [StrOptions({"auto", "identity", "sigmoid"})],
+    "weight_init": [AUTO, POSITIVE],
+    "solver": [StrOptions({"adam", "sgd"})],
+    "reconstruction_learning_rate": [AUTO, NON_NEGATIVE],
+    "adversarial_learning_rate": [AUTO, NON_NEGATIVE],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "adversarial_momentum": [AUTO, Interval(Real, 0, 1, closed="left")],
+    "learning_rate_schedule": [StrOptions({"constant", "cosine"}), callable, "array-like"],
+    "batch_size": [AUTO, COUNT],
+    "max_iter": [AUTO, COUNT],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [COUNT],
+    "tol": [NON_NEGATIVE],
+    "warm_start": ["boolean"],
+    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+    "device": [str],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+# What "auto" stands for, by solver: the paper's rates for SGD (its section 5), and rates for Adam
+# that were chosen on held-out training rows (benchmarks/README.md).
+AUTO_RATES = {
+    "sgd": {"reconstruction": 0.01, "adversarial": 0.1, "classification": 0.1},
+    "adam": {"reconstruction": 0.001, "adversarial": 0.0003, "classification": 0.001},
+}
+AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
+
+
+def layer_sizes(name, value, n_features):
+    """Return hidden widths; "auto" is two layers of 3 units a feature, 64 to 1000."""
+    if isinstance(value, str):
+        return (min(1000, max(64, 3 * n_features)),) * 2
+    sizes = tuple(np.atleast_1d(value).tolist())
+    if any(not isinstance(size, Integral) or size < 1 for size in sizes):
+        raise ValueError(
+            f"{name}={value!r} must hold integers of at least 1, one for each hidden layer; "
+            "() means no hidden layer."
+        )
+    return sizes
+
+
+def phase_rates(params, *, classification=False):
+    """Return learning rate and momentum by phase, with "auto" replaced by the solver's values."""
+    auto = AUTO_RATES[params["solver"]]
+
+    def rate(phase):
+        value = params[f"{phase}_learning_rate"]
+        return auto[phase] if isinstance(value, str) else float(value)
+
+    adversarial_momentum = params["adversarial_momentum"]
+    if isinstance(adversarial_momentum, str):
+        adversarial_momentum = AUTO_ADVERSARIAL_MOMENTUM[params["solver"]]
+    adversarial = PhaseRates(rate("adversarial"), adversarial_momentum)
+    rates = {
+        "reconstruction": PhaseRates(rate("reconstruction"), params["momentum"]),
+        "discriminator": adversarial,
+        "generator": adversarial,
+    }
+    if classification:
+        rates["classification"] = PhaseRates(rate("classification"), params["momentum"])
+    return rates
+
+
+def learning_rate_factor(schedule, epoch, max_iter):
+    """Return what the initial learning rates are multiplied by in an epoch counted from 0."""
+    if isinstance(schedule, str):
+        if schedule == "constant":
+            return 1.0
+        return 0.5 * (1.0 + math.cos(math.pi * min(epoch / max_iter, 1.0)))
+    if callable(schedule):
+        factor = float(schedule(epoch))
+        if not (math.isfinite(factor) and factor >= 0.0):
+            raise ValueError(
+                f"learning_rate_schedule returned {factor} for epoch {epoch}; it must return "
+                "a finite factor of at least 0."
+            )
+        return factor
+    passed = [factor for start, factor in check_schedule(schedule) if epoch >= start]
+    return passed[-1] if passed else 1.0
+
+
+def check_schedule(schedule):
+    """Return a sequence of (epoch, factor) pairs in the order of their epochs."""
+    try:
+        pairs = sorted((int(epoch), float(factor)) for epoch, factor in schedule)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"learning_rate_schedule={schedule!r} must be 'constant', 'cosine', a callable of the "
+            "epoch, or pairs (epoch, factor) such as ((50, 0.1), (1000, 0.01))."
+        ) from error
+    if any(epoch < 0 or not math.isfinite(factor) or factor < 0 for epoch, factor in pairs):
+        raise ValueError(
+            f"learning_rate_schedule={schedule!r} must hold epochs and factors of at least 0."
+        )
+    return pairs
+
+
+def epochs(max_iter, n_samples, batch_size):
+    """Return the number of epochs; "auto" is 200, less for large data but never under 20.
+
+    Between the two an epoch budget of 12,000 steps decides: what a step learns depends on the data,
+    not on how many rows are left unseen.
+    """
+    if not isinstance(max_iter, str):
+        return int(max_iter)
+    steps_per_epoch = math.ceil(n_samples / batch_size)
+    return int(np.clip(math.ceil(12_000 / steps_per_epoch), 20, 200))
+
+
+def draw_seed(random_state):
+    """Return an integer seed; None draws a new one without touching NumPy's global generator."""
+    if random_state is None:
+        return secrets.randbelow(2**31 - 1)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+SHARED_DOC = """\
+hidden_layer_sizes : "auto", int or sequence of int, default="auto"
+    Units of each hidden layer of the encoder; the decoder mirrors them. "auto" is two layers of
+    three units a feature, at least 64 and at most 1000 (so 1000 for MNIST).
+discriminator_hidden_layer_sizes : "auto", int or sequence of int, default="auto"
+    The same for each discriminator.
+activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "logistic", "identity"}, \
+default="relu"
+    Activation of the hidden layers.
+dropout : float in [0, 1), default=0.0
+    Probability of setting a hidden unit of encoder and decoder to 0, in training only.
+input_noise : float, default=0.0
+    Standard deviation of Gaussian noise on the encoder's input after scaling, in training only;
+    the decoder learns to give the clean row. The paper uses 0.3 on MNIST.
+scaling : {"auto", "standard", "range"} or None, default="auto"
+    What is done to X before the networks see it, and undone in what they give back. "standard":
+    each column to mean 0 and variance 1. "range": the whole table to [0, 1] with one factor, as
+    suits pixels. "auto": "range" if no value is negative and most columns span one common range
+    from near 0 (pixels in [0, 1] or [0, 255]) or if the loss is the cross-entropy, else "standard".
+    None: X is used as it is.
+reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
+    "squared_error" is half the sum of squared errors over the features of a row, as in the paper;
+    "binary_cross_entropy" is summed likewise and needs scaled values in [0, 1].
+output_activation : {"auto", "identity", "sigmoid"}, default="auto"
+    Activation of the decoder's output. "auto" is the sigmoid for the cross-entropy and where
+    scaling is "range", else the identity.
+weight_init : "auto" or float, default="auto"
+    Initial weights. A float is the standard deviation of a normal distribution (the paper: 0.01,
+    for layers of 1000 units), with biases 0. "auto" is uniform in +-1 / sqrt(fan-in).
+solver : {"adam", "sgd"}, default="adam"
+    Optimiser of all phases. "sgd" with its default rates is the paper's.
+reconstruction_learning_rate : "auto" or float, default="auto"
+    Learning rate of the reconstruction phase. "auto" is 0.001 for "adam", 0.01 for "sgd".
+adversarial_learning_rate : "auto" or float, default="auto"
+    Learning rate of the discriminators and of the encoder as their opponent. "auto" is 0.0003 for
+    "adam", 0.1 for "sgd". 0 switches the adversary off: a plain autoencoder.
+momentum : float in [0, 1), default=0.9
+    Momentum of "sgd", beta_1 of "adam", outside the adversarial phases.
+adversarial_momentum : "auto" or float in [0, 1), default="auto"
+    The same in the adversarial phases. "auto" is 0.5 for "adam", 0.1 for "sgd".
+learning_rate_schedule : {"constant", "cosine"}, callable or sequence of pairs, default="constant"
+    What all learning rates are multiplied by. "cosine" falls from 1 to 0 over the epochs. Pairs
+    (epoch, factor) hold from their epoch on: the paper's schedule for MNIST is
+    ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted from 0, and returns the factor.
+batch_size : "auto" or int, default="auto"
+    Rows in a mini-batch. "auto" is 100, or all rows if there are fewer.
+max_iter : "auto" or int, default="auto"
+    Number of epochs. "auto" is as many as 12,000 steps take, at least 20 and at most 200.
+early_stopping : bool, default=False
+    Hold out some training rows, stop when {validation_loss} on them no longer falls, and keep the
+    best weights. The discriminator's loss plays no part.
+validation_fraction : float in (0, 1), default=0.1
+    Fraction of {validation_rows} held out for early stopping.
+n_iter_no_change : int, default=10
+    Epochs without an improvement of at least `tol` before training stops early.
+tol : float, default=1e-4
+    Smallest improvement of the validation loss that counts.
+warm_start : bool, default=False
+    Let `fit` go on from the last fit's weights and optimisers instead of starting afresh.
+precision : {"auto", "float32", "bfloat16"}, default="auto"
+    Of the matrix products in training; weights and losses stay in float32. "auto" is "bfloat16"
+    for layers of at least 256 units on a processor that multiplies in it. Inference follows the
+    dtype of X.
+device : str, default="auto"
+    Where to compute: "cpu", "cuda", "cuda:1", "mps"; "auto" is cuda, then mps, then cpu.
+random_state : int, RandomState instance or None, default=None
+    Seed of weights, batches, noise and prior draws. An int repeats bit for bit on one CPU.
+verbose : int or bool, default=0
+    Whether to print the losses after every epoch."""
+
+
+def with_shared_parameters(**words):
+    """Return a decorator that puts `SHARED_DOC` where a docstring says `{shared_parameters}`."""
+
+    def decorate(cls):
+        text = SHARED_DOC.replace("\n", "\n    ")
+        for word, meaning in words.items():
+            text = text.replace(f"{{{word}}}", meaning)
+        cls.__doc__ = cls.__doc__.replace("{shared_parameters}", text)
+        return cls
+
+    return decorate
+
+
+def check_count(name, value):
+    """Return a positive integer argument of a method, or say what it must be."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
+    return int(value)

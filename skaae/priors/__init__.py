@@ -1,0 +1,87 @@
+"""Priors: the distributions that codes are trained to follow.
+
+A prior needs samples only, never a density. Knows nothing of networks or estimators; every
+draw comes from the generator that the caller passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from skaae.priors._drawn import Drawn, draw_callable, draw_estimator, draw_scipy
+from skaae.priors._prior import Prior
+from skaae.priors._shapes import (
+    Categorical,
+    Gaussian,
+    GaussianMixture,
+    Petals,
+    SwissRoll,
+    Uniform,
+    check_probabilities,
+)
+
+__all__ = [
+    "Categorical",
+    "Gaussian",
+    "GaussianMixture",
+    "Petals",
+    "Prior",
+    "SwissRoll",
+    "Uniform",
+    "as_prior",
+    "check_probabilities",
+]
+
+NAMES: dict[str, Callable[[], Prior]] = {
+    "gaussian": Gaussian,
+    "uniform": Uniform,
+    "petals": Petals,
+    "swiss_roll": SwissRoll,
+}
+
+
+def as_prior(prior: Any) -> Prior:
+    """Return a `Prior` from whatever a user may give.
+
+    Parameters
+    ----------
+    prior : str, Prior, frozen scipy distribution, fitted estimator or callable
+        A string is one of "gaussian", "uniform", "petals", "swiss_roll". A frozen univariate
+        distribution of scipy.stats is drawn independently for every component. An object with
+        `sample` is a fitted scikit-learn model (GaussianMixture, KernelDensity). A callable is
+        called as `prior(n_samples, rng)` with a `numpy.random.Generator` and returns an array
+        or tensor of shape (n_samples, n_components).
+
+    Raises
+    ------
+    ValueError
+        Where the string is unknown.
+    TypeError
+        Where the object cannot be drawn from.
+
+    Examples
+    --------
+    >>> import scipy.stats
+    >>> from skaae.priors import as_prior
+    >>> as_prior(scipy.stats.laplace(scale=0.5)).sample(4, 3).shape
+    torch.Size([4, 3])
+    """
+    if isinstance(prior, Prior):
+        return prior
+    if isinstance(prior, str):
+        if prior not in NAMES:
+            raise ValueError(f"prior={prior!r} is not one of {sorted(NAMES)}.")
+        return NAMES[prior]()
+    if isinstance(prior, type):
+        raise TypeError(f"prior={prior!r} is a class; give an instance, as {prior.__name__}(...).")
+    if hasattr(prior, "rvs"):
+        return Drawn(prior, draw_scipy)
+    if hasattr(prior, "sample"):
+        return Drawn(prior, draw_estimator)
+    if callable(prior):
+        return Drawn(prior, draw_callable)
+    raise TypeError(
+        f"prior={prior!r} cannot be drawn from; give one of {sorted(NAMES)}, a Prior, a frozen "
+        "scipy.stats distribution, a fitted estimator with `sample`, or a callable (n, rng)."
+    )

@@ -1,0 +1,94 @@
+"""The base of all priors, and what every kind needs: draws and checks that name the prior."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+
+class Prior(ABC):
+    """Base of all priors; a subclass defines `sample`.
+
+    Priors compare equal where their parameters do, so they work in parameter grids.
+    """
+
+    @abstractmethod
+    def sample(
+        self,
+        n_samples: int,
+        n_components: int = 2,
+        *,
+        y: ArrayLike | Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw from the prior.
+
+        Parameters
+        ----------
+        n_samples, n_components : int
+            Number of rows, and of dimensions of each.
+        y : array-like of shape (n_samples,), default=None
+            The part that each row is to come from, -1 for anywhere; priors without parts refuse it.
+        generator : torch.Generator, default=None
+            Source of randomness; its device is that of the draws. None uses PyTorch's global one.
+
+        Returns
+        -------
+        z : float32 tensor of shape (n_samples, n_components)
+        """
+
+    def count_parts(self) -> int:
+        """Return the number of parts that `y` can choose from; 0 where there are none."""
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        ours, theirs = vars(self), vars(other)
+        return ours.keys() == theirs.keys() and all(same(ours[name], theirs[name]) for name in ours)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+def refuse_components(prior: Prior, y: object) -> None:
+    if y is not None:
+        raise ValueError(f"{prior!r} has no components for y to choose from; leave y out.")
+
+
+def require_dimension(prior: Prior, dimension: int, n_components: int) -> None:
+    if dimension != n_components:
+        raise ValueError(
+            f"prior {prior!r} has {dimension} dimensions, so its draws have shape "
+            f"(n_samples, {dimension}), but n_components={n_components}; "
+            f"set n_components={dimension} or choose another prior."
+        )
+
+
+def device_of(generator: torch.Generator | None) -> torch.device:
+    return torch.device("cpu") if generator is None else generator.device
+
+
+def as_tensor(values: ArrayLike, generator: torch.Generator | None) -> Tensor:
+    return torch.as_tensor(np.asarray(values, np.float32), device=device_of(generator))
+
+
+def normal(n: int, d: int, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(n, d, generator=generator, device=device_of(generator))
+
+
+def uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    return torch.rand(shape, generator=generator, device=device_of(generator))
+
+
+def same(a: object, b: object) -> bool:
+    if a is b:
+        return True
+    try:
+        return bool(np.array_equal(np.asarray(a), np.asarray(b)))
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,352 @@
+"""Priors of a known shape: Gaussian, uniform, mixtures, petals, swiss roll, one-hot labels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from skaae.priors._prior import (
+    Prior,
+    as_tensor,
+    normal,
+    refuse_components,
+    require_dimension,
+    uniform,
+)
+
+FULL = -1  # the component of a row that may come from anywhere in the prior
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian(Prior):
+    """Independent normal components with mean 0, in any number of dimensions.
+
+    Parameters
+    ----------
+    scale : float or array-like of shape (n_components,), default=1.0
+        Standard deviation, the same for all components or one for each. The paper uses 1, 5
+        and 10 (sections 2, 3 and 5).
+
+    Examples
+    --------
+    >>> from skaae.priors import Gaussian
+    >>> Gaussian(scale=5.0).sample(3, 8).shape
+    torch.Size([3, 8])
+    """
+
+    scale: float | ArrayLike = 1.0
+
+    def __post_init__(self) -> None:
+        _require_positive("Gaussian", "scale", self.scale)
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        refuse_components(self, y)
+        scale = _per_component(self, "scale", self.scale, n_components, generator)
+        return normal(n_samples, n_components, generator) * scale
+
+
+@dataclass(frozen=True, eq=False)
+class Uniform(Prior):
+    """Independent uniform components: a square, a box, in any number of dimensions.
+
+    Parameters
+    ----------
+    low, high : float or array-like of shape (n_components,), default=-2.0 and 2.0
+        Ends of the interval of each component; the defaults are the paper's square.
+
+    Examples
+    --------
+    >>> from skaae.priors import Uniform
+    >>> bool(Uniform(-1, 1).sample(100, 2).abs().max() <= 1)
+    True
+    """
+
+    low: float | ArrayLike = -2.0
+    high: float | ArrayLike = 2.0
+
+    def __post_init__(self) -> None:
+        low, high = np.asarray(self.low, float), np.asarray(self.high, float)
+        if not (np.isfinite(low).all() and np.isfinite(high).all() and np.all(low < high)):
+            raise ValueError(f"Uniform needs finite low < high, got {self!r}.")
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        refuse_components(self, y)
+        low = _per_component(self, "low", self.low, n_components, generator)
+        high = _per_component(self, "high", self.high, n_components, generator)
+        return low + (high - low) * uniform((n_samples, n_components), generator)
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianMixture(Prior):
+    """A mixture of normal distributions; `y` chooses the component.
+
+    Parameters
+    ----------
+    means : array-like of shape (n_mixture_components, n_components)
+        Centre of each component.
+    covariances : float or array-like, default=1.0
+        In scikit-learn's shapes: a number or (n_mixture_components,) are spherical variances,
+        (n_mixture_components, n_components) diagonal ones, and
+        (n_mixture_components, n_components, n_components) full matrices.
+    weights : array-like of shape (n_mixture_components,), default=None
+        Probability of each component; None makes them equal.
+
+    Examples
+    --------
+    >>> from skaae.priors import GaussianMixture
+    >>> prior = GaussianMixture(means=[[-3, 0], [3, 0]], covariances=0.25)
+    >>> draws = prior.sample(4, y=[0, 0, 1, 1])
+    >>> (draws[:, 0] > 0).tolist()
+    [False, False, True, True]
+    """
+
+    means: ArrayLike
+    covariances: float | ArrayLike = 1.0
+    weights: ArrayLike | None = None
+    _factors: np.ndarray = field(init=False, repr=False)
+    _weights: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        means = np.asarray(self.means, float)
+        if means.ndim != 2 or not np.isfinite(means).all():
+            raise ValueError(
+                "GaussianMixture needs finite means of shape (n_mixture_components, n_components), "
+                f"got shape {means.shape}."
+            )
+        object.__setattr__(self, "_factors", _cholesky_factors(self.covariances, means.shape))
+        weights = np.full(len(means), 1.0 / len(means)) if self.weights is None else self.weights
+        object.__setattr__(
+            self, "_weights", check_probabilities("GaussianMixture weights", weights, len(means))
+        )
+
+    def count_parts(self) -> int:
+        return len(np.asarray(self.means))
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        means = as_tensor(self.means, generator)
+        require_dimension(self, means.shape[1], n_components)
+        drawn = _choose(self._weights, n_samples, generator)
+        part = _merge_components(self, y, drawn)
+        factors = as_tensor(self._factors, generator)[part]  # (n, d, d)
+        noise = normal(n_samples, n_components, generator)
+        return means[part] + torch.einsum("nij,nj->ni", factors, noise)
+
+
+@dataclass(frozen=True, eq=False)
+class Petals(Prior):
+    """The paper's mixture of 10 two-dimensional Gaussians, laid out as petals on a ring.
+
+    Parameters
+    ----------
+    n_petals : int, default=10
+        Number of components; `y` chooses one, in the order of their angle.
+    radius : float, default=1.4
+        Distance of the petals' centres from the origin.
+    length, width : float, default=0.5 and 0.1
+        Standard deviations along and across the radius.
+
+    Examples
+    --------
+    >>> from skaae.priors import Petals
+    >>> Petals().sample(5).shape
+    torch.Size([5, 2])
+    """
+
+    n_petals: int = 10
+    radius: float = 1.4
+    length: float = 0.5
+    width: float = 0.1
+
+    def __post_init__(self) -> None:
+        _require_count("Petals", "n_petals", self.n_petals)
+        _require_positive("Petals", "length", self.length)
+        _require_positive("Petals", "width", self.width)
+
+    def count_parts(self) -> int:
+        return self.n_petals
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        """Draw rows: a tensor of shape (n_samples, 2)."""
+        require_dimension(self, 2, n_components)
+        drawn = _choose(np.full(self.n_petals, 1.0 / self.n_petals), n_samples, generator)
+        angle = 2.0 * math.pi * _merge_components(self, y, drawn) / self.n_petals
+        spread = as_tensor([self.length, self.width], generator)
+        along, across = (normal(n_samples, 2, generator) * spread).unbind(dim=1)
+        along = along + self.radius
+        cos, sin = angle.cos(), angle.sin()
+        return torch.stack([along * cos - across * sin, along * sin + across * cos], dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class SwissRoll(Prior):
+    """A two-dimensional spiral; `y` chooses one of the stretches along its length.
+
+    Parameters
+    ----------
+    n_stretches : int, default=10
+        Number of equal parts that the roll is cut into.
+    radius : float, default=3.0
+        Distance of the outer end from the origin.
+    turns : float, default=2.0
+        Number of turns around the origin.
+    noise : float, default=0.0
+        Standard deviation of Gaussian noise added to the spiral.
+
+    Examples
+    --------
+    >>> from skaae.priors import SwissRoll
+    >>> SwissRoll().sample(5).shape
+    torch.Size([5, 2])
+    """
+
+    n_stretches: int = 10
+    radius: float = 3.0
+    turns: float = 2.0
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require_count("SwissRoll", "n_stretches", self.n_stretches)
+        _require_positive("SwissRoll", "radius", self.radius)
+        _require_positive("SwissRoll", "turns", self.turns)
+
+    def count_parts(self) -> int:
+        return self.n_stretches
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        """Draw rows: a tensor of shape (n_samples, 2)."""
+        require_dimension(self, 2, n_components)
+        drawn = _choose(np.full(self.n_stretches, 1.0 / self.n_stretches), n_samples, generator)
+        stretch = _merge_components(self, y, drawn)
+        # the square root spreads draws evenly along the spiral, whose length grows as angle^2
+        root = ((stretch + uniform((n_samples,), generator)) / self.n_stretches).sqrt()
+        angle = 2.0 * math.pi * self.turns * root
+        spiral = self.radius * root[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+        return spiral + self.noise * normal(n_samples, 2, generator)
+
+
+@dataclass(frozen=True, eq=False)
+class Categorical(Prior):
+    """One-hot rows, the prior of a label: entry k is 1 with probability `probabilities[k]`.
+
+    Parameters
+    ----------
+    probabilities : array-like of shape (n_components,), default=None
+        Probability of each class, summing to 1; None makes them equal.
+
+    Examples
+    --------
+    >>> from skaae.priors import Categorical
+    >>> Categorical([0.5, 0.5]).sample(3, 2).sum(dim=1).tolist()
+    [1.0, 1.0, 1.0]
+    """
+
+    probabilities: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        if self.probabilities is not None:
+            check_probabilities("Categorical probabilities", self.probabilities)
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        if self.probabilities is None:
+            weights = np.full(n_components, 1.0 / n_components)
+        else:
+            weights = np.asarray(self.probabilities, float)
+            require_dimension(self, len(weights), n_components)
+        drawn = _choose(weights, n_samples, generator)
+        if y is not None:
+            given = _labels(y, drawn)
+            _require_range(self, given, n_components)
+            drawn = torch.where(given == FULL, drawn, given)
+        return torch.nn.functional.one_hot(drawn, n_components).float()
+
+
+def check_probabilities(name: str, values: ArrayLike, size: int | None = None) -> np.ndarray:
+    """Return probabilities as a float array that sums to 1, or say what is wrong with them."""
+    array = np.asarray(values, float)
+    if array.ndim != 1 or (size is not None and len(array) != size):
+        expected = "(n,)" if size is None else f"({size},)"
+        raise ValueError(f"{name} must have shape {expected}, got {array.shape}.")
+    if not np.isfinite(array).all() or (array < 0).any() or abs(array.sum() - 1.0) > 1e-6:
+        raise ValueError(f"{name} must be at least 0 and sum to 1, got {array.tolist()}.")
+    return array / array.sum()
+
+
+def _choose(weights: ArrayLike, n: int, generator: torch.Generator | None) -> Tensor:
+    """Draw n indices with the given probabilities."""
+    weights = as_tensor(weights, generator)
+    return torch.multinomial(weights, n, replacement=True, generator=generator)
+
+
+def _labels(y: ArrayLike | Tensor, like: Tensor) -> Tensor:
+    """Return the components asked for as an integer tensor of the shape of `like`."""
+    given = torch.as_tensor(y, device=like.device).long()
+    if given.shape != like.shape:
+        raise ValueError(f"y must have shape {tuple(like.shape)}, got {tuple(given.shape)}.")
+    return given
+
+
+def _merge_components(prior: Prior, y: ArrayLike | Tensor | None, drawn: Tensor) -> Tensor:
+    """Return the component of each row: the one asked for, or the drawn one where y is -1."""
+    if y is None:
+        return drawn
+    given = _labels(y, drawn)
+    _require_range(prior, given, prior.count_parts())
+    return torch.where(given == FULL, drawn, given)
+
+
+def _require_range(prior: Prior, given: Tensor, n_parts: int) -> None:
+    if len(given) and (int(given.min()) < FULL or int(given.max()) >= n_parts):
+        raise ValueError(
+            f"{prior!r} has components 0 to {n_parts - 1} (and -1 for any), "
+            f"got y from {int(given.min())} to {int(given.max())}."
+        )
+
+
+def _per_component(prior, name, value, n_components, generator) -> Tensor:
+    """Return a parameter as a tensor that broadcasts over (n, n_components)."""
+    tensor = as_tensor(value, generator)
+    if tensor.ndim > 0 and tensor.shape != (n_components,):
+        raise ValueError(
+            f"prior {prior!r} has {name} of shape {tuple(tensor.shape)}, but "
+            f"n_components={n_components} needs a number or shape ({n_components},)."
+        )
+    return tensor
+
+
+def _require_positive(prior: str, name: str, value: float | ArrayLike) -> None:
+    array = np.asarray(value, float)
+    if not np.isfinite(array).all() or np.any(array <= 0):
+        raise ValueError(f"{prior} needs finite {name} > 0, got {value!r}.")
+
+
+def _require_count(prior: str, name: str, value: int) -> None:
+    if int(value) != value or value < 1:
+        raise ValueError(f"{prior} needs an integer {name} >= 1, got {value!r}.")
+
+
+def _cholesky_factors(covariances: float | ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """Return factors L with L L^T = covariance, of shape (k, d, d), from any of the four forms."""
+    k, d = shape
+    array = np.asarray(covariances, float)
+    if array.shape in ((), (k,)):
+        array = np.broadcast_to(array[..., None], (k, d))
+    if array.shape == (k, d):
+        array = array[:, :, None] * np.eye(d)
+    if array.shape != (k, d, d):
+        raise ValueError(
+            f"GaussianMixture covariances have shape {np.shape(covariances)}; with means of shape "
+            f"{shape} they must be a number or have shape {(k,)}, {(k, d)} or {(k, d, d)}."
+        )
+    try:
+        return np.linalg.cholesky(array)
+    except np.linalg.LinAlgError as error:
+        raise ValueError("GaussianMixture covariances must be positive definite.") from error
