@@ -18,16 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skaae import _parameters
+from skaae import _inference, _parameters
 from skaae._device import make_generator
-from skaae._losses import reconstruction_rows
-from skaae._networks import as_code
 from skaae._recipe import Recipe, to_numpy
 from skaae._scaling import fit_scaling
 from skaae._training import DivergenceError, EarlyStopping, Stream, train
 
-# Rows that inference passes through the networks at once: bounds memory, fills the processor.
-INFERENCE_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 # Parameters that networks and step take as they are.
 COPIED_TO_RECIPE = (
     "activation",
@@ -88,6 +84,22 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         check_is_fitted(self)
         return self._encode(self._check_rows(X, reset=False), "style")
+
+    def sample_prior(self, n_samples=1, *, random_state=None):
+        """Draw codes from the prior, undecoded.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same codes every time.
+
+        Returns
+        -------
+        Z : float32 ndarray of shape (n_samples, n_components)
+        """
+        check_is_fitted(self)
+        return self._draw_style(n_samples, _parameters.make_cpu_generator(random_state))
 
     # Rows -----------------------------------------------------------------------------------------
 
@@ -284,67 +296,13 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     # Inference ------------------------------------------------------------------------------------
 
-    def _apply(self, function, *arrays):
-        """Return function(*tensors) over all rows as one array, in the dtype of the first array.
-
-        The rows pass in batches, so memory stays bounded however many there are.
-        """
-        dtype, device = arrays[0].dtype, self._step.generator.device
-        exact = torch.float32 if device.type == "mps" else getattr(torch, dtype.name)
-        size = INFERENCE_ROWS.get(device.type, 1024)
-        outputs = []
-        with torch.inference_mode():
-            for start in range(0, len(arrays[0]), size):
-                batch = [torch.tensor(array[start : start + size]) for array in arrays]
-                output = function(*(tensor.to(device, exact) for tensor in batch))
-                outputs.append(output.cpu().numpy().astype(dtype, copy=False))
-        return np.concatenate(outputs)
-
-    def _networks_in(self, dtype):
-        """Return encoder and decoder that compute in `dtype`, without touching their weights."""
-        networks = self._step.networks
-        on_mps = self._step.generator.device.type == "mps"
-        if dtype == np.float32 or on_mps:
-            return networks.encoder, networks.decoder
-        return in_double(networks.encoder), in_double(networks.decoder)
-
     def _encode(self, X, block):
         """Return one block's raw head of checked rows: (n_samples, block)."""
-        encoder, _ = self._networks_in(X.dtype)
-        return self._apply(lambda x: encoder(x)[block], self._scaling.transform(X))
+        return _inference.encode(self._step, self._scaling.transform(X), block)
 
-    def _decode(self, **blocks):
+    def _decode(self, **code):
         """Return rows in the user's units for the blocks of a code, by name."""
-        names = list(blocks)
-        arrays = [np.asarray(blocks[name]) for name in names]
-        _, decoder = self._networks_in(arrays[0].dtype)
-        decoded = self._apply(
-            lambda *code: self._activate(decoder(dict(zip(names, code, strict=True)))), *arrays
-        )
-        return self._scaling.inverse_transform(decoded)
-
-    def _reconstruct(self, X):
-        """Return checked rows after encoding and decoding, in the user's units."""
-        encoder, decoder = self._networks_in(X.dtype)
-        decoded = self._apply(
-            lambda x: self._activate(decoder(as_code(encoder(x)))), self._scaling.transform(X)
-        )
-        return self._scaling.inverse_transform(decoded)
-
-    def _reconstruction_loss_rows(self, X):
-        """Return the training loss of each checked row, clean and without dropout."""
-        encoder, decoder = self._networks_in(X.dtype)
-        step = self._step
-        return self._apply(
-            lambda x: reconstruction_rows(
-                step.reconstruction_loss, decoder(as_code(encoder(x))), x, sigmoid=step.sigmoid
-            ),
-            self._scaling.transform(X),
-        )
-
-    def _activate(self, output):
-        """Return the decoder's output after its activation."""
-        return torch.sigmoid(output) if self._step.sigmoid else output
+        return self._scaling.inverse_transform(_inference.decode(self._step, code))
 
     def _check_codes(self, Z):
         """Return Z as a float array of shape (n_samples, n_components)."""
@@ -359,6 +317,7 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def _draw_style(self, n_samples, generator):
         """Return draws of the style's prior as a float32 array (n_samples, n_components)."""
+        n_samples = _parameters.check_count("n_samples", n_samples)
         size = self._recipe.blocks["style"]
         return self._recipe.priors["style"].sample(n_samples, size, generator=generator).numpy()
 
@@ -391,12 +350,6 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def in_double(module):
-    """Return a function that calls a module with its weights in float64."""
-    weights = {name: weight.double() for name, weight in module.named_parameters()}
-    return lambda *inputs: torch.func.functional_call(module, weights, inputs)
 
 
 def as_rows(rows, device):

@@ -57,9 +57,7 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator"):
     return classes, codes
 
 
-def lookup_labels(
-    y, classes, unlabeled_label="auto", *, estimator_name="the estimator", unknown=None
-):
+def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator", unknown=None):
     """Return the index in known `classes` of every row, -1 where unlabeled.
 
     Labels that are none of the classes raise, or become `unknown` where that is an integer.
@@ -76,6 +74,25 @@ def lookup_labels(
         )
     codes[~unlabeled] = [index.get(value, unknown) for value in labels]
     return codes
+
+
+def label_block(y, classes, n_samples):
+    """Return the label part of a code, (n_samples, n_classes).
+
+    y is one class for all rows, a class for each, or rows of probabilities.
+    """
+    y = np.asarray(y)
+    shape = (n_samples, len(classes))
+    if y.ndim == 2:
+        if y.shape != shape:
+            raise ValueError(
+                f"y has shape {y.shape}, but probabilities need (n_samples, n_classes) = {shape}."
+            )
+        return y
+    y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
+    if len(y) != n_samples:
+        raise ValueError(f"y has {len(y)} entries for {n_samples} rows; give one class a row.")
+    return np.eye(len(classes))[lookup_labels(y, classes, None)]
 
 
 def find_unlabeled(y, unlabeled_label="auto", classes=None):

@@ -7,9 +7,11 @@ import secrets
 from numbers import Integral, Real
 
 import numpy as np
+import torch
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skaae._device import make_generator
 from skaae._networks import ACTIVATIONS
 from skaae._step import PhaseRates
 
@@ -146,6 +148,18 @@ def draw_seed(random_state):
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
+def make_cpu_generator(random_state):
+    """Return a generator for draws on the CPU, which repeat on any machine."""
+    return make_generator(draw_seed(random_state), torch.device("cpu"))
+
+
+def check_count(name, value):
+    """Return a positive integer argument of a method, or say what it must be."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
+    return int(value)
+
+
 SHARED_DOC = """\
 hidden_layer_sizes : "auto", int or sequence of int, default="auto"
     Units of each hidden layer of the encoder; the decoder mirrors them. "auto" is two layers of
@@ -228,10 +242,3 @@ def with_shared_parameters(**words):
         return cls
 
     return decorate
-
-
-def check_count(name, value):
-    """Return a positive integer argument of a method, or say what it must be."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
-    return int(value)

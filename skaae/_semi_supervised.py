@@ -12,8 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import _parameters
 from skaae._base import BaseAdversarialAutoencoder, keeps_fit_on_error
-from skaae._device import make_generator
-from skaae._labels import UNKNOWN, UNLABELED, encode_labels, lookup_labels
+from skaae._labels import UNKNOWN, UNLABELED, encode_labels, label_block, lookup_labels
 from skaae._losses import classification_loss
 from skaae.priors import Categorical, as_prior, check_probabilities
 
@@ -223,7 +222,13 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         if first and classes is None:
             known, codes = encode_labels(y, self.unlabeled_label, estimator_name=name)
         else:
-            known = self.classes_ if not first else self._given_classes(classes)
+            known = (
+                self.classes_
+                if not first
+                else encode_labels(
+                    classes, self.unlabeled_label, estimator_name=f"{name} (classes)"
+                )[0]
+            )
             codes = lookup_labels(y, known, self.unlabeled_label, estimator_name=name)
         check_consistent_length(X, codes)
         if first:
@@ -308,7 +313,7 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         if y is None:
             label = np.tile(self.class_prior_, (len(Z), 1))
         else:
-            label = self._label_block(y, len(Z))
+            label = label_block(y, self.classes_, len(Z))
         return self._decode(style=Z, label=label.astype(Z.dtype))
 
     def sample(self, n_samples=1, y=None, *, random_state=None):
@@ -327,14 +332,13 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         X : ndarray of shape (n_samples, n_features), float32
         """
         check_is_fitted(self)
-        n_samples = _parameters.check_count("n_samples", n_samples)
-        generator = make_generator(_parameters.draw_seed(random_state), torch.device("cpu"))
+        generator = _parameters.make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         if y is None:
             prior = Categorical(self.class_prior_)
             label = prior.sample(n_samples, len(self.classes_), generator=generator).numpy()
         else:
-            label = self._label_block(y, n_samples)
+            label = label_block(y, self.classes_, n_samples)
         return self._decode(style=style, label=label.astype(np.float32))
 
     def score(self, X, y, sample_weight=None):
@@ -427,33 +431,3 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         self.transduction_ = self.classes_[found]
         self.n_labeled_ = int(labeled.sum())
         self.n_unlabeled_ = int(len(codes) - labeled.sum())
-
-    def _given_classes(self, classes):
-        """Return the sorted classes of `partial_fit` without the marker of unlabeled rows."""
-        known, _ = encode_labels(
-            classes, self.unlabeled_label, estimator_name=f"{type(self).__name__} (classes)"
-        )
-        return known
-
-    def _label_block(self, y, n_samples):
-        """Return the label part of a code (n_samples, n_classes) from classes or probabilities."""
-        y = np.asarray(y)
-        n_classes = len(self.classes_)
-        if y.ndim == 2:
-            if y.shape != (n_samples, n_classes):
-                raise ValueError(
-                    f"y has shape {y.shape}, but probabilities need (n_samples, n_classes) = "
-                    f"({n_samples}, {n_classes})."
-                )
-            return y
-        y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
-        if len(y) != n_samples:
-            raise ValueError(f"y has {len(y)} entries for {n_samples} rows; give one class a row.")
-        codes = lookup_labels(
-            y, self.classes_, self.unlabeled_label, estimator_name=type(self).__name__
-        )
-        if (codes == UNLABELED).any():
-            raise ValueError(
-                f"y asks for a row without a class; choose from the classes {self.classes_}."
-            )
-        return np.eye(n_classes)[codes]

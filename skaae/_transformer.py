@@ -7,7 +7,7 @@ import torch
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skaae import _parameters
+from skaae import _inference, _parameters
 from skaae._base import BaseAdversarialAutoencoder, keeps_fit_on_error
 from skaae._device import make_generator
 from skaae._losses import maximum_mean_discrepancy, reconstruction_rows
@@ -202,8 +202,7 @@ class AAETransformer(BaseAdversarialAutoencoder):
         X : ndarray of shape (n_samples, n_features), float32
         """
         check_is_fitted(self)
-        n_samples = _parameters.check_count("n_samples", n_samples)
-        generator = make_generator(_parameters.draw_seed(random_state), torch.device("cpu"))
+        generator = _parameters.make_cpu_generator(random_state)
         return self._decode(style=self._draw_style(n_samples, generator))
 
     def reconstruct(self, X):
@@ -218,7 +217,8 @@ class AAETransformer(BaseAdversarialAutoencoder):
         X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
         """
         check_is_fitted(self)
-        return self._reconstruct(self._check_rows(X, reset=False))
+        X = self._scaling.transform(self._check_rows(X, reset=False))
+        return self._scaling.inverse_transform(_inference.reconstruct(self._step, X))
 
     def score_samples(self, X):
         """Return minus the reconstruction loss of each row; higher is better, outliers are low.
@@ -235,7 +235,8 @@ class AAETransformer(BaseAdversarialAutoencoder):
         scores : float64 ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return -self._reconstruction_loss_rows(self._check_rows(X, reset=False)).astype(np.float64)
+        X = self._scaling.transform(self._check_rows(X, reset=False))
+        return -_inference.reconstruction_losses(self._step, X).astype(np.float64)
 
     def score(self, X, y=None):
         """Return the mean of `score_samples`: minus the reconstruction loss, higher is better.
