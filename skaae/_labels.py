@@ -44,8 +44,8 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator"):
         )
     labeled = _plain(y[~unlabeled])
     _check_finite(labeled)
-    check_classification_targets(labeled)
     try:
+        check_classification_targets(labeled)
         classes, labeled_codes = np.unique(labeled, return_inverse=True)
     except TypeError as error:
         kinds = sorted({type(value).__name__ for value in labeled})

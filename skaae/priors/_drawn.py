@@ -62,9 +62,9 @@ class Drawn(Prior):
 
 def draw_scipy(dist: Any, n: int, d: int, rng: np.random.Generator) -> Any:
     """Draw from a scipy distribution; a univariate one is drawn for each component."""
-    from scipy.stats.distributions import rv_frozen, rv_generic  # the user has imported it already
+    from scipy.stats.distributions import rv_continuous, rv_discrete, rv_frozen
 
-    if isinstance(dist, (rv_frozen, rv_generic)):
+    if isinstance(dist, rv_frozen | rv_continuous | rv_discrete):
         return dist.rvs(size=(n, d), random_state=rng)
     # multivariate distributions squeeze a single draw and a single dimension
     return np.reshape(dist.rvs(size=n, random_state=rng), (n, -1))

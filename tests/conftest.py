@@ -1,0 +1,98 @@
+"""Options and data of the test suite: one suite for any device.
+
+`pytest --device cuda` runs it on a GPU, `pytest --slow` adds the tests that take long.
+"""
+
+import os
+
+os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy: else check_array_api_input is skipped silently
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from skaae import AAETransformer, SemiSupervisedAAEClassifier
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="device of every fit, as 'cuda'")
+    parser.addoption("--slow", action="store_true", help="also run tests marked slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        skip = pytest.mark.skip(reason="needs --slow")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
+def pytest_configure(config):
+    # worker processes of pytest-xdist share the cores: more threads than cores only wait
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        torch.set_num_threads(1)
+    FITS["device"] = config.getoption("--device")
+
+
+# Filled in by pytest_configure, before any test module is imported.
+FITS = {"random_state": 0}
+
+
+@pytest.fixture(scope="session")
+def device():
+    return FITS["device"]
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """Three well separated groups of 60 rows in 6 columns of unlike units, as X and y."""
+    rng = np.random.default_rng(0)
+    centers = 4.0 * rng.normal(size=(3, 6))
+    y = np.repeat([0, 1, 2], 60)
+    X = centers[y] + rng.normal(size=(180, 6))
+    order = rng.permutation(180)
+    return (X * [1, 10, 100, 0.1, 1, 1])[order], y[order]
+
+
+@pytest.fixture(scope="session")
+def few_labels(blobs):
+    """The labels of the blobs, -1 for all but the first 5 of each class."""
+    _, y = blobs
+    return hide(y, 5)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return load_digits(return_X_y=True)
+
+
+def hide(y, n_per_class):
+    """Return y with -1 for all but the first `n_per_class` rows of each class."""
+    hidden = np.full(len(y), -1)
+    for label in np.unique(y):
+        rows = np.flatnonzero(y == label)[:n_per_class]
+        hidden[rows] = label
+    return hidden
+
+
+def transformer(**params):
+    """Return a transformer that trains briefly on the device under test."""
+    return AAETransformer(**{"max_iter": 20, **FITS, **params})
+
+
+def classifier(**params):
+    """Return a classifier that trains briefly on the device under test."""
+    return SemiSupervisedAAEClassifier(**{"max_iter": 20, **FITS, **params})
+
+
+@pytest.fixture(scope="session")
+def fitted_transformer(blobs):
+    """A transformer fitted on the blobs; tests must not change it."""
+    return transformer().fit(blobs[0])
+
+
+@pytest.fixture(scope="session")
+def fitted_classifier(blobs, few_labels):
+    """A classifier fitted on the blobs; tests must not change it."""
+    return classifier(max_iter=60).fit(blobs[0], few_labels)

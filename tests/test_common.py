@@ -1,0 +1,58 @@
+"""scikit-learn's own checks, with real training at default parameters."""
+
+import pytest
+from conftest import FITS
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skaae import AAETransformer, SemiSupervisedAAEClassifier
+
+DEVICE = {"device": FITS["device"]}
+
+ESTIMATORS = [
+    AAETransformer(**DEVICE),
+    SemiSupervisedAAEClassifier(**DEVICE),
+    SemiSupervisedAAEClassifier(unlabeled_label=None, **DEVICE),
+    SemiSupervisedAAEClassifier(unlabeled_label=-1, **DEVICE),
+]
+
+
+def expected_failures(estimator):
+    """Return the one check that the meaning of unlabeled_label=-1 rules out."""
+    if getattr(estimator, "unlabeled_label", None) == -1:
+        return {
+            "check_classifiers_classes": (
+                "trains on the classes -1 and 1, of which -1 marks unlabeled rows here; "
+                "scikit-learn exempts its own semi-supervised classifiers by name"
+            )
+        }
+    return {}
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+# Checks that scikit-learn runs on its own estimators only.
+OWN_CHECKS = [
+    "check_dataframe_column_names_consistency",
+    "check_inplace_ensure_writeable",
+    "check_param_validation",
+    "check_get_feature_names_out_error",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS[:2], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("name", OWN_CHECKS)
+def test_checks_of_scikit_learn_itself(name, estimator):
+    if "polars" in name:
+        pytest.importorskip("polars")
+    getattr(estimator_checks, name)(type(estimator).__name__, estimator)

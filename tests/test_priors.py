@@ -1,0 +1,207 @@
+"""Priors: shapes, moments, repeatability, and errors that name the prior."""
+
+import joblib
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from sklearn.base import clone
+from sklearn.mixture import GaussianMixture as FittedMixture
+from sklearn.neighbors import KernelDensity
+
+from skaae import AAETransformer
+from skaae.priors import (
+    Categorical,
+    Gaussian,
+    GaussianMixture,
+    Petals,
+    Prior,
+    SwissRoll,
+    Uniform,
+    as_prior,
+)
+
+POINTS = np.random.default_rng(0).normal(size=(200, 2)) + [3, -3]
+OWN = [
+    Gaussian(),
+    Gaussian([1.0, 5.0]),
+    Uniform(),
+    Uniform([0, -1], [1, 1]),
+    Petals(),
+    SwissRoll(),
+    SwissRoll(noise=0.1),
+    Categorical(),
+    GaussianMixture([[-3, 0], [3, 0]], 0.1, [0.2, 0.8]),
+    GaussianMixture([[-3, 0], [3, 0]], [0.1, 0.2]),
+    GaussianMixture([[-3, 0], [3, 0]], [[0.1, 1.0], [0.2, 1.0]]),
+    GaussianMixture([[-3, 0], [3, 0]], [np.eye(2), 2 * np.eye(2)]),
+]
+FOREIGN = {
+    "univariate": scipy.stats.laplace(scale=0.5),
+    "multivariate": scipy.stats.multivariate_normal([0, 1], np.eye(2)),
+    "dirichlet": scipy.stats.dirichlet([2.0, 3.0]),
+    "mixture": FittedMixture(2, random_state=0).fit(POINTS),
+    "density": KernelDensity(bandwidth=0.1).fit(POINTS),
+    "callable": lambda n, rng: rng.uniform(size=(n, 2)),
+    "tensor": lambda n, rng: torch.ones(n, 2),
+}
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=str)
+def test_draws_have_shape_dtype_and_seed(prior):
+    prior = as_prior(prior)
+    first = prior.sample(50, 2, generator=seeded())
+    assert first.shape == (50, 2)
+    assert first.dtype == torch.float32
+    assert first.isfinite().all()
+    assert torch.equal(first, prior.sample(50, 2, generator=seeded()))
+
+
+@pytest.mark.parametrize("prior", [*OWN, *list(FOREIGN.values())[:-1]], ids=str)
+def test_batches_differ(prior):
+    prior, generator = as_prior(prior), seeded()
+    first = prior.sample(50, 2, generator=generator)
+    assert not torch.equal(first, prior.sample(50, 2, generator=generator))
+
+
+@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=str)
+def test_global_generators_are_left_alone(prior):
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    as_prior(prior).sample(10, 2, generator=seeded())
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert (numpy_state == np.random.get_state()[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("prior", "mean", "deviation"),
+    [
+        (Gaussian(5.0), [0, 0], [5, 5]),
+        (Gaussian([1.0, 10.0]), [0, 0], [1, 10]),
+        (Uniform(), [0, 0], [4 / 12**0.5] * 2),
+        (GaussianMixture([[-3, 0], [3, 0]], [[1, 4], [1, 4]]), [0, 0], [10**0.5, 2]),
+        (GaussianMixture([[0, 0]], [[[4.0, 1.9], [1.9, 1.0]]]), [0, 0], [2, 1]),
+        (scipy.stats.laplace(scale=0.5), [0, 0], [0.5 * 2**0.5] * 2),
+        (scipy.stats.multivariate_normal([0, 1], np.diag([1, 9])), [0, 1], [1, 3]),
+    ],
+    ids=str,
+)
+def test_moments(prior, mean, deviation):
+    draws = as_prior(prior).sample(40_000, 2, generator=seeded()).numpy()
+    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=0.03 * max(deviation))
+    np.testing.assert_allclose(draws.std(axis=0), deviation, rtol=0.03)
+
+
+def test_full_covariances_correlate():
+    prior = GaussianMixture([[0, 0]], [[[4.0, 1.9], [1.9, 1.0]]])
+    draws = prior.sample(20_000, 2, generator=seeded()).numpy()
+    np.testing.assert_allclose(np.cov(draws.T), [[4.0, 1.9], [1.9, 1.0]], atol=0.1)
+
+
+def test_petals_lie_on_a_ring_in_the_order_of_y():
+    y = np.repeat(np.arange(10), 500)
+    draws = Petals().sample(5000, y=y, generator=seeded()).numpy()
+    means = np.array([draws[y == k].mean(axis=0) for k in range(10)])
+    angles = np.arctan2(means[:, 1], means[:, 0]) % (2 * np.pi)
+    np.testing.assert_allclose(np.hypot(*means.T), 1.4, atol=0.08)
+    np.testing.assert_allclose(angles[1:], 2 * np.pi * np.arange(1, 10) / 10, atol=0.08)
+
+
+def test_swiss_roll_stretches_run_outwards():
+    y = np.repeat(np.arange(10), 200)
+    draws = SwissRoll().sample(2000, y=y, generator=seeded()).numpy()
+    radius = np.hypot(*draws.T)
+    bounds = 3 * np.sqrt(np.arange(11) / 10)
+    assert (radius >= bounds[y] - 1e-5).all()
+    assert (radius <= bounds[y + 1] + 1e-5).all()
+
+
+@pytest.mark.parametrize("prior", [Petals(), SwissRoll(), GaussianMixture([[0, 0], [9, 9]])])
+def test_minus_one_draws_from_the_whole_prior(prior):
+    n = 400
+    free = prior.sample(n, y=np.full(n, -1), generator=seeded())
+    assert torch.equal(free, prior.sample(n, generator=seeded()))
+    with pytest.raises(ValueError, match="components 0 to"):
+        prior.sample(1, y=[prior.count_parts()], generator=seeded())
+
+
+def test_mixture_component_by_label():
+    prior = GaussianMixture([[-50, 0], [50, 0]])
+    y = np.array([0, 1, 1, 0])
+    assert ((prior.sample(4, y=y, generator=seeded())[:, 0] > 0).numpy() == (y == 1)).all()
+
+
+def test_categorical_shares():
+    draws = Categorical([0.1, 0.2, 0.7]).sample(20_000, 3, generator=seeded())
+    assert set(draws.unique().tolist()) == {0.0, 1.0}
+    assert (draws.sum(dim=1) == 1).all()
+    np.testing.assert_allclose(draws.mean(dim=0), [0.1, 0.2, 0.7], atol=0.02)
+    asked = Categorical([0.1, 0.2, 0.7]).sample(3, 3, y=[2, 0, 1], generator=seeded())
+    assert asked.argmax(dim=1).tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("prior", "n_components", "words"),
+    [
+        (Petals(), 3, ["Petals", "2", "n_components=3"]),
+        (Gaussian([1.0, 2.0]), 3, ["Gaussian", "(2,)", "n_components=3"]),
+        (GaussianMixture([[0, 0]]), 3, ["GaussianMixture", "2 dimensions"]),
+        (Categorical([0.5, 0.5]), 3, ["Categorical", "2 dimensions"]),
+        (scipy.stats.multivariate_normal([0, 0]), 3, ["multivariate_normal", "2)", "3)"]),
+        (FOREIGN["mixture"], 3, ["GaussianMixture", "2)", "3)"]),
+        (lambda n, rng: np.zeros((n, 5)), 3, ["lambda", "5)", "3)"]),
+        (lambda n, rng: np.zeros(n), 3, ["lambda", "(8,)", "3)"]),
+        (lambda n, rng: np.full((n, 3), np.nan), 3, ["lambda", "not a number", "(8, 3)"]),
+    ],
+    ids=str,
+)
+def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, words):
+    prior = as_prior(prior)
+    with pytest.raises(ValueError) as caught:
+        prior.sample(8, n_components, generator=seeded())
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: as_prior("gausian"), ValueError, "'gausian' is not one of"),
+        (lambda: as_prior(3), TypeError, "cannot be drawn from"),
+        (lambda: as_prior(Gaussian), TypeError, "give an instance"),
+        (lambda: Gaussian(-1), ValueError, "scale > 0"),
+        (lambda: Gaussian(np.nan), ValueError, "scale > 0"),
+        (lambda: Uniform(1, 1), ValueError, "low < high"),
+        (lambda: Petals(0), ValueError, "n_petals >= 1"),
+        (lambda: SwissRoll(2.5), ValueError, "n_stretches >= 1"),
+        (lambda: Categorical([0.5, 0.6]), ValueError, "sum to 1"),
+        (lambda: GaussianMixture([0, 1]), ValueError, "finite means of shape"),
+        (lambda: GaussianMixture([[0, 1]], np.ones(3)), ValueError, "covariances have shape"),
+        (lambda: GaussianMixture([[0, 1]], -1.0), ValueError, "positive"),
+        (lambda: GaussianMixture([[0, 1]], weights=[0.5]), ValueError, "sum to 1"),
+        (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, "no components"),
+    ],
+)
+def test_errors(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_priors_compare_clone_and_hash_by_value():
+    assert Gaussian(2.0) == Gaussian(2.0) != Gaussian(3.0)
+    mixture = GaussianMixture([[0, 0], [1, 1]])
+    assert mixture == GaussianMixture(np.array([[0, 0], [1, 1]]))
+    assert len({Gaussian(2.0), Gaussian(2.0), Uniform()}) == 2
+    assert clone(AAETransformer(prior=mixture)).prior == mixture
+    assert joblib.hash(mixture) == joblib.hash(GaussianMixture([[0, 0], [1, 1]]))
+
+
+def test_own_subclass():
+    class Ring(Prior):
+        def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+            angle = 2 * torch.pi * torch.rand(n_samples, generator=generator)
+            return torch.stack([angle.cos(), angle.sin()], dim=1)
+
+    assert as_prior(Ring()).sample(5).shape == (5, 2)

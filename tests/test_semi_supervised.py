@@ -1,0 +1,219 @@
+"""SemiSupervisedAAEClassifier: what it learns from few labels, its methods, unlabeled rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import FITS, classifier, hide
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+
+from skaae import SemiSupervisedAAEClassifier
+
+
+@pytest.fixture(scope="module")
+def digits_model(digits):
+    """Model, test rows and test labels: 50 labels of 1347 training rows, defaults untouched."""
+    X, y = digits
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
+    model = SemiSupervisedAAEClassifier(**FITS).fit(X_train, hide(y_train, 5))
+    baseline = LogisticRegression(max_iter=2000).fit(
+        X_train[hide(y_train, 5) >= 0] / 16, y_train[hide(y_train, 5) >= 0]
+    )
+    return model, X_test, y_test, baseline.score(X_test / 16, y_test)
+
+
+def test_unlabeled_rows_help_at_defaults(digits_model):
+    model, X_test, y_test, baseline = digits_model
+    assert model.score(X_test, y_test) > baseline + 0.03
+    assert model.score(X_test, y_test) > 0.85
+
+
+def test_sampled_digits_are_recognised(digits_model):
+    model, *_ = digits_model
+    y = np.repeat(model.classes_, 20)
+    assert np.mean(model.predict(model.sample(200, y, random_state=0)) == y) > 0.9
+
+
+def test_style_and_class_reconstruct(digits_model):
+    model, X_test, _, _ = digits_model
+    rows = model.inverse_transform(model.transform(X_test), model.predict_proba(X_test))
+    assert np.mean((rows - X_test) ** 2) < 0.4 * X_test.var(axis=0).mean()
+
+
+def test_style_follows_its_prior(digits_model):
+    model, X_test, _, _ = digits_model
+    Z = model.transform(X_test)
+    assert Z.shape == (450, 10)
+    np.testing.assert_allclose(Z.mean(axis=0), 0, atol=0.6)
+    np.testing.assert_allclose(Z.std(axis=0), 1, atol=0.45)
+
+
+def test_label_block_is_nearly_one_hot(digits_model):
+    model, X_test, _, _ = digits_model
+    assert np.median(model.predict_proba(X_test).max(axis=1)) > 0.95
+
+
+def test_probabilities(blobs, fitted_classifier):
+    X, _ = blobs
+    proba = fitted_classifier.predict_proba(X)
+    assert proba.shape == (180, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    np.testing.assert_array_equal(fitted_classifier.predict(X), proba.argmax(axis=1))
+    np.testing.assert_allclose(fitted_classifier.predict_log_proba(X), np.log(proba))
+    decision = fitted_classifier.decision_function(X)
+    np.testing.assert_array_equal(decision.argmax(axis=1), proba.argmax(axis=1))
+
+
+def test_binary_decision_is_the_log_odds(blobs):
+    X, y = blobs
+    two = y != 2
+    model = classifier(max_iter=5).fit(X[two], y[two])
+    log_proba = model.predict_log_proba(X)
+    decision = model.decision_function(X)
+    assert decision.shape == (180,)
+    np.testing.assert_allclose(decision, log_proba[:, 1] - log_proba[:, 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda y: y,
+        lambda y: np.where(y == -1, np.nan, y),
+        lambda y: pd.Series(y).astype("Int64").mask(y == -1),
+        lambda y: np.array(["abc"[k] if k >= 0 else None for k in y], dtype=object),
+        lambda y: [["a", "b", "c"][k] if k >= 0 else float("nan") for k in y],
+        lambda y: pd.Categorical.from_codes(y, ["a", "b", "c"]),
+    ],
+    ids=["-1", "nan", "Int64", "None", "strings and nan", "categorical"],
+)
+def test_every_form_of_labels_trains_alike(blobs, few_labels, fitted_classifier, make):
+    X, _ = blobs
+    y = make(few_labels)
+    if isinstance(y, list):
+        y = np.array(y, dtype=object)
+    model = classifier(max_iter=60).fit(X, y)
+    assert (model.n_labeled_, model.n_unlabeled_) == (15, 165)
+    np.testing.assert_array_equal(model.predict_proba(X), fitted_classifier.predict_proba(X))
+    assert set(model.predict(X)) <= set(model.classes_)
+
+
+def test_transduction_keeps_given_labels_and_fills_the_others(blobs, few_labels, fitted_classifier):
+    given = few_labels >= 0
+    labels = fitted_classifier.transduction_
+    np.testing.assert_array_equal(labels[given], few_labels[given])
+    np.testing.assert_array_equal(labels[~given], fitted_classifier.predict(blobs[0])[~given])
+
+
+def test_score_ignores_unlabeled_rows(blobs, few_labels, fitted_classifier):
+    X, y = blobs
+    labeled = few_labels >= 0
+    expected = np.mean(fitted_classifier.predict(X[labeled]) == y[labeled])
+    assert fitted_classifier.score(X, few_labels) == pytest.approx(expected)
+    weights = np.where(labeled, 1.0, 100.0)
+    assert fitted_classifier.score(X, few_labels, weights) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="no labeled row"):
+        fitted_classifier.score(X, np.full(180, -1))
+
+
+def test_score_counts_unknown_classes_as_errors(blobs, fitted_classifier):
+    X, y = blobs
+    strange = np.where(np.arange(180) < 90, 7, y)
+    found = fitted_classifier.predict(X) == strange
+    assert fitted_classifier.score(X, strange) == pytest.approx(found.mean())
+
+
+def test_class_prior(blobs, few_labels):
+    X, _ = blobs
+    given = classifier(max_iter=1, class_prior=[0.2, 0.3, 0.5]).fit(X, few_labels)
+    np.testing.assert_allclose(given.class_prior_, [0.2, 0.3, 0.5])
+    y = few_labels.copy()
+    y[np.flatnonzero(y == 0)[:3]] = -1  # 2, 5 and 5 labels are left
+    np.testing.assert_allclose(
+        classifier(max_iter=1).fit(X, y).class_prior_, np.array([3, 6, 6]) / 15
+    )
+    uniform = classifier(max_iter=1, class_prior="uniform").fit(X, y)
+    np.testing.assert_allclose(uniform.class_prior_, 1 / 3)
+
+
+def test_class_prior_shapes_the_predictions():
+    """With one row in ten in class 1, the right prior finds it; the uniform one finds too many."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(600) < 0.1).astype(int)
+    X = rng.normal(size=(600, 4)) + 3.0 * y[:, None]
+    hidden = hide(y, 10)
+    shares = {
+        name: classifier(max_iter=60, class_prior=prior).fit(X, hidden).predict(X).mean()
+        for name, prior in {"true": [0.9, 0.1], "uniform": "uniform"}.items()
+    }
+    assert abs(shares["true"] - y.mean()) < 0.05
+    assert shares["true"] <= shares["uniform"]
+
+
+def test_samples_follow_the_class_asked_for(blobs, fitted_classifier):
+    one_class = fitted_classifier.sample(30, 2, random_state=0)
+    assert one_class.shape == (30, 6)
+    assert np.mean(fitted_classifier.predict(one_class) == 2) > 0.9
+    mixed = fitted_classifier.predict(fitted_classifier.sample(300, random_state=0))
+    assert np.bincount(mixed, minlength=3).min() > 50
+
+
+def test_inverse_transform_with_classes_or_probabilities(blobs, fitted_classifier):
+    Z = fitted_classifier.transform(blobs[0][:3])
+    by_label = fitted_classifier.inverse_transform(Z, [0, 1, 2])
+    np.testing.assert_array_equal(by_label, fitted_classifier.inverse_transform(Z, np.eye(3)))
+    single = fitted_classifier.inverse_transform(Z, 1)
+    np.testing.assert_array_equal(single[1], by_label[1])
+    unknown = fitted_classifier.inverse_transform(Z)
+    prior = np.tile(fitted_classifier.class_prior_, (3, 1))
+    np.testing.assert_array_equal(unknown, fitted_classifier.inverse_transform(Z, prior))
+
+
+def test_partial_fit(blobs, few_labels):
+    X, y = blobs
+    model = classifier()
+    model.partial_fit(X[:60], y[:60], classes=[-1, 0, 1, 2])
+    np.testing.assert_array_equal(model.classes_, [0, 1, 2])
+    for _ in range(30):
+        model.partial_fit(X[60:120], np.full(60, -1))  # no labels at all
+        model.partial_fit(X[120:], y[120:])
+    assert model.score(X, y) > 0.9
+    assert model.n_iter_ == 61
+    with pytest.raises(ValueError, match="label 9"):
+        model.partial_fit(X, np.full(180, 9))
+    assert model.score(X, y) > 0.9
+
+
+def test_fully_labeled_data(blobs):
+    X, y = blobs
+    model = classifier(unlabeled_label=None, max_iter=30).fit(X, y)
+    assert model.n_unlabeled_ == 0
+    assert model.score(X, y) > 0.95
+    np.testing.assert_array_equal(model.transduction_, y)
+
+
+def test_early_stopping_holds_out_labeled_rows(blobs, few_labels):
+    X, _ = blobs
+    model = classifier(early_stopping=True, validation_fraction=0.4, max_iter=100)
+    model.fit(X, few_labels)
+    assert len(model.history_["validation"]) == model.n_iter_ <= 100
+    assert len(model.transduction_) == 180
+
+
+def test_warm_start_needs_the_same_classes(blobs, few_labels):
+    X, y = blobs
+    model = classifier(warm_start=True, max_iter=2).fit(X, few_labels)
+    model.fit(X, few_labels)
+    assert model.n_iter_ == 4
+    with pytest.raises(ValueError, match="warm_start=True goes on with a model of the classes"):
+        model.fit(X, y + 1)
+    with pytest.raises(ValueError, match="warm_start=True goes on with a model of 6 features"):
+        model.fit(X[:, :4], few_labels)
+    assert model.predict(X).shape == (180,)
+
+
+def test_seed_and_labels_alone_decide(blobs, few_labels):
+    X, _ = blobs
+    first = classifier(max_iter=5).fit(X, few_labels).predict_proba(X)
+    np.testing.assert_array_equal(first, classifier(max_iter=5).fit(X, few_labels).predict_proba(X))
+    other = classifier(max_iter=5, random_state=1).fit(X, few_labels).predict_proba(X)
+    assert not np.array_equal(first, other)

@@ -1,0 +1,283 @@
+"""AAETransformer: what it learns, its parameters, its methods."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+from conftest import transformer
+
+from skaae import AAETransformer
+from skaae._losses import maximum_mean_discrepancy
+from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
+
+
+def distance_to_prior(model, X):
+    """Return the MMD of codes to draws of the prior, in units of the prior's own scale."""
+    codes = torch.from_numpy(model.transform(X.astype(np.float32)))
+    draws = torch.from_numpy(model.sample_prior(len(X), random_state=1))
+    return float(maximum_mean_discrepancy(codes, draws, float(draws.square().mean().sqrt())))
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", Gaussian(5.0)], ids=str)
+def test_the_adversary_brings_codes_to_the_prior(digits, prior):
+    X = digits[0][:800]
+    params = {"prior": prior, "max_iter": 60, "hidden_layer_sizes": (100, 100)}
+    adversarial = transformer(**params).fit(X)
+    plain = transformer(adversarial_learning_rate=0.0, **params).fit(X)
+    assert distance_to_prior(adversarial, X) < 0.2 * distance_to_prior(plain, X)
+
+
+def test_without_adversary_it_is_a_plain_autoencoder(digits):
+    X = digits[0][:500]
+    plain = transformer(adversarial_learning_rate=0.0, max_iter=30).fit(X)
+    losses = plain.history_["discriminator_style"]
+    assert plain.history_["reconstruction"][-1] < 0.7 * plain.history_["reconstruction"][0]
+    assert abs(losses[-1] - 2 * np.log(2)) < 0.1  # an untrained discriminator cannot tell
+
+
+def test_two_components_beat_pca_of_two_components(digits):
+    from sklearn.decomposition import PCA
+
+    X = digits[0]
+    pca = PCA(2).fit(X)
+    pca_error = np.mean((X - pca.inverse_transform(pca.transform(X))) ** 2)
+    aae = transformer(max_iter=100).fit(X)
+    assert np.mean((X - aae.reconstruct(X)) ** 2) < pca_error
+
+
+def test_samples_resemble_the_data(digits):
+    """Each sample is nearer to some digit than uniform noise of the data's range ever comes."""
+    X = digits[0]
+    aae = transformer(max_iter=60).fit(X)
+
+    def nearest(rows):
+        return np.sqrt(((rows[:, None] - X[None]) ** 2).sum(axis=-1)).min(axis=1)
+
+    samples = aae.sample(50, random_state=0)
+    noise = np.random.default_rng(0).uniform(0, 16, size=(50, 64))
+    assert nearest(samples).max() < nearest(noise).min()
+
+
+def test_score_is_the_mean_of_minus_half_the_squared_errors(blobs):
+    X, _ = blobs
+    aae = transformer(scaling=None, max_iter=3).fit(X)
+    expected = -0.5 * ((X - aae.reconstruct(X)) ** 2).sum(axis=1)
+    np.testing.assert_allclose(aae.score_samples(X), expected, rtol=1e-9)
+    assert aae.score(X) == pytest.approx(expected.mean())
+
+
+def test_outliers_score_low(blobs, fitted_transformer):
+    X, _ = blobs
+    strange = X[:20][:, ::-1] * [100, 1, 1, 1, 1, 100]
+    assert fitted_transformer.score_samples(strange).max() < np.quantile(
+        fitted_transformer.score_samples(X), 0.05
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inference_follows_the_dtype(blobs, fitted_transformer, dtype):
+    X = blobs[0].astype(dtype)
+    codes = fitted_transformer.transform(X)
+    assert codes.dtype == dtype
+    assert fitted_transformer.inverse_transform(codes).dtype == dtype
+    np.testing.assert_allclose(codes, fitted_transformer.transform(blobs[0]), atol=1e-4)
+
+
+def test_batches_of_inference_agree_with_single_rows(fitted_transformer):
+    X = np.random.default_rng(0).normal(size=(2500, 6))
+    codes = fitted_transformer.transform(X)
+    one_by_one = np.vstack(
+        [fitted_transformer.transform(X[[row]]) for row in (0, 1023, 1024, 2499)]
+    )
+    np.testing.assert_allclose(codes[[0, 1023, 1024, 2499]], one_by_one, rtol=1e-9)
+
+
+def test_reconstruct_is_encoding_then_decoding(blobs, fitted_transformer):
+    X, _ = blobs
+    there_and_back = fitted_transformer.inverse_transform(fitted_transformer.transform(X))
+    np.testing.assert_allclose(fitted_transformer.reconstruct(X), there_and_back)
+
+
+def test_sample_is_the_decoded_prior(fitted_transformer):
+    codes = fitted_transformer.sample_prior(7, random_state=3)
+    rows = fitted_transformer.sample(7, random_state=3)
+    np.testing.assert_array_equal(rows, fitted_transformer.inverse_transform(codes))
+    assert not np.array_equal(rows, fitted_transformer.sample(7, random_state=4))
+    assert not np.array_equal(rows, fitted_transformer.sample(7))
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        "swiss_roll",
+        SwissRoll(noise=0.1),
+        Petals(5),
+        GaussianMixture([[-2, 0], [2, 0]], 0.1),
+        scipy.stats.t(df=5),
+        lambda n, rng: rng.exponential(size=(n, 2)),
+    ],
+    ids=str,
+)
+def test_any_prior_trains(blobs, prior):
+    aae = transformer(prior=prior, max_iter=2).fit(blobs[0])
+    assert aae.transform(blobs[0]).shape == (180, 2)
+    assert aae.sample(3).shape == (3, 6)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"solver": "sgd", "reconstruction_learning_rate": 0.001},
+        {"reconstruction_loss": "binary_cross_entropy"},
+        {"activation": "tanh", "dropout": 0.2, "input_noise": 0.3},
+        {"hidden_layer_sizes": 30, "discriminator_hidden_layer_sizes": (20,)},
+        {"hidden_layer_sizes": ()},
+        {"precision": "bfloat16"},
+        {"output_activation": "sigmoid", "scaling": "range"},
+        {"batch_size": 1000},
+        {"batch_size": 1, "max_iter": 1},
+        {"weight_init": 0.05},
+        {"n_components": 1},
+    ],
+    ids=str,
+)
+def test_parameters_take_effect_and_train(blobs, params):
+    X, _ = blobs
+    base = transformer(max_iter=3).fit(X)
+    other = transformer(**{"max_iter": 3, **params}).fit(X)
+    assert np.isfinite(other.score(X))
+    assert other.score(X) != base.score(X)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        ("constant", [1, 1, 1, 1]),
+        (((1, 0.1), (3, 0.01)), [1, 0.1, 0.1, 0.01]),
+        (lambda epoch: 1 / (1 + epoch), [1, 1 / 2, 1 / 3, 1 / 4]),
+        ("cosine", [1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]),
+    ],
+    ids=["constant", "pairs", "callable", "cosine"],
+)
+def test_learning_rate_schedule(blobs, monkeypatch, schedule, factors):
+    from skaae._step import AAEStep
+
+    seen = []
+    scale = AAEStep.scale_learning_rates
+    monkeypatch.setattr(
+        AAEStep, "scale_learning_rates", lambda step, f: (seen.append(f), scale(step, f))
+    )
+    transformer(learning_rate_schedule=schedule, max_iter=4).fit(blobs[0])
+    np.testing.assert_allclose(seen, factors)
+
+
+def test_a_schedule_of_zero_leaves_the_weights(blobs):
+    X, _ = blobs
+    still = transformer(learning_rate_schedule=((0, 0.0),), max_iter=3).fit(X)
+    again = transformer(learning_rate_schedule=((0, 0.0),), max_iter=9).fit(X)
+    np.testing.assert_array_equal(still.transform(X), again.transform(X))
+
+
+def test_sizes_suit_the_data_unless_given(digits):
+    X = np.random.default_rng(0).normal(size=(20, 784))
+    big = transformer(max_iter=1).fit(X)._step.networks.encoder.trunk.layers
+    small = transformer(max_iter=1).fit(X[:, :20])._step.networks.encoder.trunk.layers
+    assert [layer.out_features for layer in big] == [1000, 1000]
+    assert [layer.out_features for layer in small] == [64, 64]
+
+
+def test_epochs_suit_the_data_unless_given():
+    from skaae._parameters import epochs
+
+    assert epochs("auto", 200, 100) == 200
+    assert epochs("auto", 60_000, 100) == 20
+    assert epochs("auto", 12_000, 100) == 100
+    assert epochs(7, 60_000, 100) == 7
+
+
+def test_history_and_verbose(blobs, capsys):
+    aae = transformer(max_iter=3, verbose=1).fit(blobs[0])
+    assert set(aae.history_) == {"reconstruction", "discriminator_style", "generator_style"}
+    assert all(len(values) == aae.n_iter_ == 3 for values in aae.history_.values())
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("Epoch 1/3: reconstruction ")
+
+
+def test_early_stopping_keeps_the_best_weights(blobs):
+    X, _ = blobs
+    params = {"early_stopping": True, "max_iter": 300, "n_iter_no_change": 3, "tol": 0.05}
+    aae = transformer(**params).fit(X)
+    assert len(aae.history_["validation"]) == aae.n_iter_ < 300
+    assert np.argmin(aae.history_["validation"]) < aae.n_iter_ - 1
+    best = int(np.argmin(aae.history_["validation"])) + 1
+    shorter = transformer(**{**params, "max_iter": best}).fit(X)
+    np.testing.assert_array_equal(aae.transform(X), shorter.transform(X))
+
+
+def test_partial_fit_goes_on(blobs):
+    X, _ = blobs
+    aae = transformer()
+    scores = []
+    for _ in range(15):
+        aae.partial_fit(X)
+        scores.append(aae.score(X))
+    assert aae.n_iter_ == len(aae.history_["reconstruction"]) == 15
+    assert scores[-1] > scores[0]
+
+
+def test_partial_fit_continues_a_fit_exactly(blobs):
+    X, _ = blobs
+    in_two = transformer(max_iter=3).fit(X).partial_fit(X)
+    at_once = transformer(max_iter=4).fit(X)
+    np.testing.assert_array_equal(in_two.transform(X), at_once.transform(X))
+
+
+def test_fit_starts_afresh_and_warm_start_goes_on(blobs):
+    X, _ = blobs
+    aae = transformer(max_iter=3)
+    first = aae.fit(X).transform(X)
+    np.testing.assert_array_equal(first, aae.fit(X).transform(X))
+    assert aae.n_iter_ == 3
+    aae.set_params(warm_start=True).fit(X)
+    assert aae.n_iter_ == 6
+    np.testing.assert_array_equal(aae.transform(X), transformer(max_iter=6).fit(X).transform(X))
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_one_seed_repeats_bit_for_bit_and_two_differ(blobs, solver):
+    X, _ = blobs
+
+    def codes(seed):
+        rates = {"reconstruction_learning_rate": 0.001}
+        model = transformer(random_state=seed, solver=solver, dropout=0.1, input_noise=0.1, **rates)
+        return model.fit(X).transform(X)
+
+    np.testing.assert_array_equal(codes(0), codes(0))
+    assert np.abs(codes(0) - codes(1)).max() > 0.01
+    assert not np.array_equal(codes(None), codes(None))
+
+
+def test_global_state_is_left_alone(blobs):
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    for seed in (0, None):
+        model = transformer(random_state=seed, dropout=0.1, input_noise=0.1, max_iter=2)
+        model.fit(blobs[0]).sample(3)
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert (numpy_state == np.random.get_state()[1]).all()
+    assert (threads, dtype) == (torch.get_num_threads(), torch.get_default_dtype())
+
+
+def test_the_users_data_is_not_changed(blobs):
+    X = blobs[0].copy()
+    transformer(scaling=None, max_iter=2).fit(X).transform(X)
+    np.testing.assert_array_equal(X, blobs[0])
+
+
+def test_defaults_make_a_sensible_model_of_digits(digits, device):
+    X, _ = digits
+    aae = AAETransformer(max_iter=40, random_state=0, device=device).fit(X)
+    variance = 0.5 * ((X / 16 - (X / 16).mean(axis=0)) ** 2).sum(axis=1).mean()
+    assert -aae.score(X) < 0.65 * variance  # of what the mean image leaves unexplained
+    np.testing.assert_allclose(aae.transform(X).std(axis=0), 1, atol=0.35)
