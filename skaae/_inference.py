@@ -6,8 +6,9 @@ may share them. Knows nothing of scaling or estimators.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from skaae._losses import reconstruction_rows
 from skaae._step import AAEStep
+
+Module = TypeVar("Module", bound=nn.Module)
 
 # Rows that pass at once: few enough to bound memory, enough to fill the processor.
 BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
@@ -73,10 +76,10 @@ def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: np.ndarray) -
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-def in_dtype(module: nn.Module, dtype: np.dtype) -> Callable[..., Any]:
-    """Return a function that calls `module` with weights in `dtype`; the module keeps its own."""
-    weights = dict(module.named_parameters())
-    if dtype == np.float32 or next(iter(weights.values())).device.type == "mps":
-        return module
-    double = {name: weight.detach().double() for name, weight in weights.items()}
-    return lambda *inputs: torch.func.functional_call(module, double, inputs)
+def in_dtype(module: Module, dtype: np.dtype) -> Module:
+    """Return the module itself for float32, a copy with weights in float64 for float64.
+
+    A copy, since swapping weights in a module that threads share would hand them each other's.
+    """
+    on_mps = next(module.parameters()).device.type == "mps"
+    return module if dtype == np.float32 or on_mps else copy.deepcopy(module).double()

@@ -36,7 +36,7 @@ def test_an_epoch_sees_every_row_once_in_even_batches(n):
     step = Recorder()
     run(step, numbers(n))
     sizes = [len(batch["x"]) for batch in step.batches]
-    assert sorted(sum((batch["x"] for batch in step.batches), [])) == list(range(n))
+    assert sorted([row for batch in step.batches for row in batch["x"]]) == list(range(n))
     assert max(sizes) <= 4
     assert max(sizes) - min(sizes) <= 1
 
@@ -86,7 +86,7 @@ def test_hooks_see_epochs_and_can_stop():
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_divergence_is_named_and_keeps_earlier_epochs(value):
     history = {}
-    with pytest.raises(DivergenceError, match="the loss loss became (nan|inf) in epoch 2"):
+    with pytest.raises(DivergenceError, match=r"the loss loss became (nan|inf) in epoch 2"):
         train(
             Recorder([1.0, value]),
             numbers(4),

@@ -1,0 +1,91 @@
+"""What docstrings promise: every parameter with its real default, every fitted attribute."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from conftest import classifier, transformer
+
+import skaae
+
+ESTIMATORS = [skaae.AAETransformer, skaae.SemiSupervisedAAEClassifier]
+PUBLIC = [getattr(skaae, name) for name in skaae.__all__ if inspect.isclass(getattr(skaae, name))]
+PUBLIC += [getattr(skaae.priors, name) for name in skaae.priors.__all__]
+
+
+def section(doc, name):
+    """Return the lines of one numpydoc section."""
+    found = re.search(
+        rf"\n{name}\n-+\n(.*?)(?=\n\n[A-Z][\w ]+\n-+\n|\Z)", inspect.cleandoc(doc), re.S
+    )
+    return found.group(1) if found else ""
+
+
+def entries(doc, name):
+    """Return {entry: what stands behind its colon} of a numpydoc section."""
+    pattern = r"^([\w, ]+) :(.*)$|^(\w+)$"
+    found = {}
+    for line in section(doc, name).splitlines():
+        match = re.match(pattern, line)
+        if match:
+            for entry in (match.group(1) or match.group(3)).split(","):
+                found[entry.strip()] = (match.group(2) or "").strip()
+    return found
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_parameters_are_documented_in_order_with_their_defaults(cls):
+    documented = entries(cls.__doc__, "Parameters")
+    parameters = inspect.signature(cls).parameters
+    assert set(documented) == set(parameters)
+    for name, parameter in parameters.items():
+        default = re.search(r"default=(\S+)$", documented[name])
+        assert default, f"{name} documents no default"
+        assert eval(default.group(1)) == parameter.default
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_constraints_cover_the_parameters(cls):
+    assert set(cls._parameter_constraints) == set(inspect.signature(cls).parameters)
+
+
+@pytest.mark.parametrize("make", [transformer, classifier])
+def test_fitted_attributes_are_documented(make, blobs):
+    import pandas as pd
+
+    frame = pd.DataFrame(blobs[0], columns=list("abcdef"))
+    model = make(max_iter=1).fit(frame, blobs[1])
+    fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
+    assert fitted == set(entries(type(model).__doc__, "Attributes"))
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda value: value.__name__)
+def test_public_objects_are_documented(public):
+    assert inspect.getdoc(public)
+    if not inspect.isclass(public):
+        return
+    for name, method in inspect.getmembers(public, inspect.isfunction):
+        if name.startswith("_") or not method.__module__.startswith("skaae"):
+            continue
+        assert inspect.getdoc(method), f"{public.__name__}.{name} has no docstring"
+        arguments = set(inspect.signature(method).parameters) - {"self", "X", "y"}
+        if issubclass(public, skaae.priors.Prior):
+            continue  # Prior.sample documents the arguments once for all kinds
+        documented = set(entries(method.__doc__, "Parameters")) | {
+            name.lstrip("*")
+            for name in re.findall(r"^\*\*\w+", section(method.__doc__, "Parameters"), re.M)
+        }
+        assert arguments <= documented, f"{public.__name__}.{name}: {arguments - documented}"
+
+
+def test_shared_parameters_read_well_in_both_docstrings():
+    for cls in ESTIMATORS:
+        assert "{" not in cls.__doc__.replace('{"', "").replace("{-1, 1}", "")
+
+
+def test_version_is_the_distribution_version():
+    from importlib.metadata import version
+
+    assert version("skaae") == skaae.__version__
+    assert np.all([part.isdigit() for part in skaae.__version__.split(".")[:2]])

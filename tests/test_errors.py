@@ -1,0 +1,198 @@
+"""Bad input gets an error that names the value and the remedy, and nothing fitted is lost by it."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.stats
+from conftest import classifier, transformer
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skaae import AAETransformer, SemiSupervisedAAEClassifier
+from skaae.priors import Petals
+
+
+def with_nan(X):
+    X = X.copy()
+    X[3, 2] = np.nan
+    return X
+
+
+BAD_PARAMETERS = [
+    ({"n_components": 0}, "'n_components' parameter"),
+    ({"n_components": 2.5}, "'n_components' parameter"),
+    ({"hidden_layer_sizes": (10, -5)}, r"hidden_layer_sizes=\(10, -5\) must hold integers"),
+    ({"hidden_layer_sizes": -1}, "'hidden_layer_sizes' parameter"),
+    ({"discriminator_hidden_layer_sizes": (1.5,)}, "must hold integers of at least 1"),
+    ({"activation": "swish"}, "'activation' parameter"),
+    ({"dropout": 1.0}, "'dropout' parameter"),
+    ({"scaling": "minmax"}, "'scaling' parameter"),
+    ({"batch_size": 0}, "'batch_size' parameter"),
+    ({"max_iter": -3}, "'max_iter' parameter"),
+    ({"device": "gpu"}, r"device='gpu' cannot be used.*'auto' or one of \['cpu'"),
+    ({"device": "meta"}, "device='meta' holds no data"),
+    ({"random_state": -1}, "'random_state' parameter"),
+    ({"learning_rate_schedule": "warm"}, "'learning_rate_schedule' parameter"),
+    ({"learning_rate_schedule": (50, 0.1)}, r"pairs \(epoch, factor\)"),
+    ({"learning_rate_schedule": ((5, -0.1),)}, "epochs and factors of at least 0"),
+    ({"learning_rate_schedule": lambda epoch: float("nan")}, "returned nan for epoch 0"),
+    ({"prior": "gausian"}, "'gausian' is not one of"),
+    ({"prior": Petals(), "n_components": 3}, "has 2 dimensions.*n_components=3"),
+    ({"prior": scipy.stats.multivariate_normal(np.zeros(4))}, r"\(8, 4\) where \(8, 2\)"),
+    ({"prior": lambda n, rng: np.full((n, 2), np.inf)}, "infinite or not a number"),
+    (
+        {"reconstruction_loss": "binary_cross_entropy", "scaling": None},
+        r"needs values in \[0, 1\] after scaling.*scaling='range'",
+    ),
+    ({"early_stopping": True, "validation_fraction": 0.999}, "cannot hold out"),
+]
+
+
+@pytest.mark.parametrize(("params", "message"), BAD_PARAMETERS, ids=lambda value: str(value)[:40])
+def test_bad_parameters_leave_the_fitted_model(blobs, params, message):
+    X, _ = blobs
+    model = transformer(max_iter=1).fit(X)
+    before = model.transform(X)
+    fitted = set(vars(model))
+    model.set_params(**params)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X)
+    assert set(vars(model)) == fitted
+    np.testing.assert_array_equal(model.transform(X), before)
+
+
+BAD_ROWS = [
+    (with_nan, "contains NaN"),
+    (lambda X: X[:, 0], "Expected 2D array"),
+    (lambda X: X[:0], "0 sample"),
+    (lambda X: X[:1], "1 sample"),
+    (lambda X: X[:, :0], "0 feature"),
+    (lambda X: X * 1j, "Complex data not supported"),
+    (lambda X: np.full_like(X, np.inf), "infinity"),
+    (lambda X: X.astype(str) + "x", "could not convert string"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_ROWS)
+def test_bad_rows_leave_the_fitted_model(blobs, change, message):
+    X, _ = blobs
+    model = transformer(max_iter=1).fit(X)
+    before = model.transform(X)
+    with pytest.raises(ValueError, match=message):
+        model.fit(change(X))
+    with pytest.raises(ValueError, match=message.replace("1 sample", "0 sample")):
+        model.transform(change(X) if len(change(X)) != 1 else X[:0])
+    np.testing.assert_array_equal(model.transform(X), before)
+    assert model.n_features_in_ == 6
+
+
+def test_bad_names_leave_the_fitted_names(blobs):
+    import pandas as pd
+
+    frame = pd.DataFrame(blobs[0], columns=list("abcdef"))
+    model = transformer(max_iter=1).fit(frame)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(pd.DataFrame(with_nan(blobs[0])[:, :3], columns=list("xyz")))
+    assert model.feature_names_in_.tolist() == list("abcdef")
+    assert model.transform(frame).shape == (180, 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "argument", "message"),
+    [
+        ("transform", np.zeros((2, 5)), "X has 5 features, but AAETransformer is expecting 6"),
+        ("inverse_transform", np.zeros((2, 3)), r"Z has 3 columns.*n_components=2"),
+        ("inverse_transform", np.full((2, 2), np.nan), "Input Z contains NaN"),
+        ("sample", 0, "n_samples=0 must be an integer of at least 1"),
+        ("sample", 2.5, "n_samples=2.5"),
+        ("sample_prior", True, "n_samples=True"),
+    ],
+)
+def test_bad_arguments(fitted_transformer, method, argument, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(fitted_transformer, method)(argument)
+
+
+BAD_LABELS = [
+    (lambda y: np.full(len(y), -1), "no labeled row.*AAETransformer"),
+    (lambda y: np.where(y == 0, 0, -1), "only one class, .*0.*at least two classes"),
+    (lambda y: y[:-1], "inconsistent numbers of samples"),
+    (lambda y: y + 0.5, "Unknown label type"),
+    (lambda y: None, "requires y to be passed"),
+    (lambda y: np.array([["a"], ["b"]])[y % 2].repeat(2, axis=1), "1d array"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_LABELS)
+def test_bad_labels_leave_the_fitted_model(blobs, change, message):
+    X, y = blobs
+    model = classifier(max_iter=1).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, change(y))
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    assert model.classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"class_prior": [0.5, 0.5]}, r"class_prior must have shape \(3,\), got \(2,\)"),
+        ({"class_prior": [0.5, 0.5, 0.5]}, "sum to 1"),
+        ({"class_prior": "balanced"}, "'class_prior' parameter"),
+        ({"classification_learning_rate": -1.0}, "'classification_learning_rate' parameter"),
+        ({"early_stopping": True, "validation_fraction": 0.01}, "cannot hold out"),
+    ],
+)
+def test_bad_classifier_parameters(blobs, few_labels, params, message):
+    with pytest.raises(ValueError, match=message):
+        classifier(**params).fit(blobs[0], few_labels)
+
+
+def test_bad_classes_to_decode(blobs, fitted_classifier):
+    Z = fitted_classifier.transform(blobs[0][:2])
+    with pytest.raises(ValueError, match="label 7, which is not one of the classes"):
+        fitted_classifier.inverse_transform(Z, 7)
+    with pytest.raises(ValueError, match="3 entries for 2 rows"):
+        fitted_classifier.inverse_transform(Z, [0, 1, 2])
+    with pytest.raises(ValueError, match="label -1"):
+        fitted_classifier.sample(2, -1)
+
+
+@pytest.mark.parametrize(
+    "method", ["transform", "inverse_transform", "sample", "sample_prior", "score_samples"]
+)
+def test_unfitted(method):
+    argument = 1 if "sample" in method and method != "score_samples" else np.zeros((2, 2))
+    with pytest.raises(NotFittedError):
+        getattr(AAETransformer(), method)(argument)
+
+
+def test_unfitted_classifier_has_no_names_either():
+    with pytest.raises(NotFittedError):
+        SemiSupervisedAAEClassifier().get_feature_names_out()
+
+
+def test_divergence_in_the_first_epoch_raises_with_a_remedy(blobs):
+    model = transformer(solver="sgd", reconstruction_learning_rate=1e6, max_iter=3)
+    with pytest.raises(FloatingPointError, match="Lower reconstruction_learning_rate"):
+        model.fit(blobs[0])
+    assert not hasattr(model, "n_iter_")
+
+
+def test_late_divergence_goes_back_and_warns(blobs):
+    X, _ = blobs
+    explode = {"learning_rate_schedule": ((5, 1e8),), "solver": "sgd", "max_iter": 20}
+    model = transformer(reconstruction_learning_rate=0.001, batch_size=10, **explode)
+    with pytest.warns(ConvergenceWarning, match="Training diverged.*are kept"):
+        model.fit(X)
+    assert 1 <= model.n_iter_ < 20
+    assert np.isfinite(model.score(X))
+
+
+def test_no_warnings_in_ordinary_use(blobs, few_labels):
+    X, _ = blobs
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        transformer(max_iter=2).fit(X).score(X)
+        classifier(max_iter=2).fit(X, few_labels).predict_log_proba(X)

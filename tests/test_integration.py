@@ -1,0 +1,208 @@
+"""Inside scikit-learn: pipelines, searches, data frames, pickles."""
+
+import copy
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import FITS, classifier, hide, transformer
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from skaae import AAETransformer
+from skaae.priors import Gaussian
+
+
+@pytest.fixture(scope="module")
+def frame(blobs):
+    return pd.DataFrame(blobs[0], columns=[f"column {k}" for k in range(6)])
+
+
+def test_pipeline_with_a_classifier(blobs):
+    X, y = blobs
+    pipeline = make_pipeline(transformer(n_components=4), LogisticRegression()).fit(X, y)
+    assert pipeline.score(X, y) > 0.9
+    assert pipeline[:-1].transform(X).shape == (180, 4)
+
+
+def test_pipeline_ignores_a_continuous_target(blobs):
+    X, _ = blobs
+    pipeline = make_pipeline(transformer(n_components=5), Ridge()).fit(X, X[:, 1])
+    assert pipeline.score(X, X[:, 1]) > 0.5
+
+
+def test_pipeline_goes_back(blobs):
+    X, _ = blobs
+    pipeline = make_pipeline(StandardScaler(), transformer(n_components=5, max_iter=60)).fit(X)
+    back = pipeline.inverse_transform(pipeline.transform(X))
+    assert np.mean(((X - back) / X.std(axis=0)) ** 2) < 0.5
+
+
+def test_grid_search_over_priors_and_sizes(blobs):
+    X, _ = blobs
+    grid = {"prior": ["uniform", Gaussian(2.0)], "n_components": [1, 4]}
+    search = GridSearchCV(transformer(max_iter=100), grid, cv=2).fit(X)
+    assert search.best_params_["n_components"] == 4
+    assert len(search.cv_results_["params"]) == 4
+
+
+def test_grid_search_of_the_classifier_scores_labeled_rows(blobs, few_labels):
+    X, _ = blobs
+    search = GridSearchCV(classifier(), {"n_components": [2, 3]}, cv=2).fit(X, few_labels)
+    assert search.best_score_ > 0.7
+
+
+def test_halving_over_epochs(blobs):
+    X, _ = blobs
+    search = HalvingGridSearchCV(
+        AAETransformer(**FITS),
+        {"n_components": [1, 2, 3, 4]},
+        resource="max_iter",
+        factor=2,
+        min_resources=1,
+        max_resources=4,
+        cv=2,
+    ).fit(X)
+    assert search.best_estimator_.n_iter_ == 4
+
+
+def test_cross_validation_in_processes_agrees_with_one(blobs):
+    X, y = blobs
+    model = classifier(max_iter=5)
+    alone = cross_val_score(model, X, y, cv=2)
+    np.testing.assert_allclose(cross_val_score(model, X, y, cv=2, n_jobs=2), alone, atol=0.02)
+
+
+def test_column_transformer(frame):
+    mixed = frame.assign(kind=np.where(frame["column 0"] > 0, "high", "low"))
+    numbers = list(frame.columns)
+    columns = ColumnTransformer(
+        [("codes", transformer(), numbers), ("kind", OneHotEncoder(), ["kind"])]
+    )
+    found = columns.fit_transform(mixed)
+    assert found.shape == (180, 4)
+    assert list(columns.get_feature_names_out())[:2] == [
+        "codes__aaetransformer0",
+        "codes__aaetransformer1",
+    ]
+
+
+def test_pandas_in_and_out(frame, few_labels):
+    model = transformer().set_output(transform="pandas").fit(frame)
+    codes = model.transform(frame)
+    assert list(codes.columns) == ["aaetransformer0", "aaetransformer1"]
+    assert codes.index.equals(frame.index)
+    assert list(model.feature_names_in_) == list(frame.columns)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform(frame.rename(columns={"column 0": "other"}))
+    shuffled = frame.set_index(np.arange(180)[::-1])
+    labels = pd.Series(few_labels, index=shuffled.index).astype("Int64").replace(-1, pd.NA)
+    fitted = classifier(max_iter=2).set_output(transform="pandas").fit(shuffled, labels)
+    assert fitted.transform(shuffled).index.equals(shuffled.index)
+
+
+def test_string_labels(blobs, few_labels):
+    X, y = blobs
+    names = np.array(["setosa", "other", "third"], dtype=object)
+    given = np.where(few_labels >= 0, names[few_labels], None)
+    model = classifier(max_iter=60).fit(X, given)
+    assert model.classes_.tolist() == sorted(names)
+    assert np.mean(model.predict(X) == names[y]) > 0.9
+    assert set(model.transduction_) == set(names)
+    assert model.sample(4, "setosa").shape == (4, 6)
+
+
+def dumps_and_loads(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def joblib_round_trip(model):
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    buffer.seek(0)
+    return joblib.load(buffer)
+
+
+@pytest.mark.parametrize("round_trip", [dumps_and_loads, joblib_round_trip, copy.deepcopy])
+def test_pickles_predict_and_train_on_alike(blobs, few_labels, round_trip):
+    X, _ = blobs
+    model = classifier(max_iter=3, input_noise=0.1).fit(X, few_labels)
+    again = round_trip(model)
+    np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(X))
+    np.testing.assert_array_equal(model.sample(3, random_state=0), again.sample(3, random_state=0))
+    model.partial_fit(X, few_labels)
+    again.partial_fit(X, few_labels)
+    np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(X))
+
+
+def test_memory_mapped_joblib_file(blobs, fitted_transformer, tmp_path):
+    joblib.dump(fitted_transformer, tmp_path / "model.joblib")
+    again = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    codes = again.transform(blobs[0])
+    np.testing.assert_array_equal(codes, fitted_transformer.transform(blobs[0]))
+    again.partial_fit(blobs[0])
+
+
+def test_pickles_hold_no_torch_objects(fitted_classifier):
+    assert b"torch" not in pickle.dumps(fitted_classifier)
+
+
+def test_a_device_that_is_missing_at_load_becomes_the_cpu(blobs, fitted_transformer):
+    state = copy.deepcopy(fitted_transformer.__getstate__())
+    object.__setattr__(state["_recipe"], "device", "cuda:77")
+    moved = AAETransformer()
+    with pytest.warns(UserWarning, match="device='cuda:77'.*loaded on the CPU"):
+        moved.__setstate__(state)
+    np.testing.assert_allclose(
+        moved.transform(blobs[0]), fitted_transformer.transform(blobs[0]), rtol=1e-6
+    )
+
+
+def test_clone_is_unfitted_and_equal_in_parameters():
+    model = transformer(prior=Gaussian(3.0))
+    again = clone(model.fit(np.random.default_rng(0).normal(size=(20, 3))))
+    assert again.get_params() == model.get_params()
+    assert not hasattr(again, "n_iter_")
+
+
+def test_threads_share_a_fitted_model(blobs, fitted_classifier):
+    X, _ = blobs
+    expected = fitted_classifier.predict_proba(X)
+    found = joblib.Parallel(n_jobs=4, backend="threading")(
+        joblib.delayed(fitted_classifier.predict_proba)(X) for _ in range(16)
+    )
+    assert all(np.array_equal(proba, expected) for proba in found)
+
+
+def test_html_and_text_representations(fitted_transformer):
+    assert "AAETransformer" in fitted_transformer._repr_html_()
+    assert "Gaussian(scale=3.0)" in repr(AAETransformer(prior=Gaussian(3.0)))
+
+
+def test_large_tables_pass_in_batches(fitted_transformer):
+    X = np.random.default_rng(0).normal(size=(50_000, 6)).astype(np.float32)
+    assert fitted_transformer.transform(X).shape == (50_000, 2)
+
+
+def test_digits_with_missing_labels_and_pixels_of_any_range(digits):
+    X, y = digits
+    given = hide(y[:600], 5)
+    model = classifier(max_iter=3)
+    pixels = model.fit(X[:600], given).predict_proba(X[:50])
+    bytes_ = model.fit((X[:600] * 15).astype(np.uint8), given).predict_proba(
+        (X[:50] * 15).astype(np.uint8)
+    )
+    np.testing.assert_allclose(pixels, bytes_, atol=0.05)
+
+
+def test_torch_is_left_in_float32():
+    assert torch.get_default_dtype() == torch.float32
