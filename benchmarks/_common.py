@@ -20,8 +20,8 @@ RESULTS = Path(__file__).parent / "results"
 def load_mnist(folder=None):
     """Return X_train, y_train, X_test, y_test with pixels as float32 in [0, 1].
 
-    A folder holds mnist.npz with arrays of these names; without one the data are fetched from OpenML,
-    whose first 60,000 rows are the training images.
+    A folder holds mnist.npz with arrays of these names; without one the data are fetched from
+    OpenML, whose first 60,000 rows are the training images.
     """
     if folder is not None:
         path = Path(folder) / "mnist.npz"

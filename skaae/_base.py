@@ -59,7 +59,7 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
     _parameter_constraints = _parameters.SHARED_CONSTRAINTS
 
     @abstractmethod
-    def _blocks(self):
+    def _blocks(self, n_features):
         """Return {block: (size, prior)} of the code."""
 
     @abstractmethod
@@ -152,23 +152,23 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def _set_up(self, X):
         """Build networks and step for training rows X, with fresh weights and no history."""
-        blocks = self._blocks()
+        blocks = self._blocks(X.shape[1])
         cross_entropy = self.reconstruction_loss == "binary_cross_entropy"
         scaling = fit_scaling(X, self.scaling, bounded=cross_entropy)
         if cross_entropy:
             require_unit_interval(scaling.transform(X))
         if not isinstance(self.learning_rate_schedule, str):
             _parameters.learning_rate_factor(self.learning_rate_schedule, 0, 1)
-        recipe = self._make_recipe(X.shape[1], blocks, scaling)
+        recipe = self._make_recipe(X, blocks, scaling)
         step = recipe.build()
         for name, prior in recipe.priors.items():  # one that cannot be drawn from says so now
             prior.sample(8, recipe.blocks[name], generator=make_generator(0, torch.device("cpu")))
         self._recipe, self._scaling, self._step = recipe, scaling, step
         self.history_, self.n_iter_ = {}, 0
 
-    def _make_recipe(self, n_features, blocks, scaling):
+    def _make_recipe(self, X, blocks, scaling):
         """Return the plain values of this estimator's networks and step."""
-        params = self.get_params(deep=False)
+        params, n_features = self.get_params(deep=False), X.shape[1]
         sigmoid = params["output_activation"] == "sigmoid" or (
             params["output_activation"] == "auto"
             and (scaling.kind == "range" or self.reconstruction_loss == "binary_cross_entropy")
@@ -183,7 +183,9 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
             priors={name: prior for name, (_, prior) in blocks.items()},
             hidden=hidden,
             discriminator_hidden=discriminator_hidden,
-            rates=_parameters.phase_rates(params, classification="label" in blocks),
+            rates=_parameters.phase_rates(
+                params, scaling.spread(X), classification="label" in blocks
+            ),
             sigmoid=sigmoid,
             seed=_parameters.draw_seed(self.random_state),
             **{name: params[name] for name in COPIED_TO_RECIPE},

@@ -21,7 +21,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
 
 SHARED_CONSTRAINTS = {
-    "n_components": [COUNT],
+    "n_components": [AUTO, COUNT],
     "prior": "no_validation",  # as_prior names what it cannot draw from
     "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
     "discriminator_hidden_layer_sizes": [AUTO, COUNT, "array-like"],
@@ -51,12 +51,15 @@ SHARED_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
-# What "auto" stands for, by solver: the paper's rates for SGD (its section 5), and rates for Adam
-# that were chosen on held-out training rows (benchmarks/README.md).
+# What "auto" stands for, by solver. Adversarial and classification losses have one scale on any data:
+# there SGD has the paper's rates (its section 5). The reconstruction loss grows with the number of
+# features and their spread, and SGD's rate has to fall with it.
 AUTO_RATES = {
-    "sgd": {"reconstruction": 0.01, "adversarial": 0.1, "classification": 0.1},
+    "sgd": {"reconstruction": None, "adversarial": 0.1, "classification": 0.1},
     "adam": {"reconstruction": 0.001, "adversarial": 0.0003, "classification": 0.001},
 }
+SGD_RATE_TIMES_SPREAD = 0.527
+MAX_SGD_RATE = 0.2
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 
 
@@ -73,9 +76,26 @@ def layer_sizes(name, value, n_features):
     return sizes
 
 
-def phase_rates(params, *, classification=False):
+def sgd_reconstruction_rate(spread):
+    """Return SGD's rate for rows whose mean squared distance from their mean is `spread`.
+
+    On MNIST (spread 52.7) that is the paper's 0.01.
+    """
+    return min(SGD_RATE_TIMES_SPREAD / max(spread, 1e-12), MAX_SGD_RATE)
+
+
+def code_size(n_components, n_features):
+    """Return the number of components; "auto" is a third of sqrt(n_features), 2 to 10."""
+    if isinstance(n_components, str):
+        return int(np.clip(math.ceil(math.sqrt(n_features) / 3.0), 2, 10))
+    return n_components
+
+
+def phase_rates(params, spread, *, classification=False):
     """Return learning rate and momentum by phase, with "auto" replaced by the solver's values."""
     auto = AUTO_RATES[params["solver"]]
+    if auto["reconstruction"] is None:
+        auto = {**auto, "reconstruction": sgd_reconstruction_rate(spread)}
 
     def rate(phase):
         value = params[f"{phase}_learning_rate"]

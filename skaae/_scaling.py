@@ -29,6 +29,11 @@ class Scaling:
         """Whether the training data lie in [0, 1] after scaling."""
         return self.kind == "range"
 
+    def spread(self, X: np.ndarray) -> float:
+        """Return the mean squared distance of scaled rows from their mean."""
+        variance = _variance(X, X.mean(axis=0, dtype=np.float64))
+        return float(np.sum(variance / self.scale**2))
+
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return X in the networks' units, in X's dtype."""
         return ((X - self.center) / self.scale).astype(X.dtype, copy=False)

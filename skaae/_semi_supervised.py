@@ -98,7 +98,7 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
 
     def __init__(
         self,
-        n_components=10,
+        n_components="auto",
         *,
         prior="gaussian",
         class_prior="labeled",
@@ -379,10 +379,11 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         check_is_fitted(self)
         return self._encode(self._check_rows(X, reset=False), "label")
 
-    def _blocks(self):
+    def _blocks(self, n_features):
+        size = _parameters.code_size(self.n_components, n_features)
         return {
             "label": (len(self.classes_), Categorical(self.class_prior_)),
-            "style": (self.n_components, as_prior(self.prior)),
+            "style": (size, as_prior(self.prior)),
         }
 
     def _validation_loss(self, x, y):

@@ -252,8 +252,9 @@ class AAETransformer(BaseAdversarialAutoencoder):
         """
         return float(self.score_samples(X).mean())
 
-    def _blocks(self):
-        return {"style": (self.n_components, as_prior(self.prior))}
+    def _blocks(self, n_features):
+        size = _parameters.code_size(self.n_components, n_features)
+        return {"style": (size, as_prior(self.prior))}
 
     def _validation_loss(self, x, y):
         """Return a function that computes reconstruction plus distance of codes to the prior."""

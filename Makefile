@@ -1,0 +1,53 @@
+# Everything runs in virtual environments of its own; only python >= 3.11 and make are needed.
+PYTHON ?= python3
+PIP_FLAGS = --quiet --disable-pip-version-check
+
+.PHONY: demo test test-slow test-oldest lint package clean
+
+demo: .venv/demo
+	.venv/bin/python docs/examples/demo_digits.py --output demo
+
+test: .venv/test
+	.venv/bin/python -m pytest -n 2
+
+test-slow: .venv/test
+	.venv/bin/python -m pytest -n 2 --slow
+
+# The oldest versions that pyproject.toml allows.
+test-oldest: .venv-oldest/test
+	.venv-oldest/bin/python -m pytest -n 2
+
+lint: .venv/lint
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/codespell
+
+# Wheel and sdist, and the wheel at work in an empty environment outside the source tree.
+package: .venv/lint
+	rm -rf dist .venv-wheel
+	.venv/bin/python -m build --outdir dist
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt dist/*.whl
+	cd / && $(CURDIR)/.venv-wheel/bin/python $(CURDIR)/tests/smoke.py
+
+clean:
+	rm -rf .venv .venv-oldest .venv-wheel dist demo
+
+.venv/demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e .
+	touch $@
+
+.venv/test: .venv/demo
+	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/lint: .venv/demo
+	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[lint]'
+	touch $@
+
+.venv-oldest/test: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install $(PIP_FLAGS) -c constraints-oldest.txt -e '.[test]'
+	touch $@
