@@ -30,6 +30,7 @@ PARAMETERS = {
         "learning_rate_schedule": ((50, 0.1), (1000, 0.01)),
         "input_noise": 0.3,
         "weight_init": 0.01,
+        "max_gradient_norm": None,
     },
 }
 

@@ -32,6 +32,7 @@ COPIED_TO_RECIPE = (
     "solver",
     "reconstruction_loss",
     "input_noise",
+    "max_gradient_norm",
     "precision",
     "device",
 )
@@ -59,7 +60,7 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
     _parameter_constraints = _parameters.SHARED_CONSTRAINTS
 
     @abstractmethod
-    def _blocks(self, n_features):
+    def _blocks(self):
         """Return {block: (size, prior)} of the code."""
 
     @abstractmethod
@@ -152,7 +153,7 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def _set_up(self, X):
         """Build networks and step for training rows X, with fresh weights and no history."""
-        blocks = self._blocks(X.shape[1])
+        blocks = self._blocks()
         cross_entropy = self.reconstruction_loss == "binary_cross_entropy"
         scaling = fit_scaling(X, self.scaling, bounded=cross_entropy)
         if cross_entropy:
@@ -184,7 +185,10 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
             hidden=hidden,
             discriminator_hidden=discriminator_hidden,
             rates=_parameters.phase_rates(
-                params, scaling.spread(X), classification="label" in blocks
+                params,
+                sigmoid=sigmoid,
+                spread=scaling.spread(X),
+                classification="label" in blocks,
             ),
             sigmoid=sigmoid,
             seed=_parameters.draw_seed(self.random_state),

@@ -50,6 +50,7 @@ class Recipe:
     reconstruction_loss: str
     sigmoid: bool
     input_noise: float
+    max_gradient_norm: float | None
     precision: str
     device: str
     seed: int
@@ -77,6 +78,7 @@ class Recipe:
             reconstruction_loss=self.reconstruction_loss,
             sigmoid=self.sigmoid,
             input_noise=self.input_noise,
+            max_gradient_norm=self.max_gradient_norm,
             precision=resolve_precision(self.precision, device, width),
         )
 

@@ -18,7 +18,10 @@ from skaae.priors import Categorical, as_prior, check_probabilities
 
 
 @_parameters.with_shared_parameters(
-    validation_loss="the cross-entropy", validation_rows="the labeled rows"
+    validation_loss="the cross-entropy",
+    validation_rows="the labeled rows",
+    solver="sgd",
+    input_noise="0.3",
 )
 class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
     """Classifier that learns from few labeled and many unlabeled rows.
@@ -32,7 +35,9 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
     Parameters
     ----------
     n_components : int, default=10
-        Dimensions of the style.
+        Dimensions of the style. With few of them (2 to 5 for small images) the decoder has to read
+        the class from the label part, and `sample(n, y)` shows the class asked for; with many the
+        style can hold the class too, which tends to help accuracy.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         What the style is to follow; see `AAETransformer`.
     class_prior : "labeled", "uniform" or array-like of shape (n_classes,), default="labeled"
@@ -98,7 +103,7 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
 
     def __init__(
         self,
-        n_components="auto",
+        n_components=10,
         *,
         prior="gaussian",
         class_prior="labeled",
@@ -107,17 +112,18 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         discriminator_hidden_layer_sizes="auto",
         activation="relu",
         dropout=0.0,
-        input_noise=0.0,
+        input_noise=0.3,
         scaling="auto",
         reconstruction_loss="squared_error",
         output_activation="auto",
         weight_init="auto",
-        solver="adam",
+        solver="sgd",
         reconstruction_learning_rate="auto",
         adversarial_learning_rate="auto",
         classification_learning_rate="auto",
         momentum=0.9,
         adversarial_momentum="auto",
+        max_gradient_norm=10.0,
         learning_rate_schedule="constant",
         batch_size="auto",
         max_iter="auto",
@@ -150,6 +156,7 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         self.classification_learning_rate = classification_learning_rate
         self.momentum = momentum
         self.adversarial_momentum = adversarial_momentum
+        self.max_gradient_norm = max_gradient_norm
         self.learning_rate_schedule = learning_rate_schedule
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -379,11 +386,10 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         check_is_fitted(self)
         return self._encode(self._check_rows(X, reset=False), "label")
 
-    def _blocks(self, n_features):
-        size = _parameters.code_size(self.n_components, n_features)
+    def _blocks(self):
         return {
             "label": (len(self.classes_), Categorical(self.class_prior_)),
-            "style": (size, as_prior(self.prior)),
+            "style": (self.n_components, as_prior(self.prior)),
         }
 
     def _validation_loss(self, x, y):

@@ -45,6 +45,7 @@ class AAEStep:
     reconstruction_loss : "squared_error" or "binary_cross_entropy".
     sigmoid : whether the decoder's output passes through a sigmoid.
     input_noise : standard deviation of the Gaussian noise on the encoder's input.
+    max_gradient_norm : longer gradients of a phase are shortened to this norm; None leaves them.
     precision : dtype of the products; weights and optimiser state stay in float32.
     """
 
@@ -56,6 +57,7 @@ class AAEStep:
     reconstruction_loss: str = "squared_error"
     sigmoid: bool = False
     input_noise: float = 0.0
+    max_gradient_norm: float | None = None
     precision: torch.dtype = torch.float32
     optimizers: dict[str, torch.optim.Optimizer] = field(init=False)
 
@@ -161,9 +163,15 @@ class AAEStep:
 
     def _update(self, phase: str, loss: Tensor) -> None:
         """Step one phase's optimiser; weights of other phases get no gradient at all."""
-        optimizer = self.optimizers[phase]
+        optimizer, weights = self.optimizers[phase], self._trained[phase]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward(inputs=self._trained[phase])
+        loss.backward(inputs=weights)
+        if self.max_gradient_norm is not None:
+            gradients = [weight.grad for weight in weights if weight.grad is not None]
+            norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
+            # fused kernels divide by grad_scale on their way: no further pass over the gradients
+            excess = (norm / self.max_gradient_norm).clamp(min=1.0)
+            setattr(optimizer, "grad_scale", excess)  # noqa: B010  (PyTorch's own, undeclared)
         optimizer.step()
 
     def _parameters_of(self, phase: str) -> list[Tensor]:

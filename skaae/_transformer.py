@@ -21,6 +21,8 @@ MAX_DISCREPANCY_ROWS = 1000
 @_parameters.with_shared_parameters(
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
+    solver="adam",
+    input_noise="0.0",
 )
 class AAETransformer(BaseAdversarialAutoencoder):
     """Adversarial autoencoder that turns rows into codes following a chosen prior.
@@ -87,6 +89,7 @@ class AAETransformer(BaseAdversarialAutoencoder):
         adversarial_learning_rate="auto",
         momentum=0.9,
         adversarial_momentum="auto",
+        max_gradient_norm=10.0,
         learning_rate_schedule="constant",
         batch_size="auto",
         max_iter="auto",
@@ -116,6 +119,7 @@ class AAETransformer(BaseAdversarialAutoencoder):
         self.adversarial_learning_rate = adversarial_learning_rate
         self.momentum = momentum
         self.adversarial_momentum = adversarial_momentum
+        self.max_gradient_norm = max_gradient_norm
         self.learning_rate_schedule = learning_rate_schedule
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -252,9 +256,8 @@ class AAETransformer(BaseAdversarialAutoencoder):
         """
         return float(self.score_samples(X).mean())
 
-    def _blocks(self, n_features):
-        size = _parameters.code_size(self.n_components, n_features)
-        return {"style": (size, as_prior(self.prior))}
+    def _blocks(self):
+        return {"style": (self.n_components, as_prior(self.prior))}
 
     def _validation_loss(self, x, y):
         """Return a function that computes reconstruction plus distance of codes to the prior."""
