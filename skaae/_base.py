@@ -28,7 +28,6 @@ from skaae._training import DivergenceError, EarlyStopping, Stream, train
 COPIED_TO_RECIPE = (
     "activation",
     "dropout",
-    "weight_init",
     "solver",
     "reconstruction_loss",
     "input_noise",
@@ -191,6 +190,9 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
                 classification="label" in blocks,
             ),
             sigmoid=sigmoid,
+            weight_init=_parameters.AUTO_WEIGHT_INIT[self.solver]
+            if self.weight_init == "auto"
+            else self.weight_init,
             seed=_parameters.draw_seed(self.random_state),
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )

@@ -26,6 +26,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda h: h,
 }
 
+SMALL_GAIN = 0.01 * math.sqrt(1000)
+
 Code = dict[str, Tensor]
 
 
@@ -43,14 +45,17 @@ def linear(n_in: int, n_out: int) -> nn.Linear:
 def init_linear(layer: nn.Linear, weight_init: str | float, generator: torch.Generator) -> None:
     """Draw the weights of one layer from `generator`; a number is the normal's deviation."""
     with torch.no_grad():
-        if isinstance(weight_init, str):
-            # "auto": uniform with variance 1 / (3 fan_in), the default of nn.Linear, but seeded
+        if weight_init == "uniform":  # variance 1 / (3 fan_in): the default of nn.Linear, seeded
             bound = 1.0 / math.sqrt(layer.in_features)
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.uniform_(-bound, bound, generator=generator)
+            return
+        if weight_init == "small":  # the paper's 0.01 for 1000 units in, and the like for others
+            deviation = SMALL_GAIN / math.sqrt(layer.in_features)
         else:
-            layer.weight.normal_(0.0, float(weight_init), generator=generator)
-            layer.bias.zero_()
+            deviation = float(weight_init)
+        layer.weight.normal_(0.0, deviation, generator=generator)
+        layer.bias.zero_()
 
 
 class MLP(nn.Module):

@@ -31,7 +31,7 @@ SHARED_CONSTRAINTS = {
     "scaling": [StrOptions({"auto", "standard", "range"}), None],
     "reconstruction_loss": [StrOptions({"squared_error", "binary_cross_entropy"})],
     "output_activation": [StrOptions({"auto", "identity", "sigmoid"})],
-    "weight_init": [AUTO, POSITIVE],
+    "weight_init": [StrOptions({"auto", "uniform", "small"}), POSITIVE],
     "solver": [StrOptions({"adam", "sgd"})],
     "reconstruction_learning_rate": [AUTO, NON_NEGATIVE],
     "adversarial_learning_rate": [AUTO, NON_NEGATIVE],
@@ -61,6 +61,7 @@ AUTO_RATES = {
 }
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
+AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 
 
@@ -196,9 +197,11 @@ reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="square
 output_activation : {"auto", "identity", "sigmoid"}, default="auto"
     Activation of the decoder's output. "auto" is the sigmoid for the cross-entropy and where
     scaling is "range", else the identity.
-weight_init : "auto" or float, default="auto"
+weight_init : {"auto", "uniform", "small"} or float, default="auto"
     Initial weights. A float is the standard deviation of a normal distribution (the paper: 0.01,
-    for layers of 1000 units), with biases 0. "auto" is uniform in +-1 / sqrt(fan-in).
+    for layers of 1000 units), with biases 0; "small" makes that 0.32 / sqrt(inputs of the layer),
+    the same for 1000 units. "uniform" is uniform in +-1 / sqrt(inputs of the layer). "auto" is
+    "small" for "sgd" and "uniform" for "adam".
 solver : {"adam", "sgd"}, default="{solver}"
     Optimiser of all phases. "sgd" with its default rates is the paper's and finds classes better;
     "adam" reconstructs better.

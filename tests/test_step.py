@@ -19,7 +19,7 @@ BLOCKS = {"label": 3, "style": 2}
 def make_step(blocks=BLOCKS, seed=0, **settings):
     generator = torch.Generator().manual_seed(seed)
     networks = AdversarialAutoencoder(N_FEATURES, blocks, (8, 7), (6,))
-    networks.init_weights("auto", generator)
+    networks.init_weights("uniform", generator)
     phases = ["reconstruction", "discriminator", "generator"]
     phases += ["classification"] if "label" in blocks else []
     return AAEStep(
@@ -169,7 +169,7 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
     assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
     networks = AdversarialAutoencoder(N_FEATURES, BLOCKS, (8,), (8,), dropout=0.5)
-    networks.init_weights("auto", generator)
+    networks.init_weights("uniform", generator)
     assert torch.equal(networks(rows()), networks(rows()))
     assert not torch.equal(networks(rows(), generator), networks(rows(), generator))
 
@@ -196,6 +196,8 @@ def test_weight_init_by_deviation():
     layer = networks.encoder.trunk.layers[0]
     assert float(layer.weight.detach().std()) == pytest.approx(0.01, rel=0.05)
     assert not layer.bias.any()
+    networks.init_weights("small", torch.Generator().manual_seed(0))
+    assert float(layer.weight.detach().std()) == pytest.approx(0.01 * (1000 / 200) ** 0.5, rel=0.05)
 
 
 def test_bfloat16_changes_little_and_keeps_float32_weights():

@@ -1,0 +1,103 @@
+"""Write the tables of README.md and benchmarks/README.md from the files in benchmarks/results.
+
+    python benchmarks/report.py
+
+A table stands between <!-- table: NAME --> and <!-- end -->; no number in them is typed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def read(name):
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def demo():
+    """Test accuracy on digits with 50 labels, by method."""
+    result = read("demo")
+    lines = ["| method | test accuracy | standard error |", "|---|---|---|"]
+    for method, values in result["accuracy"].items():
+        error = np.std(values, ddof=1) / np.sqrt(len(values))
+        lines.append(f"| {method} | {np.mean(values):.3f} | {error:.3f} |")
+    lines += [
+        "",
+        f"Mean of {len(values)} splits and draws of labels; one run of `make demo` shows one.",
+    ]
+    return lines
+
+
+def tables():
+    """Test accuracy on small data sets with few labels, by method."""
+    result = read("tables")
+    methods = list(next(iter(result["data"].values()))["accuracy"])
+    lines = [
+        "| data | rows | labels | " + " | ".join(methods) + " |",
+        "|---|---|---|" + "---|" * len(methods),
+    ]
+    for name, entry in result["data"].items():
+        cells = []
+        for method in methods:
+            values = entry["accuracy"][method]
+            error = np.std(values, ddof=1) / np.sqrt(len(values))
+            cells.append(f"{100 * np.mean(values):.1f} ± {100 * error:.1f}")
+        lines.append(
+            f"| {name} | {entry['rows']} | {entry['labels']} | " + " | ".join(cells) + " |"
+        )
+    return lines
+
+
+def mnist():
+    """MNIST test error by epoch."""
+    lines = []
+    for path in sorted(RESULTS.glob("semi_supervised_*.json")):
+        result = json.loads(path.read_text())
+        runs = result["runs"]
+        n_epochs = len(runs[0]["error"])
+        shown = [e for e in (1, 2, 4, 6, 8, 9, 10, 15, 20, 30, 50) if e <= n_epochs]
+        where = result["circumstances"]
+        lines += [
+            f"Parameters **{result['parameters']}**, {result['labels']} labels, {result['rows']}, "
+            f"{len(runs)} draws; {where['hardware']}, {where['threads']} thread(s), torch "
+            f"{where['torch']}; error in %:",
+            "",
+            "| draw | " + " | ".join(f"epoch {e}" for e in shown) + " | seconds per epoch |",
+            "|---|" + "---|" * (len(shown) + 1),
+        ]
+        for one in runs:
+            cells = " | ".join(f"{one['error'][e - 1]:.2f}" for e in shown)
+            lines.append(f"| {one['seed']} | {cells} | {np.median(one['seconds']):.0f} |")
+        means = " | ".join(f"{np.mean([one['error'][e - 1] for one in runs]):.2f}" for e in shown)
+        lines += [f"| mean | {means} | |", ""]
+    return lines[:-1]
+
+
+TABLES = {"demo": demo, "tables": tables, "mnist": mnist}
+
+
+def filled(text):
+    """Return a page with every table written anew."""
+
+    def table(match):
+        name = match.group(1)
+        return "\n".join([f"<!-- table: {name} -->", *TABLES[name](), "<!-- end -->"])
+
+    return re.sub(r"<!-- table: (\w+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
+def main():
+    for path in (ROOT / "README.md", ROOT / "benchmarks" / "README.md"):
+        path.write_text(filled(path.read_text()))
+        print("written", path)
+
+
+if __name__ == "__main__":
+    main()
