@@ -1,10 +1,10 @@
-"""Few labels on small data sets: the classifier at its defaults beside what a user would pick instead.
+"""Few labels on small data: the classifier's defaults beside what a user would pick instead.
 
     python benchmarks/tables.py --draws 5
 
-Each draw is a split (a quarter of the rows for the test) and a choice of labeled rows, a few of each
-class. All methods get the same rows and labels; the others get columns of variance 1 (pixels: of one
-range), the classifier gets raw columns.
+Each draw is a split (a quarter of the rows for the test) and a choice of labeled rows, a few of
+each class. All methods get the same rows and labels; the others get columns of variance 1 (pixels:
+of one range), the classifier gets raw columns.
 """
 
 from __future__ import annotations

@@ -141,14 +141,16 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
             )
         batch_size = self._batch_size(streams)
         max_iter = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
-        self._train(streams, batch_size, max_iter, stopping)
+        self._train(streams, batch_size, max_iter, self.n_iter_ + max_iter, stopping)
 
     def _partial_fit(self, X, codes=None):
         """Train for one epoch on checked rows, from where training stands."""
         if not hasattr(self, "_step"):
             self._set_up(X)
         streams = self._streams(self._to_tensor(X), codes, None)
-        self._train(streams, self._batch_size(streams), 1)
+        batch_size = self._batch_size(streams)
+        planned = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
+        self._train(streams, batch_size, 1, max(planned, self.n_iter_ + 1))
 
     def _set_up(self, X):
         """Build networks and step for training rows X, with fresh weights and no history."""
@@ -244,8 +246,11 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
                 f"X has {X.shape[1]} features; set warm_start=False to start afresh."
             )
 
-    def _train(self, streams, batch_size, max_iter, stopping=None):
-        """Run the loop; keep its history; come back from a loss that is not finite."""
+    def _train(self, streams, batch_size, max_iter, planned, stopping=None):
+        """Run the loop; keep its history; come back from a loss that is not finite.
+
+        `planned` is the epoch, counted over all calls, at which the learning-rate schedule ends.
+        """
         step, done = self._step, self.n_iter_
         keep_every = max(1, 100 * batch_size // len(streams[0]))  # epochs between safe states
         safe = {}
@@ -253,13 +258,13 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
         def before_epoch(epoch):
             schedule = self.learning_rate_schedule
             step.scale_learning_rates(
-                _parameters.learning_rate_factor(schedule, done + epoch, done + max_iter)
+                _parameters.learning_rate_factor(schedule, done + epoch, planned)
             )
 
         def after_epoch(epoch, means):
             if self.verbose:
                 losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
-                print(f"Epoch {done + epoch + 1}/{done + max_iter}: {losses}")
+                print(f"Epoch {done + epoch + 1}/{planned}: {losses}")
             if epoch % keep_every == 0:
                 safe.update(epoch=done + epoch + 1, state=copy.deepcopy(step.state_dict()))
             return stopping is not None and stopping()

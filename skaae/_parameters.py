@@ -106,12 +106,12 @@ def phase_rates(params, *, sigmoid, spread, classification=False):
     return rates
 
 
-def learning_rate_factor(schedule, epoch, max_iter):
-    """Return what the initial learning rates are multiplied by in an epoch counted from 0."""
+def learning_rate_factor(schedule, epoch, planned):
+    """Return what the initial rates are multiplied by in an epoch, from 0, of those planned."""
     if isinstance(schedule, str):
         if schedule == "constant":
             return 1.0
-        return 0.5 * (1.0 + math.cos(math.pi * min(epoch / max_iter, 1.0)))
+        return 0.5 * (1.0 + math.cos(math.pi * min(epoch / planned, 1.0)))
     if callable(schedule):
         factor = float(schedule(epoch))
         if not (math.isfinite(factor) and factor >= 0.0):
@@ -221,9 +221,10 @@ max_gradient_norm : float or None, default=10.0
     correlated columns do not throw training off; ordinary gradients are between 0.1 and 10. None
     leaves all as they are.
 learning_rate_schedule : {"constant", "cosine"}, callable or sequence of pairs, default="constant"
-    What all learning rates are multiplied by. "cosine" falls from 1 to 0 over the epochs. Pairs
-    (epoch, factor) hold from their epoch on: the paper's schedule for MNIST is
-    ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted from 0, and returns the factor.
+    What all learning rates are multiplied by. "cosine" falls from 1 to 0 over max_iter epochs (also
+    over calls of `partial_fit`, an epoch each). Pairs (epoch, factor) hold from their epoch on: the
+    paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted
+    from 0, and returns the factor.
 batch_size : "auto" or int, default="auto"
     Rows in a mini-batch. "auto" is 100, or all rows if there are fewer.
 max_iter : "auto" or int, default="auto"
