@@ -55,6 +55,24 @@ def tables():
     return lines
 
 
+def mean_percent(scores):
+    """Return the mean of accuracies in %, NaN where a run diverged."""
+    return np.nan if None in scores else 100 * np.mean(scores)
+
+
+def choices():
+    """Accuracy on held-out training rows with one default changed at a time."""
+    result = read("choices")["data"]
+    lines = ["| change | " + " | ".join(result) + " | mean |", "|---|" + "---|" * (len(result) + 1)]
+    for change in next(iter(result.values())):
+        means = [mean_percent(entry[change]) for entry in result.values()]
+        cells = " | ".join(
+            "diverged" if np.isnan(m) else f"{m:.1f}" for m in [*means, np.mean(means)]
+        )
+        lines.append(f"| {change} | {cells} |")
+    return lines
+
+
 def mnist():
     """MNIST test error by epoch."""
     lines = []
@@ -80,7 +98,7 @@ def mnist():
     return lines[:-1]
 
 
-TABLES = {"demo": demo, "tables": tables, "mnist": mnist}
+TABLES = {"demo": demo, "choices": choices, "tables": tables, "mnist": mnist}
 
 
 def filled(text):

@@ -30,6 +30,8 @@ from sklearn.svm import SVC
 
 from skaae import SemiSupervisedAAEClassifier
 
+FIRST_SEED = 100  # the defaults were chosen on draws 0, 1, 2 (choices.py)
+
 
 def data_sets():
     """Yield name, X, y and labels per class."""
@@ -87,7 +89,7 @@ def main():
     for data, X, y, n_per_class in data_sets():
         scaler = MinMaxScaler((0, 1)) if data == "digits" else StandardScaler()
         accuracy, seconds = {}, {}
-        for seed in range(arguments.draws):
+        for seed in range(FIRST_SEED, FIRST_SEED + arguments.draws):
             for name, (score, took) in one_draw(X, y, n_per_class, seed, scaler).items():
                 accuracy.setdefault(name, []).append(round(score, 4))
                 seconds.setdefault(name, []).append(round(took, 3))

@@ -1,0 +1,59 @@
+"""The classifier's defaults, changed one at a time, on held-out training rows of small data sets.
+
+    python benchmarks/choices.py --draws 3
+
+The draws are other splits than those of tables.py, and a quarter of each training part is held out:
+the test rows of a split play no part.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+from _common import hide_labels, save
+from sklearn.model_selection import train_test_split
+from tables import data_sets
+
+from skaae import SemiSupervisedAAEClassifier
+
+CHANGES = {
+    "defaults": {},
+    "solver='adam'": {"solver": "adam"},
+    "input_noise=0": {"input_noise": 0.0},
+    "reconstruction_learning_rate=0.01": {"reconstruction_learning_rate": 0.01},
+    "weight_init='uniform'": {"weight_init": "uniform"},
+    "max_gradient_norm=None": {"max_gradient_norm": None},
+    "n_components=2": {"n_components": 2},
+    "learning_rate_schedule='cosine'": {"learning_rate_schedule": "cosine"},
+}
+
+
+def accuracy(X, y, n_per_class, seed, params):
+    """Return accuracy on held-out training rows for one draw; None where training diverged."""
+    X, _, y, _ = train_test_split(X, y, test_size=0.25, random_state=seed, stratify=y)
+    X, X_held, y, y_held = train_test_split(X, y, test_size=0.25, random_state=seed, stratify=y)
+    y_few = hide_labels(y, n_per_class * len(np.unique(y)), seed)
+    try:
+        model = SemiSupervisedAAEClassifier(random_state=seed, **params).fit(X, y_few)
+    except FloatingPointError:
+        return None
+    return round(model.score(X_held, y_held), 4)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draws", type=int, default=3)
+    arguments = parser.parse_args()
+    result = {"experiment": "defaults changed one at a time, held-out training rows", "data": {}}
+    for data, X, y, n_per_class in data_sets():
+        result["data"][data] = {}
+        for change, params in CHANGES.items():
+            scores = [accuracy(X, y, n_per_class, s, params) for s in range(arguments.draws)]
+            result["data"][data][change] = scores
+            print(data, change, scores, flush=True)
+        save("choices", result)
+
+
+if __name__ == "__main__":
+    main()
