@@ -112,7 +112,7 @@ class LatentSpaceDisplay:
         """
         ax = new_axes((6.4, 5.2)) if ax is None else ax
         if self.prior_samples is not None:
-            ax.scatter(*self.prior_samples[:, :2].T, s=4, color="0.85", linewidths=0, label="prior")
+            ax.scatter(*self.prior_samples[:, :2].T, s=5, color="0.75", linewidths=0, label="prior")
         style = {"s": 9, "alpha": 0.8, "linewidths": 0, **scatter}
         if self.y is None:
             ax.scatter(*self.codes[:, :2].T, **{"color": COLORS[0], **style})
