@@ -29,7 +29,7 @@ package: .venv/lint
 	.venv/bin/python -m build --outdir dist
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt dist/*.whl
-	cd / && $(CURDIR)/.venv-wheel/bin/python $(CURDIR)/tests/smoke.py
+	cd / && $(CURDIR)/.venv-wheel/bin/python $(CURDIR)/.ci/smoke.py
 
 clean:
 	rm -rf .venv .venv-oldest .venv-wheel dist demo

@@ -69,7 +69,7 @@ BAD_ROWS = [
     (lambda X: X[:, :0], "0 feature"),
     (lambda X: X * 1j, "Complex data not supported"),
     (lambda X: np.full_like(X, np.inf), "infinity"),
-    (lambda X: X.astype(str) + "x", "could not convert string"),
+    (lambda X: np.char.add(X.astype(str), "x"), "could not convert string"),
 ]
 
 

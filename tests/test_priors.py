@@ -21,7 +21,7 @@ from skaae.priors import (
     as_prior,
 )
 
-POINTS = [*np.random.default_rng(0).normal(size=(200, 2)), 3, -3]
+POINTS = np.random.default_rng(0).normal(size=(200, 2)) + np.array([3, -3])
 OWN = [
     Gaussian(),
     Gaussian([1.0, 5.0]),
