@@ -17,14 +17,14 @@ test-slow: .venv/test
 test-oldest: .venv-oldest/test
 	.venv-oldest/bin/python -m pytest -n 2
 
-lint: .venv/lint
+lint: .venv/dev
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/codespell
 
 # Wheel and sdist, and the wheel at work in an empty environment outside the source tree.
-package: .venv/lint
+package: .venv/dev
 	rm -rf dist .venv-wheel
 	.venv/bin/python -m build --outdir dist
 	$(PYTHON) -m venv .venv-wheel
@@ -43,8 +43,8 @@ clean:
 	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[test]'
 	touch $@
 
-.venv/lint: .venv/demo
-	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[lint]'
+.venv/dev: .venv/demo
+	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
 	touch $@
 
 .venv-oldest/test: pyproject.toml constraints-oldest.txt

@@ -26,7 +26,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
-from sklearn.svm import SVC
 
 from skaae import SemiSupervisedAAEClassifier
 
@@ -55,8 +54,8 @@ def methods(seed, scaler):
     """Return the methods by name; those trained on the labels alone come first."""
     return {
         "LogisticRegression": make_pipeline(scaler, LogisticRegression(max_iter=2000)),
-        "SelfTraining(SVC)": make_pipeline(
-            scaler, SelfTrainingClassifier(SVC(probability=False), criterion="k_best")
+        "SelfTraining(LogisticRegression)": make_pipeline(
+            scaler, SelfTrainingClassifier(LogisticRegression(max_iter=2000))
         ),
         "LabelSpreading(knn)": make_pipeline(scaler, LabelSpreading(kernel="knn")),
         "SemiSupervisedAAEClassifier": SemiSupervisedAAEClassifier(random_state=seed),
