@@ -18,11 +18,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+import skaae
 from skaae import _inference, _parameters
 from skaae._device import make_generator
 from skaae._recipe import Recipe, to_numpy
 from skaae._scaling import fit_scaling
 from skaae._training import DivergenceError, EarlyStopping, Stream, train
+from skaae.priors._prior import check_draws, same
 
 # Parameters that networks and step take as they are.
 COPIED_TO_RECIPE = (
@@ -36,9 +38,27 @@ COPIED_TO_RECIPE = (
     "device",
 )
 
+# Parameters that may change between fits of one model (warm_start); all others are built into it.
+LIVE_PARAMETERS = {
+    "batch_size",
+    "early_stopping",
+    "learning_rate_schedule",
+    "max_iter",
+    "n_iter_no_change",
+    "random_state",
+    "tol",
+    "unlabeled_label",
+    "validation_fraction",
+    "verbose",
+    "warm_start",
+}
+
 
 def keeps_fit_on_error(method):
-    """Decorate a fitting method: whatever it raises, the estimator is as it was before."""
+    """Decorate a fitting method: whatever it raises, the attributes are as before.
+
+    `_train` does the same for the weights, which it moves in place.
+    """
 
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
@@ -164,8 +184,10 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
         recipe = self._make_recipe(X, blocks, scaling)
         step = recipe.build()
         for name, prior in recipe.priors.items():  # one that cannot be drawn from says so now
-            prior.sample(8, recipe.blocks[name], generator=make_generator(0, torch.device("cpu")))
+            generator, size = make_generator(0, step.generator.device), recipe.blocks[name]
+            check_draws(prior, prior.sample(8, size, generator=generator), 8, size)
         self._recipe, self._scaling, self._step = recipe, scaling, step
+        self._frozen = self._frozen_parameters()
         self.history_, self.n_iter_ = {}, 0
 
     def _make_recipe(self, X, blocks, scaling):
@@ -238,20 +260,50 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
             ) from error
         return np.setdiff1d(rows, held_out), held_out
 
+    def _frozen_parameters(self):
+        """Return the parameters that a fitted model cannot go on without, or with others."""
+        params = self.get_params(deep=False)
+        return {name: value for name, value in params.items() if name not in LIVE_PARAMETERS}
+
     def _require_same_model(self, X):
-        """Refuse to go on (warm_start) with rows that the fitted networks cannot take."""
+        """Refuse to go on (warm_start) with rows or parameters that the networks cannot take."""
         if X.shape[1] != self._recipe.n_features:
             raise ValueError(
                 f"warm_start=True goes on with a model of {self._recipe.n_features} features, but "
                 f"X has {X.shape[1]} features; set warm_start=False to start afresh."
             )
+        for name, value in self._frozen_parameters().items():
+            if not same(value, self._frozen[name]):
+                raise ValueError(
+                    f"warm_start=True goes on with a model of {name}={self._frozen[name]!r}, but "
+                    f"{name} is now {value!r}; set it back, or set warm_start=False."
+                )
 
     def _train(self, streams, batch_size, max_iter, planned, stopping=None):
-        """Run the loop; keep its history; come back from a loss that is not finite.
+        """Run the loop and keep its history; whatever is raised, the weights are as before.
 
         `planned` is the epoch, counted over all calls, at which the learning-rate schedule ends.
         """
-        step, done = self._step, self.n_iter_
+        before = copy.deepcopy(self._step.state_dict()) if self.n_iter_ else None
+        try:
+            with torch.enable_grad():
+                history = self._run(streams, batch_size, max_iter, planned, stopping)
+        except BaseException:
+            if before is not None:
+                self._step.load_state_dict(before)
+            raise
+        finally:
+            for optimizer in self._step.optimizers.values():
+                optimizer.zero_grad(set_to_none=True)
+        if stopping is not None:
+            history["validation"] = stopping.losses
+            if stopping.best_state is not None:
+                self._step.load_state_dict(stopping.best_state)
+        self._extend_history(history)
+
+    def _run(self, streams, batch_size, max_iter, planned, stopping):
+        """Return the history of the loop; come back from a loss that is not finite."""
+        step, done, history = self._step, self.n_iter_, {}
         keep_every = max(1, 100 * batch_size // len(streams[0]))  # epochs between safe states
         safe = {}
 
@@ -266,10 +318,9 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
                 losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
                 print(f"Epoch {done + epoch + 1}/{planned}: {losses}")
             if epoch % keep_every == 0:
-                safe.update(epoch=done + epoch + 1, state=copy.deepcopy(step.state_dict()))
+                safe.update(epochs=epoch + 1, state=copy.deepcopy(step.state_dict()))
             return stopping is not None and stopping()
 
-        history = {}
         try:
             train(
                 step,
@@ -283,29 +334,34 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
             )
         except DivergenceError as error:
             self._go_back(error, safe)
-        if stopping is not None:
-            history["validation"] = stopping.losses
-            if stopping.best_state is not None:
-                step.load_state_dict(stopping.best_state)
-        for name, values in history.items():
-            self.history_.setdefault(name, []).extend(values)
-        self.n_iter_ += len(history.get("reconstruction", ()))
+            history = {name: values[: safe["epochs"]] for name, values in history.items()}
+            if stopping is not None:
+                del stopping.losses[safe["epochs"] :]
+        return history
 
     def _go_back(self, error, safe):
         """Return to the last safe state with a warning, or raise where there is none."""
-        remedy = (
-            f"{error} (solver={self.solver!r}). Lower reconstruction_learning_rate and "
-            "adversarial_learning_rate, use solver='adam', or leave scaling='auto' on"
+        adam = ", use solver='adam'" if self.solver == "sgd" else ""
+        reason = (
+            f"Training diverged: the {error.name} loss became {error.value} in epoch "
+            f"{self.n_iter_ + error.epoch}. Lower reconstruction_learning_rate and "
+            f"adversarial_learning_rate{adam}, or leave scaling='auto' and max_gradient_norm on."
         )
         weights = safe.get("state", {}).get("networks", {}).values()
         if not safe or not all(bool(weight.isfinite().all()) for weight in weights):
-            raise FloatingPointError(f"Training diverged: {remedy}.") from error
+            raise FloatingPointError(reason) from error
         self._step.load_state_dict(safe["state"])
-        warnings.warn(
-            f"Training diverged: {remedy}. The weights after epoch {safe['epoch']} are kept.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+        kept = f" The weights after epoch {self.n_iter_ + safe['epochs']} are kept."
+        warnings.warn(reason + kept, ConvergenceWarning, stacklevel=2)
+
+    def _extend_history(self, history):
+        """Append new epochs to `history_`, NaN for a loss that an epoch did not have."""
+        done, new = self.n_iter_, len(history["reconstruction"])
+        self.history_ = {
+            name: self.history_.get(name, [np.nan] * done) + history.get(name, [np.nan] * new)
+            for name in {**self.history_, **history}
+        }
+        self.n_iter_ = done + new
 
     # Inference ------------------------------------------------------------------------------------
 
@@ -343,15 +399,22 @@ class BaseAdversarialAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMix
         return self._recipe.blocks["style"]
 
     def __getstate__(self):
-        state = super().__getstate__().copy()
+        state = {**super().__getstate__(), "_skaae_version": skaae.__version__}
         step = state.pop("_step", None)
         if step is not None:
             state["_step_state"] = to_numpy(step.state_dict())
         return state
 
     def __setstate__(self, state):
-        state = state.copy()
-        step_state = state.pop("_step_state", None)
+        state = dict(state)
+        version, step_state = state.pop("_skaae_version", None), state.pop("_step_state", None)
+        if version != skaae.__version__:
+            warnings.warn(
+                f"this {type(self).__name__} was pickled by skaae {version} and is loaded by "
+                f"skaae {skaae.__version__}, which may read it otherwise; fit it anew to be sure.",
+                UserWarning,
+                stacklevel=2,
+            )
         super().__setstate__(state)
         if step_state is not None:
             self._step = self._recipe.rebuild(step_state)

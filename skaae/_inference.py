@@ -1,7 +1,7 @@
 """Inference: arrays through trained networks in batches, in the dtype of the arrays.
 
-Memory stays bounded however many rows there are, and the networks are left as they are, so threads
-may share them. Knows nothing of scaling or estimators.
+Hidden layers are held for a batch of rows only, however many rows there are, and the networks are
+left as they are, so threads may share them. Knows nothing of scaling or estimators.
 """
 
 from __future__ import annotations

@@ -118,6 +118,13 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
                 "unlabeled_label='auto' to train on them as unlabeled rows."
             )
         return missing
+    if not np.isscalar(unlabeled_label) and not _is_missing(unlabeled_label):
+        raise ValueError(
+            f"unlabeled_label={unlabeled_label!r} must be 'auto', None or one value that marks "
+            "unlabeled rows."
+        )
+    if _is_missing(unlabeled_label):
+        return missing
     if not _is_auto(unlabeled_label):
         _refuse_stringified(y, unlabeled_label)
         return missing | _equal(y, unlabeled_label)
@@ -144,7 +151,10 @@ def _as_1d(y, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None; give a label "
             "for some rows and -1 for the others."
         )
-    return column_or_1d(np.asarray(y), warn=True)
+    if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:
+        y = np.array(y, dtype=object)  # strings and others: NumPy would make text of all
+    y = np.asarray(y)
+    return column_or_1d(y.astype(object) if y.dtype.kind == "T" else y, warn=True)
 
 
 def _is_auto(unlabeled_label):
@@ -159,6 +169,8 @@ def _is_missing(value):
         return bool(value != value)
     except TypeError:
         return True
+    except ValueError:  # an array or a list of arrays is a value, if no label
+        return False
 
 
 def _missing(y):

@@ -20,7 +20,9 @@ def reconstruction_rows(kind: str, output: Tensor, x: Tensor, *, sigmoid: bool) 
     if kind == "squared_error":
         prediction = torch.sigmoid(output) if sigmoid else output
         return 0.5 * (prediction - x).square().sum(dim=1)
-    return F.binary_cross_entropy_with_logits(output, x, reduction="none").sum(dim=1)
+    # rows beyond the range of the first fit count as its ends: elsewhere the loss has no bound
+    target = x.clamp(0.0, 1.0)
+    return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(dim=1)
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def dropout(h: Tensor, p: float, generator: torch.Generator) -> Tensor:
 
 def linear(n_in: int, n_out: int) -> nn.Linear:
     """Return a linear layer with undrawn weights: nn.Linear would draw from the global RNG."""
-    return nn.utils.skip_init(nn.Linear, n_in, n_out)
+    return nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
 
 
 def init_linear(layer: nn.Linear, weight_init: str | float, generator: torch.Generator) -> None:

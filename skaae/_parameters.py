@@ -193,7 +193,8 @@ scaling : {"auto", "standard", "range"} or None, default="auto"
     None: X is used as it is.
 reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
     "squared_error" is half the sum of squared errors over the features of a row, as in the paper;
-    "binary_cross_entropy" is summed likewise and needs scaled values in [0, 1].
+    "binary_cross_entropy" is summed likewise and needs scaled values in [0, 1]; in later data,
+    values beyond that count as 0 and 1.
 output_activation : {"auto", "identity", "sigmoid"}, default="auto"
     Activation of the decoder's output. "auto" is the sigmoid for the cross-entropy and where
     scaling is "range", else the identity.
@@ -239,7 +240,8 @@ n_iter_no_change : int, default=10
 tol : float, default=1e-4
     Smallest improvement of the validation loss that counts.
 warm_start : bool, default=False
-    Let `fit` go on from the last fit's weights and optimisers instead of starting afresh.
+    Let `fit` go on from the last fit's weights and optimisers instead of starting afresh. The
+    parameters of networks, priors and optimisers must not have changed.
 precision : {"auto", "float32", "bfloat16"}, default="auto"
     Of the matrix products in training; weights and losses stay in float32. "auto" is "bfloat16"
     for layers of at least 256 units on a processor that multiplies in it. Inference follows the

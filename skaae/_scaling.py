@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-# A row at a time of this many values is scaled at once, so that no second copy of X is made.
+# Values that are scaled at once: X itself is copied once, a block may take more.
 BLOCK_SIZE = 1 << 20
 
 
@@ -36,20 +37,21 @@ class Scaling:
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return X in the networks' units, in X's dtype."""
-        return ((X - self.center) / self.scale).astype(X.dtype, copy=False)
+        return _by_blocks(lambda rows: (rows - self.center) / self.scale, X)
 
     def inverse_transform(self, X: np.ndarray) -> np.ndarray:
         """Return scaled rows in the user's units, in X's dtype."""
-        return (X * self.scale + self.center).astype(X.dtype, copy=False)
+        return _by_blocks(lambda rows: rows * self.scale + self.center, X)
 
 
 def fit_scaling(X: np.ndarray, kind: str | None, *, bounded: bool = False) -> Scaling:
     """Choose and fit the scaling of training rows X (n_samples, n_features).
 
     "standard" gives each column mean 0 and variance 1 (constant columns are centred only). "range"
-    maps the smallest value of the whole table to 0 and the largest to 1, with one factor for all
-    columns, as suits pixels. "auto" is "range" where `looks_like_pixels` or where the loss needs
-    values in [0, 1] (`bounded`), "standard" elsewhere.
+    maps the whole table to [0, 1] with one factor for all columns, as suits pixels: its largest
+    value to 1 and its smallest to 0, but a range that starts near 0 from 0, and values that lie
+    in [0, 1] and reach above 0.5 as they are. "auto" is "range" where `looks_like_pixels` or where
+    the loss needs values in [0, 1] (`bounded`), "standard" elsewhere.
     """
     if kind == "auto":
         kind = "range" if bounded or looks_like_pixels(X) else "standard"
@@ -81,11 +83,25 @@ def looks_like_pixels(X: np.ndarray) -> bool:
     return bool(np.mean(lowest <= 0.1 * top) >= 0.5 and np.mean(highest > 0.5 * top) >= 0.5)
 
 
+def _by_blocks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:
+    """Return function(rows) for all rows in X's dtype; only a block at a time is in float64."""
+    result = np.empty(X.shape, dtype=X.dtype)
+    for rows in _blocks(X):
+        result[rows] = function(X[rows])
+    return result
+
+
+def _blocks(X: np.ndarray) -> Iterator[slice]:
+    """Yield slices of rows with about BLOCK_SIZE values each."""
+    n_rows = max(1, BLOCK_SIZE // max(X.shape[1], 1))
+    for start in range(0, len(X), n_rows):
+        yield slice(start, start + n_rows)
+
+
 def _variance(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Return the variance of each column around `mean`, in blocks of rows."""
     total = np.zeros_like(mean)
-    n_rows = max(1, BLOCK_SIZE // max(X.shape[1], 1))
-    for start in range(0, len(X), n_rows):
-        difference = X[start : start + n_rows] - mean
+    for rows in _blocks(X):
+        difference = X[rows] - mean
         total += np.einsum("ij,ij->j", difference, difference)
     return total / len(X)

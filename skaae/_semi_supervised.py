@@ -14,7 +14,8 @@ from skaae import _parameters
 from skaae._base import BaseAdversarialAutoencoder, keeps_fit_on_error
 from skaae._labels import UNKNOWN, UNLABELED, encode_labels, label_block, lookup_labels
 from skaae._losses import classification_loss
-from skaae.priors import Categorical, as_prior, check_probabilities
+from skaae.priors import Categorical, as_prior
+from skaae.priors._shapes import check_probabilities
 
 
 @_parameters.with_shared_parameters(
@@ -236,6 +237,8 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
                     classes, self.unlabeled_label, estimator_name=f"{name} (classes)"
                 )[0]
             )
+            if not first and classes is not None:
+                self._require_same_classes(encode_labels(classes, self.unlabeled_label)[0])
             codes = lookup_labels(y, known, self.unlabeled_label, estimator_name=name)
         check_consistent_length(X, codes)
         if first:
@@ -406,7 +409,7 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         """Keep the classes and their prior; refuse a single class and a changed warm start."""
         if len(classes) < 2:
             raise ValueError(
-                f"y has only one class, {classes[0]!r}, among its labeled rows; "
+                f"y has only one class, {classes.tolist()[0]!r}, among its labeled rows; "
                 f"{type(self).__name__} needs labeled rows of at least two classes."
             )
         fitted = self.warm_start and hasattr(self, "_step")
@@ -418,6 +421,14 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         self.classes_ = classes
         if not fitted:
             self.class_prior_ = self._resolve_class_prior(codes)
+
+    def _require_same_classes(self, classes):
+        """Refuse classes in `partial_fit` that are not those of its first call."""
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes={classes} differ from those of the first call, {self.classes_}; leave "
+                "classes out after the first call, or fit a new estimator."
+            )
 
     def _resolve_class_prior(self, codes):
         """Return the share of each class as the parameter says."""

@@ -101,10 +101,12 @@ class AAEStep:
     def discriminate(self, codes: Code) -> Losses:
         """Each discriminator steps to tell draws of its prior from codes."""
         by_block = {}
+        pairs = {
+            name: torch.cat([self._draw(name, code), code.detach()])  # (2 batch, block)
+            for name, code in codes.items()
+        }
         with self._autocast():
-            for name, code in codes.items():
-                real = self.priors[name].sample(*code.shape, generator=self.generator)
-                both = torch.cat([real, code.detach()])  # (2 batch, block)
+            for name, both in pairs.items():
                 logits = self.networks.discriminators[name](both).float()
                 by_block[name] = losses.discriminator_loss(*logits.chunk(2))
         self._update("discriminator", total(by_block))
@@ -150,6 +152,12 @@ class AAEStep:
         if state["generator"] is not None:
             self.generator.set_state(state["generator"])
 
+    def _draw(self, name: str, code: Tensor) -> Tensor:
+        """Return draws of a block's prior, as many as there are codes and where they are."""
+        with torch.no_grad():
+            draws = self.priors[name].sample(*code.shape, generator=self.generator)
+        return draws.to(code.device, torch.float32)
+
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""
         if self.input_noise == 0.0:
@@ -168,10 +176,14 @@ class AAEStep:
         loss.backward(inputs=weights)
         if self.max_gradient_norm is not None:
             gradients = [weight.grad for weight in weights if weight.grad is not None]
-            norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
-            # fused kernels divide by grad_scale on their way: no further pass over the gradients
+            norm = torch.nn.utils.get_total_norm(gradients)
             excess = (norm / self.max_gradient_norm).clamp(min=1.0)
-            setattr(optimizer, "grad_scale", excess)  # noqa: B010  (PyTorch's own, undeclared)
+            if excess.device.type in ("cpu", "cuda"):
+                # fused kernels divide by grad_scale on their way: no further pass over gradients
+                setattr(optimizer, "grad_scale", excess)  # noqa: B010  (PyTorch's, undeclared)
+            else:
+                for gradient in gradients:
+                    gradient.div_(excess)
         optimizer.step()
 
     def _parameters_of(self, phase: str) -> list[Tensor]:

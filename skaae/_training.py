@@ -135,7 +135,7 @@ def merge(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:
 
 
 def mean_losses(by_batch: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Return the mean of each loss over batches: the epoch's one wait for the device."""
+    """Return the mean of each loss over batches: the loop's one wait for the device in an epoch."""
     names = list(by_batch[0])
     table = torch.stack([torch.stack([losses[name] for name in names]) for losses in by_batch])
     return dict(zip(names, table.mean(dim=0).tolist(), strict=True))

@@ -155,7 +155,7 @@ class ManifoldDisplay:
     ):
         """Decode a grid over the part of the plane where the prior's draws lie, and plot it.
 
-        The grid's lines are quantiles of the prior, so that no image stands for an empty corner.
+        The grid's lines are quantiles of the prior in each direction: dense where its draws are.
 
         Parameters
         ----------

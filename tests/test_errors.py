@@ -1,15 +1,17 @@
 """Bad input gets an error that names the value and the remedy, and nothing fitted is lost by it."""
 
+import copy
 import warnings
 
 import numpy as np
 import pytest
 import scipy.stats
+import torch
 from conftest import classifier, transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skaae import AAETransformer, SemiSupervisedAAEClassifier
-from skaae.priors import Petals
+from skaae.priors import Petals, Prior
 
 
 def with_nan(X):
@@ -196,3 +198,104 @@ def test_no_warnings_in_ordinary_use(blobs, few_labels):
         warnings.simplefilter("error")
         transformer(max_iter=2).fit(X).score(X)
         classifier(max_iter=2).fit(X, few_labels).predict_log_proba(X)
+
+
+@pytest.mark.parametrize("make", [transformer, classifier])
+def test_a_failed_partial_fit_leaves_the_weights(blobs, make):
+    X, y = blobs
+    model = make(max_iter=3).fit(X, y)
+    before, history = model.transform(X), copy.deepcopy(model.history_)
+    with pytest.raises(FloatingPointError, match="in epoch 4"):
+        model.partial_fit(X * 1e25, y)
+    np.testing.assert_array_equal(model.transform(X), before)
+    assert model.history_ == history
+    model.partial_fit(X, y)
+    assert model.n_iter_ == 4
+
+
+def test_an_interrupted_warm_start_leaves_the_weights(blobs):
+    X, _ = blobs
+
+    def interrupt(epoch):
+        if epoch == 5:
+            raise KeyboardInterrupt
+        return 1.0
+
+    model = transformer(max_iter=3, warm_start=True, learning_rate_schedule=interrupt).fit(X)
+    before = model.transform(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X)
+    np.testing.assert_array_equal(model.transform(X), before)
+    assert model.n_iter_ == 3
+
+
+def test_history_ends_with_the_weights_that_are_kept(blobs):
+    explode = {"learning_rate_schedule": ((5, 1e8),), "solver": "sgd", "max_iter": 20}
+    model = transformer(
+        reconstruction_learning_rate=0.001, batch_size=1, max_gradient_norm=None, **explode
+    )
+    with pytest.warns(ConvergenceWarning, match=r"in epoch 6\..*after epoch 5 are kept"):
+        model.fit(blobs[0])
+    assert model.n_iter_ == len(model.history_["reconstruction"]) == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"n_components": 3}, {"solver": "sgd"}, {"prior": "uniform"}, {"hidden_layer_sizes": (9,)}],
+    ids=str,
+)
+def test_warm_start_refuses_changed_networks(blobs, change):
+    X, _ = blobs
+    model = transformer(max_iter=1, warm_start=True).fit(X)
+    model.set_params(**change)
+    (name,) = change
+    with pytest.raises(ValueError, match=f"warm_start=True goes on with a model of {name}="):
+        model.fit(X)
+    model.set_params(max_iter=2, batch_size=50)
+    model.set_params(**{name: getattr(transformer(), name) for name in change})
+    assert model.fit(X).n_iter_ == 3
+
+
+class Faulty(Prior):
+    """A user's prior that draws what the test says."""
+
+    def __init__(self, draw):
+        self.draw = draw
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        return self.draw(n_samples, n_components)
+
+
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [
+        (Faulty(lambda n, d: torch.zeros(n, d + 1)), r"Faulty.*\(8, 3\) where \(8, 2\)"),
+        (Faulty(lambda n, d: torch.full((n, d), torch.nan)), r"Faulty.*not a number"),
+        (Petals(radius=float("nan")), "Petals.*not a number"),
+        (lambda n, rng: [["a", "b"]] * n, "drew no table of numbers"),
+    ],
+)
+def test_faulty_priors_are_named_before_training(blobs, prior, message):
+    with pytest.raises(ValueError, match=message):
+        transformer(prior=prior).fit(blobs[0])
+
+
+def test_cross_entropy_stays_bounded_beyond_the_range_of_training(blobs):
+    X = np.random.default_rng(0).random((200, 6))
+    model = transformer(reconstruction_loss="binary_cross_entropy", max_iter=5).fit(X)
+    assert model.score_samples(50 * X[:20]).max() <= 0
+    model.partial_fit(50 * X)
+    assert model.history_["reconstruction"][-1] > 0
+
+
+def test_partial_fit_refuses_other_classes(blobs):
+    X, y = blobs
+    model = classifier().partial_fit(X, y, classes=[0, 1, 2])
+    model.partial_fit(X, y, classes=[2, 1, 0, -1])
+    with pytest.raises(ValueError, match="differ from those of the first call"):
+        model.partial_fit(X, y, classes=[5, 6, 7])
+
+
+def test_the_marker_must_be_one_value(blobs, few_labels):
+    with pytest.raises(ValueError, match=r"unlabeled_label=\[-1, 5\] must be"):
+        classifier(unlabeled_label=[-1, 5]).fit(blobs[0], few_labels)

@@ -167,6 +167,26 @@ def test_a_device_that_is_missing_at_load_becomes_the_cpu(blobs, fitted_transfor
     )
 
 
+def test_a_pickle_of_another_version_warns(blobs, fitted_transformer):
+    state = {**fitted_transformer.__getstate__(), "_skaae_version": "0.0.1"}
+    with pytest.warns(UserWarning, match="pickled by skaae 0.0.1"):
+        AAETransformer().__setstate__(state)
+
+
+def test_fit_under_other_global_settings_of_torch(blobs):
+    X, _ = blobs
+    expected = transformer(max_iter=2).fit(X).transform(X)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            found = transformer(max_iter=2, prior="petals").fit(X)
+            same = transformer(max_iter=2).fit(X).transform(X)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(same, expected)
+    assert found.transform(X).shape == (180, 2)
+
+
 def test_clone_is_unfitted_and_equal_in_parameters():
     model = transformer(prior=Gaussian(3.0))
     again = clone(model.fit(np.random.default_rng(0).normal(size=(20, 3))))

@@ -195,6 +195,7 @@ def test_priors_compare_clone_and_hash_by_value():
     assert mixture == GaussianMixture(np.array([[0, 0], [1, 1]]))
     assert len({Gaussian(2.0), Gaussian(2.0), Uniform()}) == 2
     assert clone(AAETransformer(prior=mixture)).prior == mixture
+    assert hash(Gaussian([1.0, 2.0])) == hash(Gaussian(np.array([1.0, 2.0])))
     assert joblib.hash(mixture) == joblib.hash(GaussianMixture([[0, 0], [1, 1]]))
 
 

@@ -1,11 +1,13 @@
 """Input scaling: raw data of every kind works, and comes back in its own units."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from conftest import transformer
 from sklearn.datasets import load_breast_cancer, load_iris
 
-from skaae._scaling import fit_scaling, looks_like_pixels
+from skaae._scaling import BLOCK_SIZE, fit_scaling, looks_like_pixels
 
 RNG = np.random.default_rng(0)
 TABLES = {
@@ -66,6 +68,17 @@ def test_the_cross_entropy_gets_its_unit_interval():
     X = TABLES["unlike units"]
     scaled = fit_scaling(X, "auto", bounded=True).transform(X)
     assert (scaled.min(), scaled.max()) == (0.0, 1.0)
+
+
+def test_scaling_copies_a_float32_table_once():
+    X = RNG.random((200_000, 50)).astype(np.float32)
+    scaling = fit_scaling(X, "standard")
+    tracemalloc.start()
+    scaled = scaling.transform(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert scaled.dtype == np.float32
+    assert peak < X.nbytes + 4 * 8 * BLOCK_SIZE
 
 
 def test_constant_columns_in_float32_are_not_blown_up():

@@ -185,6 +185,8 @@ def test_partial_fit(blobs, few_labels):
         model.partial_fit(X[120:], y[120:])
     assert model.score(X, y) > 0.9
     assert model.n_iter_ == 61
+    assert all(len(losses) == 61 for losses in model.history_.values())
+    assert np.isnan(model.history_["classification"][1])
     with pytest.raises(ValueError, match="label 9"):
         model.partial_fit(X, np.full(180, 9))
     assert model.score(X, y) > 0.9

@@ -18,7 +18,6 @@ from skaae.priors._shapes import (
     Petals,
     SwissRoll,
     Uniform,
-    check_probabilities,
 )
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "SwissRoll",
     "Uniform",
     "as_prior",
-    "check_probabilities",
 ]
 
 NAMES: dict[str, Callable[[], Prior]] = {

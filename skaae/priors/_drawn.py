@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
-from skaae.priors._prior import Prior, as_tensor, device_of, refuse_components
+from skaae.priors._prior import Prior, check_draws, device_of, refuse_components
 
 Draw = Callable[[Any, int, int, np.random.Generator], Any]
 
@@ -39,25 +38,14 @@ class Drawn(Prior):
         draws = self.draw(self.source, n_samples, n_components, rng)
         if isinstance(draws, Tensor):
             draws = draws.detach().cpu().numpy()
-        return as_tensor(self._checked(draws, n_samples, n_components), generator)
-
-    def _checked(self, draws: ArrayLike, n_samples: int, n_components: int) -> np.ndarray:
-        """Return the draws as an array of the shape asked for, or say what is wrong."""
-        array = np.asarray(draws, dtype=np.float32)
+        try:
+            array = np.asarray(draws, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"prior {self.source!r} drew no table of numbers: {error}") from error
         if array.ndim == 1 and n_components == 1:
             array = array[:, None]
-        if array.shape != (n_samples, n_components):
-            raise ValueError(
-                f"prior {self.source!r} drew an array of shape {array.shape} where "
-                f"{(n_samples, n_components)} = (n_samples, n_components) is needed; "
-                "set n_components to the prior's dimension, or change the prior."
-            )
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"prior {self.source!r} drew values that are infinite or not a number in an array "
-                f"of shape {array.shape}; every draw must be finite."
-            )
-        return array
+        checked = check_draws(self.source, torch.from_numpy(array), n_samples, n_components)
+        return checked.to(device_of(generator))
 
 
 def draw_scipy(dist: Any, n: int, d: int, rng: np.random.Generator) -> Any:

@@ -52,7 +52,7 @@ class Prior(ABC):
         return ours.keys() == theirs.keys() and all(same(ours[name], theirs[name]) for name in ours)
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash(type(self))
 
 
 def refuse_components(prior: Prior, y: object) -> None:
@@ -69,6 +69,22 @@ def require_dimension(prior: Prior, dimension: int, n_components: int) -> None:
         )
 
 
+def check_draws(prior: object, draws: Tensor, n_samples: int, n_components: int) -> Tensor:
+    """Return draws of the shape asked for, or say what is wrong with them."""
+    if tuple(draws.shape) != (n_samples, n_components):
+        raise ValueError(
+            f"prior {prior!r} drew an array of shape {tuple(draws.shape)} where "
+            f"{(n_samples, n_components)} = (n_samples, n_components) is needed; "
+            "set n_components to the prior's dimension, or change the prior."
+        )
+    if not draws.isfinite().all():
+        raise ValueError(
+            f"prior {prior!r} drew values that are infinite or not a number in an array "
+            f"of shape {tuple(draws.shape)}; every draw must be finite."
+        )
+    return draws
+
+
 def device_of(generator: torch.Generator | None) -> torch.device:
     return torch.device("cpu") if generator is None else generator.device
 
@@ -78,11 +94,11 @@ def as_tensor(values: ArrayLike, generator: torch.Generator | None) -> Tensor:
 
 
 def normal(n: int, d: int, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(n, d, generator=generator, device=device_of(generator))
+    return torch.randn(n, d, generator=generator, device=device_of(generator), dtype=torch.float32)
 
 
 def uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-    return torch.rand(shape, generator=generator, device=device_of(generator))
+    return torch.rand(shape, generator=generator, device=device_of(generator), dtype=torch.float32)
 
 
 def same(a: object, b: object) -> bool:

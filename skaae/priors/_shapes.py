@@ -311,8 +311,10 @@ def _require_range(prior: Prior, given: Tensor, n_parts: int) -> None:
         )
 
 
-def _per_component(prior, name, value, n_components, generator) -> Tensor:
+def _per_component(prior, name, value, n_components, generator) -> Tensor | float:
     """Return a parameter as a tensor that broadcasts over (n, n_components)."""
+    if np.ndim(value) == 0:
+        return float(value)  # no copy to the device, which would wait for it
     tensor = as_tensor(value, generator)
     if tensor.ndim > 0 and tensor.shape != (n_components,):
         raise ValueError(
