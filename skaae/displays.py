@@ -124,7 +124,8 @@ class LatentSpaceDisplay:
                 ax.scatter(*rows[:, :2].T, **{"color": color, "label": str(label), **style})
         if legend and (self.y is not None or self.prior_samples is not None):
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=2.5)
-        ax.set(xlabel="component 0", ylabel="component 1", aspect="equal")
+        ax.set(xlabel="component 0", ylabel="component 1")
+        ax.set_aspect("equal", adjustable="datalim")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy: else check_array_api_input is skipped silently
 
@@ -65,6 +66,11 @@ def few_labels(blobs):
 @pytest.fixture(scope="session")
 def digits():
     return load_digits(return_X_y=True)
+
+
+def label(value):
+    """Return a name for a test's parameter that is the same in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))[:60]
 
 
 def hide(y, n_per_class):

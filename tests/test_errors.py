@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import classifier, transformer
+from conftest import classifier, label, transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skaae import AAETransformer, SemiSupervisedAAEClassifier
@@ -50,7 +50,7 @@ BAD_PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "message"), BAD_PARAMETERS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("params", "message"), BAD_PARAMETERS, ids=label)
 def test_bad_parameters_leave_the_fitted_model(blobs, params, message):
     X, _ = blobs
     model = transformer(max_iter=1).fit(X)
@@ -242,7 +242,7 @@ def test_history_ends_with_the_weights_that_are_kept(blobs):
 @pytest.mark.parametrize(
     "change",
     [{"n_components": 3}, {"solver": "sgd"}, {"prior": "uniform"}, {"hidden_layer_sizes": (9,)}],
-    ids=str,
+    ids=label,
 )
 def test_warm_start_refuses_changed_networks(blobs, change):
     X, _ = blobs

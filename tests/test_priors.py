@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from conftest import label
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture as FittedMixture
 from sklearn.neighbors import KernelDensity
@@ -51,7 +52,7 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=str)
+@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=label)
 def test_draws_have_shape_dtype_and_seed(prior):
     prior = as_prior(prior)
     first = prior.sample(50, 2, generator=seeded())
@@ -61,14 +62,14 @@ def test_draws_have_shape_dtype_and_seed(prior):
     assert torch.equal(first, prior.sample(50, 2, generator=seeded()))
 
 
-@pytest.mark.parametrize("prior", [*OWN, *list(FOREIGN.values())[:-1]], ids=str)
+@pytest.mark.parametrize("prior", [*OWN, *list(FOREIGN.values())[:-1]], ids=label)
 def test_batches_differ(prior):
     prior, generator = as_prior(prior), seeded()
     first = prior.sample(50, 2, generator=generator)
     assert not torch.equal(first, prior.sample(50, 2, generator=generator))
 
 
-@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=str)
+@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=label)
 def test_global_generators_are_left_alone(prior):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     as_prior(prior).sample(10, 2, generator=seeded())
@@ -87,7 +88,7 @@ def test_global_generators_are_left_alone(prior):
         (scipy.stats.laplace(scale=0.5), [0, 0], [0.5 * 2**0.5] * 2),
         (scipy.stats.multivariate_normal([0, 1], np.diag([1, 9])), [0, 1], [1, 3]),
     ],
-    ids=str,
+    ids=label,
 )
 def test_moments(prior, mean, deviation):
     draws = as_prior(prior).sample(40_000, 2, generator=seeded()).numpy()
@@ -156,7 +157,7 @@ def test_categorical_shares():
         (lambda n, rng: np.zeros(n), 3, ["lambda", "(8,)", "3)"]),
         (lambda n, rng: np.full((n, 3), np.nan), 3, ["lambda", "not a number", "(8, 3)"]),
     ],
-    ids=str,
+    ids=label,
 )
 def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, words):
     prior = as_prior(prior)

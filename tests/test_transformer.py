@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import transformer
+from conftest import label, transformer
 
 from skaae import AAETransformer
 from skaae._losses import maximum_mean_discrepancy
@@ -18,7 +18,7 @@ def distance_to_prior(model, X):
     return float(maximum_mean_discrepancy(codes, draws, float(draws.square().mean().sqrt())))
 
 
-@pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", Gaussian(5.0)], ids=str)
+@pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", Gaussian(5.0)], ids=label)
 def test_the_adversary_brings_codes_to_the_prior(digits, prior):
     X = digits[0][:800]
     params = {"prior": prior, "max_iter": 60, "hidden_layer_sizes": (100, 100)}
@@ -116,7 +116,7 @@ def test_sample_is_the_decoded_prior(fitted_transformer):
         scipy.stats.t(df=5),
         lambda n, rng: rng.exponential(size=(n, 2)),
     ],
-    ids=str,
+    ids=label,
 )
 def test_any_prior_trains(blobs, prior):
     aae = transformer(prior=prior, max_iter=2).fit(blobs[0])
@@ -139,7 +139,7 @@ def test_any_prior_trains(blobs, prior):
         {"weight_init": 0.05},
         {"n_components": 1},
     ],
-    ids=str,
+    ids=label,
 )
 def test_parameters_take_effect_and_train(blobs, params):
     X, _ = blobs

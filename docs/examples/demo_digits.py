@@ -67,9 +67,10 @@ def accuracies(seed):
 def draw(output):
     """Train a map and a model of few style components, and write the three pictures."""
     X, y = load_digits(return_X_y=True)
-    latent = AAETransformer(n_components=2, random_state=0).fit(X)
+    latent = AAETransformer(n_components=2, max_iter=150, random_state=0).fit(X)
     # a style of few components leaves the class to the label part of the code
-    styles = SemiSupervisedAAEClassifier(n_components=3, random_state=0).fit(*split(0)[:2])
+    styles = SemiSupervisedAAEClassifier(n_components=3, max_iter=100, random_state=0)
+    styles.fit(*split(0)[:2])
     displays = {
         "latent_space": LatentSpaceDisplay.from_estimator(latent, X, y),
         "manifold": ManifoldDisplay.from_estimator(latent),
