@@ -13,7 +13,7 @@ test: .venv/test
 test-slow: .venv/test
 	.venv/bin/python -m pytest -n 2 --slow
 
-# The oldest versions that pyproject.toml allows.
+# The oldest versions that pyproject.toml allows; they have wheels for python 3.11 and 3.12.
 test-oldest: .venv-oldest/test
 	.venv-oldest/bin/python -m pytest -n 2
 
