@@ -204,8 +204,8 @@ weight_init : {"auto", "uniform", "small"} or float, default="auto"
     the same for 1000 units. "uniform" is uniform in +-1 / sqrt(inputs of the layer). "auto" is
     "small" for "sgd" and "uniform" for "adam".
 solver : {"adam", "sgd"}, default="{solver}"
-    Optimiser of all phases. "sgd" with its default rates is the paper's. It finds the classes of
-    MNIST better, "adam" reconstructs better; on small tables the two are close.
+    Optimiser of all phases. "sgd" with its default rates is the paper's; on small tables the two
+    find classes about equally well.
 reconstruction_learning_rate : "auto" or float, default="auto"
     Learning rate of the reconstruction phase. "auto" is 0.001 for "adam" and 0.01 for "sgd"; with
     "sgd" and a sigmoid output it is up to 20 times more for rows of less contrast than MNIST's
@@ -219,8 +219,7 @@ adversarial_momentum : "auto" or float in [0, 1), default="auto"
     The same in the adversarial phases. "auto" is 0.5 for "adam", 0.1 for "sgd".
 max_gradient_norm : float or None, default=10.0
     Gradients of a phase that are longer are shortened to this norm, so that outliers and strongly
-    correlated columns do not throw training off; ordinary gradients are between 0.1 and 10. None
-    leaves all as they are.
+    correlated columns do not throw training off. None leaves all as they are.
 learning_rate_schedule : {"constant", "cosine"}, callable or sequence of pairs, default="constant"
     What all learning rates are multiplied by. "cosine" falls from 1 to 0 over max_iter epochs (also
     over calls of `partial_fit`, an epoch each). Pairs (epoch, factor) hold from their epoch on: the

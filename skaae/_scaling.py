@@ -25,11 +25,6 @@ class Scaling:
     center: np.ndarray
     scale: np.ndarray
 
-    @property
-    def in_unit_interval(self) -> bool:
-        """Whether the training data lie in [0, 1] after scaling."""
-        return self.kind == "range"
-
     def spread(self, X: np.ndarray) -> float:
         """Return the mean squared distance of scaled rows from their mean."""
         variance = _variance(X, X.mean(axis=0, dtype=np.float64))

@@ -227,19 +227,13 @@ class SemiSupervisedAAEClassifier(ClassifierMixin, BaseAdversarialAutoencoder):
         first = not hasattr(self, "_step")
         X = self._check_rows(X, reset=first)
         name = type(self).__name__
-        if first and classes is None:
-            known, codes = encode_labels(y, self.unlabeled_label, estimator_name=name)
-        else:
-            known = (
-                self.classes_
-                if not first
-                else encode_labels(
-                    classes, self.unlabeled_label, estimator_name=f"{name} (classes)"
-                )[0]
-            )
-            if not first and classes is not None:
-                self._require_same_classes(encode_labels(classes, self.unlabeled_label)[0])
-            codes = lookup_labels(y, known, self.unlabeled_label, estimator_name=name)
+        known = self.classes_ if classes is None and not first else None
+        if known is None:
+            given = y if classes is None else classes
+            known, _ = encode_labels(given, self.unlabeled_label, estimator_name=name)
+        if not first:
+            self._require_same_classes(known)
+        codes = lookup_labels(y, known, self.unlabeled_label, estimator_name=name)
         check_consistent_length(X, codes)
         if first:
             self._set_classes(known, codes)

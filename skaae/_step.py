@@ -149,8 +149,7 @@ class AAEStep:
         self.networks.load_state_dict(state["networks"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        if state["generator"] is not None:
-            self.generator.set_state(state["generator"])
+        self.generator.set_state(state["generator"])
 
     def _draw(self, name: str, code: Tensor) -> Tensor:
         """Return draws of a block's prior, as many as there are codes and where they are."""
