@@ -8,27 +8,49 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skaae import displays, priors
+    from skaae._clusterer import AAEClusterer
+    from skaae._embedding import AAEEmbedding
     from skaae._semi_supervised import SemiSupervisedAAEClassifier
+    from skaae._supervised import SupervisedAAETransformer
     from skaae._transformer import AAETransformer
-    from skaae.displays import LatentSpaceDisplay, ManifoldDisplay, StyleDisplay
+    from skaae.displays import (
+        ClusterHeadsDisplay,
+        LatentSpaceDisplay,
+        ManifoldDisplay,
+        ReconstructionDisplay,
+        StyleDisplay,
+        TrainingCurvesDisplay,
+    )
 
 __version__ = "0.1.0"
 
 _MODULE_OF = {
+    "AAEClusterer": "skaae._clusterer",
+    "AAEEmbedding": "skaae._embedding",
     "AAETransformer": "skaae._transformer",
     "SemiSupervisedAAEClassifier": "skaae._semi_supervised",
+    "SupervisedAAETransformer": "skaae._supervised",
+    "ClusterHeadsDisplay": "skaae.displays",
     "LatentSpaceDisplay": "skaae.displays",
     "ManifoldDisplay": "skaae.displays",
+    "ReconstructionDisplay": "skaae.displays",
     "StyleDisplay": "skaae.displays",
+    "TrainingCurvesDisplay": "skaae.displays",
 }
 _SUBMODULES = ("displays", "priors")
 
 __all__ = [
+    "AAEClusterer",
+    "AAEEmbedding",
     "AAETransformer",
+    "ClusterHeadsDisplay",
     "LatentSpaceDisplay",
     "ManifoldDisplay",
+    "ReconstructionDisplay",
     "SemiSupervisedAAEClassifier",
     "StyleDisplay",
+    "SupervisedAAETransformer",
+    "TrainingCurvesDisplay",
     "displays",
     "priors",
 ]

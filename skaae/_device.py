@@ -6,6 +6,7 @@ Knows nothing of networks or estimators.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import torch
 
@@ -51,6 +52,28 @@ def make_generator(seed: int, device: torch.device) -> torch.Generator:
     generator = torch.Generator(device=device)
     generator.manual_seed(seed)
     return generator
+
+
+def cpu_generator(seed: int) -> torch.Generator:
+    """Return a generator for draws on the CPU, which repeat on any machine."""
+    return make_generator(seed, torch.device("cpu"))
+
+
+@contextlib.contextmanager
+def seeded_global_generators(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed PyTorch's global generators for a while, and leave them as they were.
+
+    For modules that are not ours: their initial weights and their dropout know no other source.
+    """
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices=devices, device_type=devices[0].type if devices else "cuda"):
+        torch.random.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
+        yield
 
 
 def multiplies_in_bfloat16(device: torch.device) -> bool:

@@ -24,15 +24,51 @@ BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 
 
 def encode(step: AAEStep, X: np.ndarray, block: str) -> np.ndarray:
-    """Return one block's raw head, (n_samples, block), for scaled rows X."""
-    encoder = in_dtype(step.networks.encoder, X.dtype)
-    return apply(step, lambda x: encoder(x)[block], X)
+    """Return one block of the mean code, (n_samples, block), for scaled rows X."""
+    networks = in_dtype(step.trained, X.dtype)
+
+    def code(x: Tensor) -> Tensor:
+        return networks.code(networks.encoder(x))[block]
+
+    return apply(step, code, X)
+
+
+def logits(step: AAEStep, X: np.ndarray) -> np.ndarray:
+    """Return the label's logits, (n_samples, n_classes), for scaled rows X."""
+    encoder = in_dtype(step.trained.encoder, X.dtype)
+    return apply(step, lambda x: encoder(x)["label"], X)
+
+
+def joined(step: AAEStep, X: np.ndarray) -> np.ndarray:
+    """Return what the decoder sees of the mean codes of scaled rows X."""
+    networks = in_dtype(step.trained, X.dtype)
+    return apply(step, lambda x: networks.decoder.join(networks.code(networks.encoder(x))), X)
+
+
+def draw_codes(
+    step: AAEStep, X: np.ndarray, n_draws: int, generator: torch.Generator
+) -> np.ndarray:
+    """Return draws of the style from q(z|x), (n_samples, n_draws, style), for scaled rows X.
+
+    The noise comes from a generator on the CPU: one seed gives the same draws on every device.
+    """
+    networks = in_dtype(step.trained, X.dtype)
+    n_noise = networks.encoder.n_noise
+
+    def draw(x: Tensor) -> Tensor:
+        noise = torch.randn(len(x), n_noise, generator=generator).to(x) if n_noise else None
+        return networks.posterior.draw(networks.encoder(x, noise=noise)["style"], generator)
+
+    def draws(x: Tensor) -> Tensor:
+        return torch.stack([draw(x) for _ in range(n_draws)], dim=1)
+
+    return apply(step, draws, X)
 
 
 def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return scaled rows (n_samples, n_features) for the blocks of a code."""
     names, arrays = list(code), list(code.values())
-    decoder = in_dtype(step.networks.decoder, arrays[0].dtype)
+    decoder = in_dtype(step.trained.decoder, arrays[0].dtype)
 
     def rows(*blocks: Tensor) -> Tensor:
         return activate(step, decoder(dict(zip(names, blocks, strict=True))))
@@ -40,17 +76,32 @@ def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
     return apply(step, rows, *arrays)
 
 
-def reconstruct(step: AAEStep, X: np.ndarray) -> np.ndarray:
-    """Return scaled rows after encoding and decoding."""
-    networks = in_dtype(step.networks, X.dtype)
-    return apply(step, lambda x: activate(step, networks(x)), X)
+def decode_joined(step: AAEStep, Z: np.ndarray) -> np.ndarray:
+    """Return scaled rows (n_samples, n_features) for what the decoder sees of codes."""
+    decoder = in_dtype(step.trained.decoder, Z.dtype)
+    return apply(step, lambda z: activate(step, decoder.expand(z)), Z)
 
 
-def reconstruction_losses(step: AAEStep, X: np.ndarray) -> np.ndarray:
+def reconstruct(step: AAEStep, X: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+    """Return scaled rows after encoding and decoding; y are their classes, where needed."""
+    networks = in_dtype(step.trained, X.dtype)
+    return apply(step, lambda x, *y: activate(step, networks(x, *y)), *present(X, y))
+
+
+def reconstruction_losses(step: AAEStep, X: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
     """Return the reconstruction loss of each scaled row, without noise or dropout."""
-    networks = in_dtype(step.networks, X.dtype)
+    networks = in_dtype(step.trained, X.dtype)
     kind, sigmoid = step.reconstruction_loss, step.sigmoid
-    return apply(step, lambda x: reconstruction_rows(kind, networks(x), x, sigmoid=sigmoid), X)
+
+    def rows(x: Tensor, *y: Tensor) -> Tensor:
+        return reconstruction_rows(kind, networks(x, *y), x, sigmoid=sigmoid)
+
+    return apply(step, rows, *present(X, y))
+
+
+def present(*arrays: np.ndarray | None) -> list[np.ndarray]:
+    """Return the arrays that are given."""
+    return [array for array in arrays if array is not None]
 
 
 def activate(step: AAEStep, output: Tensor) -> Tensor:
@@ -68,7 +119,8 @@ def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: np.ndarray) -
     with torch.inference_mode():
         for start in range(0, len(arrays[0]), size):
             batch = [torch.tensor(array[start : start + size]) for array in arrays]
-            output = function(*(tensor.to(device, working) for tensor in batch))
+            batch = [rows.to(working) if rows.is_floating_point() else rows for rows in batch]
+            output = function(*(rows.to(device) for rows in batch))
             outputs.append(output.cpu().numpy().astype(dtype, copy=False))
     return np.concatenate(outputs)
 

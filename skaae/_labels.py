@@ -17,7 +17,7 @@ UNLABELED = -1
 UNKNOWN = -2  # a label that is none of the classes, where that is allowed
 
 
-def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator"):
+def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", needs_labels=True):
     """Split y into its classes and the class index of every row.
 
     Parameters
@@ -28,6 +28,8 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator"):
         What marks an unlabeled row.
     estimator_name : str
         Who asks, for the messages.
+    needs_labels : bool
+        Whether at least one row must have a label.
 
     Returns
     -------
@@ -36,6 +38,8 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator"):
     """
     y = _as_1d(y, estimator_name)
     unlabeled = find_unlabeled(y, unlabeled_label)
+    if unlabeled.all() and not needs_labels:
+        return np.empty(0, dtype=np.int64), np.full(len(y), UNLABELED, dtype=np.int64)
     if unlabeled.all():
         raise ValueError(
             f"y holds no labeled row: all {len(y)} entries are missing or equal to the marker of "

@@ -5,6 +5,9 @@ Knows nothing of networks. Logits are unnormalised: the sigmoid or the softmax i
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -43,7 +46,25 @@ def classification_loss(logits: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(logits, y)
 
 
-def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float) -> Tensor:
+def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the mean KL divergence of a Gaussian q(z|x) from a prior.
+
+    The entropy of q is known; the prior's log-density is taken at one draw z (batch, style) each,
+    so any prior with a density will do.
+    """
+    entropy = 0.5 * (math.log(2.0 * math.pi * math.e) + log_variance).sum(dim=1)
+    return -(entropy + log_prob(z)).mean()
+
+
+def head_distance_loss(points: Tensor, distance: float) -> Tensor:
+    """Return the cost of cluster heads (n, d) that are nearer to each other than `distance`.
+
+    The sum over pairs of what their distance lacks (section 7 of the paper).
+    """
+    return (distance - torch.pdist(points)).clamp(min=0.0).sum()
+
+
+def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor) -> Tensor:
     """Return the squared MMD between two samples (n, d), (m, d): 0 where they match.
 
     The kernel is the sum of inverse multiquadratics c / (c + ||a - b||^2) with c = 2 d scale^2
@@ -53,9 +74,9 @@ def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float) -> Tens
     n, m = len(codes), len(prior)
     base = 2.0 * codes.shape[1] * scale**2
     total = codes.new_zeros(())
-    within_codes = torch.cdist(codes, codes).square()
-    within_prior = torch.cdist(prior, prior).square()
-    between = torch.cdist(codes, prior).square()
+    within_codes = squared_distances(codes, codes)
+    within_prior = squared_distances(prior, prior)
+    between = squared_distances(codes, prior)
     for factor in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
         c = base * factor
         # the n diagonal entries are 1 each: taken out, they do not bias the mean of pairs
@@ -63,3 +84,8 @@ def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float) -> Tens
         pairs_prior = ((c / (c + within_prior)).sum() - m) / max(m * (m - 1), 1)
         total = total + pairs_codes + pairs_prior - 2.0 * (c / (c + between)).mean()
     return total
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Return ||a_i - b_j||^2 for all pairs of rows, with a gradient where the rows are the same."""
+    return (a[:, None] - b[None]).square().sum(dim=2)

@@ -1,191 +1,343 @@
-"""The networks as multilayer perceptrons; the code is a dict of named blocks.
+"""Encoder, decoder and discriminators; the code is a dict of named blocks.
 
-A block is "style" (a linear vector) or "label" (a softmax over classes). Knows nothing of losses,
-optimisers or data. Randomness is an argument: weights and dropout masks come from the caller's
-generator, and a forward pass without a generator has no dropout.
+A block is "style" (a vector) or "label" (probabilities of classes). Knows nothing of losses,
+optimisers or data.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "leaky_relu": lambda h: F.leaky_relu(h, 0.2),
-    "elu": F.elu,
-    "gelu": F.gelu,
-    "silu": F.silu,
-    "tanh": torch.tanh,
-    "logistic": torch.sigmoid,
-    "identity": lambda h: h,
-}
-
-SMALL_GAIN = 0.01 * math.sqrt(1000)
+from skaae._convolutions import Convolutions, ImageShape, TransposedConvolutions
+from skaae._device import cpu_generator, seeded_global_generators
+from skaae._layers import MLP, BatchNorm, Factory, Foreign, dropout, init_weights, linear
+from skaae._posteriors import POSTERIORS
 
 Code = dict[str, Tensor]
 
-
-def dropout(h: Tensor, p: float, generator: torch.Generator) -> Tensor:
-    """Return h with each entry set to 0 with probability p, the others divided by 1 - p."""
-    keep = torch.empty_like(h).bernoulli_(1.0 - p, generator=generator)
-    return h * keep.div_(1.0 - p)
+# Draws that the mean of a universal posterior is taken over: the same ones for every row.
+N_MEAN_DRAWS = 16
 
 
-def linear(n_in: int, n_out: int) -> nn.Linear:
-    """Return a linear layer with undrawn weights: nn.Linear would draw from the global RNG."""
-    return nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
-
-
-def init_linear(layer: nn.Linear, weight_init: str | float, generator: torch.Generator) -> None:
-    """Draw the weights of one layer from `generator`; a number is the normal's deviation."""
-    with torch.no_grad():
-        if weight_init == "uniform":  # variance 1 / (3 fan_in): the default of nn.Linear, seeded
-            bound = 1.0 / math.sqrt(layer.in_features)
-            layer.weight.uniform_(-bound, bound, generator=generator)
-            layer.bias.uniform_(-bound, bound, generator=generator)
-            return
-        if weight_init == "small":  # the paper's 0.01 for 1000 units in, and the like for others
-            deviation = SMALL_GAIN / math.sqrt(layer.in_features)
-        else:
-            deviation = float(weight_init)
-        layer.weight.normal_(0.0, deviation, generator=generator)
-        layer.bias.zero_()
-
-
-class MLP(nn.Module):
-    """Linear layers with an activation and dropout after each.
+@dataclass(frozen=True)
+class Block:
+    """One part of the code.
 
     Parameters
     ----------
-    widths : width of the input, then of every layer.
-    activation : key of ACTIVATIONS.
-    dropout : probability of setting a hidden unit to 0.
+    size : number of dimensions.
+    inferred : whether the encoder computes it from a row; else it is given with the row.
+    adversarial : whether a discriminator compares it with its prior.
+    n_classes : number of classes that its discriminator is told, 0 for none (section 2.3).
     """
 
-    def __init__(self, widths: Sequence[int], activation: str, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(linear(n_in, n_out) for n_in, n_out in pairwise(widths))
-        self.activation = activation
-        self.dropout = dropout
-
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        activate = ACTIVATIONS[self.activation]
-        for layer in self.layers:
-            h = activate(layer(h))  # (batch, width)
-            if generator is not None and self.dropout > 0.0:
-                h = dropout(h, self.dropout, generator)
-        return h
+    size: int
+    inferred: bool = True
+    adversarial: bool = True
+    n_classes: int = 0
 
 
-class Encoder(nn.Module):
-    """q(z|x): a shared trunk and one linear head per block of the code."""
-
-    def __init__(
-        self,
-        n_features: int,
-        hidden: Sequence[int],
-        blocks: Mapping[str, int],
-        activation: str,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        widths = [n_features, *hidden]
-        self.trunk = MLP(widths, activation, dropout)
-        self.heads = nn.ModuleDict(
-            {name: linear(widths[-1], size) for name, size in blocks.items()}
-        )
-
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Code:
-        """Return the heads' raw outputs: logits for "label", the code itself for "style"."""
-        h = self.trunk(x, generator)
-        return {name: head(h) for name, head in self.heads.items()}
-
-
-class Decoder(nn.Module):
-    """p(x|code): the blocks side by side in, features before the output activation out."""
-
-    def __init__(
-        self,
-        n_features: int,
-        hidden: Sequence[int],
-        blocks: Mapping[str, int],
-        activation: str,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.blocks = tuple(blocks)
-        widths = [sum(blocks.values()), *hidden]
-        self.trunk = MLP(widths, activation, dropout)
-        self.out = linear(widths[-1], n_features)
-
-    def forward(self, code: Code, generator: torch.Generator | None = None) -> Tensor:
-        z = torch.cat([code[name] for name in self.blocks], dim=1)  # (batch, code)
-        return self.out(self.trunk(z, generator))  # (batch, n_features)
-
-
-class Discriminator(nn.Module):
-    """D(z): the logit that a code was drawn from the prior; no dropout, no batch norm."""
-
-    def __init__(self, size: int, hidden: Sequence[int], activation: str) -> None:
-        super().__init__()
-        widths = [size, *hidden]
-        self.trunk = MLP(widths, activation)
-        self.out = linear(widths[-1], 1)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.out(self.trunk(z)).squeeze(1)  # (batch,)
-
-
-class AdversarialAutoencoder(nn.Module):
-    """Encoder, decoder and one discriminator per block of the code.
+@dataclass(frozen=True)
+class Architecture:
+    """The plain values that networks are built from.
 
     Parameters
     ----------
     n_features : number of features of a row.
-    blocks : size of each block of the code by name, in the decoder's order.
-    hidden, discriminator_hidden : widths of the hidden layers; the decoder mirrors the encoder.
+    blocks : the parts of the code by name, in the decoder's order.
+    hidden, discriminator_hidden : widths of hidden layers (channels of convolutions); the decoder
+        mirrors the encoder.
+    kind : "mlp" or "conv".
+    image_shape : height, width, channels, for "conv".
     activation : key of ACTIVATIONS.
-    dropout : probability of setting a hidden unit of encoder and decoder to 0 in training.
+    dropout, input_dropout : probability of setting a hidden unit of encoder or decoder, an input of
+        the encoder, to 0 in training.
+    batch_norm : "encoder", "autoencoder" or None, whose layers are normalized over the batch.
+    weight_init : "uniform", "small" or the standard deviation of a normal.
+    posterior : key of POSTERIORS, for the style.
+    cluster_heads : None where the decoder sees the blocks side by side; else it sees the sum of the
+        style and one point for each class, learned from the number given (their distance) or
+        fixed to the (class, style) array given (section 7).
+    encoder, decoder, discriminator : factories of a user's own networks.
+    seed : of all initial weights.
     """
 
-    def __init__(
-        self,
-        n_features: int,
-        blocks: Mapping[str, int],
-        hidden: Sequence[int],
-        discriminator_hidden: Sequence[int],
-        activation: str = "relu",
-        dropout: float = 0.0,
-    ) -> None:
+    n_features: int
+    blocks: Mapping[str, Block]
+    hidden: Sequence[int]
+    discriminator_hidden: Sequence[int]
+    kind: str = "mlp"
+    image_shape: ImageShape | None = None
+    activation: str = "relu"
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    batch_norm: str | None = None
+    weight_init: str | float = "uniform"
+    posterior: str = "deterministic"
+    cluster_heads: float | Sequence[Sequence[float]] | None = None
+    encoder: Factory | None = None
+    decoder: Factory | None = None
+    discriminator: Factory | None = None
+    seed: int = 0
+
+    def build(self) -> AdversarialAutoencoder:
+        """Return networks with fresh weights; one seed gives the same ones on every machine."""
+        cpu = torch.device("cpu")
+        with seeded_global_generators(self.seed, cpu):  # a user's factories draw from them
+            networks = AdversarialAutoencoder(self)
+        init_weights(networks, self.weight_init, cpu_generator(self.seed))
+        return networks
+
+    @property
+    def is_own(self) -> bool:
+        """Whether all modules are ours: then no global generator is drawn from in training."""
+        return not (self.encoder or self.decoder or self.discriminator)
+
+
+class Heads(nn.Module):
+    """The encoder's last layer: one linear map for each inferred block."""
+
+    def __init__(self, n_inputs: int, sizes: Mapping[str, int], batch_norm: bool) -> None:
         super().__init__()
-        self.encoder = Encoder(n_features, hidden, blocks, activation, dropout)
-        self.decoder = Decoder(n_features, hidden[::-1], blocks, activation, dropout)
-        self.discriminators = nn.ModuleDict(
-            {
-                name: Discriminator(size, discriminator_hidden, activation)
-                for name, size in blocks.items()
-            }
+        self.maps = nn.ModuleDict({name: linear(n_inputs, size) for name, size in sizes.items()})
+        self.norms = (
+            nn.ModuleDict({name: BatchNorm(size) for name, size in sizes.items()})
+            if batch_norm
+            else None
         )
 
-    def init_weights(self, weight_init: str | float, generator: torch.Generator) -> None:
-        """Draw every weight from `generator`; the same seed gives the same weights anywhere."""
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                init_linear(module, weight_init, generator)
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+        heads = {name: head(h) for name, head in self.maps.items()}
+        if self.norms is None:
+            return heads
+        return {name: self.norms[name](head, generator) for name, head in heads.items()}
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return self.decoder(as_code(self.encoder(x, generator)), generator)
+    def parameters_of(self, name: str) -> list[nn.Parameter]:
+        """Return the weights that one block's head has to itself."""
+        norms = [] if self.norms is None else list(self.norms[name].parameters())
+        return [*self.maps[name].parameters(), *norms]
 
 
-def as_code(heads: Code) -> Code:
-    """Turn the encoder's raw heads into the code: the label's logits into probabilities."""
-    return {
-        name: torch.softmax(head, dim=1) if name == "label" else head
-        for name, head in heads.items()
-    }
+class Slices(nn.Module):
+    """Blocks cut from the output of a user's own encoder."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        super().__init__()
+        self.sizes = dict(sizes)
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+        return dict(zip(self.sizes, h.split(list(self.sizes.values()), dim=1), strict=True))
+
+    def parameters_of(self, name: str) -> list[nn.Parameter]:
+        return []
+
+
+class Encoder(nn.Module):
+    """q(z|x): a shared trunk and one head for each block that is inferred from a row."""
+
+    def __init__(self, plan: Architecture) -> None:
+        super().__init__()
+        posterior = POSTERIORS[plan.posterior]()
+        self.input_dropout, self.n_noise = plan.input_dropout, posterior.n_noise
+        self.register_buffer(
+            "mean_noise",
+            torch.randn(N_MEAN_DRAWS, self.n_noise, generator=cpu_generator(plan.seed)),
+        )
+        sizes = {
+            name: posterior.n_outputs(block.size) if name == "style" else block.size
+            for name, block in plan.blocks.items()
+            if block.inferred
+        }
+        n_inputs, normalized = plan.n_features + self.n_noise, plan.batch_norm is not None
+        self.trunk: nn.Module
+        self.heads: Heads | Slices
+        if plan.encoder is not None:
+            self.trunk = Foreign("encoder", plan.encoder, n_inputs, sum(sizes.values()))
+            self.heads = Slices(sizes)
+        elif plan.kind == "conv":
+            assert plan.image_shape is not None
+            layers = (plan.hidden, plan.activation, plan.dropout, normalized)
+            self.trunk = Convolutions(plan.image_shape, *layers, n_noise=self.n_noise)
+            self.heads = Heads(self.trunk.n_outputs, sizes, normalized)
+        else:
+            widths = [n_inputs, *plan.hidden]
+            self.trunk = MLP(widths, plan.activation, plan.dropout, normalized)
+            self.heads = Heads(widths[-1], sizes, normalized)
+
+    def forward(
+        self, x: Tensor, generator: torch.Generator | None = None, noise: Tensor | None = None
+    ) -> Code:
+        """Return the heads' raw outputs; without a generator, their means.
+
+        noise (batch, n_noise) may be given in place of a draw from the generator.
+        """
+        if self.n_noise == 0:
+            return self._heads(x, generator)
+        if noise is None and generator is None:
+            return self._mean_heads(x)
+        if noise is None:
+            noise = x.new_empty(len(x), self.n_noise).normal_(generator=generator)
+        return self._heads(x, generator, noise)
+
+    def label_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that the label depends on."""
+        return [*self.trunk.parameters(), *self.heads.parameters_of("label")]
+
+    def _heads(
+        self, x: Tensor, generator: torch.Generator | None, noise: Tensor | None = None
+    ) -> Code:
+        x = dropout(x, self.input_dropout, generator)
+        if noise is not None:
+            x = torch.cat([x, noise], dim=1)
+        return self.heads(self.trunk(x, generator), generator)
+
+    def _mean_heads(self, x: Tensor) -> Code:
+        """Return the heads' means over the same draws of the noise for every row."""
+        assert isinstance(self.mean_noise, Tensor)
+        draws = [self._heads(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
+        return {name: torch.stack([draw[name] for draw in draws]).mean(dim=0) for name in draws[0]}
+
+
+class SideBySide(nn.Module):
+    """What the decoder sees of the code: its blocks side by side."""
+
+    def __init__(self, blocks: Mapping[str, Block]) -> None:
+        super().__init__()
+        self.names = tuple(blocks)
+        self.size = sum(block.size for block in blocks.values())
+
+    def forward(self, code: Code) -> Tensor:
+        return torch.cat([code[name] for name in self.names], dim=1)  # (batch, code)
+
+
+class ClusterHeads(nn.Module):
+    """What the decoder sees of the code: the style around its class's point (section 7).
+
+    The sum of the style and of the rows of `points` (class, style), weighted by the label.
+    """
+
+    def __init__(self, plan: Architecture) -> None:
+        super().__init__()
+        self.size, n_classes = plan.blocks["style"].size, plan.blocks["label"].size
+        heads = plan.cluster_heads
+        if isinstance(heads, int | float):
+            drawn = torch.randn(n_classes, self.size, generator=cpu_generator(plan.seed))
+            # as wide as it takes for that many heads to keep their distance
+            width = 0.5 * float(heads) * n_classes ** (1.0 / self.size)
+            self.points = nn.Parameter(width * drawn)
+        else:
+            self.register_buffer("points", torch.as_tensor(heads, dtype=torch.float32).clone())
+
+    def forward(self, code: Code) -> Tensor:
+        return code["label"] @ self.points.to(code["label"].dtype) + code["style"]
+
+
+class Decoder(nn.Module):
+    """p(x|code): features before the output activation."""
+
+    def __init__(self, plan: Architecture) -> None:
+        super().__init__()
+        self.join: SideBySide | ClusterHeads
+        self.join = SideBySide(plan.blocks) if plan.cluster_heads is None else ClusterHeads(plan)
+        n_inputs, hidden = self.join.size, tuple(plan.hidden)[::-1]
+        layers = (hidden, plan.activation, plan.dropout, plan.batch_norm == "autoencoder")
+        self.body: nn.Module
+        self.out: nn.Module = nn.Identity()
+        if plan.decoder is not None:
+            self.body = Foreign("decoder", plan.decoder, n_inputs, plan.n_features)
+        elif plan.kind == "conv":
+            assert plan.image_shape is not None
+            self.body = TransposedConvolutions(n_inputs, plan.image_shape, *layers)
+        else:
+            widths = [n_inputs, *hidden]
+            self.body = MLP(widths, *layers[1:])
+            self.out = linear(widths[-1], plan.n_features)
+
+    def forward(self, code: Code, generator: torch.Generator | None = None) -> Tensor:
+        return self.expand(self.join(code), generator)
+
+    def expand(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return features (batch, n_features) for what `join` gives."""
+        return self.out(self.body(z, generator))
+
+
+class Discriminator(nn.Module):
+    """D(z): the logit that a code was drawn from the prior; no dropout, no batch norm.
+
+    Told of classes, it also sees which one a code belongs to, as a one-hot vector with a last entry
+    for "unlabeled": section 2.3 of the paper.
+    """
+
+    def __init__(self, block: Block, plan: Architecture) -> None:
+        super().__init__()
+        self.n_classes = block.n_classes
+        n_inputs = block.size + (block.n_classes + 1 if block.n_classes else 0)
+        self.body: nn.Module
+        self.out: nn.Module = nn.Identity()
+        if plan.discriminator is not None:
+            self.body = Foreign("discriminator", plan.discriminator, n_inputs, 1)
+        else:
+            widths = [n_inputs, *plan.discriminator_hidden]
+            self.body = MLP(widths, plan.activation)
+            self.out = linear(widths[-1], 1)
+
+    def forward(
+        self, z: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return logits (batch,); y holds classes, -1 for "unlabeled"."""
+        if self.n_classes:
+            assert y is not None
+            index = torch.where(y < 0, self.n_classes, y)
+            switch = nn.functional.one_hot(index, self.n_classes + 1).to(z.dtype)
+            z = torch.cat([z, switch], dim=1)
+        return self.out(self.body(z, generator)).squeeze(1)
+
+
+class AdversarialAutoencoder(nn.Module):
+    """Encoder, decoder and one discriminator for each adversarial block of the code."""
+
+    def __init__(self, plan: Architecture) -> None:
+        super().__init__()
+        self.posterior = POSTERIORS[plan.posterior]()
+        self.encoder = Encoder(plan)
+        self.decoder = Decoder(plan)
+        self.discriminators = nn.ModuleDict(
+            {
+                name: Discriminator(block, plan)
+                for name, block in plan.blocks.items()
+                if block.adversarial
+            }
+        )
+        self.n_components = plan.blocks["style"].size
+        # classes of a label that is given with a row, 0 where there is none
+        label = plan.blocks.get("label")
+        self.n_given = label.size if label is not None and not label.inferred else 0
+
+    def code(
+        self, heads: Code, y: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Code:
+        """Turn raw heads into a code; without a generator into its mean.
+
+        The label's logits become probabilities; a label that is given, not inferred, is the one-hot
+        vector of y.
+        """
+        style = heads["style"]
+        drawn = self.posterior.mean(style)
+        if generator is not None:
+            drawn = self.posterior.draw(style, generator)
+        if "label" in heads:
+            return {"label": torch.softmax(heads["label"], dim=1), "style": drawn}
+        if self.n_given and y is not None:
+            return {"label": nn.functional.one_hot(y, self.n_given).to(drawn.dtype), "style": drawn}
+        return {"style": drawn}
+
+    def forward(
+        self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return reconstructions of rows x before the output activation."""
+        code = self.code(self.encoder(x, generator), y, generator)
+        return self.decoder(code, generator)

@@ -11,8 +11,9 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaae._device import make_generator
-from skaae._networks import ACTIVATIONS
+from skaae._device import cpu_generator
+from skaae._layers import ACTIVATIONS
+from skaae._posteriors import POSTERIORS
 from skaae._step import PhaseRates
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -20,14 +21,37 @@ NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})
 
+UNLABELED_CONSTRAINT = "no_validation"  # any scalar may mark an unlabeled row
+CLASS_PRIOR = [StrOptions({"labeled", "uniform"}), "array-like"]
+
+# Parameters of the estimators without classes of their own to infer.
+POSTERIOR_CONSTRAINTS = {
+    "posterior": [StrOptions(set(POSTERIORS))],
+    "regularizer": [StrOptions({"adversarial", "mmd", "kl"}), None],
+    "regularizer_weight": [AUTO, NON_NEGATIVE],
+}
+# What estimators do that lack these parameters.
+WITHOUT_POSTERIOR = {
+    "posterior": "deterministic",
+    "regularizer": "adversarial",
+    "regularizer_weight": "auto",
+}
+
 SHARED_CONSTRAINTS = {
     "n_components": [COUNT],
     "prior": "no_validation",  # as_prior names what it cannot draw from
+    "architecture": [StrOptions({"mlp", "conv"})],
+    "image_shape": ["array-like", None],
     "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
     "discriminator_hidden_layer_sizes": [AUTO, COUNT, "array-like"],
     "activation": [StrOptions(set(ACTIVATIONS))],
     "dropout": [Interval(Real, 0, 1, closed="left")],
+    "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "input_noise": [NON_NEGATIVE],
+    "batch_norm": [StrOptions({"encoder", "autoencoder"}), None],
+    "encoder": [callable, None],
+    "decoder": [callable, None],
+    "discriminator": [callable, None],
     "scaling": [StrOptions({"auto", "standard", "range"}), None],
     "reconstruction_loss": [StrOptions({"squared_error", "binary_cross_entropy"})],
     "output_activation": [StrOptions({"auto", "identity", "sigmoid"})],
@@ -39,6 +63,7 @@ SHARED_CONSTRAINTS = {
     "adversarial_momentum": [AUTO, Interval(Real, 0, 1, closed="left")],
     "max_gradient_norm": [POSITIVE, None],
     "learning_rate_schedule": [StrOptions({"constant", "cosine"}), callable, "array-like"],
+    "average_weights": ["boolean"],
     "batch_size": [AUTO, COUNT],
     "max_iter": [AUTO, COUNT],
     "early_stopping": ["boolean"],
@@ -59,14 +84,26 @@ AUTO_RATES = {
     "sgd": {"reconstruction": 0.01, "adversarial": 0.1, "classification": 0.1},
     "adam": {"reconstruction": 0.001, "adversarial": 0.0003, "classification": 0.001},
 }
+# A discriminator that is told the classes has to bring each to its own part of the prior, past the
+# others: at 0.0003 a quarter of the held-out digits arrive there, at 0.003 nine in ten.
+AUTO_TOLD_ADVERSARIAL_RATE = {"adam": 0.003, "sgd": 0.1}
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
+AUTO_MMD_WEIGHT = 0.1  # 5.3 for MNIST: half of what Wasserstein autoencoders use with the whole sum
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 
 
-def layer_sizes(name, value, n_features):
-    """Return hidden widths; "auto" is two layers of 3 units a feature, 64 to 1000."""
+def layer_sizes(name, value, n_features, image_shape=None):
+    """Return hidden widths; "auto" is two layers of 3 units a feature, 64 to 1000.
+
+    With an image_shape they are the channels of convolutions, which "auto" doubles from 32 on, in
+    two layers or in as many as it takes to come down to 8 pixels.
+    """
+    if isinstance(value, str) and image_shape is not None:
+        halvings = math.log2(min(image_shape[:2]))
+        n_layers = min(max(2, math.ceil(halvings - 3)), math.floor(halvings))
+        return tuple(min(32 * 2**layer, 256) for layer in range(n_layers))
     if isinstance(value, str):
         return (min(1000, max(64, 3 * n_features)),) * 2
     sizes = tuple(np.atleast_1d(value).tolist())
@@ -78,29 +115,80 @@ def layer_sizes(name, value, n_features):
     return sizes
 
 
-def phase_rates(params, *, sigmoid, spread, classification=False):
+def image_shape(value, n_features):
+    """Return height, width and channels of rows that are images; None stands for a square."""
+    if value is None:
+        side = math.isqrt(n_features)
+        if side * side != n_features:
+            raise ValueError(
+                f"architecture='conv' cannot tell the shape of images from {n_features} features; "
+                "set image_shape=(height, width) or (height, width, channels)."
+            )
+        return (side, side, 1)
+    shape = tuple(np.atleast_1d(value).tolist())
+    if len(shape) not in (2, 3) or any(
+        not isinstance(size, Integral) or size < 1 for size in shape
+    ):
+        raise ValueError(
+            f"image_shape={value!r} must be (height, width) or (height, width, channels) of "
+            "integers of at least 1."
+        )
+    if math.prod(shape) != n_features:
+        raise ValueError(
+            f"image_shape={shape} has {math.prod(shape)} values, but X has {n_features} features; "
+            "rows must be flat images, in NumPy's order: height, width, channels."
+        )
+    return shape if len(shape) == 3 else (*shape, 1)
+
+
+def refuse_modules(params):
+    """Refuse modules where factories are asked for: a clone would share their weights."""
+    for name in ("encoder", "decoder", "discriminator"):
+        if isinstance(params[name], torch.nn.Module):
+            raise TypeError(
+                f"{name} is a module, {type(params[name]).__name__}; give a function of "
+                "(n_inputs, n_outputs) that returns one, so that every fit starts afresh."
+            )
+
+
+def regularizer_weight(params, n_features, spread):
+    """Return the weight of a penalty on codes beside the reconstruction loss.
+
+    For "kl" and the squared error it is the variance that the likelihood of a feature is given:
+    that of the scaled rows, with "auto". For "mmd" it is relative to their spread.
+    """
+    value = params["regularizer_weight"]
+    if not isinstance(value, str):
+        return float(value)
+    if params["regularizer"] == "mmd":
+        return AUTO_MMD_WEIGHT * spread
+    return 1.0 if params["reconstruction_loss"] == "binary_cross_entropy" else spread / n_features
+
+
+def phase_rates(params, *, sigmoid, spread, blocks, classification=False):
     """Return learning rate and momentum by phase, with "auto" replaced by the solver's values.
 
-    `spread` is the mean squared distance of the scaled rows from their mean.
+    `spread` is the mean squared distance of the scaled rows from their mean, `blocks` are the parts
+    of the code.
     """
     auto = dict(AUTO_RATES[params["solver"]])
+    if any(block.n_classes for block in blocks):
+        auto["adversarial"] = AUTO_TOLD_ADVERSARIAL_RATE[params["solver"]]
     if params["solver"] == "sgd" and sigmoid:
         factor = MNIST_SPREAD / max(spread, 1e-12)
         auto["reconstruction"] *= min(max(factor, 1.0), MAX_SIGMOID_FACTOR)
 
     def rate(phase):
-        value = params[f"{phase}_learning_rate"]
+        value = params.get(f"{phase}_learning_rate", "auto")
         return auto[phase] if isinstance(value, str) else float(value)
 
     adversarial_momentum = params["adversarial_momentum"]
     if isinstance(adversarial_momentum, str):
         adversarial_momentum = AUTO_ADVERSARIAL_MOMENTUM[params["solver"]]
-    adversarial = PhaseRates(rate("adversarial"), adversarial_momentum)
-    rates = {
-        "reconstruction": PhaseRates(rate("reconstruction"), params["momentum"]),
-        "discriminator": adversarial,
-        "generator": adversarial,
-    }
+    rates = {"reconstruction": PhaseRates(rate("reconstruction"), params["momentum"])}
+    if any(block.adversarial for block in blocks):
+        game = PhaseRates(rate("adversarial"), adversarial_momentum)
+        rates |= {"discriminator": game, "generator": game}
     if classification:
         rates["classification"] = PhaseRates(rate("classification"), params["momentum"])
     return rates
@@ -161,7 +249,7 @@ def draw_seed(random_state):
 
 def make_cpu_generator(random_state):
     """Return a generator for draws on the CPU, which repeat on any machine."""
-    return make_generator(draw_seed(random_state), torch.device("cpu"))
+    return cpu_generator(draw_seed(random_state))
 
 
 def check_count(name, value):
@@ -172,9 +260,17 @@ def check_count(name, value):
 
 
 SHARED_DOC = """\
+architecture : {"mlp", "conv"}, default="mlp"
+    Networks of encoder and decoder: fully connected layers, or convolutions on rows that are flat
+    images.
+image_shape : tuple (height, width) or (height, width, channels), default=None
+    Shape of a row as an image, in NumPy's order, for architecture="conv". None is a square of one
+    channel.
 hidden_layer_sizes : "auto", int or sequence of int, default="auto"
     Units of each hidden layer of the encoder; the decoder mirrors them. "auto" is two layers of
-    three units a feature, at least 64 and at most 1000 (so 1000 for MNIST).
+    three units a feature, at least 64 and at most 1000 (so 1000 for MNIST). For "conv" they are the
+    channels of convolutions that each halve height and width; "auto" is 32 and 64, and goes on
+    doubling until images are down to 8 pixels.
 discriminator_hidden_layer_sizes : "auto", int or sequence of int, default="auto"
     The same for each discriminator.
 activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "logistic", "identity"}, \
@@ -182,9 +278,18 @@ default="relu"
     Activation of the hidden layers.
 dropout : float in [0, 1), default=0.0
     Probability of setting a hidden unit of encoder and decoder to 0, in training only.
+input_dropout : float in [0, 1), default=0.0
+    Probability of setting a feature to 0 at the encoder's input after scaling, in training only.
 input_noise : float, default={input_noise}
     Standard deviation of Gaussian noise on the encoder's input after scaling, in training only;
     the decoder learns to give the clean row. The paper uses 0.3 on MNIST.
+batch_norm : {"encoder", "autoencoder"} or None, default={batch_norm}
+    Batch normalization of all layers of the encoder, code included (the paper's clustering), and
+    of the decoder's hidden layers too (the paper's SVHN). Discriminators never have it.
+encoder, decoder, discriminator : callable or None, default=None
+    Your own networks: functions of (n_inputs, n_outputs) that return a `torch.nn.Module` from
+    (batch, n_inputs) to (batch, n_outputs), without an output activation. They are called in each
+    fit; draws from PyTorch's global generator in them are seeded by `random_state`.
 scaling : {"auto", "standard", "range"} or None, default="auto"
     What is done to X before the networks see it, and undone in what they give back. "standard":
     each column to mean 0 and variance 1. "range": the whole table to [0, 1] with one factor, as
@@ -212,7 +317,8 @@ reconstruction_learning_rate : "auto" or float, default="auto"
     (0.01 times 52.7 / mean squared distance of the scaled rows from their mean).
 adversarial_learning_rate : "auto" or float, default="auto"
     Learning rate of the discriminators and of the encoder as their opponent. "auto" is 0.0003 for
-    "adam", 0.1 for "sgd". 0 switches the adversary off: a plain autoencoder.
+    "adam" (0.003 for a discriminator that is told classes), 0.1 for "sgd". 0 switches the adversary
+    off: a plain autoencoder.
 momentum : float in [0, 1), default=0.9
     Momentum of "sgd", beta_1 of "adam", outside the adversarial phases.
 adversarial_momentum : "auto" or float in [0, 1), default="auto"
@@ -225,6 +331,9 @@ learning_rate_schedule : {"constant", "cosine"}, callable or sequence of pairs, 
     over calls of `partial_fit`, an epoch each). Pairs (epoch, factor) hold from their epoch on: the
     paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted
     from 0, and returns the factor.
+average_weights : bool, default={average_weights}
+    Use a running average of the weights for all but training: over about the last tenth of all
+    steps so far. It takes out much of the noise that "sgd" at a constant rate leaves.
 batch_size : "auto" or int, default="auto"
     Rows in a mini-batch. "auto" is 100, or all rows if there are fewer.
 max_iter : "auto" or int, default="auto"

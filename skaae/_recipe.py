@@ -15,8 +15,15 @@ import numpy as np
 import torch
 
 from skaae._device import make_generator, resolve_device, resolve_precision
-from skaae._networks import AdversarialAutoencoder
-from skaae._step import AAEStep, PhaseRates
+from skaae._networks import Architecture
+from skaae._step import (
+    AAEStep,
+    Penalty,
+    PhaseRates,
+    discrepancy,
+    divergence,
+    head_distance,
+)
 from skaae.priors import Prior
 
 
@@ -26,61 +33,73 @@ class Recipe:
 
     Parameters
     ----------
-    n_features : number of features of a row.
-    blocks : size of each block of the code by name.
-    priors : prior of each block by name.
-    hidden, discriminator_hidden : widths of the hidden layers.
+    architecture : of the networks.
+    priors : prior of each block that is inferred, by name.
     rates : learning rate and momentum by phase.
+    regularizer : what ties the style to its prior: "adversarial", "mmd", "kl" or None.
+    regularizer_weight : of the penalties "mmd" and "kl".
+    head_distance : distance that cluster heads are kept at; 0 where there is no such penalty.
     device, precision : as the user gave them; "auto" is decided on the machine at hand.
-    seed : of the weights and of all randomness in training.
+    seed : of all randomness in training.
 
-    The others are those of `AdversarialAutoencoder` and `AAEStep`.
+    The others are those of `AAEStep`.
     """
 
-    n_features: int
-    blocks: Mapping[str, int]
+    architecture: Architecture
     priors: Mapping[str, Prior]
-    hidden: tuple[int, ...]
-    discriminator_hidden: tuple[int, ...]
-    activation: str
-    dropout: float
-    weight_init: str | float
     rates: Mapping[str, PhaseRates]
+    regularizer: str | None
+    regularizer_weight: float
+    head_distance: float
     solver: str
     reconstruction_loss: str
     sigmoid: bool
     input_noise: float
     max_gradient_norm: float | None
+    average: bool
     precision: str
     device: str
     seed: int
 
+    @property
+    def n_features(self) -> int:
+        """Number of features of a row."""
+        return self.architecture.n_features
+
+    @property
+    def n_components(self) -> int:
+        """Number of dimensions of the style."""
+        return self.architecture.blocks["style"].size
+
     def build(self) -> AAEStep:
         """Return networks with fresh weights in a step that has not been taken yet."""
         device = resolve_device(self.device)
-        networks = AdversarialAutoencoder(
-            self.n_features,
-            self.blocks,
-            self.hidden,
-            self.discriminator_hidden,
-            self.activation,
-            self.dropout,
-        )
-        # drawn on the CPU: one seed gives the same weights on every device
-        networks.init_weights(self.weight_init, make_generator(self.seed, torch.device("cpu")))
-        width = max((*self.hidden, *self.discriminator_hidden, 0))
+        width = max((*self.architecture.hidden, *self.architecture.discriminator_hidden, 0))
         return AAEStep(
-            networks.to(device),
+            self.architecture.build().to(device),
             self.priors,
             self.rates,
             make_generator(self.seed + 1, device),
+            penalties=self._penalties(),
             solver=self.solver,
             reconstruction_loss=self.reconstruction_loss,
             sigmoid=self.sigmoid,
             input_noise=self.input_noise,
             max_gradient_norm=self.max_gradient_norm,
             precision=resolve_precision(self.precision, device, width),
+            average=self.average,
         )
+
+    def _penalties(self) -> dict[str, Penalty]:
+        """Return what the reconstruction phase lowers beside the reconstruction loss."""
+        penalties = {}
+        if self.regularizer == "kl":
+            penalties["divergence"] = divergence(self.regularizer_weight)
+        elif self.regularizer == "mmd":
+            penalties["discrepancy"] = discrepancy(self.regularizer_weight)
+        if self.head_distance > 0.0:
+            penalties["head_distance"] = head_distance(self.head_distance)
+        return penalties
 
     def rebuild(self, state: Mapping[str, Any]) -> AAEStep:
         """Return the step that `to_numpy(step.state_dict())` came from, on this machine."""

@@ -6,7 +6,8 @@ where labels are given. Knows nothing of data sets, epochs or estimators.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +16,13 @@ import torch
 from torch import Tensor
 
 from skaae import _losses as losses
+from skaae import _posteriors as posteriors
 from skaae._device import autocast
-from skaae._networks import AdversarialAutoencoder, Code, as_code
+from skaae._networks import AdversarialAutoencoder, Code
 from skaae.priors import Prior
 
 Losses = dict[str, Tensor]
+Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, raw heads and the code
 
 
 @dataclass
@@ -36,29 +39,39 @@ class AAEStep:
 
     Parameters
     ----------
-    networks : encoder, decoder and one discriminator per block.
-    priors : the prior of each block, by the block's name.
-    rates : learning rate and momentum by phase: "reconstruction", "discriminator", "generator"
-        and, with labels, "classification".
+    networks : encoder, decoder and one discriminator per adversarial block.
+    priors : the prior of each block that has one, by the block's name.
+    rates : learning rate and momentum by phase: "reconstruction", with discriminators
+        "discriminator" and "generator", with labels to learn "classification".
     generator : source of noise, dropout masks and prior samples, on the networks' device.
+    penalties : by name, what the reconstruction phase lowers beside the reconstruction loss.
     solver : "sgd" or "adam".
     reconstruction_loss : "squared_error" or "binary_cross_entropy".
     sigmoid : whether the decoder's output passes through a sigmoid.
     input_noise : standard deviation of the Gaussian noise on the encoder's input.
     max_gradient_norm : longer gradients of a phase are shortened to this norm; None leaves them.
     precision : dtype of the products; weights and optimiser state stay in float32.
+    average : whether to keep a running average of the weights beside them, for inference.
+
+    Attributes
+    ----------
+    trained : networks for inference: `networks`, or where `average`, their running average.
     """
 
     networks: AdversarialAutoencoder
     priors: Mapping[str, Prior]
     rates: Mapping[str, PhaseRates]
     generator: torch.Generator
+    penalties: Mapping[str, Penalty] = field(default_factory=dict)
     solver: str = "adam"
     reconstruction_loss: str = "squared_error"
     sigmoid: bool = False
     input_noise: float = 0.0
     max_gradient_norm: float | None = None
     precision: torch.dtype = torch.float32
+    average: bool = False
+    n_steps: int = field(init=False, default=0)
+    trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, torch.optim.Optimizer] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,60 +80,84 @@ class AAEStep:
             phase: make_optimizer(self.solver, self._trained[phase], rates)
             for phase, rates in self.rates.items()
         }
+        self.trained = copy.deepcopy(self.networks) if self.average else self.networks
 
     def __call__(
-        self, x: Tensor, x_labeled: Tensor | None = None, y_labeled: Tensor | None = None
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        x_labeled: Tensor | None = None,
+        y_labeled: Tensor | None = None,
     ) -> Losses:
-        """Update on rows x (batch, n_features), then on labeled rows; return detached losses."""
+        """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
+
+        y (batch,) are the classes of x, for networks that are told them: -1 where unlabeled.
+        """
         x_noisy = self._corrupt(x)
-        step_losses = self.reconstruct(x_noisy, x) | self.regularize(x_noisy)
+        step_losses = self.reconstruct(x_noisy, x, y)
+        if self.networks.discriminators:
+            step_losses |= self.regularize(x_noisy, y)
         if x_labeled is not None and y_labeled is not None:
             step_losses |= self.classify(x_labeled, y_labeled)
+        self.n_steps += 1
+        if self.average:
+            self._update_average()
         return step_losses
 
-    def reconstruct(self, x_noisy: Tensor, x: Tensor) -> Losses:
+    def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
         """Encoder and decoder step on the error between the clean x and its reconstruction."""
         with self._autocast():
-            output = self.networks(x_noisy, self.generator)
-        loss = losses.reconstruction_rows(
-            self.reconstruction_loss, output.float(), x, sigmoid=self.sigmoid
-        ).mean()
-        self._update("reconstruction", loss)
-        return {"reconstruction": loss.detach()}
+            heads = self.networks.encoder(x_noisy, self.generator)
+            code = self.networks.code(heads, y, self.generator)
+            output = self.networks.decoder(code, self.generator)
+        parts = {
+            "reconstruction": losses.reconstruction_rows(
+                self.reconstruction_loss, output.float(), x, sigmoid=self.sigmoid
+            ).mean()
+        }
+        for name, penalty in self.penalties.items():
+            parts[name] = penalty(self, in_float32(heads), in_float32(code))
+        self._update("reconstruction", total(parts))
+        return detached(parts)
 
-    def regularize(self, x: Tensor) -> Losses:
+    def regularize(self, x: Tensor, y: Tensor | None = None) -> Losses:
         """The discriminators step, then the encoder steps to fool them.
 
         One encoding serves both: the encoder's weights do not move in between.
         """
         with self._autocast():
             heads = self.networks.encoder(x, self.generator)
-        codes = as_code({name: head.float() for name, head in heads.items()})
-        return self.discriminate(codes) | self.generate(codes)
+        code = self.networks.code(in_float32(heads), y, self.generator)
+        return self.discriminate(code, y) | self.generate(code, y)
 
-    def discriminate(self, codes: Code) -> Losses:
-        """Each discriminator steps to tell draws of its prior from codes."""
-        by_block = {}
-        pairs = {
-            name: torch.cat([self._draw(name, code), code.detach()])  # (2 batch, block)
-            for name, code in codes.items()
-        }
+    def discriminate(self, code: Code, y: Tensor | None = None) -> Losses:
+        """Each discriminator steps to tell draws of its prior from codes.
+
+        One that is told the classes sees draws from the part of the prior that belongs to the class
+        of a code, from anywhere for an unlabeled one.
+        """
+        pairs = {}
+        for name, discriminator in self.networks.discriminators.items():
+            draws = self.draw_prior(name, code[name], y if discriminator.n_classes else None)
+            pairs[name] = torch.cat([draws, code[name].detach()])  # (2 batch, block)
+        twice = None if y is None else torch.cat([y, y])
+        parts = {}
         with self._autocast():
             for name, both in pairs.items():
-                logits = self.networks.discriminators[name](both).float()
-                by_block[name] = losses.discriminator_loss(*logits.chunk(2))
-        self._update("discriminator", total(by_block))
-        return {f"discriminator_{name}": loss.detach() for name, loss in by_block.items()}
+                logits = self.networks.discriminators[name](both, twice, self.generator).float()
+                parts[f"discriminator_{name}"] = losses.discriminator_loss(*logits.chunk(2))
+        self._update("discriminator", total(parts))
+        return detached(parts)
 
-    def generate(self, codes: Code) -> Losses:
+    def generate(self, code: Code, y: Tensor | None = None) -> Losses:
         """The encoder steps so that its codes pass for draws of the priors."""
-        by_block = {}
+        parts = {}
         with self._autocast():
-            for name, code in codes.items():
-                logits = self.networks.discriminators[name](code).float()
-                by_block[name] = losses.generator_loss(logits)
-        self._update("generator", total(by_block))
-        return {f"generator_{name}": loss.detach() for name, loss in by_block.items()}
+            for name, discriminator in self.networks.discriminators.items():
+                logits = discriminator(code[name], y, self.generator).float()
+                parts[f"generator_{name}"] = losses.generator_loss(logits)
+        self._update("generator", total(parts))
+        return detached(parts)
 
     def classify(self, x: Tensor, y: Tensor) -> Losses:
         """The encoder's trunk and label head step on the cross-entropy of labeled rows."""
@@ -129,6 +166,13 @@ class AAEStep:
         loss = losses.classification_loss(heads["label"].float(), y)
         self._update("classification", loss)
         return {"classification": loss.detach()}
+
+    @property
+    def is_regularized(self) -> bool:
+        """Whether anything ties the style to its prior."""
+        return "style" in self.networks.discriminators or bool(
+            {"divergence", "discrepancy"} & set(self.penalties)
+        )
 
     def scale_learning_rates(self, factor: float) -> None:
         """Set every learning rate to its initial value times `factor`."""
@@ -142,6 +186,8 @@ class AAEStep:
             "networks": self.networks.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "generator": self.generator.get_state(),
+            "n_steps": self.n_steps,
+            **({"average": self.trained.state_dict()} if self.average else {}),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -150,12 +196,28 @@ class AAEStep:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.generator.set_state(state["generator"])
+        self.n_steps = state["n_steps"]
+        if self.average:
+            self.trained.load_state_dict(state["average"])
 
-    def _draw(self, name: str, code: Tensor) -> Tensor:
+    def draw_prior(self, name: str, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Return draws of a block's prior, as many as there are codes and where they are."""
         with torch.no_grad():
-            draws = self.priors[name].sample(*code.shape, generator=self.generator)
+            draws = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
         return draws.to(code.device, torch.float32)
+
+    def _update_average(self) -> None:
+        """Move the average weights towards those of this step.
+
+        The n-th step counts in proportion to n^9: about the last tenth of all steps, however many
+        there are, makes the average.
+        """
+        share = 10.0 / (10.0 + self.n_steps)
+        with torch.no_grad():
+            current = self.networks.state_dict().values()
+            average = self.trained.state_dict().values()
+            pairs = [(a, c) for a, c in zip(average, current, strict=True) if a.is_floating_point()]
+            torch._foreach_lerp_([a for a, _ in pairs], [c for _, c in pairs], share)
 
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""
@@ -194,13 +256,56 @@ class AAEStep:
             "generator": [encoder],
         }
         if phase == "classification":
-            modules["classification"] = [encoder.trunk, encoder.heads["label"]]
+            return list(encoder.label_parameters())
         return [weight for module in modules[phase] for weight in module.parameters()]
 
 
-def total(losses_by_block: Losses) -> Tensor:
-    """Return the sum of the blocks' losses."""
-    return torch.stack(list(losses_by_block.values())).sum()
+def divergence(weight: float) -> Penalty:
+    """Return the variational autoencoder's penalty: the divergence of q(z|x) from the prior."""
+
+    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
+        _, log_variance = posteriors.Gaussian().split(heads["style"])
+        log_prob = step.priors["style"].log_prob
+        return weight * losses.divergence(log_variance, code["style"], log_prob)
+
+    return penalty
+
+
+def discrepancy(weight: float) -> Penalty:
+    """Return the Wasserstein autoencoder's penalty: the distance of codes to draws (MMD)."""
+
+    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
+        draws = step.draw_prior("style", code["style"])
+        scale = draws.square().mean().sqrt()
+        return weight * losses.maximum_mean_discrepancy(code["style"], draws, scale)
+
+    return penalty
+
+
+def head_distance(distance: float) -> Penalty:
+    """Return the penalty that keeps cluster heads at a distance from each other."""
+
+    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
+        points = step.networks.decoder.join.points
+        assert isinstance(points, Tensor)
+        return losses.head_distance_loss(points, distance)
+
+    return penalty
+
+
+def total(parts: Losses) -> Tensor:
+    """Return the sum of losses."""
+    return torch.stack(list(parts.values())).sum()
+
+
+def detached(parts: Losses) -> Losses:
+    """Return losses as plain values on their device."""
+    return {name: loss.detach() for name, loss in parts.items()}
+
+
+def in_float32(tensors: Code) -> Code:
+    """Return what autocast computed in the precision that losses are computed in."""
+    return {name: tensor.float() for name, tensor in tensors.items()}
 
 
 def make_optimizer(

@@ -25,10 +25,12 @@ class Stream:
     ----------
     tensors : by the name of the step's argument, all with the same first dimension.
     rows : indices of the rows to use, or None for all of them.
+    n_epochs : number of epochs in which the rows take part, or None for all of them.
     """
 
     tensors: Mapping[str, Tensor]
     rows: Tensor | None = None
+    n_epochs: int | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())) if self.rows is None else self.rows)
@@ -114,8 +116,9 @@ def train(
     DivergenceError
         Where a loss is not finite; the history ends with the epoch before.
     """
-    cycles = [other.cycle(batch_size, generator) for other in others]
+    all_cycles = [(other.n_epochs, other.cycle(batch_size, generator)) for other in others]
     for epoch in range(max_iter):
+        cycles = [cycle for n_epochs, cycle in all_cycles if n_epochs is None or epoch < n_epochs]
         if before_epoch is not None:
             before_epoch(epoch)
         batches = stream.batches(batch_size, generator)

@@ -1,30 +1,34 @@
-"""AAETransformer: rows to codes that follow a prior, and back (section 2 of the paper)."""
+"""AAETransformer: rows to codes that follow a prior, and back (sections 2 and 3 of the paper)."""
 
 from __future__ import annotations
 
+from dataclasses import field
+from numbers import Real
+from typing import Any
+
 import numpy as np
-import torch
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skaae import _inference, _parameters
-from skaae._base import BaseAdversarialAutoencoder, keeps_fit_on_error
-from skaae._device import make_generator
-from skaae._losses import maximum_mean_discrepancy, reconstruction_rows
-from skaae._networks import as_code
+from skaae import _inference, _likelihood, _parameters
+from skaae._base import BaseAdversarialAutoencoder, estimator
+from skaae._classes import ReadsClasses
+from skaae._fitting import fits
+from skaae._labels import label_block
+from skaae._networks import Block
 from skaae.priors import as_prior
-
-# Held-out rows whose codes early stopping compares with the prior: the cost grows as their square.
-MAX_DISCREPANCY_ROWS = 1000
 
 
 @_parameters.with_shared_parameters(
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
     solver="adam",
+    batch_norm="None",
+    average_weights="False",
     input_noise="0.0",
 )
-class AAETransformer(BaseAdversarialAutoencoder):
+@estimator
+class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
     """Adversarial autoencoder that turns rows into codes following a chosen prior.
 
     An encoder and a decoder learn to reconstruct rows while a discriminator pushes the distribution
@@ -40,13 +44,38 @@ class AAETransformer(BaseAdversarialAutoencoder):
         "petals" (10 Gaussians on a ring) or "swiss_roll"; an instance from `skaae.priors`;
         a frozen `scipy.stats` distribution; a fitted scikit-learn model with `sample`; or
         a callable `(n_samples, rng)` that returns an array of shape (n_samples, n_components).
+    posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
+        The form of q(z|x) (section 2). "deterministic": one code for a row. "gaussian": a normal
+        whose mean and variances the encoder gives. "universal": any shape; the encoder also sees
+        10 normal inputs. `transform` gives the mean: for "universal" that over 16 draws of these
+        inputs, the same for every row.
+    regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
+        What ties codes to the prior. "adversarial": a discriminator. "mmd": the maximum mean
+        discrepancy between a batch of codes and draws, without an adversary. "kl": the divergence
+        of q(z|x) from the prior, which needs posterior="gaussian" and a prior with a density
+        ("gaussian", "petals", GaussianMixture). None: nothing.
+    regularizer_weight : "auto" or float, default="auto"
+        Weight of "mmd" and "kl" beside the reconstruction loss. For "kl" and the squared error it
+        is the variance of a feature under the decoder; "auto" is that of the scaled features, and
+        1 for the cross-entropy. For "mmd", "auto" is 0.1 times the mean squared distance of the
+        scaled rows from their mean.
+    use_labels : bool, default=False
+        Whether `fit` uses y to tie class k, in the order of `classes_`, to part k of the prior
+        (section 2.3): the discriminator is told the class of a row, or that it has none. Needs a
+        prior with one part for each class ("petals", "swiss_roll", GaussianMixture) and
+        regularizer="adversarial". All, some or no rows may have a label.
+    unlabeled_label : "auto", scalar or None, default="auto"
+        With use_labels, what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
     {shared_parameters}
 
     Attributes
     ----------
+    classes_ : ndarray of shape (n_classes,)
+        With use_labels, the classes of the labeled rows.
     history_ : dict of str to list of float
-        Mean of every loss in each epoch: "reconstruction", "discriminator_style",
-        "generator_style" and, with early stopping, "validation".
+        Mean of every loss in each epoch: "reconstruction", then "discriminator_style" and
+        "generator_style", or "discrepancy" (MMD) or "divergence" (KL) times its weight, and, with
+        early stopping, "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int
@@ -70,71 +99,23 @@ class AAETransformer(BaseAdversarialAutoencoder):
     (3, 64)
     """
 
-    def __init__(
-        self,
-        n_components=2,
-        *,
-        prior="gaussian",
-        hidden_layer_sizes="auto",
-        discriminator_hidden_layer_sizes="auto",
-        activation="relu",
-        dropout=0.0,
-        input_noise=0.0,
-        scaling="auto",
-        reconstruction_loss="squared_error",
-        output_activation="auto",
-        weight_init="auto",
-        solver="adam",
-        reconstruction_learning_rate="auto",
-        adversarial_learning_rate="auto",
-        momentum=0.9,
-        adversarial_momentum="auto",
-        max_gradient_norm=10.0,
-        learning_rate_schedule="constant",
-        batch_size="auto",
-        max_iter="auto",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        precision="auto",
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
-        self.n_components = n_components
-        self.prior = prior
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.discriminator_hidden_layer_sizes = discriminator_hidden_layer_sizes
-        self.activation = activation
-        self.dropout = dropout
-        self.input_noise = input_noise
-        self.scaling = scaling
-        self.reconstruction_loss = reconstruction_loss
-        self.output_activation = output_activation
-        self.weight_init = weight_init
-        self.solver = solver
-        self.reconstruction_learning_rate = reconstruction_learning_rate
-        self.adversarial_learning_rate = adversarial_learning_rate
-        self.momentum = momentum
-        self.adversarial_momentum = adversarial_momentum
-        self.max_gradient_norm = max_gradient_norm
-        self.learning_rate_schedule = learning_rate_schedule
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.precision = precision
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+    n_components: int = field(default=2, kw_only=False)
+    posterior: str = "deterministic"
+    regularizer: str | None = "adversarial"
+    regularizer_weight: Any = "auto"
+    use_labels: bool = False
+    unlabeled_label: Any = "auto"
+
+    _parameter_constraints = {
+        **_parameters.SHARED_CONSTRAINTS,
+        **_parameters.POSTERIOR_CONSTRAINTS,
+        "use_labels": ["boolean"],
+        "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
+    }
+    _min_classes = 0
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @keeps_fit_on_error
+    @fits
     def fit(self, X, y=None):
         """Train encoder, decoder and discriminator.
 
@@ -142,7 +123,8 @@ class AAETransformer(BaseAdversarialAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training rows, at least two.
-        y : ignored
+        y : array-like of shape (n_samples,), default=None
+            Ignored, unless use_labels=True: then classes, -1 or missing where a row has none.
 
         Returns
         -------
@@ -156,12 +138,13 @@ class AAETransformer(BaseAdversarialAutoencoder):
         FloatingPointError
             Where a loss becomes infinite in the first epochs.
         """
-        self._fit(self._check_rows(X, reset=True))
+        X = self._check_rows(X, reset=True)
+        self._fit(X, self._read_labels(X, y))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @keeps_fit_on_error
-    def partial_fit(self, X, y=None):
+    @fits
+    def partial_fit(self, X, y=None, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
         The first call decides the scaling, so its rows should be typical of the data.
@@ -169,13 +152,23 @@ class AAETransformer(BaseAdversarialAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-        y : ignored
+        y : array-like of shape (n_samples,), default=None
+            Ignored, unless use_labels=True.
+        classes : array-like of shape (n_classes,), default=None
+            With use_labels, all classes that will ever come; needed in the first call if its y
+            lacks some.
 
         Returns
         -------
         self : AAETransformer
         """
-        self._partial_fit(self._check_rows(X, reset=not hasattr(self, "_step")))
+        first = not hasattr(self, "_step")
+        X = self._check_rows(X, reset=first)
+        codes = None
+        if self.use_labels:
+            y = unlabeled_rows(len(X)) if y is None else y
+            codes = self._read_more_classes(X, y, classes, first=first)
+        self._partial_fit(X, codes)
         return self
 
     def inverse_transform(self, Z):
@@ -192,12 +185,16 @@ class AAETransformer(BaseAdversarialAutoencoder):
         check_is_fitted(self)
         return self._decode(style=self._check_codes(Z))
 
-    def sample(self, n_samples=1, *, random_state=None):
+    def sample(self, n_samples=1, y=None, *, random_state=None):
         """Draw codes from the prior and decode them: new rows like the training data.
 
         Parameters
         ----------
         n_samples : int, default=1
+        y : scalar or array-like of shape (n_samples,), default=None
+            For a prior of parts ("petals", "swiss_roll", a mixture) the part to draw from, for all
+            rows or for each: its class where labels were learned, else its index from 0. None draws
+            from the whole prior.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
@@ -207,40 +204,46 @@ class AAETransformer(BaseAdversarialAutoencoder):
         """
         check_is_fitted(self)
         generator = _parameters.make_cpu_generator(random_state)
-        return self._decode(style=self._draw_style(n_samples, generator))
+        return self._decode(style=self._draw_style(n_samples, generator, y))
 
-    def reconstruct(self, X):
-        """Encode rows and decode them again.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
-        """
-        check_is_fitted(self)
-        X = self._scaling.transform(self._check_rows(X, reset=False))
-        return self._scaling.inverse_transform(_inference.reconstruct(self._step, X))
-
-    def score_samples(self, X):
-        """Return minus the reconstruction loss of each row; higher is better, outliers are low.
-
-        For "squared_error" that is minus half the sum of squared errors in scaled units: the
-        log-likelihood of the row under a unit Gaussian around its reconstruction, up to a constant.
+    def sample_prior(self, n_samples=1, y=None, *, random_state=None):
+        """Draw codes from the prior, undecoded.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        n_samples : int, default=1
+        y : scalar or array-like of shape (n_samples,), default=None
+            The part of the prior to draw from, for all rows or for each; see `sample`.
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same codes every time.
 
         Returns
         -------
-        scores : float64 ndarray of shape (n_samples,)
+        Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        X = self._scaling.transform(self._check_rows(X, reset=False))
-        return -_inference.reconstruction_losses(self._step, X).astype(np.float64)
+        return self._draw_style(n_samples, _parameters.make_cpu_generator(random_state), y)
+
+    def encode_samples(self, X, n_samples=1, *, random_state=None):
+        """Draw codes of rows from the posterior q(z|x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+        n_samples : int, default=1
+            Codes to draw for each row.
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same codes every time.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_rows, n_samples, n_components), in the dtype of X
+            With posterior="deterministic" all codes of a row are the same.
+        """
+        check_is_fitted(self)
+        n_samples = _parameters.check_count("n_samples", n_samples)
+        generator = _parameters.make_cpu_generator(random_state)
+        return _inference.draw_codes(self._step, self._scaled(X), n_samples, generator)
 
     def score(self, X, y=None):
         """Return the mean of `score_samples`: minus the reconstruction loss, higher is better.
@@ -256,24 +259,107 @@ class AAETransformer(BaseAdversarialAutoencoder):
         """
         return float(self.score_samples(X).mean())
 
-    def _blocks(self):
-        return {"style": (self.n_components, as_prior(self.prior))}
+    def parzen_log_likelihood(
+        self, X, n_samples=10_000, *, bandwidth=None, X_validation=None, random_state=None
+    ):
+        """Estimate the log-likelihood of rows under a Gaussian kernel on samples (section 3).
 
-    def _validation_loss(self, x, y):
-        """Return a function that computes reconstruction plus distance of codes to the prior."""
-        step = self._step
-        generator = make_generator(self._recipe.seed + 2, torch.device("cpu"))
-        few = x[:MAX_DISCREPANCY_ROWS]
-        prior = torch.from_numpy(self._draw_style(len(few), generator)).to(x.device)
-        scale = float(prior.square().mean().sqrt())
+        Draws `n_samples` rows with `sample` and puts a normal of deviation `bandwidth` on each: the
+        measure that the paper reports. It depends on the units of X (the paper: pixels in [0, 1])
+        and, for a given bandwidth, grows with n_samples. Samples are drawn in blocks, so memory
+        does not grow with them.
 
-        def loss():
-            with torch.inference_mode():
-                code = as_code(step.networks.encoder(x))
-                rows = reconstruction_rows(
-                    step.reconstruction_loss, step.networks.decoder(code), x, sigmoid=step.sigmoid
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Test rows.
+        n_samples : int, default=10_000
+        bandwidth : float, default=None
+            In the units of X. None chooses it on X_validation, by the likelihood of those rows
+            under 1000 samples more or as many as n_samples.
+        X_validation : array-like of shape (n_validation_rows, n_features), default=None
+            Rows that are neither training nor test rows; needed where bandwidth is None.
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same samples every time.
+
+        Returns
+        -------
+        log_likelihood : float
+            Mean over the rows of X, in nats.
+        standard_error : float
+            Of that mean: the deviation over rows divided by the square root of their number.
+
+        Raises
+        ------
+        ValueError
+            Where neither bandwidth nor X_validation is given.
+        """
+        check_is_fitted(self)
+        n_samples = _parameters.check_count("n_samples", n_samples)
+        generator = _parameters.make_cpu_generator(random_state)
+
+        def draw(n):
+            return self._decode(style=self._draw_style(n, generator))
+
+        if bandwidth is None:
+            if X_validation is None:
+                raise ValueError(
+                    "bandwidth=None is chosen on X_validation, which is missing; give rows that "
+                    "are neither training nor test rows, or a bandwidth."
                 )
-                distance = maximum_mean_discrepancy(code["style"][: len(few)], prior, scale)
-                return float(rows.mean() + distance)
+            rows = self._check_rows(X_validation, reset=False)
+            bandwidth = _likelihood.choose_bandwidth(rows, draw, n_samples)
+        elif not (isinstance(bandwidth, Real) and 0.0 < bandwidth < np.inf):
+            raise ValueError(f"bandwidth={bandwidth!r} must be a finite number above 0.")
+        rows = self._check_rows(X, reset=False)
+        values = _likelihood.parzen_log_likelihood(rows, draw, n_samples, bandwidth)
+        return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
-        return loss
+    def _blocks(self):
+        prior = as_prior(self.prior)
+        n_classes = 0
+        if self.use_labels:
+            n_classes = prior.count_parts()
+            self._require_parts(prior, n_classes)
+        adversarial = self.regularizer == "adversarial"
+        block = Block(self.n_components, adversarial=adversarial, n_classes=n_classes)
+        return {"style": (block, prior)}
+
+    def _read_labels(self, X, y):
+        """Return class indices of training rows, or None where labels play no part."""
+        if not self.use_labels:
+            return None
+        return self._read_classes(X, unlabeled_rows(len(X)) if y is None else y)
+
+    def _require_parts(self, prior, n_parts):
+        """Refuse classes that a prior or a regularizer can do nothing with."""
+        if self.regularizer != "adversarial":
+            raise ValueError(
+                f"use_labels=True tells classes to a discriminator, and regularizer="
+                f"{self.regularizer!r} has none; set regularizer='adversarial'."
+            )
+        if len(self.classes_) not in (0, n_parts) or n_parts == 0:
+            raise ValueError(
+                f"use_labels=True needs a prior with one part for each class, but y has "
+                f"{len(self.classes_)} classes and prior {prior!r} has {n_parts} parts; use "
+                "Petals(n_petals=...), SwissRoll(n_stretches=...) or a GaussianMixture of that "
+                "many."
+            )
+
+    def _draw_style(self, n_samples, generator, y=None):
+        """Return draws of the prior, from the parts that y names where it is given."""
+        if y is not None:
+            n_samples = _parameters.check_count("n_samples", n_samples)
+            names = getattr(self, "classes_", ())
+            if not len(names):
+                names = np.arange(self._recipe.priors["style"].count_parts())
+            y = label_block(y, names, n_samples).argmax(axis=1)
+        return super()._draw_style(n_samples, generator, y)
+
+    def _set_class_prior(self, codes):
+        """Keep nothing: the shares of the classes are those of the prior's parts."""
+
+
+def unlabeled_rows(n):
+    """Return labels of n rows that have none."""
+    return np.full(n, np.nan)

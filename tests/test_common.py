@@ -5,13 +5,22 @@ from conftest import FITS
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaae import AAETransformer, SemiSupervisedAAEClassifier
+from skaae import (
+    AAEClusterer,
+    AAEEmbedding,
+    AAETransformer,
+    SemiSupervisedAAEClassifier,
+    SupervisedAAETransformer,
+)
 
 DEVICE = {"device": FITS["device"]}
 
 ESTIMATORS = [
     AAETransformer(**DEVICE),
     SemiSupervisedAAEClassifier(**DEVICE),
+    SupervisedAAETransformer(**DEVICE),
+    AAEClusterer(**DEVICE),
+    AAEEmbedding(**DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=None, **DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=-1, **DEVICE),
 ]
@@ -50,7 +59,7 @@ OWN_CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[:2], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS[:5], ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("name", OWN_CHECKS)
 @pytest.mark.filterwarnings("ignore:X .* feature names")  # raised inside the checks of 1.6
 def test_checks_of_scikit_learn_itself(name, estimator):

@@ -3,10 +3,20 @@
 import matplotlib
 import numpy as np
 import pytest
-from conftest import classifier, transformer
+from conftest import FITS, classifier, transformer
 
-from skaae import LatentSpaceDisplay, ManifoldDisplay, StyleDisplay
-from skaae.displays import as_images
+from skaae import (
+    AAEClusterer,
+    AAEEmbedding,
+    ClusterHeadsDisplay,
+    LatentSpaceDisplay,
+    ManifoldDisplay,
+    ReconstructionDisplay,
+    StyleDisplay,
+    SupervisedAAETransformer,
+    TrainingCurvesDisplay,
+)
+from skaae.displays._images import as_images
 
 matplotlib.use("Agg")
 
@@ -58,7 +68,9 @@ def test_manifold_walks_from_top_left_to_bottom_right(images):
     aae = transformer(max_iter=2).fit(X)
     display = ManifoldDisplay.from_estimator(aae, image_shape=(4, 3), n_images=5)
     assert display.images.shape == (5, 5, 4, 3)
-    left, right, bottom, top = display.extent
+    (left, top), (right, bottom) = display.codes[0, 0], display.codes[-1, -1]
+    assert left < right
+    assert bottom < top
     corners = aae.inverse_transform(np.array([[left, top], [right, bottom]]))
     np.testing.assert_allclose(display.images[0, 0].ravel(), corners[0], rtol=1e-5)
     np.testing.assert_allclose(display.images[-1, -1].ravel(), corners[1], rtol=1e-5)
@@ -70,15 +82,91 @@ def test_styles_share_rows_and_classes_share_columns(images):
     X, y = images
     model = classifier(max_iter=2, n_components=2).fit(X, y)
     display = StyleDisplay.from_estimator(model, X, image_shape=(4, 3), n_styles=3)
-    assert display.images.shape == (3, 2, 4, 3)
+    assert display.images.shape == (3, 1 + 2, 4, 3)
+    np.testing.assert_array_equal(display.images[:, 0], X[:3].reshape(3, 4, 3))
     Z = model.transform(X[:3])
     for label in (0, 1):
         decoded = model.inverse_transform(Z, label).reshape(3, 4, 3)
-        np.testing.assert_allclose(display.images[:, label], decoded)
-    assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["0", "1"]
+        np.testing.assert_allclose(display.images[:, 1 + label], decoded)
+    assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["row", "0", "1"]
     drawn = StyleDisplay.from_estimator(model, image_shape=(4, 3), n_styles=2, random_state=1)
     assert drawn.images.shape == (2, 2, 4, 3)
     drawn.figure_.savefig("/dev/null", format="png")
+
+
+def test_train_circles_test_crosses_and_a_contour_of_the_prior(blobs, fitted_transformer):
+    X, y = blobs
+    display = LatentSpaceDisplay.from_estimator(
+        fitted_transformer, X[:100], y[:100], X_test=X[100:], y_test=y[100:], prior="contour"
+    )
+    contour, *points = display.ax_.collections
+    assert len(contour.get_paths()) == 2  # around 50 % and 95 % of the prior
+    drawn = [len(collection.get_offsets()) for collection in points]
+    assert drawn == [*np.bincount(y[:100]), *np.bincount(y[100:])]
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names == ["prior", "0", "1", "2"]
+    display.figure_.savefig("/dev/null", format="png")
+
+
+@pytest.mark.parametrize("prior", ["petals", "swiss_roll"])
+def test_manifold_walks_along_each_part_of_the_prior(images, prior):
+    aae = transformer(max_iter=2, prior=prior).fit(images[0])
+    display = ManifoldDisplay.from_estimator(aae, n_parts=10, image_shape=(4, 3), n_images=6)
+    assert display.images.shape == (10, 6, 4, 3)
+    for part, walk in enumerate(display.codes):
+        draws = aae.sample_prior(500, part, random_state=1)
+        gaps = np.linalg.norm(walk[:, None] - draws, axis=2).min(axis=1)
+        assert gaps.max() < 0.15  # the walk stays on its part
+        steps = np.linalg.norm(np.diff(walk, axis=0), axis=1)
+        assert steps.sum() < 1.3 * np.linalg.norm(walk[-1] - walk[0])  # and does not turn back
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == list("0123456789")
+
+
+def test_reconstructions_stand_below_their_rows(images):
+    X, y = images
+    aae = transformer(max_iter=2).fit(X)
+    display = ReconstructionDisplay.from_estimator(aae, X, image_shape=(4, 3), n_images=5)
+    np.testing.assert_array_equal(display.originals.reshape(5, -1), X[:5])
+    np.testing.assert_allclose(display.reconstructions.reshape(5, -1), aae.reconstruct(X[:5]))
+    assert display.images.shape == (2, 5, 4, 3)
+    given = SupervisedAAETransformer(max_iter=2, **FITS).fit(X, y)
+    ReconstructionDisplay.from_estimator(given, X, y, image_shape=(2, 2, 3), n_images=5)
+
+
+def test_training_curves(fitted_classifier):
+    display = TrainingCurvesDisplay.from_estimator(fitted_classifier)
+    lines = {line.get_label(): line.get_ydata() for line in display.ax_.get_lines()}
+    for name, values in fitted_classifier.history_.items():
+        shown = lines[name.replace("_", " of ", 1) if "or_" in name else name]
+        np.testing.assert_array_equal(shown, values)
+    assert 2 * np.log(2) in [line.get_ydata()[0] for line in display.ax_.get_lines()]
+    some = TrainingCurvesDisplay.from_estimator(fitted_classifier, names=["reconstruction"])
+    assert len(some.ax_.get_lines()) == 1
+    with pytest.raises(ValueError, match=r"'nothing'; the losses are \['reconstruction'"):
+        TrainingCurvesDisplay.from_estimator(fitted_classifier, names=["nothing"])
+
+
+def test_cluster_heads_with_their_members(images):
+    X, _ = images
+    clusterer = AAEClusterer(2, max_iter=4, **FITS).fit(X)
+    display = ClusterHeadsDisplay.from_estimator(clusterer, X, image_shape=(4, 3), n_members=60)
+    assert display.images.shape == (clusterer.n_clusters_, 61, 4, 3)
+    for cluster, row in enumerate(display.images.reshape(clusterer.n_clusters_, 61, 12)):
+        np.testing.assert_allclose(row[0], clusterer.cluster_heads_[cluster])
+        own = {tuple(member) for member in row[1:] if np.isfinite(member).all()}
+        assert own == {tuple(member) for member in X[clusterer.labels_ == cluster]}
+    with pytest.raises(ValueError, match="X has 10 rows, but the estimator was fitted on 60"):
+        ClusterHeadsDisplay.from_estimator(clusterer, X[:10], image_shape=(4, 3))
+    styles = StyleDisplay.from_estimator(clusterer, image_shape=(4, 3), n_styles=3)
+    assert styles.images.shape == (3, clusterer.n_clusters_, 4, 3)
+
+
+def test_heads_of_an_embedding_are_decoded(images):
+    X, _ = images
+    embedding = AAEEmbedding(n_clusters=3, max_iter=2, **FITS).fit(X)
+    display = ClusterHeadsDisplay.from_estimator(embedding, image_shape=(4, 3))
+    decoded = embedding.inverse_transform(embedding.cluster_heads_)
+    np.testing.assert_allclose(display.images.reshape(3, 12), decoded)
 
 
 def test_errors(blobs, fitted_transformer, fitted_classifier):

@@ -5,11 +5,18 @@ import re
 
 import numpy as np
 import pytest
-from conftest import classifier, transformer
+from conftest import FITS
 
 import skaae
+from skaae.priors import Petals
 
-ESTIMATORS = [skaae.AAETransformer, skaae.SemiSupervisedAAEClassifier]
+ESTIMATORS = [
+    skaae.AAEClusterer,
+    skaae.AAEEmbedding,
+    skaae.AAETransformer,
+    skaae.SemiSupervisedAAEClassifier,
+    skaae.SupervisedAAETransformer,
+]
 PUBLIC = [getattr(skaae, name) for name in skaae.__all__ if inspect.isclass(getattr(skaae, name))]
 PUBLIC += [getattr(skaae.priors, name) for name in skaae.priors.__all__]
 
@@ -50,12 +57,16 @@ def test_constraints_cover_the_parameters(cls):
     assert set(cls._parameter_constraints) == set(inspect.signature(cls).parameters)
 
 
-@pytest.mark.parametrize("make", [transformer, classifier])
-def test_fitted_attributes_are_documented(make, blobs):
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_fitted_attributes_are_documented(cls, blobs):
     import pandas as pd
 
     frame = pd.DataFrame(blobs[0], columns=list("abcdef"))
-    model = make(max_iter=1).fit(frame, blobs[1])
+    model = cls(max_iter=1, **FITS)
+    if "use_labels" in model.get_params():
+        parts = {"prior": Petals(n_petals=3)} if cls is skaae.AAETransformer else {}
+        model.set_params(use_labels=True, **parts)
+    model.fit(frame, blobs[1])
     fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     assert fitted == set(entries(type(model).__doc__, "Attributes"))
 

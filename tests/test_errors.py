@@ -176,7 +176,7 @@ def test_unfitted_classifier_has_no_names_either():
 
 
 def test_divergence_in_the_first_epoch_raises_with_a_remedy(blobs):
-    model = transformer(solver="sgd", reconstruction_learning_rate=1e6, max_iter=3)
+    model = transformer(solver="sgd", reconstruction_learning_rate=1e30, max_iter=3)
     with pytest.raises(FloatingPointError, match="Lower reconstruction_learning_rate"):
         model.fit(blobs[0])
     assert not hasattr(model, "n_iter_")

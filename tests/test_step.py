@@ -8,27 +8,38 @@ import torch
 import torch.nn.functional as F
 
 from skaae import _losses as losses
-from skaae._networks import AdversarialAutoencoder, as_code, dropout
-from skaae._step import AAEStep, PhaseRates
+from skaae._layers import dropout
+from skaae._networks import Architecture, Block
+from skaae._step import AAEStep, PhaseRates, discrepancy, divergence, head_distance
 from skaae.priors import Categorical, Gaussian
 
 N_FEATURES = 5
-BLOCKS = {"label": 3, "style": 2}
+BLOCKS = {"label": Block(3), "style": Block(2)}
+STYLE = {"style": Block(2)}
+PRIORS = {"label": Categorical(), "style": Gaussian()}
 
 
-def make_step(blocks=BLOCKS, seed=0, **settings):
-    generator = torch.Generator().manual_seed(seed)
-    networks = AdversarialAutoencoder(N_FEATURES, blocks, (8, 7), (6,))
-    networks.init_weights("uniform", generator)
-    phases = ["reconstruction", "discriminator", "generator"]
-    phases += ["classification"] if "label" in blocks else []
+def make_networks(blocks=BLOCKS, seed=0, n_features=N_FEATURES, hidden=(8, 7), **architecture):
+    plan = {"activation": "tanh", **architecture}
+    return Architecture(n_features, blocks, hidden, (6,), seed=seed, **plan).build()
+
+
+def make_step(blocks=BLOCKS, seed=0, priors=PRIORS, architecture=None, **settings):
+    networks = make_networks(blocks, seed, **(architecture or {}))
+    phases = ["reconstruction"]
+    phases += ["discriminator", "generator"] if networks.discriminators else []
+    phases += ["classification"] if "label" in blocks and blocks["label"].inferred else []
     return AAEStep(
         networks,
-        {"label": Categorical(), "style": Gaussian()},
+        priors,
         {phase: PhaseRates(0.05, 0.5) for phase in phases},
-        generator,
+        torch.Generator().manual_seed(seed + 1),
         **settings,
     )
+
+
+def code_of(step, x, y=None):
+    return step.networks.code(step.networks.encoder(x), y)
 
 
 def rows(n=12, seed=1):
@@ -51,11 +62,11 @@ def names(step, *prefixes):
 def test_each_phase_moves_its_weights_and_no_others(solver):
     step = make_step(solver=solver)
     x, y = rows(), torch.tensor([0, 1, 2] * 4)
-    code = as_code(step.networks.encoder(x))
-    trunk_and_label = names(step, "encoder.trunk", "encoder.heads.label")
+    code = code_of(step, x)
+    trunk_and_label = names(step, "encoder.trunk", "encoder.heads.maps.label")
     assert moved(step, lambda: step.reconstruct(x, x)) == names(step, "encoder", "decoder")
     assert moved(step, lambda: step.discriminate(code)) == names(step, "discriminators")
-    fresh = as_code(step.networks.encoder(x))
+    fresh = code_of(step, x)
     assert moved(step, lambda: step.generate(fresh)) == names(step, "encoder")
     assert moved(step, lambda: step.classify(x, y)) == trunk_and_label
 
@@ -76,8 +87,7 @@ def test_schedule_scales_every_phase_from_its_initial_rate():
 
 
 def test_losses_by_name_with_and_without_labels():
-    blocks = {"style": 2}
-    assert set(make_step(blocks)(rows())) == {
+    assert set(make_step(STYLE)(rows())) == {
         "reconstruction",
         "discriminator_style",
         "generator_style",
@@ -88,7 +98,7 @@ def test_losses_by_name_with_and_without_labels():
 
 
 def test_repeated_steps_learn():
-    step = make_step(blocks={"style": 2})
+    step = make_step(blocks=STYLE)
     x = rows(64)
     first = float(step(x)["reconstruction"])
     for _ in range(200):
@@ -158,7 +168,7 @@ def test_discriminator_that_cannot_tell_loses_two_logarithms_of_two():
 def test_code_is_softmax_and_linear():
     networks = make_step().networks
     heads = networks.encoder(rows())
-    code = as_code(heads)
+    code = networks.code(heads)
     torch.testing.assert_close(code["label"].sum(dim=1), torch.ones(12))
     assert code["style"] is heads["style"]
 
@@ -168,10 +178,11 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
     dropped = dropout(torch.ones(200, 200), 0.3, generator)
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
     assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
-    networks = AdversarialAutoencoder(N_FEATURES, BLOCKS, (8,), (8,), dropout=0.5)
-    networks.init_weights("uniform", generator)
-    assert torch.equal(networks(rows()), networks(rows()))
-    assert not torch.equal(networks(rows(), generator), networks(rows(), generator))
+    for parameter in ("dropout", "input_dropout"):
+        networks = make_networks(**{parameter: 0.5})
+        assert torch.equal(networks(rows()), networks(rows()))
+        first, second = (networks(rows(), generator=generator) for _ in range(2))
+        assert not torch.equal(first, second)
 
 
 def test_input_noise_has_the_given_deviation():
@@ -187,16 +198,15 @@ def test_weights_are_drawn_from_the_generator_alone():
     assert torch.equal(before, torch.get_rng_state())
     for name, weight in first.items():
         assert torch.equal(weight, second[name])
-        assert not torch.equal(weight, third[name])
+        assert not weight.numel() or not torch.equal(weight, third[name])
 
 
 def test_weight_init_by_deviation():
-    networks = AdversarialAutoencoder(200, {"style": 2}, (300,), (8,))
-    networks.init_weights(0.01, torch.Generator().manual_seed(0))
-    layer = networks.encoder.trunk.layers[0]
+    shape = {"blocks": STYLE, "n_features": 200, "hidden": (300,)}
+    layer = make_networks(weight_init=0.01, **shape).encoder.trunk.layers[0]
     assert float(layer.weight.detach().std()) == pytest.approx(0.01, rel=0.05)
     assert not layer.bias.any()
-    networks.init_weights("small", torch.Generator().manual_seed(0))
+    layer = make_networks(weight_init="small", **shape).encoder.trunk.layers[0]
     assert float(layer.weight.detach().std()) == pytest.approx(0.01 * (1000 / 200) ** 0.5, rel=0.05)
 
 
@@ -216,3 +226,182 @@ def test_class_posterior_matches_cross_entropy_of_torch():
     x, y = rows(), torch.tensor([0, 1, 2] * 4)
     expected = F.nll_loss(F.log_softmax(step.networks.encoder(x)["label"], dim=1), y)
     torch.testing.assert_close(step.classify(x, y)["classification"], expected.detach())
+
+
+# The systems of the paper, at the level of one step -----------------------------------------------
+
+
+def test_a_given_label_reaches_the_decoder_and_no_discriminator():
+    blocks = {"label": Block(3, inferred=False, adversarial=False), "style": Block(2)}
+    step = make_step(blocks)
+    x, y = rows(), torch.tensor([0, 1, 2] * 4)
+    assert set(step.networks.encoder(x)) == {"style"}
+    assert set(step.networks.discriminators) == {"style"}
+    assert torch.equal(code_of(step, x, y)["label"], F.one_hot(y, 3).float())
+    assert not torch.equal(step.networks(x, y), step.networks(x, (y + 1) % 3))
+    assert set(step(x, y)) == {"reconstruction", "discriminator_style", "generator_style"}
+
+
+class ByPart(Gaussian):
+    """A prior of three parts that shows which part each draw was asked for."""
+
+    def count_parts(self):
+        return 3
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        self.asked.append(y)
+        return y.float()[:, None].expand(n_samples, n_components)
+
+
+def test_the_switch_tells_the_discriminator_the_class_of_codes_and_of_draws():
+    """Section 2.3: K + 1 entries, the last for "unlabeled"; draws carry the class of their code."""
+    prior = ByPart()
+    object.__setattr__(prior, "asked", [])
+    step = make_step({"style": Block(2, n_classes=3)}, priors={"style": prior})
+    discriminator = step.networks.discriminators["style"]
+    assert discriminator.body.layers[0].in_features == 2 + 3 + 1
+    seen = []
+    discriminator.body.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    y = torch.tensor([0, 1, 2, -1] * 3)
+    step(rows(), y)
+    switch = F.one_hot(torch.where(y < 0, 3, y), 4).float()
+    draws_and_codes, codes = seen
+    assert torch.equal(draws_and_codes[:, 2:], torch.cat([switch, switch]))
+    assert torch.equal(codes[:, 2:], switch)
+    assert torch.equal(prior.asked[0], y)
+
+
+def test_posteriors_agree_in_their_mean():
+    x = rows(4)
+    for posterior in ("deterministic", "gaussian", "universal"):
+        networks = make_networks(STYLE, posterior=posterior)
+        with torch.no_grad():
+            generator = torch.Generator().manual_seed(0)
+            draws = torch.stack(
+                [
+                    networks.code(networks.encoder(x, generator), None, generator)["style"]
+                    for _ in range(4000)
+                ]
+            )
+            mean = networks.code(networks.encoder(x))["style"]
+        spread = draws.std(dim=0)
+        assert bool((spread == 0).all()) == (posterior == "deterministic")
+        # the universal mean is itself one over 16 draws
+        error = (0.05 + (0.25 if posterior == "universal" else 0.0)) * 4 * spread
+        assert bool(((draws.mean(dim=0) - mean).abs() <= error + 1e-6).all()), posterior
+
+
+def test_divergence_against_the_formula_for_two_normals():
+    mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[-1.0, 0.3]])
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(200_000, 2, generator=generator)
+    z = mean + (0.5 * log_variance).exp() * noise
+    found = losses.divergence(log_variance.expand_as(z), z, Gaussian(2.0).log_prob)
+    p = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    q = torch.distributions.Normal(0.0, 2.0)
+    expected = torch.distributions.kl_divergence(p, q).sum()
+    assert float(found) == pytest.approx(float(expected), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "posterior"), [(divergence(1.0), "gaussian"), (discrepancy(100.0), "deterministic")]
+)
+def test_penalties_bring_codes_to_the_prior(penalty, posterior):
+    def spread(penalties):
+        blocks = {"style": Block(2, adversarial=False)}
+        architecture = {"posterior": posterior}
+        step = make_step(blocks, architecture=architecture, penalties=penalties, solver="adam")
+        x = 3.0 * rows(200)
+        for _ in range(300):
+            step(x)
+        generator = torch.Generator().manual_seed(0)
+        code = step.networks.code(step.networks.encoder(x, generator), None, generator)
+        draws = Gaussian().sample(200, 2, generator=generator)
+        return float(losses.maximum_mean_discrepancy(code["style"].detach(), draws, 1.0))
+
+    assert spread({"penalty": penalty}) < 0.2 * spread({})
+
+
+def test_head_distance_costs_what_the_distance_lacks():
+    points = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+    lacking = (6.0 - 5.0) + (6.0 - 1.0) + (6.0 - 18**0.5)
+    assert float(losses.head_distance_loss(points, 6.0)) == pytest.approx(lacking)
+    assert float(losses.head_distance_loss(points, 0.5)) == 0.0
+
+
+def test_heads_move_with_the_decoder_unless_they_are_fixed():
+    x = rows()
+    learned = make_step(
+        architecture={"cluster_heads": 1.0}, penalties={"head_distance": head_distance(1.0)}
+    )
+    assert "decoder.join.points" in moved(learned, lambda: learned(x))
+    assert "decoder.join.points" not in moved(learned, lambda: learned.regularize(x))
+    fixed = make_step(architecture={"cluster_heads": np.eye(3, 2)})
+    before = fixed.networks.decoder.join.points.clone()
+    fixed(x)
+    assert torch.equal(fixed.networks.decoder.join.points, before)
+    code = code_of(fixed, x)
+    seen = fixed.networks.decoder.join(code)
+    torch.testing.assert_close(seen, code["label"] @ torch.eye(3, 2) + code["style"])
+
+
+def test_average_follows_the_last_tenth_of_steps():
+    step = make_step(STYLE, average=True)
+    weights = []
+    for _ in range(200):
+        step(rows())
+        weights.append(step.networks.decoder.out.bias.detach().clone())
+    n = torch.arange(1, 201).double()
+    share = (n**9 / (n**9).sum()).float()
+    expected = (torch.stack(weights) * share[:, None]).sum(dim=0)
+    found = step.trained.decoder.out.bias.detach()
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.002)
+    assert make_step(STYLE).trained is not None
+    plain = make_step(STYLE)
+    assert plain.trained is plain.networks
+
+
+def test_batch_norm_uses_the_batch_in_training_and_its_history_elsewhere():
+    step = make_step(STYLE, architecture={"batch_norm": "autoencoder"})
+    x = 5.0 + rows(50)
+    heads = step.networks.encoder(x, torch.Generator().manual_seed(0))["style"]
+    torch.testing.assert_close(heads.mean(dim=0), torch.zeros(2), atol=1e-4, rtol=0)
+    for _ in range(100):
+        step(x)
+    alone = torch.cat([step.networks.encoder(row[None])["style"] for row in x])
+    torch.testing.assert_close(alone, step.networks.encoder(x)["style"], atol=1e-5, rtol=1e-4)
+    step(x[:1])  # a batch of one row has no variance, and works
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (7, 5, 1), (9, 6, 3), (28, 28, 1)])
+@pytest.mark.parametrize("batch_norm", [None, "autoencoder"])
+def test_convolutions_give_back_the_shape_they_took(shape, batch_norm):
+    n_features = int(np.prod(shape))
+    networks = make_networks(
+        BLOCKS,
+        n_features=n_features,
+        hidden=(4, 6),
+        kind="conv",
+        image_shape=shape,
+        posterior="universal",
+        batch_norm=batch_norm,
+    )
+    x = torch.rand(3, n_features)
+    assert networks(x).shape == x.shape
+    assert networks(x, generator=torch.Generator().manual_seed(0)).isfinite().all()
+
+
+def test_convolutions_see_neighbours_in_numpy_order():
+    """A change of one pixel reaches maps near it, not far from it, and all its channels."""
+    networks = make_networks(
+        STYLE, n_features=8 * 8 * 2, hidden=(3,), kind="conv", image_shape=(8, 8, 2)
+    )
+    image = np.zeros((8, 8, 2), dtype=np.float32)
+    changed = image.copy()
+    changed[1, 6] = 1.0  # row 1, column 6: the upper right
+    flat = torch.from_numpy(np.stack([image.ravel(), changed.ravel()]))
+    maps = networks.encoder.trunk(flat).unflatten(1, (3, 4, 4))
+    reached = (maps[0] != maps[1]).any(dim=0)
+    assert reached[:2, 2:].any()
+    assert not reached[2:].any()
+    assert not reached[:, :2].any()

@@ -45,6 +45,28 @@ class Prior(ABC):
         """Return the number of parts that `y` can choose from; 0 where there are none."""
         return 0
 
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Return the logarithm of the density at codes, where the prior has one.
+
+        Parameters
+        ----------
+        z : tensor of shape (n_samples, n_components)
+
+        Returns
+        -------
+        log_prob : tensor of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            Where only draws from the prior are known, or its density is 0 somewhere.
+        """
+        raise ValueError(
+            f"prior {self!r} has no density that is above 0 everywhere; use a Gaussian, a "
+            "GaussianMixture or Petals, or a regularizer that needs draws only: 'adversarial' or "
+            "'mmd'."
+        )
+
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented

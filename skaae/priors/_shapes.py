@@ -19,6 +19,7 @@ from skaae.priors._prior import (
     uniform,
 )
 
+LOG_ROOT_TAU = 0.5 * math.log(2.0 * math.pi)
 FULL = -1  # the component of a row that may come from anywhere in the prior
 
 
@@ -49,6 +50,11 @@ class Gaussian(Prior):
         refuse_components(self, y)
         scale = _per_component(self, "scale", self.scale, n_components, generator)
         return normal(n_samples, n_components, generator) * scale
+
+    def log_prob(self, z):
+        """Return the logarithm of the density: a tensor of shape (n_samples,)."""
+        scale = z.new_tensor(np.broadcast_to(np.asarray(self.scale, float), z.shape[1]))
+        return -(0.5 * (z / scale).square() + scale.log() + LOG_ROOT_TAU).sum(dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +145,17 @@ class GaussianMixture(Prior):
         noise = normal(n_samples, n_components, generator)
         return means[part] + torch.einsum("nij,nj->ni", factors, noise)
 
+    def log_prob(self, z):
+        """Return the logarithm of the density: a tensor of shape (n_samples,)."""
+        means, factors = z.new_tensor(np.asarray(self.means)), z.new_tensor(self._factors)
+        weights = z.new_tensor(self._weights)
+        centered = (z[:, None] - means).unsqueeze(3)  # (n, k, d, 1)
+        whitened = torch.linalg.solve_triangular(factors, centered, upper=False).squeeze(3)
+        log_determinants = factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
+        by_component = -0.5 * whitened.square().sum(dim=2) - log_determinants  # (n, k)
+        total = torch.logsumexp(by_component + weights.log(), dim=1)
+        return total - z.shape[1] * LOG_ROOT_TAU
+
 
 @dataclass(frozen=True, eq=False)
 class Petals(Prior):
@@ -183,6 +200,16 @@ class Petals(Prior):
         along = along + self.radius
         cos, sin = angle.cos(), angle.sin()
         return torch.stack([along * cos - across * sin, along * sin + across * cos], dim=1)
+
+    def log_prob(self, z):
+        """Return the logarithm of the density: a tensor of shape (n_samples,)."""
+        angle = 2.0 * math.pi * np.arange(self.n_petals) / self.n_petals
+        cos, sin = np.cos(angle), np.sin(angle)
+        rotation = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), 2, 0)  # (k, 2, 2)
+        spread = np.diag([self.length**2, self.width**2])
+        means = self.radius * np.stack([cos, sin], axis=1)
+        covariances = rotation @ spread @ np.swapaxes(rotation, 1, 2)
+        return GaussianMixture(means, covariances).log_prob(z)
 
 
 @dataclass(frozen=True, eq=False)

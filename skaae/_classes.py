@@ -1,0 +1,156 @@
+"""Estimators whose rows have classes: labels in, rows of a class out.
+
+Two halves to mix in: `ReadsClasses` turns y into class indices and keeps `classes_`, `DrawsClasses`
+decodes and samples with a class. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from skaae import _parameters
+from skaae._labels import UNLABELED, encode_labels, label_block, lookup_labels
+from skaae.priors import Categorical
+from skaae.priors._shapes import check_probabilities
+
+
+class ReadsClasses:
+    """Turns y into class indices, -1 where unlabeled, and keeps the classes."""
+
+    # The smallest number of classes that the estimator can do anything with.
+    _min_classes = 2
+
+    def _marker(self):
+        """Return what marks an unlabeled row."""
+        return self.unlabeled_label
+
+    def _read_classes(self, X, y):
+        """Return class indices of the rows of a `fit`."""
+        classes, codes = encode_labels(
+            y,
+            self._marker(),
+            estimator_name=type(self).__name__,
+            needs_labels=self._min_classes > 0,
+        )
+        check_consistent_length(X, codes)
+        self._set_classes(classes, codes)
+        return codes
+
+    def _read_more_classes(self, X, y, classes, *, first):
+        """Return class indices of the rows of a `partial_fit`, whose classes may be given."""
+        name = type(self).__name__
+        known = self.classes_ if classes is None and not first else None
+        if known is None:
+            given = y if classes is None else classes
+            known, _ = encode_labels(
+                given, self._marker(), estimator_name=name, needs_labels=self._min_classes > 0
+            )
+        if not first and not np.array_equal(known, self.classes_):
+            raise ValueError(
+                f"classes={known} differ from those of the first call, {self.classes_}; leave "
+                "classes out after the first call, or fit a new estimator."
+            )
+        codes = lookup_labels(y, known, self._marker(), estimator_name=name)
+        check_consistent_length(X, codes)
+        if first:
+            self._set_classes(known, codes)
+        return codes
+
+    def _set_classes(self, classes, codes):
+        """Keep the classes; refuse too few of them and a changed warm start."""
+        if len(classes) < self._min_classes:
+            raise ValueError(
+                f"y has only one class, {classes.tolist()[0]!r}, among its labeled rows; "
+                f"{type(self).__name__} needs labeled rows of at least two classes."
+            )
+        fitted = self.warm_start and hasattr(self, "_step")
+        if fitted and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True goes on with a model of the classes {self.classes_}, but y has "
+                f"the classes {classes}; set warm_start=False to start afresh."
+            )
+        self.classes_ = classes
+        if not fitted:
+            self._set_class_prior(codes)
+
+    def _set_class_prior(self, codes):
+        """Keep the share of each class, for estimators that need it."""
+        self.class_prior_ = labeled_shares(codes, len(self.classes_))
+
+    def _resolve_class_prior(self, value, codes):
+        """Return the share of each class as the parameter class_prior says."""
+        n_classes = len(self.classes_)
+        if not isinstance(value, str):
+            return check_probabilities("class_prior", value, n_classes)
+        if value == "uniform":
+            return np.full(n_classes, 1.0 / n_classes)
+        return labeled_shares(codes, n_classes)
+
+
+class DrawsClasses:
+    """Decodes styles with a class, and samples rows of a class."""
+
+    def inverse_transform(self, Z, y=None):
+        """Decode styles and classes into rows in the units of the training data.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_components)
+        y : scalar or array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            A class for all rows, a class for each, or probabilities of the classes. None stands for
+            their shares in the training rows: a row between the classes, as a pipeline asks for it.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), in the dtype of Z
+        """
+        check_is_fitted(self)
+        Z = self._check_codes(Z)
+        label = self._label_block(y, len(Z))
+        return self._decode(style=Z, label=label.astype(Z.dtype))
+
+    def sample(self, n_samples=1, y=None, *, random_state=None):
+        """Draw styles (and classes) from their priors and decode them.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        y : scalar or array-like of shape (n_samples,), default=None
+            A class for all rows or for each; None draws them from their shares.
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same rows every time.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), float32
+        """
+        check_is_fitted(self)
+        generator = _parameters.make_cpu_generator(random_state)
+        style = self._draw_style(n_samples, generator)
+        label = self._draw_label(y, n_samples, generator)
+        return self._decode(style=style, label=label.astype(np.float32))
+
+    def _label_values(self):
+        """Return the classes as the user names them, and the share of each."""
+        return self.classes_, self.class_prior_
+
+    def _label_block(self, y, n_samples):
+        """Return the label part of a code, (n_samples, n_classes)."""
+        classes, shares = self._label_values()
+        if y is None:
+            return np.tile(shares, (n_samples, 1))
+        return label_block(y, classes, n_samples)
+
+    def _draw_label(self, y, n_samples, generator):
+        """Return one-hot rows for given classes, or for drawn ones where y is None."""
+        classes, shares = self._label_values()
+        if y is not None:
+            return label_block(y, classes, n_samples)
+        return Categorical(shares).sample(n_samples, len(classes), generator=generator).numpy()
+
+
+def labeled_shares(codes, n_classes):
+    """Return the share of each class among labeled rows, with one row added to each class."""
+    counts = np.bincount(codes[codes != UNLABELED], minlength=n_classes) + 1.0
+    return counts / counts.sum()

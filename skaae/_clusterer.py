@@ -1,0 +1,188 @@
+"""AAEClusterer: groups of rows as a categorical part of the code (section 6 of the paper)."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import ClusterMixin, _fit_context
+from sklearn.utils.validation import check_is_fitted
+
+from skaae import _inference, _parameters
+from skaae._base import BaseAdversarialAutoencoder, estimator
+from skaae._classes import DrawsClasses
+from skaae._clusters import INIT, StartsFromKMeans
+from skaae._fitting import fits
+from skaae._networks import Block
+from skaae.priors import Categorical, as_prior
+
+
+@_parameters.with_shared_parameters(
+    validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
+    validation_rows="the rows",
+    solver="sgd",
+    batch_norm='"encoder"',
+    average_weights="False",
+    input_noise="0.3",
+)
+@estimator
+class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
+    """Clustering by an autoencoder whose code has a categorical part.
+
+    The code of a row is a softmax over clusters, pushed towards one-hot draws by one discriminator,
+    and a style vector, pushed towards a prior by another. The decoder reconstructs rows from both,
+    so rows that one choice of the categorical part can stand for come together (section 6 of
+    "Adversarial Autoencoders", arXiv:1511.05644).
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters to look for; clusters that stay empty are dropped after training.
+    n_components : int, default=5
+        Dimensions of the style. The more of them, the less the decoder needs the clusters.
+    prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
+        What the style is to follow; see `AAETransformer`.
+    init : {"k-means", "random"}, default="k-means"
+        How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
+        labels during the first half of training, before that is left to itself; one run is then as
+        good as another. "random" is the paper's: nothing but the adversary and the reconstruction.
+    {shared_parameters}
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of every training row, from 0 to n_clusters_ - 1.
+    n_clusters_ : int
+        Number of clusters with at least one training row.
+    cluster_heads_ : ndarray of shape (n_clusters_, n_features)
+        The decoded head of each cluster: its categorical code with a style of 0.
+    history_ : dict of str to list of float
+        Mean of every loss in each epoch: "reconstruction", "discriminator_label",
+        "discriminator_style", "generator_label", "generator_style", with init="k-means"
+        "classification" (NaN after the first half) and, with early stopping, "validation".
+    n_iter_ : int
+        Number of epochs trained.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+
+    See Also
+    --------
+    SemiSupervisedAAEClassifier : The same with some labels.
+    sklearn.cluster.KMeans : Clusters by distance to their means.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skaae import AAEClusterer
+    >>> X, _ = make_blobs(300, centers=3, random_state=0, cluster_std=0.5)
+    >>> clusterer = AAEClusterer(n_clusters=3, max_iter=20, random_state=0).fit(X)
+    >>> clusterer.labels_.shape
+    (300,)
+    >>> clusterer.cluster_heads_.shape
+    (3, 2)
+    """
+
+    n_clusters: int = field(default=8, kw_only=False)
+    n_components: int = 5
+    input_noise: float = 0.3
+    batch_norm: str | None = "encoder"
+    solver: str = "sgd"
+    init: str = "k-means"
+
+    _parameter_constraints = {
+        **_parameters.SHARED_CONSTRAINTS,
+        "n_clusters": [_parameters.COUNT],
+        "init": INIT,
+    }
+    _classifies = True
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fits
+    def fit(self, X, y=None):
+        """Find clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self : AAEClusterer
+
+        Raises
+        ------
+        ValueError
+            Where X is not a finite table of numbers, has fewer rows than n_clusters, a parameter is
+            out of its range, or the prior does not draw codes of n_components dimensions.
+        FloatingPointError
+            Where a loss becomes infinite in the first epochs.
+        """
+        X = self._check_rows(X, reset=True)
+        if len(X) < self.n_clusters:
+            raise ValueError(
+                f"X has n_samples={len(X)} rows, which is fewer than n_clusters={self.n_clusters}; "
+                "lower n_clusters."
+            )
+        self._fit(X)
+        found = self._logits(X).argmax(axis=1)
+        self._heads, self.labels_ = np.unique(found, return_inverse=True)
+        self.n_clusters_ = len(self._heads)
+        style = np.zeros((self.n_clusters_, self.n_components), dtype=np.float32)
+        self.cluster_heads_ = self.inverse_transform(style, np.arange(self.n_clusters_))
+        return self
+
+    def predict(self, X):
+        """Return the cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        return self.predict_proba(X).argmax(axis=1)
+
+    def predict_proba(self, X):
+        """Return the probability of each cluster, q(y|x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_clusters_)
+        """
+        check_is_fitted(self)
+        return softmax(self._logits(self._check_rows(X, reset=False))[:, self._heads], axis=1)
+
+    def _logits(self, X):
+        """Return the label's logits of checked rows, for all heads."""
+        return _inference.logits(self._step, self._scaling.transform(X))
+
+    def _blocks(self):
+        label = Categorical(np.full(self.n_clusters, 1.0 / self.n_clusters))
+        return {
+            "label": (Block(self.n_clusters), label),
+            "style": (Block(self.n_components), as_prior(self.prior)),
+        }
+
+    def _label_block(self, y, n_samples):
+        """Return the label part of a code: all heads, of which only those in use have weight."""
+        block = np.zeros((n_samples, self.n_clusters))
+        block[:, self._heads] = super()._label_block(y, n_samples)
+        return block
+
+    def _draw_label(self, y, n_samples, generator):
+        block = np.zeros((n_samples, self.n_clusters))
+        block[:, self._heads] = super()._draw_label(y, n_samples, generator)
+        return block
+
+    def _label_values(self):
+        return np.arange(self.n_clusters_), np.full(self.n_clusters_, 1.0 / self.n_clusters_)

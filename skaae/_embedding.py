@@ -1,0 +1,312 @@
+"""AAEEmbedding: maps of few dimensions in which clusters keep apart (section 7 of the paper)."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skaae import _inference, _parameters
+from skaae._base import BaseAdversarialAutoencoder, estimator
+from skaae._classes import DrawsClasses, ReadsClasses
+from skaae._clusters import INIT, StartsFromKMeans
+from skaae._fitting import fits
+from skaae._networks import Block
+from skaae.priors import Categorical, as_prior
+
+# The paper's fixed heads for codes with a dimension for each class: 10 times the unit vectors.
+IDENTITY_SCALE = 10.0
+
+
+def _has_classes(self):
+    """Say whether classes were learned, or raise what explains that they were not."""
+    check_is_fitted(self)
+    if not hasattr(self, "classes_"):
+        raise AttributeError(
+            f"this {type(self).__name__} was fitted without labels and has no classes to predict; "
+            "fit with use_labels=True and y."
+        )
+    return True
+
+
+@_parameters.with_shared_parameters(
+    validation_loss=(
+        "the reconstruction loss plus the distance of codes to the prior (MMD), or with labels the "
+        "cross-entropy,"
+    ),
+    validation_rows="the rows (the labeled ones where there are any)",
+    solver="sgd",
+    batch_norm='"encoder"',
+    average_weights="False",
+    input_noise="0.3",
+)
+@estimator
+class AAEEmbedding(ReadsClasses, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
+    """Map of rows into few dimensions, with a place of its own for each cluster or class.
+
+    The encoder gives a softmax over clusters and a style; the code is the sum of the style and of
+    the head (a learned point) of the row's cluster, and the decoder sees nothing else. Adversaries
+    push the softmax towards one-hot draws and the style towards a prior, and heads that come near
+    to each other cost something (section 7 of "Adversarial Autoencoders", arXiv:1511.05644). With
+    some labels the clusters are their classes.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Dimensions of the map.
+    prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
+        What the style, the place of a row around its head, is to follow; see `AAETransformer`.
+    n_clusters : int, default=20
+        Number of heads where there are no labels; with labels there is one for each class.
+    cluster_heads : {"learned", "identity"} or array-like of shape (n_heads, n_components), \
+default="learned"
+        Where the heads are. "learned": they begin at random and move with the decoder.
+        "identity": fixed at 10 times the unit vectors, which needs n_components to be the number of
+        heads (the paper's 10 dimensions for 10 digits). An array fixes them elsewhere.
+    head_distance : float, default=3.0
+        Learned heads that are nearer to each other than this cost what their distance lacks.
+        In units of the style: 3 keeps heads 3 deviations of a standard normal apart. 0 for none.
+    use_labels : bool, default=False
+        Whether `fit` uses y: classes of some or all rows.
+    unlabeled_label : "auto", scalar or None, default="auto"
+        With use_labels, what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
+    init : {"k-means", "random"}, default="k-means"
+        How clusters begin where there are no labels; see `AAEClusterer`.
+    classification_learning_rate : "auto" or float, default="auto"
+        Learning rate of the classification phase. "auto" is 0.001 for "adam", 0.1 for "sgd".
+    {shared_parameters}
+
+    Attributes
+    ----------
+    embedding_ : ndarray of shape (n_samples, n_components)
+        The map of the training rows.
+    cluster_heads_ : ndarray of shape (n_heads, n_components)
+        The place of each cluster's or class's head on the map.
+    labels_ : ndarray of shape (n_samples,)
+        The head that each training row belongs to, as an index in cluster_heads_.
+    classes_ : ndarray of shape (n_classes,)
+        With labels, the class of each head.
+    class_prior_ : ndarray of shape (n_classes,)
+        With labels, their share of each class, with one row added to each.
+    history_ : dict of str to list of float
+        Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
+        "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
+        there is none) and, with early stopping, "validation".
+    n_iter_ : int
+        Number of epochs trained.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+
+    See Also
+    --------
+    AAETransformer : Codes that follow a prior, without clusters.
+    sklearn.manifold.TSNE : Maps that keep neighbours together, for the rows at hand only.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skaae import AAEEmbedding
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> embedding = AAEEmbedding(n_clusters=10, max_iter=5, random_state=0).fit(X)
+    >>> embedding.transform(X).shape
+    (1797, 2)
+    >>> embedding.cluster_heads_.shape
+    (10, 2)
+    """
+
+    n_components: int = field(default=2, kw_only=False)
+    input_noise: float = 0.3
+    batch_norm: str | None = "encoder"
+    solver: str = "sgd"
+    n_clusters: int = 20
+    cluster_heads: Any = "learned"
+    head_distance: float = 3.0
+    use_labels: bool = False
+    unlabeled_label: Any = "auto"
+    init: str = "k-means"
+    classification_learning_rate: Any = "auto"
+
+    _parameter_constraints = {
+        **_parameters.SHARED_CONSTRAINTS,
+        "n_clusters": [_parameters.COUNT],
+        "cluster_heads": [StrOptions({"learned", "identity"}), "array-like"],
+        "head_distance": [_parameters.NON_NEGATIVE],
+        "use_labels": ["boolean"],
+        "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
+        "init": INIT,
+        "classification_learning_rate": [_parameters.AUTO, _parameters.NON_NEGATIVE],
+    }
+    _classifies = True
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fits
+    def fit(self, X, y=None):
+        """Learn the map.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Ignored, unless use_labels=True: then classes, -1 or missing where a row has none.
+
+        Returns
+        -------
+        self : AAEEmbedding
+
+        Raises
+        ------
+        ValueError
+            Where X is not a finite table of numbers, a parameter is out of its range, cluster_heads
+            has another shape, or the prior does not draw codes of n_components dimensions.
+        FloatingPointError
+            Where a loss becomes infinite in the first epochs.
+        """
+        X = self._check_rows(X, reset=True)
+        codes = None
+        if self.use_labels:
+            codes = self._read_classes(X, y)
+        else:
+            for name in ("classes_", "class_prior_"):
+                self.__dict__.pop(name, None)
+        self._fit(X, codes)
+        rows = self._scaling.transform(X)
+        points = self._step.trained.decoder.join.points
+        self.cluster_heads_ = points.detach().cpu().numpy().copy()
+        self.embedding_ = _inference.joined(self._step, rows)
+        self.labels_ = _inference.logits(self._step, rows).argmax(axis=1)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Learn the map and return that of the training rows; see `fit` and `transform`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components), in the dtype of X
+        """
+        return self.fit(X, y).transform(X)
+
+    def transform(self, X):
+        """Place rows on the map: the heads, weighted by the softmax, plus the style.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components), in the dtype of X
+        """
+        check_is_fitted(self)
+        return _inference.joined(self._step, self._scaled(X))
+
+    def inverse_transform(self, Z):
+        """Decode places on the map into rows in the units of the training data.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_components)
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), in the dtype of Z
+        """
+        check_is_fitted(self)
+        rows = _inference.decode_joined(self._step, self._check_codes(Z))
+        return self._scaling.inverse_transform(rows)
+
+    def sample_prior(self, n_samples=1, *, random_state=None):
+        """Draw places on the map: a head and a style around it each, undecoded.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same places every time.
+
+        Returns
+        -------
+        Z : float32 ndarray of shape (n_samples, n_components)
+        """
+        check_is_fitted(self)
+        generator = _parameters.make_cpu_generator(random_state)
+        style = self._draw_style(n_samples, generator)
+        label = self._draw_label(None, n_samples, generator)
+        return style + label.astype(np.float32) @ self.cluster_heads_
+
+    @available_if(_has_classes)
+    def predict(self, X):
+        """Return the most probable class of each row; there only if labels were given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    @available_if(_has_classes)
+    def predict_proba(self, X):
+        """Return the probability of each class, q(y|x); there only if labels were given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        return softmax(_inference.logits(self._step, self._scaled(X)), axis=1)
+
+    def _label_values(self):
+        if hasattr(self, "classes_"):
+            return self.classes_, self.class_prior_
+        return np.arange(self.n_clusters), np.full(self.n_clusters, 1.0 / self.n_clusters)
+
+    def _blocks(self):
+        _, shares = self._label_values()
+        return {
+            "label": (Block(len(shares)), Categorical(shares)),
+            "style": (Block(self.n_components), as_prior(self.prior)),
+        }
+
+    def _cluster_heads(self):
+        """Return the fixed places of the heads, or the distance that learned ones begin at."""
+        n_heads = len(self._label_values()[1])
+        if isinstance(self.cluster_heads, str) and self.cluster_heads == "learned":
+            return float(self.head_distance) or 1.0
+        shape = (n_heads, self.n_components)
+        if isinstance(self.cluster_heads, str):
+            if shape[0] != shape[1]:
+                raise ValueError(
+                    f"cluster_heads='identity' needs a dimension for each of the {n_heads} heads, "
+                    f"but n_components={self.n_components}; set n_components={n_heads}."
+                )
+            return IDENTITY_SCALE * np.eye(n_heads)
+        heads = np.asarray(self.cluster_heads, dtype=float)
+        if heads.shape != shape or not np.isfinite(heads).all():
+            raise ValueError(
+                f"cluster_heads has shape {heads.shape}; it must be a finite array of shape "
+                f"(n_heads, n_components) = {shape}."
+            )
+        return heads
+
+    def _head_distance(self):
+        learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"
+        return float(self.head_distance) if learned else 0.0

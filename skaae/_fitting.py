@@ -1,0 +1,293 @@
+"""How estimators are fitted: rows to streams, the loop, and what happens when it goes wrong.
+
+Half of `BaseAdversarialAutoencoder`: it trains what the other half has built.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from skaae import _parameters, _validation
+from skaae._callbacks import CallbackSupportMixin, with_callbacks
+from skaae._device import seeded_global_generators
+from skaae._training import DivergenceError, EarlyStopping, Stream, train
+from skaae.priors._prior import same
+
+# Parameters that may change between fits of one model (warm_start); all others are built into it.
+LIVE_PARAMETERS = {
+    "batch_size",
+    "early_stopping",
+    "learning_rate_schedule",
+    "max_iter",
+    "n_iter_no_change",
+    "random_state",
+    "tol",
+    "unlabeled_label",
+    "validation_fraction",
+    "verbose",
+    "warm_start",
+}
+
+
+def fits(method):
+    """Decorate a fitting method: whatever it raises, the attributes are as before.
+
+    `_train` does the same for the weights, which it moves in place. Callbacks are told of the end.
+    """
+    method = with_callbacks(method)
+
+    @functools.wraps(method)
+    def wrapper(self, *args, **kwargs):
+        before = self.__dict__.copy()
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    return wrapper
+
+
+class Fitting(CallbackSupportMixin):
+    """Trains an estimator that builds its networks in `_set_up`."""
+
+    # Whether the encoder learns the classes of labeled rows from their cross-entropy.
+    _classifies = False
+
+    def _fit(self, X, codes=None):
+        """Train on checked rows X and class indices codes (-1 where unlabeled)."""
+        rows, held_out = self._split_rows(len(X), codes)
+        if self.warm_start and hasattr(self, "_step"):
+            self._require_same_model(X)
+        else:
+            self._set_up(X if rows is None else X[rows])
+        x = self._to_tensor(X)
+        streams = self._streams(x, codes, rows)
+        stopping = None
+        if held_out is not None:
+            y = None if codes is None else torch.from_numpy(codes[held_out]).to(x.device)
+            stopping = EarlyStopping(
+                self._validation_loss(x[held_out], y),
+                lambda: copy.deepcopy(self._step.state_dict()),
+                self.n_iter_no_change,
+                self.tol,
+            )
+        batch_size = self._batch_size(streams)
+        max_iter = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
+        planned = self.n_iter_ + max_iter
+        self._train(streams, batch_size, max_iter, planned, stopping, self._shown(X, codes))
+
+    def _partial_fit(self, X, codes=None):
+        """Train for one epoch on checked rows, from where training stands."""
+        if not hasattr(self, "_step"):
+            self._set_up(X)
+        streams = self._streams(self._to_tensor(X), codes, None)
+        batch_size = self._batch_size(streams)
+        planned = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
+        planned = max(planned, self.n_iter_ + 1)
+        self._train(streams, batch_size, 1, planned, None, self._shown(X, codes))
+
+    def _streams(self, x, codes, rows):
+        """Return the rows of an epoch, with their classes where the networks are told them.
+
+        Beside them, where the encoder learns the classes, the labeled rows.
+        """
+        rows = np.arange(len(x)) if rows is None else rows
+        index = torch.from_numpy(rows).to(x.device)
+        if codes is None:
+            return [Stream({"x": x}, index)]
+        y = torch.from_numpy(codes).to(x.device)
+        if not self._classifies:
+            return [Stream({"x": x, "y": y}, index)]
+        streams, labeled = [Stream({"x": x}, index)], rows[codes[rows] >= 0]
+        if len(labeled):
+            index = torch.from_numpy(labeled).to(x.device)
+            streams.append(Stream({"x_labeled": x, "y_labeled": y}, index))
+        return streams
+
+    def _shown(self, X, codes):
+        """Return the rows that callbacks see: labeled ones where classes are learned.
+
+        A metric would take unlabeled rows for a class of their own.
+        """
+        if codes is None or not self._classifies:
+            return {"X": X}
+        labeled = codes >= 0
+        return {"X": lambda: X[labeled], "y": lambda: self.classes_[codes[labeled]]}
+
+    def _batch_size(self, streams):
+        """Return the number of rows of a batch; "auto" is 100."""
+        return min(100 if self.batch_size == "auto" else self.batch_size, len(streams[0]))
+
+    def _split_rows(self, n_samples, codes):
+        """Return indices of training and of held-out rows; (None, None) without early stopping.
+
+        Where classes are learned only labeled rows are held out: nothing can be validated on
+        others.
+        """
+        if not self.early_stopping:
+            return None, None
+        rows = np.arange(n_samples)
+        by_class = codes is not None and self._classifies
+        candidates = rows[codes >= 0] if by_class else rows
+        try:
+            _, held_out = train_test_split(
+                candidates,
+                test_size=self.validation_fraction,
+                random_state=_parameters.draw_seed(self.random_state),
+                stratify=codes[candidates] if by_class else None,
+            )
+        except ValueError as error:
+            raise ValueError(
+                "early_stopping=True cannot hold out validation_fraction="
+                f"{self.validation_fraction} of {len(candidates)} "
+                f"{'labeled rows' if by_class else 'rows'}: {error} "
+                "Use more rows, another fraction, or early_stopping=False."
+            ) from error
+        return np.setdiff1d(rows, held_out), held_out
+
+    def _validation_loss(self, x, y):
+        """Return a function of nothing that computes the loss of held-out rows.
+
+        x (n, n_features) is a scaled tensor on the training device, y (n,) the classes or None.
+        """
+        if self._classifies and y is not None:
+            return _validation.classification(self._step, x, y)
+        return _validation.reconstruction(self._step, x, y, self._recipe.seed + 2)
+
+    def _frozen_parameters(self):
+        """Return the parameters that a fitted model cannot go on without, or with others."""
+        params = self.get_params(deep=False)
+        return {name: value for name, value in params.items() if name not in LIVE_PARAMETERS}
+
+    def _require_same_model(self, X):
+        """Refuse to go on (warm_start) with rows or parameters that the networks cannot take."""
+        if X.shape[1] != self._recipe.n_features:
+            raise ValueError(
+                f"warm_start=True goes on with a model of {self._recipe.n_features} features, but "
+                f"X has {X.shape[1]} features; set warm_start=False to start afresh."
+            )
+        for name, value in self._frozen_parameters().items():
+            if not same(value, self._frozen[name]):
+                raise ValueError(
+                    f"warm_start=True goes on with a model of {name}={self._frozen[name]!r}, but "
+                    f"{name} is now {value!r}; set it back, or set warm_start=False."
+                )
+
+    def _train(self, streams, batch_size, max_iter, planned, stopping, shown):
+        """Run the loop and keep its history; whatever is raised, the weights are as before.
+
+        `planned` is the epoch, counted over all calls, at which the learning-rate schedule ends,
+        `shown` what callbacks get to see.
+        """
+        before = copy.deepcopy(self._step.state_dict()) if self.n_iter_ else None
+        context = self._init_callback_context(max_subtasks=max_iter)
+        context.call_on_fit_task_begin(estimator=self, **shown)
+        try:
+            with torch.enable_grad(), self._global_generators():
+                history = self._run(
+                    streams, batch_size, max_iter, planned, stopping, context, shown
+                )
+        except BaseException:
+            if before is not None:
+                self._step.load_state_dict(before)
+            raise
+        finally:
+            self._step.networks.eval()
+            for optimizer in self._step.optimizers.values():
+                optimizer.zero_grad(set_to_none=True)
+        if stopping is not None:
+            history["validation"] = stopping.losses
+            if stopping.best_state is not None:
+                self._step.load_state_dict(stopping.best_state)
+        self._extend_history(history)
+        context.call_on_fit_task_end(estimator=self, **shown, reconstruction_attributes={})
+
+    def _global_generators(self):
+        """Return a context in which a user's own modules draw from seeded generators."""
+        if self._recipe.architecture.is_own:
+            return contextlib.nullcontext()
+        seed = self._recipe.seed + 3 + self.n_iter_
+        return seeded_global_generators(seed, self._step.generator.device)
+
+    def _run(self, streams, batch_size, max_iter, planned, stopping, context, shown):
+        """Return the history of the loop; come back from a loss that is not finite."""
+        step, done, history = self._step, self.n_iter_, {}
+        keep_every = max(1, 100 * batch_size // len(streams[0]))  # epochs between safe states
+        safe, tasks = {}, []
+
+        def before_epoch(epoch):
+            schedule = self.learning_rate_schedule
+            step.scale_learning_rates(
+                _parameters.learning_rate_factor(schedule, done + epoch, planned)
+            )
+            tasks[:] = [context.subcontext(task_name="epoch")]
+            tasks[0].call_on_fit_task_begin(estimator=self, **shown)
+
+        def after_epoch(epoch, means):
+            if self.verbose:
+                losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
+                print(f"Epoch {done + epoch + 1}/{planned}: {losses}")
+            if epoch % keep_every == 0:
+                safe.update(epochs=epoch + 1, state=copy.deepcopy(step.state_dict()))
+            attributes = {"n_iter_": done + epoch + 1}
+            asked = tasks[0].call_on_fit_task_end(
+                estimator=self, **shown, reconstruction_attributes=lambda: attributes
+            )
+            return (stopping is not None and stopping()) or asked
+
+        try:
+            train(
+                step,
+                *streams,
+                batch_size=batch_size,
+                max_iter=max_iter,
+                generator=step.generator,
+                history=history,
+                before_epoch=before_epoch,
+                after_epoch=after_epoch,
+            )
+        except DivergenceError as error:
+            self._go_back(error, safe)
+            history = {name: values[: safe["epochs"]] for name, values in history.items()}
+            if stopping is not None:
+                del stopping.losses[safe["epochs"] :]
+        return history
+
+    def _go_back(self, error, safe):
+        """Return to the last safe state with a warning, or raise where there is none."""
+        adam = ", use solver='adam'" if self.solver == "sgd" else ""
+        reason = (
+            f"Training diverged: the {error.name} loss became {error.value} in epoch "
+            f"{self.n_iter_ + error.epoch}. Lower reconstruction_learning_rate and "
+            f"adversarial_learning_rate{adam}, or leave scaling='auto' and max_gradient_norm on."
+        )
+        weights = safe.get("state", {}).get("networks", {}).values()
+        if not safe or not all(bool(weight.isfinite().all()) for weight in weights):
+            raise FloatingPointError(reason) from error
+        self._step.load_state_dict(safe["state"])
+        kept = f" The weights after epoch {self.n_iter_ + safe['epochs']} are kept."
+        warnings.warn(reason + kept, ConvergenceWarning, stacklevel=2)
+
+    def _extend_history(self, history):
+        """Append new epochs to `history_`, NaN for a loss that an epoch did not have."""
+        done, new = self.n_iter_, len(history["reconstruction"])
+        self.history_ = {
+            name: self.history_.get(name, [np.nan] * done) + padded(history.get(name, []), new)
+            for name in {**self.history_, **history}
+        }
+        self.n_iter_ = done + new
+
+
+def padded(values, n):
+    """Return n values, NaN where there are fewer."""
+    return values + [np.nan] * (n - len(values))

@@ -1,0 +1,178 @@
+"""Layers and their initial weights.
+
+Randomness is an argument: weights, dropout masks and noise come from the caller's generator. A
+forward pass without a generator is inference: no dropout, no batch statistics, no noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "leaky_relu": lambda h: F.leaky_relu(h, 0.2),
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "logistic": torch.sigmoid,
+    "identity": lambda h: h,
+}
+
+SMALL_GAIN = 0.01 * math.sqrt(1000)
+
+# Called as factory(n_inputs, n_outputs); returns a module (batch, n_inputs) -> (batch, n_outputs).
+Factory = Callable[[int, int], nn.Module]
+
+
+def dropout(h: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+    """Return h with each entry set to 0 with probability p, the others divided by 1 - p."""
+    if generator is None or p == 0.0:
+        return h
+    keep = torch.empty_like(h).bernoulli_(1.0 - p, generator=generator)
+    return h * keep.div_(1.0 - p)
+
+
+def linear(n_in: int, n_out: int) -> nn.Linear:
+    """Return a linear layer with undrawn weights: nn.Linear would draw from the global RNG."""
+    return nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
+
+
+def init_weights(module: nn.Module, weight_init: str | float, generator: torch.Generator) -> None:
+    """Draw every weight of our own layers from `generator`; a user's modules keep theirs."""
+    if isinstance(module, Foreign):
+        return
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        init_layer(module, weight_init, generator)
+    for child in module.children():
+        init_weights(child, weight_init, generator)
+
+
+def init_layer(
+    layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d,
+    weight_init: str | float,
+    generator: torch.Generator,
+) -> None:
+    """Draw the weights of one layer; a number is the standard deviation of a normal."""
+    n_in = fan_in(layer)
+    assert layer.bias is not None
+    with torch.no_grad():
+        if weight_init == "uniform":  # variance 1 / (3 fan_in): the default of nn.Linear, seeded
+            bound = 1.0 / math.sqrt(n_in)
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            layer.bias.uniform_(-bound, bound, generator=generator)
+            return
+        # "small" is the paper's 0.01 for 1000 units in, and the like for others
+        small = weight_init == "small"
+        deviation = SMALL_GAIN / math.sqrt(n_in) if small else float(weight_init)
+        layer.weight.normal_(0.0, deviation, generator=generator)
+        layer.bias.zero_()
+
+
+def fan_in(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> int:
+    """Return the number of inputs that one output of a layer sums over."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features
+    n_positions = math.prod(layer.kernel_size)
+    if isinstance(layer, nn.ConvTranspose2d):  # a stride spreads the kernel over several outputs
+        n_positions //= math.prod(layer.stride)
+    return layer.in_channels * n_positions
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalization of vectors or of the channels of images.
+
+    Statistics of the batch where a generator says that this is training and there is more than one
+    row, the running ones elsewhere.
+    """
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:  # type: ignore[override]
+        return F.batch_norm(
+            h,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=generator is not None and len(h) > 1,
+            momentum=0.1,
+            eps=self.eps,
+        )
+
+
+class MLP(nn.Module):
+    """Linear layers, each with batch normalization (if asked for), an activation and dropout.
+
+    Parameters
+    ----------
+    widths : width of the input, then of every layer.
+    activation : key of ACTIVATIONS.
+    dropout : probability of setting a hidden unit to 0.
+    batch_norm : whether to normalize each layer's output before its activation.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        activation: str,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(linear(n_in, n_out) for n_in, n_out in pairwise(widths))
+        self.norms = nn.ModuleList(BatchNorm(width) for width in widths[1:]) if batch_norm else None
+        self.activation = activation
+        self.dropout = dropout
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        activate = ACTIVATIONS[self.activation]
+        for index, layer in enumerate(self.layers):
+            h = layer(h)  # (batch, width)
+            if self.norms is not None:
+                h = self.norms[index](h, generator)
+            h = dropout(activate(h), self.dropout, generator)
+        return h
+
+
+class Foreign(nn.Module):
+    """A user's own module: told by its mode, not by a generator, whether this is training."""
+
+    def __init__(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
+        super().__init__()
+        module = factory(n_in, n_out)
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"{name}={factory!r} returned {module!r} for n_inputs={n_in}, n_outputs={n_out}; "
+                "it must return a torch.nn.Module."
+            )
+        self.module = module.eval()
+        self._check(name, factory, n_in, n_out)
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        training = generator is not None
+        if self.module.training != training:  # never true of threads that only predict
+            self.module.train(training)
+        return self.module(h)
+
+    def _check(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
+        """Say what is wrong with the module before training does."""
+        say = f"the module that {name}={factory!r} returned for n_inputs={n_in}, n_outputs={n_out}"
+        try:
+            with torch.inference_mode():
+                output = self.module(torch.zeros(2, n_in))
+        except RuntimeError as error:
+            raise ValueError(
+                f"{say} fails on a batch of shape (2, {n_in}): {error} It must take a tensor of "
+                "shape (batch, n_inputs)."
+            ) from error
+        shape = tuple(getattr(output, "shape", ()))
+        if shape != (2, n_out):
+            raise ValueError(
+                f"{say} gives shape {shape} for a batch of shape (2, {n_in}); it must give "
+                f"(2, {n_out}), that is (batch, n_outputs), without an output activation."
+            )

@@ -1,0 +1,82 @@
+"""The Parzen-window log-likelihood of section 3 of the paper, in memory that samples do not fill.
+
+Knows nothing of estimators: samples come from a function of their number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Draw = Callable[[int], np.ndarray]
+
+BLOCK_SAMPLES = 10_000  # drawn and decoded at once
+BLOCK_DISTANCES = 1 << 24  # pairs of a row and a sample whose distance is held at once
+BANDWIDTHS = 25  # candidates, evenly spaced in their logarithm
+
+
+def parzen_log_likelihood(
+    X: np.ndarray, draw: Draw, n_samples: int, bandwidth: float
+) -> np.ndarray:
+    """Return log mean_j N(x_i | s_j, bandwidth^2 I) of every row x_i over n_samples samples s_j."""
+    log_sums = np.full(len(X), -np.inf)
+    for samples in blocks_of(draw, n_samples):
+        log_sums = np.logaddexp(log_sums, log_kernel_sums(X, samples, [bandwidth])[:, 0])
+    return log_sums - log_constant(n_samples, X.shape[1], bandwidth)
+
+
+def choose_bandwidth(X: np.ndarray, draw: Draw, n_samples: int) -> float:
+    """Return the bandwidth under which validation rows X are likeliest.
+
+    Candidates lie between a tenth and three times the root mean square distance, per feature, of a
+    row from its nearest sample.
+    """
+    samples = next(blocks_of(draw, min(n_samples, BLOCK_SAMPLES)))
+    nearest = np.concatenate([d.amin(dim=1).numpy() for _, d in squared_distances(X, samples)])
+    center = math.sqrt(max(float(nearest.mean()) / X.shape[1], 1e-24))
+    candidates = center * np.geomspace(0.1, 3.0, BANDWIDTHS)
+    sums = log_kernel_sums(X, samples, candidates)
+    constants = [log_constant(len(samples), X.shape[1], width) for width in candidates]
+    return float(candidates[np.argmax(sums.mean(axis=0) - constants)])
+
+
+def log_constant(n_samples: int, n_features: int, bandwidth: float) -> float:
+    """Return the logarithm of what a sum of kernels is divided by."""
+    return math.log(n_samples) + n_features * math.log(bandwidth * math.sqrt(2.0 * math.pi))
+
+
+def log_kernel_sums(X: np.ndarray, samples: np.ndarray, bandwidths: list[float]) -> np.ndarray:
+    """Return log sum_j exp(-||x_i - s_j||^2 / 2 h^2) for rows and bandwidths h: (n, bandwidths)."""
+    sums = np.empty((len(X), len(bandwidths)))
+    for rows, distances in squared_distances(X, samples):
+        for column, bandwidth in enumerate(bandwidths):
+            scaled = distances / (-2.0 * bandwidth**2)
+            sums[rows, column] = torch.logsumexp(scaled, dim=1).numpy()
+    return sums
+
+
+def squared_distances(X: np.ndarray, samples: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+    """Yield slices of rows with their squared distances to all samples, in float64.
+
+    As |x|^2 - 2 x s + |s|^2 around the samples' mean: the product does the work, and what the
+    subtraction costs of float64's digits does not matter beside a bandwidth.
+    """
+    center = samples.mean(axis=0, dtype=np.float64)
+    s = torch.from_numpy(samples.astype(np.float64) - center)
+    s_norms = s.square().sum(dim=1)
+    n_rows = max(1, BLOCK_DISTANCES // len(samples))
+    for start in range(0, len(X), n_rows):
+        rows = slice(start, start + n_rows)
+        x = torch.from_numpy(X[rows].astype(np.float64) - center)
+        distances = x.square().sum(dim=1)[:, None] + s_norms - 2.0 * (x @ s.T)
+        yield rows, distances.clamp(min=0.0)
+
+
+def blocks_of(draw: Draw, n_samples: int) -> Iterator[np.ndarray]:
+    """Yield n_samples samples, a block at a time."""
+    for start in range(0, n_samples, BLOCK_SAMPLES):
+        yield draw(min(BLOCK_SAMPLES, n_samples - start))

@@ -1,0 +1,60 @@
+"""The three forms of q(z|x) in section 2 of the paper: what the encoder's style head means.
+
+A posterior says how many outputs a style needs, how a code is drawn from them and what their mean
+is; the noise at the encoder's input belongs to the universal one. Knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Variances outside exp(+-LOG_VARIANCE_BOUND) are of no use to anybody and overflow.
+LOG_VARIANCE_BOUND = 10.0
+
+
+class Deterministic:
+    """A point: all randomness of the codes is that of the data."""
+
+    n_noise = 0
+
+    def n_outputs(self, size: int) -> int:
+        """Return the outputs of the encoder for a style of `size` dimensions."""
+        return size
+
+    def draw(self, head: Tensor, generator: torch.Generator) -> Tensor:
+        """Return one code for each row of the encoder's output."""
+        return head
+
+    def mean(self, head: Tensor) -> Tensor:
+        """Return the mean code of each row of the encoder's output."""
+        return head
+
+
+class Gaussian(Deterministic):
+    """A normal with a mean and a variance for each dimension, drawn as mean + deviation * noise."""
+
+    def n_outputs(self, size: int) -> int:
+        return 2 * size
+
+    def draw(self, head: Tensor, generator: torch.Generator) -> Tensor:
+        mean, log_variance = self.split(head)
+        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
+        return mean + (0.5 * log_variance).exp() * noise
+
+    def mean(self, head: Tensor) -> Tensor:
+        return self.split(head)[0]
+
+    def split(self, head: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the variance, each (batch, style)."""
+        mean, log_variance = head.chunk(2, dim=1)
+        return mean, log_variance.clamp(-LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND)
+
+
+class Universal(Deterministic):
+    """Any shape: the encoder computes f(x, noise), and integrating over the noise gives q(z|x)."""
+
+    n_noise = 10
+
+
+POSTERIORS = {"deterministic": Deterministic, "gaussian": Gaussian, "universal": Universal}

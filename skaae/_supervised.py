@@ -1,0 +1,248 @@
+"""SupervisedAAETransformer: style apart from content (section 4 of the paper)."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils.validation import check_is_fitted
+
+from skaae import _inference, _parameters
+from skaae._base import BaseAdversarialAutoencoder, estimator
+from skaae._classes import DrawsClasses, ReadsClasses
+from skaae._fitting import fits
+from skaae._labels import lookup_labels
+from skaae._networks import Block
+from skaae.priors import as_prior
+
+
+@_parameters.with_shared_parameters(
+    validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
+    validation_rows="the rows",
+    solver="adam",
+    batch_norm="None",
+    average_weights="False",
+    input_noise="0.0",
+)
+@estimator
+class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder):
+    """Transformer that splits rows into a known class and a style.
+
+    The decoder is shown the class of each row next to the code, so the code has no need to hold it
+    and keeps what the class leaves open: the style (section 4 of "Adversarial Autoencoders",
+    arXiv:1511.05644). One discriminator ties the styles to a prior, which also keeps the class out
+    of them: all classes must share one prior.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Dimensions of the style. The paper uses 15 on MNIST.
+    prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
+        What the styles are to follow; see `AAETransformer`.
+    posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
+        The form of q(z|x); see `AAETransformer`.
+    regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
+        What ties styles to the prior; see `AAETransformer`.
+    regularizer_weight : "auto" or float, default="auto"
+        Weight of "mmd" and "kl" beside the reconstruction loss; see `AAETransformer`.
+    {shared_parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes seen in `fit`.
+    class_prior_ : ndarray of shape (n_classes,)
+        The share of each class in the training rows, with one row added to each.
+    history_ : dict of str to list of float
+        Mean of every loss in each epoch: "reconstruction", then "discriminator_style" and
+        "generator_style", or "discrepancy" (MMD) or "divergence" (KL) times its weight, and, with
+        early stopping, "validation".
+    n_iter_ : int
+        Number of epochs trained.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string column names.
+
+    See Also
+    --------
+    SemiSupervisedAAEClassifier : Infers the class of rows that have none.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skaae import SupervisedAAETransformer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> aae = SupervisedAAETransformer(n_components=4, max_iter=5, random_state=0).fit(X, y)
+    >>> aae.transform(X).shape
+    (1797, 4)
+    >>> aae.restyle(X[:3], 7).shape  # three sevens in the styles of the first three rows
+    (3, 64)
+    """
+
+    n_components: int = field(default=10, kw_only=False)
+    posterior: str = "deterministic"
+    regularizer: str | None = "adversarial"
+    regularizer_weight: Any = "auto"
+
+    _parameter_constraints = {
+        **_parameters.SHARED_CONSTRAINTS,
+        **_parameters.POSTERIOR_CONSTRAINTS,
+    }
+    _min_classes = 1
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fits
+    def fit(self, X, y):
+        """Train on rows and their classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            A class for every row.
+
+        Returns
+        -------
+        self : SupervisedAAETransformer
+
+        Raises
+        ------
+        ValueError
+            Where X is not a finite table of numbers, a row has no class, a parameter is out of its
+            range, or the prior does not draw codes of n_components dimensions.
+        FloatingPointError
+            Where a loss becomes infinite in the first epochs.
+        """
+        X = self._check_rows(X, reset=True)
+        codes = self._read_classes(X, y)
+        self._require_labels(codes)
+        self._fit(X, codes)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fits
+    def partial_fit(self, X, y, classes=None):
+        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+
+        The first call decides the scaling, so its rows should be typical of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            A class for every row.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come; needed in the first call if its y lacks some.
+
+        Returns
+        -------
+        self : SupervisedAAETransformer
+        """
+        first = not hasattr(self, "_step")
+        X = self._check_rows(X, reset=first)
+        codes = self._read_more_classes(X, y, classes, first=first)
+        self._require_labels(codes)
+        self._partial_fit(X, codes)
+        return self
+
+    def restyle(self, X, y):
+        """Render each row as another class in its own style.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : scalar or array-like of shape (n_samples,)
+            The class to render all rows as, or one for each.
+
+        Returns
+        -------
+        X_restyled : ndarray of shape (n_samples, n_features), in the dtype and units of X
+        """
+        return self.inverse_transform(np.asarray(super().transform(X)), y)
+
+    def reconstruct(self, X, y):
+        """Encode rows and decode them again with their classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
+        """
+        check_is_fitted(self)
+        rows, codes = self._scaled(X), self._lookup(y)
+        return self._scaling.inverse_transform(_inference.reconstruct(self._step, rows, codes))
+
+    def score_samples(self, X, y=None):
+        """Return minus the reconstruction loss of each row, given its class; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            None takes the class that suits a row best: those that suit no class are outliers.
+
+        Returns
+        -------
+        scores : float64 ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        rows = self._scaled(X)
+        if y is not None:
+            losses = _inference.reconstruction_losses(self._step, rows, self._lookup(y))
+        else:
+            every_class = np.arange(len(self.classes_))[:, None].repeat(len(rows), axis=1)
+            losses = np.min(
+                [_inference.reconstruction_losses(self._step, rows, k) for k in every_class], axis=0
+            )
+        return -losses.astype(np.float64)
+
+    def score(self, X, y=None):
+        """Return the mean of `score_samples`: minus the reconstruction loss, higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            The classes of the rows; see `score_samples`.
+
+        Returns
+        -------
+        score : float
+        """
+        return float(self.score_samples(X, y).mean())
+
+    def _blocks(self):
+        style = Block(self.n_components, adversarial=self.regularizer == "adversarial")
+        label = Block(len(self.classes_), inferred=False, adversarial=False)
+        return {"label": (label, None), "style": (style, as_prior(self.prior))}
+
+    def _marker(self):
+        return "auto"
+
+    def _lookup(self, y):
+        """Return class indices of labels that must all be known."""
+        codes = lookup_labels(y, self.classes_, "auto", estimator_name=type(self).__name__)
+        self._require_labels(codes)
+        return codes
+
+    def _require_labels(self, codes):
+        """Refuse rows without a class."""
+        n_unlabeled = int((codes < 0).sum())
+        if n_unlabeled:
+            raise ValueError(
+                f"y holds {n_unlabeled} unlabeled rows (-1 or missing) of {len(codes)}, but "
+                f"{type(self).__name__} needs the class of every row; drop them, or predict their "
+                "classes with SemiSupervisedAAEClassifier."
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags

@@ -1,0 +1,57 @@
+"""The base of all displays, and the colours they share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+# Ten colours that stay apart for colour-blind readers, by Paul Tol's qualitative schemes.
+COLORS = (
+    "#4477aa",
+    "#ee6677",
+    "#228833",
+    "#ccbb44",
+    "#66ccee",
+    "#aa3377",
+    "#222255",
+    "#ee7733",
+    "#009988",
+    "#997700",
+)
+
+
+class Display(ABC):
+    """Base of all displays: a subclass says how large its picture is and draws it."""
+
+    def plot(self, ax=None, **style):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        **style : passed to the method of the axes that draws: `imshow`, `scatter` or `plot`
+
+        Returns
+        -------
+        self
+        """
+        if ax is None:
+            from matplotlib import pyplot
+
+            _, ax = pyplot.subplots(figsize=self._size(), layout="constrained")
+        self._draw(ax, style)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @abstractmethod
+    def _size(self):
+        """Return width and height of a new figure in inches."""
+
+    @abstractmethod
+    def _draw(self, ax, style):
+        """Draw on the axes."""
+
+
+def legend_beside(ax, **settings):
+    """Name what is drawn to the right of the axes, where it covers nothing."""
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, **settings)

@@ -1,0 +1,329 @@
+"""The systems of sections 2 and 3 in AAETransformer: posteriors, regularizers, labels, Parzen."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import FITS, hide, label, transformer
+from scipy.stats import norm
+from sklearn.mixture import GaussianMixture as FittedMixture
+from test_transformer import distance_to_prior
+from torch import nn
+
+from skaae import AAETransformer
+from skaae.priors import GaussianMixture, Petals, SwissRoll
+
+
+@pytest.fixture(scope="module")
+def small_digits(digits):
+    X, y = digits
+    return X[:800], y[:800]
+
+
+@pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])
+def test_codes_are_drawn_around_their_mean(blobs, posterior):
+    X = blobs[0]
+    model = transformer(posterior=posterior).fit(X)
+    Z = model.transform(X[:20])
+    np.testing.assert_array_equal(Z, model.transform(X[:20]))
+    draws = model.encode_samples(X[:20], 3000, random_state=0)
+    assert draws.shape == (20, 3000, 2)
+    np.testing.assert_array_equal(draws[:, :5], draws[:, :5])
+    np.testing.assert_array_equal(draws, model.encode_samples(X[:20], 3000, random_state=0))
+    spread = np.ptp(draws, axis=1)
+    assert (spread == 0).all() == (posterior == "deterministic")
+    spread = draws.std(axis=1)
+    # that of the universal posterior is a mean over 16 draws itself
+    tolerance = 1.5 if posterior == "universal" else 0.1
+    assert (np.abs(draws.mean(axis=1) - Z) <= tolerance * spread + 1e-5).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "factor"),
+    [
+        ({"regularizer": "mmd"}, 0.2),
+        ({"regularizer": "kl", "posterior": "gaussian"}, 0.3),
+        ({"regularizer": "adversarial", "posterior": "gaussian"}, 0.2),
+        ({"regularizer": "adversarial", "posterior": "universal"}, 0.2),
+    ],
+    ids=label,
+)
+def test_each_regularizer_brings_codes_to_the_prior(small_digits, settings, factor):
+    X, _ = small_digits
+    params = {"max_iter": 60, "hidden_layer_sizes": (100, 100)}
+    plain = transformer(regularizer=None, **params).fit(X)
+    tied = transformer(**settings, **params).fit(X)
+    assert set(plain.history_) == {"reconstruction"}
+    assert distance_to_prior(tied, X) < factor * distance_to_prior(plain, X)
+
+
+def test_losses_of_the_relatives_have_names(blobs):
+    X = blobs[0]
+    kl = transformer(max_iter=2, regularizer="kl", posterior="gaussian").fit(X)
+    mmd = transformer(max_iter=2, regularizer="mmd").fit(X)
+    assert set(kl.history_) == {"reconstruction", "divergence"}
+    assert set(mmd.history_) == {"reconstruction", "discrepancy"}
+
+
+def test_variational_autoencoder_over_a_mixture(small_digits):
+    X, _ = small_digits
+    vae = transformer(
+        prior="petals", regularizer="kl", posterior="gaussian", max_iter=60, random_state=1
+    ).fit(X)
+    draws = vae.encode_samples(X, 1, random_state=0)[:, 0]
+    assert Petals().log_prob(torch.from_numpy(draws)).mean() > -6.0
+
+
+def test_input_noise_makes_a_denoising_autoencoder(small_digits):
+    """Trained on noisy rows, it gives back clean ones better than one that never saw noise."""
+    X, _ = small_digits
+    params = {
+        "n_components": 20,
+        "regularizer": None,
+        "max_iter": 60,
+        "hidden_layer_sizes": (200, 200),
+    }
+    noisy = X + 4.0 * np.random.default_rng(0).normal(size=X.shape)
+
+    def error(model):
+        return np.square(model.reconstruct(noisy) - X).mean()
+
+    plain = transformer(**params).fit(X)
+    denoising = transformer(input_noise=0.25, **params).fit(X)  # a quarter of the range, 16
+    assert error(denoising) < 0.8 * error(plain)
+
+
+# Section 2.3: labels tie classes to parts of the prior --------------------------------------------
+
+
+def part_of(prior, codes):
+    """Return the part of the prior whose draws lie nearest to each code."""
+    draws = torch.cat(
+        [prior.sample(500, 2, y=[part] * 500, generator=seeded()) for part in range(10)]
+    )
+    nearest = torch.cdist(torch.from_numpy(codes).float(), draws).argmin(dim=1)
+    return nearest.numpy() // 500
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("prior", [Petals(), SwissRoll()], ids=label)
+def test_codes_of_a_class_fall_on_its_part_of_the_prior(digits, prior):
+    X, y = digits
+    order = np.random.default_rng(0).permutation(len(X))
+    X, y = X[order], y[order]
+    train, test = slice(1300), slice(1300, None)
+    params = {"prior": prior, "max_iter": 120, "hidden_layer_sizes": (200, 200)}
+    model = transformer(use_labels=True, **params).fit(X[train], hide(y[train], 60))
+    share = np.mean(part_of(prior, model.transform(X[test])) == y[test])
+    without = transformer(**params).fit(X[train])
+    chance = np.mean(part_of(prior, without.transform(X[test])) == y[test])
+    assert share > 0.75
+    assert chance < 0.5
+    np.testing.assert_array_equal(model.classes_, np.arange(10))
+
+
+def test_samples_of_a_class_come_from_its_part(blobs):
+    X, y = blobs
+    names = np.array(["a", "b", "c"])[y]
+    prior = GaussianMixture([[-4, 0], [0, 4], [4, 0]], 0.1)
+    model = transformer(prior=prior, use_labels=True).fit(X, names)
+    codes = model.sample_prior(200, "b", random_state=0)
+    np.testing.assert_allclose(codes.mean(axis=0), [0, 4], atol=0.1)
+    mixed = model.sample_prior(3, ["a", "b", "c"], random_state=0)
+    np.testing.assert_allclose(mixed, [[-4, 0], [0, 4], [4, 0]], atol=1.5)
+    drawn = model.sample(50, "c", random_state=1)
+    direct = model.inverse_transform(model.sample_prior(50, "c", random_state=1))
+    np.testing.assert_array_equal(drawn, direct)
+    by_index = transformer(prior=prior, max_iter=1).fit(X).sample_prior(200, 1, random_state=0)
+    np.testing.assert_allclose(by_index, codes)
+
+
+def test_all_some_or_no_labels(blobs):
+    X, y = blobs
+    params = {"prior": Petals(n_petals=3), "use_labels": True, "max_iter": 2}
+    for given in (y, hide(y, 5), np.full(len(y), -1), None):
+        model = transformer(**params).fit(X, given)
+        assert set(model.history_) == {"reconstruction", "discriminator_style", "generator_style"}
+    assert len(model.classes_) == 0
+    first = transformer(**params).partial_fit(X, hide(y, 1), classes=[0, 1, 2])
+    assert first.partial_fit(X).n_iter_ == 2
+
+
+def test_without_opting_in_labels_play_no_part(blobs):
+    X, y = blobs
+    plain, given = transformer(prior="petals").fit(X), transformer(prior="petals").fit(X, y + 0.5)
+    np.testing.assert_array_equal(plain.transform(X), given.transform(X))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"prior": "gaussian"}, r"y has 3 classes and prior Gaussian.* has 0 parts"),
+        ({"prior": "petals"}, r"y has 3 classes and prior Petals.* has 10 parts"),
+        ({"prior": Petals(3), "regularizer": "mmd"}, r"regularizer='mmd' has none"),
+    ],
+    ids=label,
+)
+def test_labels_need_a_prior_of_parts_and_an_adversary(blobs, params, message):
+    with pytest.raises(ValueError, match=message):
+        transformer(use_labels=True, **params).fit(*blobs)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"regularizer": "kl"}, "needs posterior='gaussian', got 'deterministic'"),
+        (
+            {"regularizer": "kl", "posterior": "gaussian", "prior": "uniform"},
+            "prior Uniform.* has no density",
+        ),
+        ({"architecture": "conv"}, "cannot tell the shape of images from 6 features"),
+        ({"architecture": "conv", "image_shape": (2, 2)}, r"\(2, 2\) has 4 values.* 6 features"),
+        ({"architecture": "conv", "image_shape": (2, 0)}, "of integers of at least 1"),
+        (
+            {"architecture": "conv", "image_shape": (2, 3), "hidden_layer_sizes": (4, 4)},
+            "too small for 2 convolutions.* at most 1",
+        ),
+    ],
+    ids=label,
+)
+def test_parameters_that_do_not_go_together(blobs, params, message):
+    with pytest.raises(ValueError, match=message):
+        transformer(**params).fit(blobs[0])
+
+
+# Section 3: the Parzen window --------------------------------------------------------------------
+
+
+class Known(AAETransformer):
+    """A transformer whose samples are those of a known normal."""
+
+    def _decode(self, *, style):
+        return 2.0 * style
+
+
+def test_parzen_against_the_formula_and_the_true_density(blobs):
+    X = np.random.default_rng(0).normal(0.0, 2.0, size=(500, 2))
+    model = Known(max_iter=1, **FITS).fit(X)
+    few = model.sample(50, random_state=0)
+    kernels = norm.logpdf(X[:, None], few[None], 0.7).sum(axis=2)
+    expected = np.logaddexp.reduce(kernels, axis=1) - np.log(50)
+    found, error = model.parzen_log_likelihood(X, 50, bandwidth=0.7, random_state=0)
+    assert found == pytest.approx(expected.mean())
+    assert error == pytest.approx(expected.std(ddof=1) / np.sqrt(500))
+    true = norm.logpdf(X, 0.0, 2.0).sum(axis=1).mean()
+    many, _ = model.parzen_log_likelihood(X, 25_000, bandwidth=0.2, random_state=0)
+    assert many == pytest.approx(true, abs=0.1)
+    # the deviation that suits held-out rows is found, with fewer samples a wider one
+    chosen, _ = model.parzen_log_likelihood(X[250:], 500, X_validation=X[:250], random_state=0)
+    for bandwidth in (0.05, 5.0):
+        other, _ = model.parzen_log_likelihood(X[250:], 500, bandwidth=bandwidth, random_state=0)
+        assert other < chosen < true + 0.3
+
+
+def test_parzen_memory_does_not_grow_with_samples():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    model = Known(max_iter=1, **FITS).fit(X)
+    sizes = []
+    model._decode = lambda *, style: sizes.append(len(style)) or style
+    model.parzen_log_likelihood(X, 35_000, bandwidth=0.5, random_state=0)
+    assert sizes == [10_000, 10_000, 10_000, 5_000]
+
+
+def test_parzen_errors(blobs, fitted_transformer):
+    with pytest.raises(ValueError, match="bandwidth=None is chosen on X_validation"):
+        fitted_transformer.parzen_log_likelihood(blobs[0])
+    with pytest.raises(ValueError, match=r"bandwidth=-1.0 must be a finite number above 0"):
+        fitted_transformer.parzen_log_likelihood(blobs[0], bandwidth=-1.0)
+
+
+def test_log_prob_of_mixtures_against_scikit_learn():
+    prior = GaussianMixture(
+        [[0, 0], [3, 1]], [[[1, 0.5], [0.5, 1]], [[2, 0], [0, 0.3]]], [0.3, 0.7]
+    )
+    z = prior.sample(200, 2, generator=seeded())
+    reference = FittedMixture(2)
+    reference.means_, reference.weights_ = np.array(prior.means, float), np.array([0.3, 0.7])
+    covariances = np.array(prior.covariances, float)
+    reference.precisions_cholesky_ = np.linalg.cholesky(np.linalg.inv(covariances))
+    expected = reference.score_samples(z.numpy())
+    np.testing.assert_allclose(prior.log_prob(z).numpy(), expected, rtol=1e-4, atol=1e-4)
+    petals = Petals()
+    grid = torch.cartesian_prod(*[torch.linspace(-5, 5, 400)] * 2)
+    assert float(petals.log_prob(grid).exp().sum() * (10 / 399) ** 2) == pytest.approx(1, abs=1e-3)
+
+
+# Images and own networks --------------------------------------------------------------------------
+
+
+def test_convolutions_learn_images_with_fewer_weights(small_digits):
+    X, _ = small_digits
+    model = transformer(architecture="conv", image_shape=(8, 8), max_iter=10, batch_norm="encoder")
+    model.fit(X)
+    mean_only = 0.5 * np.square(X / 16 - X.mean(axis=0) / 16).sum(axis=1).mean()
+    assert -model.score(X) < 0.8 * mean_only
+    assert model.sample(3, random_state=0).shape == (3, 64)
+    np.testing.assert_allclose(model.transform(X[:5]), model.transform(X)[:5], rtol=1e-7)
+
+
+def own_encoder(n_inputs, n_outputs):
+    return nn.Sequential(
+        nn.Linear(n_inputs, 16),
+        nn.BatchNorm1d(16),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.Linear(16, n_outputs),
+    )
+
+
+def own_plain(n_inputs, n_outputs):
+    return nn.Linear(n_inputs, n_outputs)
+
+
+@pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])
+def test_own_networks_train_repeat_and_leave_the_global_generator(blobs, posterior):
+    import pickle
+
+    X = blobs[0]
+    own = {"encoder": own_encoder, "decoder": own_plain, "discriminator": own_plain}
+    before = torch.get_rng_state()
+    first, second = (transformer(posterior=posterior, max_iter=60, **own).fit(X) for _ in range(2))
+    other = transformer(posterior=posterior, **{**own, "random_state": 1}).fit(X)
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+    assert not np.array_equal(first.transform(X), other.transform(X))
+    assert first.history_["reconstruction"][-1] < 0.8 * first.history_["reconstruction"][0]
+    loaded = pickle.loads(pickle.dumps(first))
+    np.testing.assert_array_equal(first.transform(X), loaded.transform(X))
+    np.testing.assert_allclose(first.transform(X)[:1], first.transform(X[:1]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("factory", "error", "message"),
+    [
+        (
+            lambda n, m: nn.Linear(n, m + 1),
+            ValueError,
+            r"gives shape \(2, 3\) .* must give \(2, 2\)",
+        ),
+        (lambda n, m: nn.Linear(n + 1, m), ValueError, r"fails on a batch of shape \(2, 6\)"),
+        (lambda n, m: torch.zeros(n, m), TypeError, "must return a torch.nn.Module"),
+        (nn.Linear(6, 2), TypeError, "encoder is a module, Linear; give a function"),
+    ],
+    ids=["outputs", "inputs", "tensor", "module"],
+)
+def test_own_networks_of_a_wrong_shape_are_refused(blobs, factory, error, message):
+    with pytest.raises(error, match=message):
+        transformer(encoder=factory).fit(blobs[0])
+
+
+def test_average_weights_take_out_noise(blobs, few_labels):
+    from conftest import classifier
+
+    X, y = blobs
+    model = classifier(average_weights=True, max_iter=40).fit(X, few_labels)
+    assert model.score(X, y) > 0.95
+    goes_on = classifier(average_weights=True, max_iter=40, warm_start=True).fit(X, few_labels)
+    np.testing.assert_array_equal(model.predict_proba(X), goes_on.predict_proba(X))
