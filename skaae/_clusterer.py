@@ -24,6 +24,7 @@ from skaae.priors import Categorical, as_prior
     solver="sgd",
     batch_norm='"encoder"',
     average_weights="False",
+    told_rate="",
     input_noise="0.3",
 )
 @estimator

@@ -44,6 +44,7 @@ def _has_classes(self):
     solver="sgd",
     batch_norm='"encoder"',
     average_weights="False",
+    told_rate="",
     input_noise="0.3",
 )
 @estimator

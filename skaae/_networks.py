@@ -32,13 +32,16 @@ class Block:
     size : number of dimensions.
     inferred : whether the encoder computes it from a row; else it is given with the row.
     adversarial : whether a discriminator compares it with its prior.
-    n_classes : number of classes that its discriminator is told, 0 for none (section 2.3).
+    n_classes : number of classes that its discriminator is told, 0 for none.
+    by_parts : whether each class has a part of the prior to itself (section 2.3); else codes of all
+        classes are compared with the whole prior, so that they tell nothing of the class.
     """
 
     size: int
     inferred: bool = True
     adversarial: bool = True
     n_classes: int = 0
+    by_parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -274,7 +277,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, block: Block, plan: Architecture) -> None:
         super().__init__()
-        self.n_classes = block.n_classes
+        self.n_classes, self.by_parts = block.n_classes, block.by_parts
         n_inputs = block.size + (block.n_classes + 1 if block.n_classes else 0)
         self.body: nn.Module
         self.out: nn.Module = nn.Identity()

@@ -133,12 +133,12 @@ class AAEStep:
     def discriminate(self, code: Code, y: Tensor | None = None) -> Losses:
         """Each discriminator steps to tell draws of its prior from codes.
 
-        One that is told the classes sees draws from the part of the prior that belongs to the class
-        of a code, from anywhere for an unlabeled one.
+        Where classes have parts of the prior, a code is set beside a draw from the part of its
+        class, from anywhere if it is unlabeled.
         """
         pairs = {}
         for name, discriminator in self.networks.discriminators.items():
-            draws = self.draw_prior(name, code[name], y if discriminator.n_classes else None)
+            draws = self.draw_prior(name, code[name], y if discriminator.by_parts else None)
             pairs[name] = torch.cat([draws, code[name].detach()])  # (2 batch, block)
         twice = None if y is None else torch.cat([y, y])
         parts = {}

@@ -22,8 +22,9 @@ from skaae.priors import as_prior
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
     solver="adam",
-    batch_norm="None",
+    batch_norm='"encoder"',
     average_weights="False",
+    told_rate="0.001 with a class_conditional adversary, ",
     input_noise="0.0",
 )
 @estimator
@@ -32,8 +33,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
 
     The decoder is shown the class of each row next to the code, so the code has no need to hold it
     and keeps what the class leaves open: the style (section 4 of "Adversarial Autoencoders",
-    arXiv:1511.05644). One discriminator ties the styles to a prior, which also keeps the class out
-    of them: all classes must share one prior.
+    arXiv:1511.05644). A discriminator ties the styles to a prior; told the class of each row, it
+    keeps the class out of them.
 
     Parameters
     ----------
@@ -41,6 +42,11 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         Dimensions of the style. The paper uses 15 on MNIST.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         What the styles are to follow; see `AAETransformer`.
+    class_conditional : bool, default=True
+        Whether the adversary is told the class of each row, so that the styles of every class by
+        itself follow the prior, and a style tells nothing of its class. False is the paper's: the
+        styles of all classes together follow the prior, and in more than a few dimensions much of
+        the class stays in them.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x); see `AAETransformer`.
     regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
@@ -83,6 +89,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     """
 
     n_components: int = field(default=10, kw_only=False)
+    batch_norm: str | None = "encoder"
+    class_conditional: bool = True
     posterior: str = "deterministic"
     regularizer: str | None = "adversarial"
     regularizer_weight: Any = "auto"
@@ -90,6 +98,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     _parameter_constraints = {
         **_parameters.SHARED_CONSTRAINTS,
         **_parameters.POSTERIOR_CONSTRAINTS,
+        "class_conditional": ["boolean"],
     }
     _min_classes = 1
 
@@ -219,8 +228,13 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         return float(self.score_samples(X, y).mean())
 
     def _blocks(self):
-        style = Block(self.n_components, adversarial=self.regularizer == "adversarial")
-        label = Block(len(self.classes_), inferred=False, adversarial=False)
+        n_classes = len(self.classes_)
+        adversarial = self.regularizer == "adversarial"
+        told = adversarial and self.class_conditional
+        style = Block(
+            self.n_components, adversarial=adversarial, n_classes=n_classes if told else 0
+        )
+        label = Block(n_classes, inferred=False, adversarial=False)
         return {"label": (label, None), "style": (style, as_prior(self.prior))}
 
     def _marker(self):

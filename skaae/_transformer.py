@@ -25,6 +25,7 @@ from skaae.priors import as_prior
     solver="adam",
     batch_norm="None",
     average_weights="False",
+    told_rate="0.003 with use_labels, ",
     input_noise="0.0",
 )
 @estimator
@@ -322,7 +323,12 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
             n_classes = prior.count_parts()
             self._require_parts(prior, n_classes)
         adversarial = self.regularizer == "adversarial"
-        block = Block(self.n_components, adversarial=adversarial, n_classes=n_classes)
+        block = Block(
+            self.n_components,
+            adversarial=adversarial,
+            n_classes=n_classes,
+            by_parts=self.use_labels,
+        )
         return {"style": (block, prior)}
 
     def _read_labels(self, X, y):

@@ -257,7 +257,7 @@ def test_the_switch_tells_the_discriminator_the_class_of_codes_and_of_draws():
     """Section 2.3: K + 1 entries, the last for "unlabeled"; draws carry the class of their code."""
     prior = ByPart()
     object.__setattr__(prior, "asked", [])
-    step = make_step({"style": Block(2, n_classes=3)}, priors={"style": prior})
+    step = make_step({"style": Block(2, n_classes=3, by_parts=True)}, priors={"style": prior})
     discriminator = step.networks.discriminators["style"]
     assert discriminator.body.layers[0].in_features == 2 + 3 + 1
     seen = []

@@ -1,0 +1,97 @@
+"""AAEClusterer: clusters as a categorical part of the code (section 6)."""
+
+import numpy as np
+import pytest
+from conftest import FITS
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import StandardScaler
+
+from skaae import AAEClusterer
+
+
+def clusterer(n_clusters=3, **params):
+    return AAEClusterer(n_clusters, **{"max_iter": 20, **FITS, **params})
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_blobs_are_found_with_every_seed(seed):
+    """What scikit-learn's check_clustering asks of one seed, and more."""
+    X, y = make_blobs(n_samples=50, random_state=1)
+    X = StandardScaler().fit_transform(X)
+    model = clusterer(max_iter="auto", random_state=seed).fit(X)
+    assert adjusted_rand_score(y, model.labels_) > 0.8
+    np.testing.assert_array_equal(np.unique(model.labels_), np.arange(3))
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def purity(y, labels):
+    """Return the share of rows whose class is the most frequent one of their cluster."""
+    return sum(np.bincount(y[labels == k]).max() for k in np.unique(labels)) / len(y)
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return clusterer(20, max_iter=120).fit(digits[0][:1300])
+
+
+def test_digits_are_told_apart_better_than_by_distance(digits, fitted):
+    """Measured over two seeds: 0.94 and 0.95; k-means on the same rows 0.92."""
+    X, y = digits
+    train, test = slice(1300), slice(1300, None)
+    means = KMeans(20, n_init=10, random_state=0).fit(X[train])
+    assert fitted.n_clusters_ == 20
+    found = purity(y[test], fitted.predict(X[test]))
+    assert found > 0.85
+    assert found > purity(y[test], means.predict(X[test])) - 0.02
+
+
+def test_batch_normalization_keeps_clusters_from_collapsing(digits):
+    """The paper found it crucial: left to itself without it, the softmax has a few classes only."""
+    X, _ = digits
+    params = {"init": "random", "max_iter": 40, "hidden_layer_sizes": (100, 100)}
+    normalized = clusterer(20, **params).fit(X[:800])
+    without = clusterer(20, batch_norm=None, **params).fit(X[:800])
+    assert normalized.n_clusters_ >= 14
+    assert without.n_clusters_ <= 10
+
+
+def test_samples_and_heads_belong_to_their_cluster(fitted):
+    """Chance is 0.05."""
+    assert np.mean(fitted.predict(fitted.cluster_heads_) == np.arange(20)) > 0.8
+    wanted = np.arange(1000) % 20
+    assert np.mean(fitted.predict(fitted.sample(1000, wanted, random_state=0)) == wanted) > 0.6
+
+
+def test_probabilities_and_heads(blobs):
+    X, _ = blobs
+    model = clusterer(n_components=2).fit(X)
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (180, model.n_clusters_)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), model.predict(X))
+    zeros = np.zeros((model.n_clusters_, 2))
+    heads = model.inverse_transform(zeros, np.arange(model.n_clusters_))
+    np.testing.assert_allclose(model.cluster_heads_, heads, rtol=1e-4, atol=1e-4)
+    assert model.transform(X).shape == (180, 2)
+
+
+def test_empty_clusters_are_dropped(blobs):
+    X = blobs[0][:25]
+    model = clusterer(25, max_iter=3).fit(X)
+    assert model.n_clusters_ == len(model.cluster_heads_) == model.predict_proba(X).shape[1] <= 25
+    np.testing.assert_array_equal(np.unique(model.labels_), np.arange(model.n_clusters_))
+    np.testing.assert_array_equal(model.labels_, model.predict(X))
+
+
+def test_k_means_leads_during_the_first_half(blobs):
+    model = clusterer(max_iter=10).fit(blobs[0])
+    taught = np.isfinite(model.history_["classification"])
+    np.testing.assert_array_equal(taught, [True] * 5 + [False] * 5)
+    assert "classification" not in clusterer(init="random", max_iter=2).fit(blobs[0]).history_
+
+
+def test_more_clusters_than_rows_are_refused(blobs):
+    with pytest.raises(ValueError, match=r"n_samples=10 .* fewer than n_clusters=11; lower"):
+        clusterer(11).fit(blobs[0][:10])
