@@ -99,7 +99,57 @@ def mnist():
     return lines[:-1]
 
 
-TABLES = {"demo": demo, "choices": choices, "tables": tables, "mnist": mnist}
+def speed():
+    """Ratios of training times, and what inference, memory and imports take."""
+    lines = []
+    for path in sorted(RESULTS.glob("speed_*.json")):
+        result = json.loads(path.read_text())
+        where = result["circumstances"]
+        lines += [
+            f"{where['hardware']}, {where['threads']} thread(s), torch {where['torch']}:",
+            "",
+            "| networks | batch | precision | ms per step: plain port | same maths | defaults "
+            "| joint | plain port / same maths | plain port / defaults | plain port / joint "
+            "| joint / bound | pythae / AAE |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        ]
+        for row in result["training"]:
+            ms = row["ms per step"]
+            cells = [row["networks"], row["batch"], row["precision"]]
+            cells += [ms[name] for name in ("plain port", "same maths", "defaults", "joint")]
+            cells += [
+                row.get(name, "")
+                for name in (
+                    "plain port / same maths",
+                    "plain port / defaults",
+                    "plain port / joint",
+                    "joint / bound",
+                    "pythae / AAE",
+                )
+            ]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+        lines += ["", "| method | rows per second | over bare products |", "|---|---|---|"]
+        for method, values in result["inference"].items():
+            cells = [method, f"{values['rows per second']:,}", str(values["over bound"])]
+            lines.append("| " + " | ".join(cells) + " |")
+        table, held = result["small table"], result["memory"]
+        lines += [
+            "",
+            f"* a table of 1000 rows and 20 columns: {table['ms per epoch']['ours']} ms per epoch, "
+            f"{table['ours / (MLPClassifier x networks)']} times that of scikit-learn's "
+            "MLPClassifier for each of the three networks;",
+            f"* memory: fitting {held['rows']:,} rows of 784 float32 values ({held['X in MB']} MB) "
+            f"takes {held['fit beside X in MB']} MB beside them;",
+        ]
+        for axis, values in result["growth"].items():
+            shown = ", ".join(f"{int(n):,}: {seconds}" for n, seconds in values.items())
+            lines.append(f"* {axis} (seconds): {shown};")
+        shown = ", ".join(f"`{what}` {seconds}" for what, seconds in result["import"].items())
+        lines += [f"* seconds of imports: {shown}.", ""]
+    return lines[:-1]
+
+
+TABLES = {"demo": demo, "choices": choices, "tables": tables, "mnist": mnist, "speed": speed}
 
 
 def filled(text):

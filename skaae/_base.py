@@ -80,6 +80,7 @@ class BaseAdversarialAutoencoder(
     adversarial_momentum: Any = "auto"
     max_gradient_norm: float | None = 10.0
     learning_rate_schedule: Any = "constant"
+    updates: str = "alternating"
     average_weights: bool = False
     batch_size: Any = "auto"
     max_iter: Any = "auto"
@@ -235,6 +236,7 @@ class BaseAdversarialAutoencoder(
             head_distance=self._head_distance(),
             sigmoid=sigmoid,
             average=params["average_weights"],
+            joint=params["updates"] == "joint",
             seed=seed,
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )

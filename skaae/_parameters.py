@@ -63,6 +63,7 @@ SHARED_CONSTRAINTS = {
     "adversarial_momentum": [AUTO, Interval(Real, 0, 1, closed="left")],
     "max_gradient_norm": [POSITIVE, None],
     "learning_rate_schedule": [StrOptions({"constant", "cosine"}), callable, "array-like"],
+    "updates": [StrOptions({"alternating", "joint"})],
     "average_weights": ["boolean"],
     "batch_size": [AUTO, COUNT],
     "max_iter": [AUTO, COUNT],
@@ -188,6 +189,11 @@ def phase_rates(params, *, sigmoid, spread, blocks, classification=False):
     if isinstance(adversarial_momentum, str):
         adversarial_momentum = AUTO_ADVERSARIAL_MOMENTUM[params["solver"]]
     rates = {"reconstruction": PhaseRates(rate("reconstruction"), params["momentum"])}
+    if params["updates"] == "joint" and rates["reconstruction"].learning_rate == 0.0:
+        raise ValueError(
+            "updates='joint' steps at the rate of the reconstruction, which is 0; set "
+            "reconstruction_learning_rate above 0, or updates='alternating'."
+        )
     if any(block.adversarial for block in blocks):
         game = PhaseRates(rate("adversarial"), adversarial_momentum)
         rates |= {"discriminator": game, "generator": game}
@@ -332,6 +338,10 @@ learning_rate_schedule : {"constant", "cosine"}, callable or sequence of pairs, 
     over calls of `partial_fit`, an epoch each). Pairs (epoch, factor) hold from their epoch on: the
     paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted
     from 0, and returns the factor.
+updates : {"alternating", "joint"}, default="alternating"
+    "alternating": encoder and decoder step in one phase after the other, as in the paper. "joint":
+    they step once for all phases, on one encoding of rows and labeled rows and with the weights
+    that the learning rates of the phases stand for; faster, and with "sgd" nearly the same.
 average_weights : bool, default={average_weights}
     Use a running average of the weights for all but training: over about the last tenth of all
     steps so far. It takes out much of the noise that "sgd" at a constant rate leaves.

@@ -57,6 +57,7 @@ class Recipe:
     input_noise: float
     max_gradient_norm: float | None
     average: bool
+    joint: bool
     precision: str
     device: str
     seed: int
@@ -88,6 +89,7 @@ class Recipe:
             max_gradient_norm=self.max_gradient_norm,
             precision=resolve_precision(self.precision, device, width),
             average=self.average,
+            joint=self.joint,
         )
 
     def _penalties(self) -> dict[str, Penalty]:

@@ -22,6 +22,7 @@ from skaae._networks import AdversarialAutoencoder, Code
 from skaae.priors import Prior
 
 Losses = dict[str, Tensor]
+Labeled = tuple[Tensor, Tensor]  # rows and their classes
 Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, raw heads and the code
 
 
@@ -52,6 +53,7 @@ class AAEStep:
     max_gradient_norm : longer gradients of a phase are shortened to this norm; None leaves them.
     precision : dtype of the products; weights and optimiser state stay in float32.
     average : whether to keep a running average of the weights beside them, for inference.
+    joint : whether encoder and decoder step once for all phases, or for one after the other.
 
     Attributes
     ----------
@@ -70,15 +72,19 @@ class AAEStep:
     max_gradient_norm: float | None = None
     precision: torch.dtype = torch.float32
     average: bool = False
+    joint: bool = False
     n_steps: int = field(init=False, default=0)
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, torch.optim.Optimizer] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._trained = {phase: self._parameters_of(phase) for phase in self.rates}
+        phases = [
+            p for p in self.rates if not self.joint or p in ("reconstruction", "discriminator")
+        ]
+        self._trained = {phase: self._parameters_of(phase) for phase in phases}
         self.optimizers = {
-            phase: make_optimizer(self.solver, self._trained[phase], rates)
-            for phase, rates in self.rates.items()
+            phase: make_optimizer(self.solver, self._trained[phase], self.rates[phase])
+            for phase in phases
         }
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
 
@@ -93,15 +99,50 @@ class AAEStep:
 
         y (batch,) are the classes of x, for networks that are told them: -1 where unlabeled.
         """
+        labeled = None
+        if x_labeled is not None and y_labeled is not None:
+            labeled = x_labeled, y_labeled
+        update = self.update_jointly if self.joint else self.update_in_turn
+        step_losses = update(x, y, labeled)
+        self.n_steps += 1
+        if self.average:
+            self._update_average()
+        return step_losses
+
+    def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
+        """One phase after the other, each with an optimiser of its own: the paper's way."""
         x_noisy = self._corrupt(x)
         step_losses = self.reconstruct(x_noisy, x, y)
         if self.networks.discriminators:
             step_losses |= self.regularize(x_noisy, y)
-        if x_labeled is not None and y_labeled is not None:
-            step_losses |= self.classify(x_labeled, y_labeled)
-        self.n_steps += 1
-        if self.average:
-            self._update_average()
+        if labeled is not None:
+            step_losses |= self.classify(*labeled)
+        return step_losses
+
+    def update_jointly(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
+        """One encoding serves all phases: encoder and decoder step once, on a weighted sum.
+
+        The weight of a phase is its rate over that of the reconstruction, so that with "sgd" its
+        gradient moves the weights as far as it would by itself, to first order.
+        """
+        rows = x if labeled is None else torch.cat([x, labeled[0]])
+        with self._autocast():
+            all_heads = self.networks.encoder(self._corrupt(rows), self.generator)
+            heads = {name: head[: len(x)] for name, head in all_heads.items()}
+            code = self.networks.code(heads, y, self.generator)
+        parts = self._reconstruction(heads, code, x)
+        loss, step_losses = total(parts), detached(parts)
+        if self.networks.discriminators:
+            code = in_float32(code)
+            step_losses |= self.discriminate(code, y)
+            parts = self._generation(code, y)
+            loss = loss + self._share("generator") * total(parts)
+            step_losses |= detached(parts)
+        if labeled is not None:
+            part = losses.classification_loss(all_heads["label"][len(x) :].float(), labeled[1])
+            loss = loss + self._share("classification") * part
+            step_losses["classification"] = part.detach()
+        self._update("reconstruction", loss)
         return step_losses
 
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
@@ -109,14 +150,7 @@ class AAEStep:
         with self._autocast():
             heads = self.networks.encoder(x_noisy, self.generator)
             code = self.networks.code(heads, y, self.generator)
-            output = self.networks.decoder(code, self.generator)
-        parts = {
-            "reconstruction": losses.reconstruction_rows(
-                self.reconstruction_loss, output.float(), x, sigmoid=self.sigmoid
-            ).mean()
-        }
-        for name, penalty in self.penalties.items():
-            parts[name] = penalty(self, in_float32(heads), in_float32(code))
+        parts = self._reconstruction(heads, code, x)
         self._update("reconstruction", total(parts))
         return detached(parts)
 
@@ -151,11 +185,7 @@ class AAEStep:
 
     def generate(self, code: Code, y: Tensor | None = None) -> Losses:
         """The encoder steps so that its codes pass for draws of the priors."""
-        parts = {}
-        with self._autocast():
-            for name, discriminator in self.networks.discriminators.items():
-                logits = discriminator(code[name], y, self.generator).float()
-                parts[f"generator_{name}"] = losses.generator_loss(logits)
+        parts = self._generation(code, y)
         self._update("generator", total(parts))
         return detached(parts)
 
@@ -166,6 +196,27 @@ class AAEStep:
         loss = losses.classification_loss(heads["label"].float(), y)
         self._update("classification", loss)
         return {"classification": loss.detach()}
+
+    def _reconstruction(self, heads: Code, code: Code, x: Tensor) -> Losses:
+        """Return the reconstruction loss of clean rows x and the penalties beside it."""
+        with self._autocast():
+            output = self.networks.decoder(code, self.generator)
+        rows = losses.reconstruction_rows(
+            self.reconstruction_loss, output.float(), x, sigmoid=self.sigmoid
+        )
+        parts = {"reconstruction": rows.mean()}
+        for name, penalty in self.penalties.items():
+            parts[name] = penalty(self, in_float32(heads), in_float32(code))
+        return parts
+
+    def _generation(self, code: Code, y: Tensor | None) -> Losses:
+        """Return the losses of codes that the discriminators see through."""
+        parts = {}
+        with self._autocast():
+            for name, discriminator in self.networks.discriminators.items():
+                logits = discriminator(code[name], y, self.generator).float()
+                parts[f"generator_{name}"] = losses.generator_loss(logits)
+        return parts
 
     @property
     def is_regularized(self) -> bool:
@@ -205,6 +256,15 @@ class AAEStep:
         with torch.no_grad():
             draws = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
         return draws.to(code.device, torch.float32)
+
+    def _share(self, phase: str) -> float:
+        """Return how far a phase moves weights for a gradient, over how far reconstruction does."""
+
+        def reach(rates: PhaseRates) -> float:
+            momentum = rates.momentum if self.solver == "sgd" else 0.0
+            return rates.learning_rate / (1.0 - momentum)
+
+        return reach(self.rates[phase]) / reach(self.rates["reconstruction"])
 
     def _update_average(self) -> None:
         """Move the average weights towards those of this step.

@@ -405,3 +405,32 @@ def test_convolutions_see_neighbours_in_numpy_order():
     assert reached[:2, 2:].any()
     assert not reached[2:].any()
     assert not reached[:, :2].any()
+
+
+def test_joint_updates_go_the_way_of_alternating_ones():
+    """At small rates of SGD, where a step is its gradient, a sum of steps is a step on a sum."""
+
+    def change(joint):
+        step = make_step(solver="sgd", joint=joint)
+        for phase, rate in {
+            "reconstruction": 1e-4,
+            "generator": 3e-4,
+            "classification": 2e-4,
+        }.items():
+            step.rates[phase].learning_rate = rate
+        step.rates["discriminator"].learning_rate = 0.0
+        for rates in step.rates.values():
+            rates.momentum = 0.0
+        for optimizer in step.optimizers.values():
+            for group in optimizer.param_groups:
+                group["momentum"] = 0.0
+        step.scale_learning_rates(1.0)
+        before = {n: w.detach().clone() for n, w in step.networks.named_parameters()}
+        found = step(rows(), x_labeled=rows(6), y_labeled=torch.tensor([0, 1, 2] * 2))
+        after = dict(step.networks.named_parameters())
+        return torch.cat([(after[n] - w).detach().ravel() for n, w in before.items()]), found
+
+    (in_turn, losses_in_turn), (joint, losses_joint) = change(False), change(True)
+    torch.testing.assert_close(joint, in_turn, rtol=0.02, atol=2e-7)
+    assert set(losses_joint) == set(losses_in_turn)
+    assert set(make_step(joint=True).optimizers) == {"reconstruction", "discriminator"}

@@ -1,0 +1,73 @@
+"""scikit-learn's callbacks, which exist from 1.9 on; without them nothing is missing."""
+
+import numpy as np
+import pytest
+from conftest import classifier, hide, transformer
+from sklearn.model_selection import GridSearchCV
+
+callback = pytest.importorskip("sklearn.callback")
+
+
+class Notes:
+    """A callback that notes what it is told, and may ask to stop."""
+
+    def __init__(self, stop_after=None):
+        self.events, self.rows, self.stop_after = [], [], stop_after
+
+    def setup(self, estimator, context):
+        self.events.append("setup")
+
+    def teardown(self, estimator, context):
+        self.events.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.events.append(f"begin {context.task_name}")
+
+    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+        self.events.append(f"end {context.task_name}")
+        self.rows.append((X, y, fitted_estimator))
+        n_epochs = sum(event == "end epoch" for event in self.events)
+        return self.stop_after is not None and n_epochs >= self.stop_after
+
+
+def test_every_epoch_is_told(blobs):
+    notes = Notes()
+    transformer(max_iter=2).set_callbacks(notes).fit(blobs[0])
+    epoch = ["begin epoch", "end epoch"]
+    assert notes.events == ["setup", "begin fit", *epoch, *epoch, "end fit", "teardown"]
+
+
+def test_a_callback_can_stop_training(blobs):
+    model = transformer(max_iter=20).set_callbacks(Notes(stop_after=3)).fit(blobs[0])
+    assert model.n_iter_ == 3
+
+
+def test_callbacks_see_labeled_rows_and_a_model_that_predicts(blobs):
+    X, y = blobs
+    few = hide(y, 5)
+    notes = Notes()
+    model = classifier(max_iter=3).set_callbacks(notes).fit(X, few)
+    shown_X, shown_y, fitted = notes.rows[-2]  # the last epoch
+    np.testing.assert_array_equal(shown_X, X[few >= 0])
+    np.testing.assert_array_equal(shown_y, few[few >= 0])
+    np.testing.assert_array_equal(fitted.predict(X), model.predict(X))
+
+
+def test_callbacks_are_told_of_the_end_of_a_failed_fit(blobs):
+    notes = Notes()
+    model = transformer(solver="sgd", reconstruction_learning_rate=1e30, max_iter=3)
+    with pytest.raises(FloatingPointError):
+        model.set_callbacks(notes).fit(blobs[0])
+    assert notes.events[-1] == "teardown"
+
+
+def test_progress_bar_and_scoring_monitor(blobs, capsys):
+    pytest.importorskip("rich")
+    X, y = blobs
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    model = classifier(max_iter=4).set_callbacks(callback.ProgressBar(), monitor)
+    model.fit(X, hide(y, 5))
+    assert "100%" in capsys.readouterr().out
+    search = GridSearchCV(transformer(max_iter=2), {"n_components": [1, 2]}, cv=2)
+    search.set_callbacks(callback.ProgressBar()).fit(X)
+    assert "100%" in capsys.readouterr().out
