@@ -2,10 +2,14 @@
 PYTHON ?= python3
 PIP_FLAGS = --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow test-oldest lint package clean
+.PHONY: demo docs test test-slow test-oldest lint package clean
 
 demo: .venv/demo
 	.venv/bin/python docs/examples/demo_digits.py --output demo
+
+# The site, with every example of the gallery run, in docs/_build/html.
+docs: .venv/docs
+	.venv/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 test: .venv/test
 	.venv/bin/python -m pytest -n 2
@@ -33,10 +37,15 @@ package: .venv/dev
 
 clean:
 	rm -rf .venv .venv-oldest .venv-wheel dist demo
+	rm -rf docs/_build docs/auto_examples docs/api/generated
 
 .venv/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e .
+	touch $@
+
+.venv/docs: .venv/demo
+	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[docs]'
 	touch $@
 
 .venv/test: .venv/demo
