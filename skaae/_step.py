@@ -293,19 +293,22 @@ class AAEStep:
     def _update(self, phase: str, loss: Tensor) -> None:
         """Step one phase's optimiser; weights of other phases get no gradient at all."""
         optimizer, weights = self.optimizers[phase], self._trained[phase]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward(inputs=weights)
+        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
         if self.max_gradient_norm is not None:
-            gradients = [weight.grad for weight in weights if weight.grad is not None]
-            norm = torch.nn.utils.get_total_norm(gradients)
-            excess = (norm / self.max_gradient_norm).clamp(min=1.0)
-            if excess.device.type in ("cpu", "cuda"):
-                # fused kernels divide by grad_scale on their way: no further pass over gradients
-                setattr(optimizer, "grad_scale", excess)  # noqa: B010  (PyTorch's, undeclared)
-            else:
-                for gradient in gradients:
-                    gradient.div_(excess)
+            self._bound([gradient for gradient in gradients if gradient is not None], optimizer)
         optimizer.step()
+
+    def _bound(self, gradients: list[Tensor], optimizer: torch.optim.Optimizer) -> None:
+        """Shorten gradients whose common norm is above the bound to it."""
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        excess = (norm / self.max_gradient_norm).clamp(min=1.0)
+        if excess.device.type in ("cpu", "cuda"):
+            # fused kernels divide by grad_scale on their way: no further pass over gradients
+            setattr(optimizer, "grad_scale", excess)  # noqa: B010  (PyTorch's, undeclared)
+        else:
+            torch._foreach_div_(gradients, excess)
 
     def _parameters_of(self, phase: str) -> list[Tensor]:
         """Return the weights that a phase moves."""
