@@ -74,6 +74,22 @@ def choices():
     return lines
 
 
+def prior_match():
+    """Distance of codes to their prior, and reconstruction loss, by setting."""
+    result = read("prior_match")["data"]
+    lines = [
+        "| AAETransformer | " + " | ".join(f"{name}: distance | loss" for name in result) + " |",
+        "|---|" + "---|---|" * len(result),
+    ]
+    for setting in next(iter(result.values())):
+        cells = []
+        for entry in result.values():
+            found = entry[setting]
+            cells += [f"{np.mean(found['distance']):.3f}", f"{np.mean(found['loss']):.2f}"]
+        lines.append(f"| {setting} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def mnist():
     """MNIST test error by epoch."""
     lines = []
@@ -149,7 +165,14 @@ def speed():
     return lines[:-1]
 
 
-TABLES = {"demo": demo, "choices": choices, "tables": tables, "mnist": mnist, "speed": speed}
+TABLES = {
+    "demo": demo,
+    "choices": choices,
+    "tables": tables,
+    "mnist": mnist,
+    "speed": speed,
+    "prior_match": prior_match,
+}
 
 
 def filled(text):

@@ -79,7 +79,7 @@ class BaseAdversarialAutoencoder(
     momentum: float = 0.9
     adversarial_momentum: Any = "auto"
     max_gradient_norm: float | None = 10.0
-    learning_rate_schedule: Any = "constant"
+    learning_rate_schedule: Any = "auto"
     updates: str = "alternating"
     average_weights: bool = False
     batch_size: Any = "auto"

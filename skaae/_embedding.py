@@ -44,7 +44,8 @@ def _has_classes(self):
     solver="sgd",
     batch_norm='"encoder"',
     average_weights="False",
-    told_rate="",
+    adam_rate="0.0003",
+    auto_schedule='"auto" is "constant".',
     input_noise="0.3",
 )
 @estimator

@@ -9,6 +9,8 @@ import contextlib
 import copy
 import functools
 import warnings
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,11 +59,36 @@ def fits(method):
     return wrapper
 
 
+@dataclass
+class Plan:
+    """One run of the loop.
+
+    Parameters
+    ----------
+    streams : the rows of an epoch, and what goes round beside them.
+    batch_size, max_iter : rows of a batch, epochs of this run.
+    last_epoch : epoch, counted over all runs, at which the schedule ends.
+    schedule : of the learning rates.
+    shown : what callbacks get to see, by name.
+    stopping : says when to stop early, or None.
+    """
+
+    streams: list[Stream]
+    batch_size: int
+    max_iter: int
+    last_epoch: int
+    schedule: Any
+    shown: dict[str, Any]
+    stopping: EarlyStopping | None = None
+
+
 class Fitting(CallbackSupportMixin):
     """Trains an estimator that builds its networks in `_set_up`."""
 
     # Whether the encoder learns the classes of labeled rows from their cross-entropy.
     _classifies = False
+    # What learning_rate_schedule="auto" is in `fit`.
+    _auto_schedule = "constant"
 
     def _fit(self, X, codes=None):
         """Train on checked rows X and class indices codes (-1 where unlabeled)."""
@@ -83,8 +110,18 @@ class Fitting(CallbackSupportMixin):
             )
         batch_size = self._batch_size(streams)
         max_iter = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
-        planned = self.n_iter_ + max_iter
-        self._train(streams, batch_size, max_iter, planned, stopping, self._shown(X, codes))
+        # rates that fall until max_iter would wait for an end that early stopping may not see
+        auto = "constant" if self.early_stopping else self._auto_schedule
+        plan = Plan(
+            streams,
+            batch_size,
+            max_iter,
+            last_epoch=self.n_iter_ + max_iter,
+            schedule=self._schedule(auto),
+            shown=self._shown(X, codes),
+            stopping=stopping,
+        )
+        self._train(plan)
 
     def _partial_fit(self, X, codes=None):
         """Train for one epoch on checked rows, from where training stands."""
@@ -93,8 +130,20 @@ class Fitting(CallbackSupportMixin):
         streams = self._streams(self._to_tensor(X), codes, None)
         batch_size = self._batch_size(streams)
         planned = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
-        planned = max(planned, self.n_iter_ + 1)
-        self._train(streams, batch_size, 1, planned, None, self._shown(X, codes))
+        plan = Plan(
+            streams,
+            batch_size,
+            max_iter=1,
+            last_epoch=max(planned, self.n_iter_ + 1),
+            schedule=self._schedule("constant"),  # nobody knows how many calls will come
+            shown=self._shown(X, codes),
+        )
+        self._train(plan)
+
+    def _schedule(self, auto):
+        """Return the learning-rate schedule, with "auto" replaced."""
+        schedule = self.learning_rate_schedule
+        return auto if isinstance(schedule, str) and schedule == "auto" else schedule
 
     def _streams(self, x, codes, rows):
         """Return the rows of an epoch, with their classes where the networks are told them.
@@ -183,20 +232,14 @@ class Fitting(CallbackSupportMixin):
                     f"{name} is now {value!r}; set it back, or set warm_start=False."
                 )
 
-    def _train(self, streams, batch_size, max_iter, planned, stopping, shown):
-        """Run the loop and keep its history; whatever is raised, the weights are as before.
-
-        `planned` is the epoch, counted over all calls, at which the learning-rate schedule ends,
-        `shown` what callbacks get to see.
-        """
+    def _train(self, plan):
+        """Run the loop and keep its history; whatever is raised, the weights are as before."""
         before = copy.deepcopy(self._step.state_dict()) if self.n_iter_ else None
-        context = self._init_callback_context(max_subtasks=max_iter)
-        context.call_on_fit_task_begin(estimator=self, **shown)
+        context = self._init_callback_context(max_subtasks=plan.max_iter)
+        context.call_on_fit_task_begin(estimator=self, **plan.shown)
         try:
             with torch.enable_grad(), self._global_generators():
-                history = self._run(
-                    streams, batch_size, max_iter, planned, stopping, context, shown
-                )
+                history = self._run(plan, context)
         except BaseException:
             if before is not None:
                 self._step.load_state_dict(before)
@@ -205,12 +248,12 @@ class Fitting(CallbackSupportMixin):
             self._step.networks.eval()
             for optimizer in self._step.optimizers.values():
                 optimizer.zero_grad(set_to_none=True)
-        if stopping is not None:
-            history["validation"] = stopping.losses
-            if stopping.best_state is not None:
-                self._step.load_state_dict(stopping.best_state)
+        if plan.stopping is not None:
+            history["validation"] = plan.stopping.losses
+            if plan.stopping.best_state is not None:
+                self._step.load_state_dict(plan.stopping.best_state)
         self._extend_history(history)
-        context.call_on_fit_task_end(estimator=self, **shown, reconstruction_attributes={})
+        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **plan.shown)
 
     def _global_generators(self):
         """Return a context in which a user's own modules draw from seeded generators."""
@@ -219,38 +262,37 @@ class Fitting(CallbackSupportMixin):
         seed = self._recipe.seed + 3 + self.n_iter_
         return seeded_global_generators(seed, self._step.generator.device)
 
-    def _run(self, streams, batch_size, max_iter, planned, stopping, context, shown):
+    def _run(self, plan, context):
         """Return the history of the loop; come back from a loss that is not finite."""
         step, done, history = self._step, self.n_iter_, {}
-        keep_every = max(1, 100 * batch_size // len(streams[0]))  # epochs between safe states
+        # epochs between states to come back to
+        keep_every = max(1, 100 * plan.batch_size // len(plan.streams[0]))
         safe, tasks = {}, []
 
         def before_epoch(epoch):
-            schedule = self.learning_rate_schedule
-            step.scale_learning_rates(
-                _parameters.learning_rate_factor(schedule, done + epoch, planned)
-            )
+            factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
+            step.scale_learning_rates(factor)
             tasks[:] = [context.subcontext(task_name="epoch")]
-            tasks[0].call_on_fit_task_begin(estimator=self, **shown)
+            tasks[0].call_on_fit_task_begin(estimator=self, **plan.shown)
 
         def after_epoch(epoch, means):
             if self.verbose:
                 losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
-                print(f"Epoch {done + epoch + 1}/{planned}: {losses}")
+                print(f"Epoch {done + epoch + 1}/{plan.last_epoch}: {losses}")
             if epoch % keep_every == 0:
                 safe.update(epochs=epoch + 1, state=copy.deepcopy(step.state_dict()))
             attributes = {"n_iter_": done + epoch + 1}
             asked = tasks[0].call_on_fit_task_end(
-                estimator=self, **shown, reconstruction_attributes=lambda: attributes
+                estimator=self, **plan.shown, reconstruction_attributes=lambda: attributes
             )
-            return (stopping is not None and stopping()) or asked
+            return (plan.stopping is not None and plan.stopping()) or asked
 
         try:
             train(
                 step,
-                *streams,
-                batch_size=batch_size,
-                max_iter=max_iter,
+                *plan.streams,
+                batch_size=plan.batch_size,
+                max_iter=plan.max_iter,
                 generator=step.generator,
                 history=history,
                 before_epoch=before_epoch,
@@ -259,8 +301,8 @@ class Fitting(CallbackSupportMixin):
         except DivergenceError as error:
             self._go_back(error, safe)
             history = {name: values[: safe["epochs"]] for name, values in history.items()}
-            if stopping is not None:
-                del stopping.losses[safe["epochs"] :]
+            if plan.stopping is not None:
+                del plan.stopping.losses[safe["epochs"] :]
         return history
 
     def _go_back(self, error, safe):

@@ -32,11 +32,18 @@ Factory = Callable[[int, int], nn.Module]
 
 
 def dropout(h: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
-    """Return h with each entry set to 0 with probability p, the others divided by 1 - p."""
-    if generator is None or p == 0.0:
+    """Return h with each entry set to 0 with probability p, the others divided by 1 - p.
+
+    One random word of 64 bits decides on eight entries, so p is rounded to a multiple of 1/256:
+    a draw for each entry would cost as much as the matrix products.
+    """
+    n_dropped = min(round(256 * p), 255)
+    if generator is None or n_dropped == 0:
         return h
-    keep = torch.empty_like(h).bernoulli_(1.0 - p, generator=generator)
-    return h * keep.div_(1.0 - p)
+    words = torch.empty((h.numel() + 7) // 8, dtype=torch.int64, device=h.device)
+    words.random_(-(2**63), None, generator=generator)
+    keep = words.view(torch.uint8)[: h.numel()].view(h.shape) >= n_dropped
+    return h * keep * (256.0 / (256 - n_dropped))
 
 
 def linear(n_in: int, n_out: int) -> nn.Linear:

@@ -62,7 +62,11 @@ SHARED_CONSTRAINTS = {
     "momentum": [Interval(Real, 0, 1, closed="left")],
     "adversarial_momentum": [AUTO, Interval(Real, 0, 1, closed="left")],
     "max_gradient_norm": [POSITIVE, None],
-    "learning_rate_schedule": [StrOptions({"constant", "cosine"}), callable, "array-like"],
+    "learning_rate_schedule": [
+        StrOptions({"auto", "constant", "cosine"}),
+        callable,
+        "array-like",
+    ],
     "updates": [StrOptions({"alternating", "joint"})],
     "average_weights": ["boolean"],
     "batch_size": [AUTO, COUNT],
@@ -85,13 +89,15 @@ AUTO_RATES = {
     "sgd": {"reconstruction": 0.01, "adversarial": 0.1, "classification": 0.1},
     "adam": {"reconstruction": 0.001, "adversarial": 0.0003, "classification": 0.001},
 }
-# Of "adam" for discriminators that are told the classes. To bring each class to its own part of the
-# prior, past the others, takes more than to spread all of them over the whole: at 0.0003 a quarter
-# of the held-out digits arrive, at 0.003 nine in ten.
-AUTO_TOLD_RATE, AUTO_BY_PARTS_RATE = 0.001, 0.003
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
 AUTO_MMD_WEIGHT = 0.1  # 5.3 for MNIST: half of what Wasserstein autoencoders use with the whole sum
+# Of "adam" where the code is a style alone: beside "cosine" it brings codes to their prior, at a
+# constant rate it would throw them about (benchmarks/prior_match.py).
+AUTO_STYLE_RATE = 0.001
+# To bring each class to its own part of the prior, past the others, takes more: at 0.0003 a quarter
+# of the held-out digits arrive, at 0.003 nine in ten.
+AUTO_BY_PARTS_RATE = 0.003
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 
@@ -174,9 +180,9 @@ def phase_rates(params, *, sigmoid, spread, blocks, classification=False):
     of the code.
     """
     auto = dict(AUTO_RATES[params["solver"]])
-    if params["solver"] == "adam" and any(block.n_classes for block in blocks):
+    if params["solver"] == "adam" and not classification:
         by_parts = any(block.by_parts for block in blocks)
-        auto["adversarial"] = AUTO_BY_PARTS_RATE if by_parts else AUTO_TOLD_RATE
+        auto["adversarial"] = AUTO_BY_PARTS_RATE if by_parts else AUTO_STYLE_RATE
     if params["solver"] == "sgd" and sigmoid:
         factor = MNIST_SPREAD / max(spread, 1e-12)
         auto["reconstruction"] *= min(max(factor, 1.0), MAX_SIGMOID_FACTOR)
@@ -285,7 +291,8 @@ activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "logistic", "
 default="relu"
     Activation of the hidden layers.
 dropout : float in [0, 1), default=0.0
-    Probability of setting a hidden unit of encoder and decoder to 0, in training only.
+    Probability of setting a hidden unit of encoder and decoder to 0, in training only; rounded to
+    a multiple of 1/256.
 input_dropout : float in [0, 1), default=0.0
     Probability of setting a feature to 0 at the encoder's input after scaling, in training only.
 input_noise : float, default={input_noise}
@@ -324,8 +331,8 @@ reconstruction_learning_rate : "auto" or float, default="auto"
     "sgd" and a sigmoid output it is up to 20 times more for rows of less contrast than MNIST's
     (0.01 times 52.7 / mean squared distance of the scaled rows from their mean).
 adversarial_learning_rate : "auto" or float, default="auto"
-    Learning rate of the discriminators and of the encoder as their opponent. "auto" is 0.0003 for
-    "adam", {told_rate}0.1 for "sgd". 0 switches the adversary off: a plain autoencoder.
+    Learning rate of the discriminators and of the encoder as their opponent. "auto" is {adam_rate}
+    for "adam", 0.1 for "sgd". 0 switches the adversary off: a plain autoencoder.
 momentum : float in [0, 1), default=0.9
     Momentum of "sgd", beta_1 of "adam", outside the adversarial phases.
 adversarial_momentum : "auto" or float in [0, 1), default="auto"
@@ -333,15 +340,17 @@ adversarial_momentum : "auto" or float in [0, 1), default="auto"
 max_gradient_norm : float or None, default=10.0
     Gradients of a phase that are longer are shortened to this norm, so that outliers and strongly
     correlated columns do not throw training off. None leaves all as they are.
-learning_rate_schedule : {"constant", "cosine"}, callable or sequence of pairs, default="constant"
-    What all learning rates are multiplied by. "cosine" falls from 1 to 0 over max_iter epochs (also
-    over calls of `partial_fit`, an epoch each). Pairs (epoch, factor) hold from their epoch on: the
-    paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted
-    from 0, and returns the factor.
+learning_rate_schedule : {"auto", "constant", "cosine"}, callable or sequence of pairs, \
+default="auto"
+    What all learning rates are multiplied by. {auto_schedule} "cosine" falls from 1 to 0 over
+    max_iter epochs (also over calls of `partial_fit`, an epoch each). Pairs (epoch, factor) hold
+    from their epoch on: the paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). A callable
+    gets the epoch, counted from 0, and returns the factor.
 updates : {"alternating", "joint"}, default="alternating"
     "alternating": encoder and decoder step in one phase after the other, as in the paper. "joint":
     they step once for all phases, on one encoding of rows and labeled rows and with the weights
-    that the learning rates of the phases stand for; faster, and with "sgd" nearly the same.
+    that the learning rates of the phases stand for. An epoch is faster, but the adversary's
+    gradients then have the momentum of the reconstruction, and classes take more epochs to form.
 average_weights : bool, default={average_weights}
     Use a running average of the weights for all but training: over about the last tenth of all
     steps so far. It takes out much of the noise that "sgd" at a constant rate leaves.

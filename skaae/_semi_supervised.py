@@ -26,7 +26,8 @@ from skaae.priors import Categorical, as_prior
     solver="sgd",
     batch_norm="None",
     average_weights="False",
-    told_rate="",
+    adam_rate="0.0003",
+    auto_schedule='"auto" is "constant".',
     input_noise="0.3",
 )
 @estimator

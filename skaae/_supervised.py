@@ -24,7 +24,8 @@ from skaae.priors import as_prior
     solver="adam",
     batch_norm='"encoder"',
     average_weights="False",
-    told_rate="0.001 with a class_conditional adversary, ",
+    adam_rate="0.001",
+    auto_schedule='"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping.',
     input_noise="0.0",
 )
 @estimator
@@ -100,6 +101,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         **_parameters.POSTERIOR_CONSTRAINTS,
         "class_conditional": ["boolean"],
     }
+    _auto_schedule = "cosine"
     _min_classes = 1
 
     @_fit_context(prefer_skip_nested_validation=True)

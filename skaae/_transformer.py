@@ -25,7 +25,8 @@ from skaae.priors import as_prior
     solver="adam",
     batch_norm="None",
     average_weights="False",
-    told_rate="0.003 with use_labels, ",
+    adam_rate="0.001 (0.003 with use_labels)",
+    auto_schedule='"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping.',
     input_noise="0.0",
 )
 @estimator
@@ -113,6 +114,7 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
         "use_labels": ["boolean"],
         "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
     }
+    _auto_schedule = "cosine"
     _min_classes = 0
 
     @_fit_context(prefer_skip_nested_validation=True)

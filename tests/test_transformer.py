@@ -230,20 +230,37 @@ def test_partial_fit_goes_on(blobs):
 
 def test_partial_fit_continues_a_fit_exactly(blobs):
     X, _ = blobs
-    in_two = transformer(max_iter=3).fit(X).partial_fit(X)
-    at_once = transformer(max_iter=4).fit(X)
+    params = {"learning_rate_schedule": "constant"}
+    in_two = transformer(max_iter=3, **params).fit(X).partial_fit(X)
+    at_once = transformer(max_iter=4, **params).fit(X)
     np.testing.assert_array_equal(in_two.transform(X), at_once.transform(X))
 
 
 def test_fit_starts_afresh_and_warm_start_goes_on(blobs):
     X, _ = blobs
-    aae = transformer(max_iter=3)
+    params = {"learning_rate_schedule": "constant"}
+    aae = transformer(max_iter=3, **params)
     first = aae.fit(X).transform(X)
     np.testing.assert_array_equal(first, aae.fit(X).transform(X))
     assert aae.n_iter_ == 3
     aae.set_params(warm_start=True).fit(X)
     assert aae.n_iter_ == 6
-    np.testing.assert_array_equal(aae.transform(X), transformer(max_iter=6).fit(X).transform(X))
+    at_once = transformer(max_iter=6, **params).fit(X)
+    np.testing.assert_array_equal(aae.transform(X), at_once.transform(X))
+
+
+def test_rates_fall_in_fit_and_stay_in_partial_fit(blobs, few_labels):
+    """Nobody knows how many calls of partial_fit will come, nor when early stopping stops."""
+    X, _ = blobs
+
+    def last_rate(model):
+        return model._step.optimizers["reconstruction"].param_groups[0]["lr"]
+
+    model = transformer(max_iter=10).fit(X)
+    assert last_rate(model) < 0.03 * model._recipe.rates["reconstruction"].learning_rate
+    full = pytest.approx(model._recipe.rates["reconstruction"].learning_rate)
+    assert last_rate(model.partial_fit(X)) == full
+    assert last_rate(transformer(max_iter=10, early_stopping=True).fit(X)) == full
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])

@@ -49,7 +49,7 @@ def test_codes_are_drawn_around_their_mean(blobs, posterior):
 )
 def test_each_regularizer_brings_codes_to_the_prior(small_digits, settings, factor):
     X, _ = small_digits
-    params = {"max_iter": 60, "hidden_layer_sizes": (100, 100)}
+    params = {"max_iter": 150, "hidden_layer_sizes": (100, 100)}
     plain = transformer(regularizer=None, **params).fit(X)
     tied = transformer(**settings, **params).fit(X)
     assert set(plain.history_) == {"reconstruction"}
@@ -79,7 +79,7 @@ def test_input_noise_makes_a_denoising_autoencoder(small_digits):
     params = {
         "n_components": 20,
         "regularizer": None,
-        "max_iter": 60,
+        "max_iter": 150,
         "hidden_layer_sizes": (200, 200),
     }
     noisy = X + 4.0 * np.random.default_rng(0).normal(size=X.shape)
@@ -260,7 +260,7 @@ def test_log_prob_of_mixtures_against_scikit_learn():
 
 def test_convolutions_learn_images_with_fewer_weights(small_digits):
     X, _ = small_digits
-    model = transformer(architecture="conv", image_shape=(8, 8), max_iter=10, batch_norm="encoder")
+    model = transformer(architecture="conv", image_shape=(8, 8), max_iter=30, batch_norm="encoder")
     model.fit(X)
     mean_only = 0.5 * np.square(X / 16 - X.mean(axis=0) / 16).sum(axis=1).mean()
     assert -model.score(X) < 0.8 * mean_only
@@ -289,7 +289,7 @@ def test_own_networks_train_repeat_and_leave_the_global_generator(blobs, posteri
     X = blobs[0]
     own = {"encoder": own_encoder, "decoder": own_plain, "discriminator": own_plain}
     before = torch.get_rng_state()
-    first, second = (transformer(posterior=posterior, max_iter=60, **own).fit(X) for _ in range(2))
+    first, second = (transformer(posterior=posterior, max_iter=150, **own).fit(X) for _ in range(2))
     other = transformer(posterior=posterior, **{**own, "random_state": 1}).fit(X)
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(first.transform(X), second.transform(X))

@@ -40,13 +40,7 @@ priors = {
 X, y = load_digits(return_X_y=True)
 figure, axes = plt.subplots(2, 2, figsize=(9, 8), layout="constrained")
 for ax, (name, prior) in zip(axes.flat, priors.items(), strict=True):
-    aae = AAETransformer(
-        prior=prior,
-        adversarial_learning_rate=0.001,
-        learning_rate_schedule="cosine",
-        max_iter=100,
-        random_state=0,
-    ).fit(X)
+    aae = AAETransformer(prior=prior, max_iter=100, random_state=0).fit(X)
     LatentSpaceDisplay.from_estimator(aae, X, y, legend=ax is axes[0, 1], ax=ax)
     ax.set_title(name)
 plt.show()

@@ -21,20 +21,14 @@ from skaae import AAETransformer, LatentSpaceDisplay
 
 X, y = load_digits(return_X_y=True)
 systems = {
-    "adversarial": {"adversarial_learning_rate": 0.001},
+    "adversarial": {},
     "variational": {"regularizer": "kl", "posterior": "gaussian"},
 }
 
 figure, axes = plt.subplots(2, 2, figsize=(9, 8), layout="constrained")
 for row, (name, parameters) in zip(axes, systems.items(), strict=True):
     for ax, prior in zip(row, ["gaussian", "petals"], strict=True):
-        aae = AAETransformer(
-            prior=prior,
-            learning_rate_schedule="cosine",
-            max_iter=150,
-            random_state=0,
-            **parameters,
-        ).fit(X)
+        aae = AAETransformer(prior=prior, max_iter=150, random_state=0, **parameters).fit(X)
         LatentSpaceDisplay(
             aae.encode_samples(X, random_state=0)[:, 0],
             y,

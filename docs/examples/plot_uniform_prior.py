@@ -10,22 +10,15 @@ in.
 # %%
 # The codes
 # ---------
-# Circles are the codes of the digits in their colours, grey points are draws of the prior. A higher
-# adversarial rate than the default takes the codes all the way to the edges of the square, and the
-# cosine schedule lets them come to rest.
+# Circles are the codes of the digits in their colours, grey points are draws of the prior. The
+# codes go all the way to the edges of the square.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 
 from skaae import AAETransformer, LatentSpaceDisplay, ManifoldDisplay
 
 X, y = load_digits(return_X_y=True)
-aae = AAETransformer(
-    prior="uniform",
-    adversarial_learning_rate=0.001,
-    learning_rate_schedule="cosine",
-    max_iter=200,
-    random_state=0,
-).fit(X)
+aae = AAETransformer(prior="uniform", random_state=0).fit(X)
 LatentSpaceDisplay.from_estimator(aae, X, y)
 plt.show()
 
