@@ -53,6 +53,21 @@ def hide_labels(y, n_labeled, seed):
     return hidden
 
 
+def clustering_error(validation, y_validation, test, y_test):
+    """Return the paper's error of a clustering in % (its section 6).
+
+    Each cluster takes the label of the validation row that it is surest of; errors are counted on
+    test rows.
+
+    Parameters
+    ----------
+    validation, test : arrays of shape (n_rows, n_clusters), the probabilities of the clusters.
+    y_validation, y_test : arrays of shape (n_rows,), the classes.
+    """
+    label_of = np.asarray(y_validation)[np.argmax(validation, axis=0)]
+    return 100.0 * float(np.mean(label_of[np.argmax(test, axis=1)] != y_test))
+
+
 def circumstances():
     """Return what a result depends on besides its parameters: versions, hardware, commit, date."""
     root = Path(__file__).parent

@@ -280,14 +280,14 @@ def test_posteriors_agree_in_their_mean():
             draws = torch.stack(
                 [
                     networks.code(networks.encoder(x, generator), None, generator)["style"]
-                    for _ in range(4000)
+                    for _ in range(1000)
                 ]
             )
             mean = networks.code(networks.encoder(x))["style"]
         spread = draws.std(dim=0)
         assert bool((spread == 0).all()) == (posterior == "deterministic")
         # the universal mean is itself one over 16 draws
-        error = (0.05 + (0.25 if posterior == "universal" else 0.0)) * 4 * spread
+        error = (0.1 + (0.25 if posterior == "universal" else 0.0)) * 4 * spread
         assert bool(((draws.mean(dim=0) - mean).abs() <= error + 1e-6).all()), posterior
 
 

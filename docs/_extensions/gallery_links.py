@@ -10,6 +10,8 @@ from pathlib import Path
 # The order of the paper's sections; what is not named comes last.
 ORDER = [
     "plot_priors_beside_vae.py",
+    "plot_relatives.py",
+    "plot_posteriors.py",
     "plot_uniform_prior.py",
     "plot_swiss_roll_with_labels.py",
     "plot_style_and_content.py",
