@@ -299,7 +299,7 @@ class BaseAdversarialAutoencoder(
         """Return draws of the style's prior as a float32 array (n_samples, n_components)."""
         n_samples = _parameters.check_count("n_samples", n_samples)
         prior, size = self._recipe.priors["style"], self._recipe.n_components
-        return prior.sample(n_samples, size, y=y, generator=generator).numpy()
+        return prior.sample(n_samples, size, y=y, generator=generator).float().numpy()
 
     # State ----------------------------------------------------------------------------------------
 

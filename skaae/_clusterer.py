@@ -123,7 +123,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         FloatingPointError
             Where a loss becomes infinite in the first epochs.
         """
-        X = self._check_rows(X, reset=True)
+        X = self._begin(X)
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"X has n_samples={len(X)} rows, which is fewer than n_clusters={self.n_clusters}; "
@@ -133,7 +133,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         found = self._logits(X).argmax(axis=1)
         self._heads, self.labels_ = np.unique(found, return_inverse=True)
         self.n_clusters_ = len(self._heads)
-        style = np.zeros((self.n_clusters_, self.n_components), dtype=np.float32)
+        style = np.zeros((self.n_clusters_, self._recipe.n_components), dtype=np.float32)
         self.cluster_heads_ = self.inverse_transform(style, np.arange(self.n_clusters_))
         return self
 
@@ -177,12 +177,12 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
 
     def _label_block(self, y, n_samples):
         """Return the label part of a code: all heads, of which only those in use have weight."""
-        block = np.zeros((n_samples, self.n_clusters))
+        block = np.zeros((n_samples, self._recipe.n_classes))
         block[:, self._heads] = super()._label_block(y, n_samples)
         return block
 
     def _draw_label(self, y, n_samples, generator):
-        block = np.zeros((n_samples, self.n_clusters))
+        block = np.zeros((n_samples, self._recipe.n_classes))
         block[:, self._heads] = super()._draw_label(y, n_samples, generator)
         return block
 

@@ -171,7 +171,7 @@ default="learned"
         FloatingPointError
             Where a loss becomes infinite in the first epochs.
         """
-        X = self._check_rows(X, reset=True)
+        X = self._begin(X)
         codes = None
         if self.use_labels:
             codes = self._read_classes(X, y)
@@ -279,10 +279,17 @@ default="learned"
     def _label_values(self):
         if hasattr(self, "classes_"):
             return self.classes_, self.class_prior_
-        return np.arange(self.n_clusters), np.full(self.n_clusters, 1.0 / self.n_clusters)
+        n_heads = self._recipe.n_classes
+        return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
+
+    def _shares(self):
+        """Return the share of each head in a model that is about to be built."""
+        if hasattr(self, "classes_"):
+            return self.class_prior_
+        return np.full(self.n_clusters, 1.0 / self.n_clusters)
 
     def _blocks(self):
-        _, shares = self._label_values()
+        shares = self._shares()
         return {
             "label": (Block(len(shares)), Categorical(shares)),
             "style": (Block(self.n_components), as_prior(self.prior)),
@@ -290,7 +297,7 @@ default="learned"
 
     def _cluster_heads(self):
         """Return the fixed places of the heads, or the distance that learned ones begin at."""
-        n_heads = len(self._label_values()[1])
+        n_heads = len(self._shares())
         if isinstance(self.cluster_heads, str) and self.cluster_heads == "learned":
             return float(self.head_distance) or 1.0
         shape = (n_heads, self.n_components)
@@ -301,12 +308,19 @@ default="learned"
                     f"but n_components={self.n_components}; set n_components={n_heads}."
                 )
             return IDENTITY_SCALE * np.eye(n_heads)
-        heads = np.asarray(self.cluster_heads, dtype=float)
-        if heads.shape != shape or not np.isfinite(heads).all():
+        try:
+            heads = np.asarray(self.cluster_heads, dtype=float)
+        except (TypeError, ValueError) as error:
             raise ValueError(
-                f"cluster_heads has shape {heads.shape}; it must be a finite array of shape "
+                f"cluster_heads={self.cluster_heads!r} is no table of numbers: {error}"
+            ) from error
+        if heads.shape != shape:
+            raise ValueError(
+                f"cluster_heads has shape {heads.shape}; it must be an array of shape "
                 f"(n_heads, n_components) = {shape}."
             )
+        if not np.isfinite(heads).all():
+            raise ValueError("cluster_heads holds NaN or infinity; every place must be finite.")
         return heads
 
     def _head_distance(self):

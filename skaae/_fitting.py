@@ -90,12 +90,20 @@ class Fitting(CallbackSupportMixin):
     # What learning_rate_schedule="auto" is in `fit`.
     _auto_schedule = "constant"
 
+    def _begin(self, X, *, partial=False):
+        """Return checked training rows; refuse what a model that goes on cannot take."""
+        fitted = hasattr(self, "_step")
+        X = self._check_rows(X, reset=not (partial and fitted))
+        if fitted and partial:
+            self._require_same_model(X, "partial_fit", "call fit")
+        elif fitted and self.warm_start:
+            self._require_same_model(X, "warm_start=True", "set warm_start=False")
+        return X
+
     def _fit(self, X, codes=None):
         """Train on checked rows X and class indices codes (-1 where unlabeled)."""
         rows, held_out = self._split_rows(len(X), codes)
-        if self.warm_start and hasattr(self, "_step"):
-            self._require_same_model(X)
-        else:
+        if not (self.warm_start and hasattr(self, "_step")):
             self._set_up(X if rows is None else X[rows])
         x = self._to_tensor(X)
         streams = self._streams(x, codes, rows)
@@ -218,18 +226,18 @@ class Fitting(CallbackSupportMixin):
         params = self.get_params(deep=False)
         return {name: value for name, value in params.items() if name not in LIVE_PARAMETERS}
 
-    def _require_same_model(self, X):
-        """Refuse to go on (warm_start) with rows or parameters that the networks cannot take."""
+    def _require_same_model(self, X, how, afresh):
+        """Refuse to go on with rows or parameters that the networks cannot take."""
         if X.shape[1] != self._recipe.n_features:
             raise ValueError(
-                f"warm_start=True goes on with a model of {self._recipe.n_features} features, but "
-                f"X has {X.shape[1]} features; set warm_start=False to start afresh."
+                f"{how} goes on with a model of {self._recipe.n_features} features, but X has "
+                f"{X.shape[1]} features; {afresh} to start afresh."
             )
         for name, value in self._frozen_parameters().items():
             if not same(value, self._frozen[name]):
                 raise ValueError(
-                    f"warm_start=True goes on with a model of {name}={self._frozen[name]!r}, but "
-                    f"{name} is now {value!r}; set it back, or set warm_start=False."
+                    f"{how} goes on with a model of {name}={self._frozen[name]!r}, but {name} is "
+                    f"now {value!r}; set it back, or {afresh} to start afresh."
                 )
 
     def _train(self, plan):

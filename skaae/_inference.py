@@ -55,14 +55,15 @@ def draw_codes(
     networks = in_dtype(step.trained, X.dtype)
     n_noise = networks.encoder.n_noise
 
-    def draw(x: Tensor) -> Tensor:
-        noise = torch.randn(len(x), n_noise, generator=generator).to(x) if n_noise else None
-        return networks.posterior.draw(networks.encoder(x, noise=noise)["style"], generator)
+    def draw(x: Tensor, noise: Tensor) -> Tensor:
+        heads = networks.encoder(x, noise=noise if n_noise else None)
+        return networks.posterior.draw(heads["style"], noise)
 
-    def draws(x: Tensor) -> Tensor:
-        return torch.stack([draw(x) for _ in range(n_draws)], dim=1)
+    def draws(x: Tensor, noise: Tensor) -> Tensor:
+        return torch.stack([draw(x, one) for one in noise.unbind(dim=1)], dim=1)
 
-    return apply(step, draws, X)
+    shape = (len(X), n_draws, n_noise or networks.n_components)
+    return apply(step, draws, X, torch.randn(shape, generator=generator).numpy())
 
 
 def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:

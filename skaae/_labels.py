@@ -92,6 +92,12 @@ def label_block(y, classes, n_samples):
             raise ValueError(
                 f"y has shape {y.shape}, but probabilities need (n_samples, n_classes) = {shape}."
             )
+        sums = y.sum(axis=1)
+        if not (np.isfinite(sums).all() and (y >= 0).all() and np.allclose(sums, 1.0, atol=1e-3)):
+            raise ValueError(
+                "y in two dimensions holds probabilities of the classes: each row must be finite, "
+                f"at least 0 and sum to 1, but rows sum to {sums.min():.4g} to {sums.max():.4g}."
+            )
         return y
     y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
     if len(y) != n_samples:

@@ -330,8 +330,9 @@ class AdversarialAutoencoder(nn.Module):
         """
         style = heads["style"]
         drawn = self.posterior.mean(style)
-        if generator is not None:
-            drawn = self.posterior.draw(style, generator)
+        if generator is not None and self.posterior.is_drawn:
+            noise = torch.empty_like(drawn).normal_(generator=generator)
+            drawn = self.posterior.draw(style, noise)
         if "label" in heads:
             return {"label": torch.softmax(heads["label"], dim=1), "style": drawn}
         if self.n_given and y is not None:

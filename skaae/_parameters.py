@@ -133,7 +133,7 @@ def image_shape(value, n_features):
                 "set image_shape=(height, width) or (height, width, channels)."
             )
         return (side, side, 1)
-    shape = tuple(np.atleast_1d(value).tolist())
+    shape = tuple(value)
     if len(shape) not in (2, 3) or any(
         not isinstance(size, Integral) or size < 1 for size in shape
     ):

@@ -6,7 +6,6 @@ is; the noise at the encoder's input belongs to the universal one. Knows nothing
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 # Variances outside exp(+-LOG_VARIANCE_BOUND) are of no use to anybody and overflow.
@@ -16,14 +15,15 @@ LOG_VARIANCE_BOUND = 10.0
 class Deterministic:
     """A point: all randomness of the codes is that of the data."""
 
-    n_noise = 0
+    n_noise = 0  # further inputs of the encoder
+    is_drawn = False  # whether `draw` uses its noise
 
     def n_outputs(self, size: int) -> int:
         """Return the outputs of the encoder for a style of `size` dimensions."""
         return size
 
-    def draw(self, head: Tensor, generator: torch.Generator) -> Tensor:
-        """Return one code for each row of the encoder's output."""
+    def draw(self, head: Tensor, noise: Tensor) -> Tensor:
+        """Return one code for each row of the encoder's output; noise (batch, style) is normal."""
         return head
 
     def mean(self, head: Tensor) -> Tensor:
@@ -34,12 +34,13 @@ class Deterministic:
 class Gaussian(Deterministic):
     """A normal with a mean and a variance for each dimension, drawn as mean + deviation * noise."""
 
+    is_drawn = True
+
     def n_outputs(self, size: int) -> int:
         return 2 * size
 
-    def draw(self, head: Tensor, generator: torch.Generator) -> Tensor:
+    def draw(self, head: Tensor, noise: Tensor) -> Tensor:
         mean, log_variance = self.split(head)
-        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
         return mean + (0.5 * log_variance).exp() * noise
 
     def mean(self, head: Tensor) -> Tensor:

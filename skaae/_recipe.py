@@ -72,6 +72,11 @@ class Recipe:
         """Number of dimensions of the style."""
         return self.architecture.blocks["style"].size
 
+    @property
+    def n_classes(self) -> int:
+        """Number of classes or clusters of the label."""
+        return self.architecture.blocks["label"].size
+
     def build(self) -> AAEStep:
         """Return networks with fresh weights in a step that has not been taken yet."""
         device = resolve_device(self.device)
@@ -95,7 +100,9 @@ class Recipe:
     def _penalties(self) -> dict[str, Penalty]:
         """Return what the reconstruction phase lowers beside the reconstruction loss."""
         penalties = {}
-        if self.regularizer == "kl":
+        if self.regularizer_weight == 0.0:
+            pass
+        elif self.regularizer == "kl":
             penalties["divergence"] = divergence(self.regularizer_weight)
         elif self.regularizer == "mmd":
             penalties["discrepancy"] = discrepancy(self.regularizer_weight)

@@ -145,7 +145,7 @@ class SemiSupervisedAAEClassifier(
         FloatingPointError
             Where a loss becomes infinite in the first epochs.
         """
-        X = self._check_rows(X, reset=True)
+        X = self._begin(X)
         codes = self._read_classes(X, y)
         self._fit(X, codes)
         self._set_transduction(X, codes)
@@ -172,7 +172,7 @@ class SemiSupervisedAAEClassifier(
         self : SemiSupervisedAAEClassifier
         """
         first = not hasattr(self, "_step")
-        X = self._check_rows(X, reset=first)
+        X = self._begin(X, partial=True)
         codes = self._read_more_classes(X, y, classes, first=first)
         self._partial_fit(X, codes)
         self._set_transduction(X, codes)

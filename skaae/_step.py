@@ -81,10 +81,12 @@ class AAEStep:
         phases = [
             p for p in self.rates if not self.joint or p in ("reconstruction", "discriminator")
         ]
-        self._trained = {phase: self._parameters_of(phase) for phase in phases}
+        # a user's own networks may leave a phase without weights to move
+        trained = {phase: self._parameters_of(phase) for phase in phases}
+        self._trained = {phase: weights for phase, weights in trained.items() if weights}
         self.optimizers = {
-            phase: make_optimizer(self.solver, self._trained[phase], self.rates[phase])
-            for phase in phases
+            phase: make_optimizer(self.solver, weights, self.rates[phase])
+            for phase, weights in self._trained.items()
         }
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
 
@@ -221,9 +223,10 @@ class AAEStep:
     @property
     def is_regularized(self) -> bool:
         """Whether anything ties the style to its prior."""
-        return "style" in self.networks.discriminators or bool(
-            {"divergence", "discrepancy"} & set(self.penalties)
-        )
+        adversarial = "style" in self.networks.discriminators
+        if adversarial and self.rates["generator"].learning_rate > 0.0:
+            return True
+        return bool({"divergence", "discrepancy"} & set(self.penalties))
 
     def scale_learning_rates(self, factor: float) -> None:
         """Set every learning rate to its initial value times `factor`."""
@@ -292,12 +295,14 @@ class AAEStep:
 
     def _update(self, phase: str, loss: Tensor) -> None:
         """Step one phase's optimiser; weights of other phases get no gradient at all."""
+        if phase not in self._trained:
+            return
         optimizer, weights = self.optimizers[phase], self._trained[phase]
         gradients = torch.autograd.grad(loss, weights, allow_unused=True)
         for weight, gradient in zip(weights, gradients, strict=True):
-            weight.grad = gradient
+            weight.grad = None if gradient is None else in_layout_of(weight, gradient)
         if self.max_gradient_norm is not None:
-            self._bound([gradient for gradient in gradients if gradient is not None], optimizer)
+            self._bound([weight.grad for weight in weights if weight.grad is not None], optimizer)
         optimizer.step()
 
     def _bound(self, gradients: list[Tensor], optimizer: torch.optim.Optimizer) -> None:
@@ -319,8 +324,10 @@ class AAEStep:
             "generator": [encoder],
         }
         if phase == "classification":
-            return list(encoder.label_parameters())
-        return [weight for module in modules[phase] for weight in module.parameters()]
+            weights: list[Tensor] = list(encoder.label_parameters())
+        else:
+            weights = [weight for module in modules[phase] for weight in module.parameters()]
+        return [weight for weight in weights if weight.requires_grad]
 
 
 def divergence(weight: float) -> Penalty:
@@ -359,6 +366,16 @@ def head_distance(distance: float) -> Penalty:
 def total(parts: Losses) -> Tensor:
     """Return the sum of losses."""
     return torch.stack(list(parts.values())).sum()
+
+
+def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
+    """Return a gradient with the strides of its weight, whose memory fused kernels walk through.
+
+    Convolutions give theirs with the channels last.
+    """
+    if gradient.stride() == weight.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)
 
 
 def detached(parts: Losses) -> Losses:

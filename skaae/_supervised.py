@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import _inference, _parameters
 from skaae._base import BaseAdversarialAutoencoder, estimator
@@ -127,7 +127,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         FloatingPointError
             Where a loss becomes infinite in the first epochs.
         """
-        X = self._check_rows(X, reset=True)
+        X = self._begin(X)
         codes = self._read_classes(X, y)
         self._require_labels(codes)
         self._fit(X, codes)
@@ -153,7 +153,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         self : SupervisedAAETransformer
         """
         first = not hasattr(self, "_step")
-        X = self._check_rows(X, reset=first)
+        X = self._begin(X, partial=True)
         codes = self._read_more_classes(X, y, classes, first=first)
         self._require_labels(codes)
         self._partial_fit(X, codes)
@@ -187,7 +187,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
         """
         check_is_fitted(self)
-        rows, codes = self._scaled(X), self._lookup(y)
+        rows = self._scaled(X)
+        codes = self._lookup(y, rows)
         return self._scaling.inverse_transform(_inference.reconstruct(self._step, rows, codes))
 
     def score_samples(self, X, y=None):
@@ -206,7 +207,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         check_is_fitted(self)
         rows = self._scaled(X)
         if y is not None:
-            losses = _inference.reconstruction_losses(self._step, rows, self._lookup(y))
+            losses = _inference.reconstruction_losses(self._step, rows, self._lookup(y, rows))
         else:
             every_class = np.arange(len(self.classes_))[:, None].repeat(len(rows), axis=1)
             losses = np.min(
@@ -242,10 +243,11 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     def _marker(self):
         return "auto"
 
-    def _lookup(self, y):
-        """Return class indices of labels that must all be known."""
+    def _lookup(self, y, rows):
+        """Return the class index of every row."""
         codes = lookup_labels(y, self.classes_, "auto", estimator_name=type(self).__name__)
         self._require_labels(codes)
+        check_consistent_length(rows, codes)
         return codes
 
     def _require_labels(self, codes):

@@ -141,7 +141,7 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
         FloatingPointError
             Where a loss becomes infinite in the first epochs.
         """
-        X = self._check_rows(X, reset=True)
+        X = self._begin(X)
         self._fit(X, self._read_labels(X, y))
         return self
 
@@ -166,10 +166,10 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
         self : AAETransformer
         """
         first = not hasattr(self, "_step")
-        X = self._check_rows(X, reset=first)
+        X = self._begin(X, partial=True)
         codes = None
         if self.use_labels:
-            y = unlabeled_rows(len(X)) if y is None else y
+            y = self._given(y, len(X))
             codes = self._read_more_classes(X, y, classes, first=first)
         self._partial_fit(X, codes)
         return self
@@ -279,7 +279,7 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
         n_samples : int, default=10_000
         bandwidth : float, default=None
             In the units of X. None chooses it on X_validation, by the likelihood of those rows
-            under 1000 samples more or as many as n_samples.
+            under n_samples samples, but no more than 10,000.
         X_validation : array-like of shape (n_validation_rows, n_features), default=None
             Rows that are neither training nor test rows; needed where bandwidth is None.
         random_state : int, RandomState instance or None, default=None
@@ -290,7 +290,8 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
         log_likelihood : float
             Mean over the rows of X, in nats.
         standard_error : float
-            Of that mean: the deviation over rows divided by the square root of their number.
+            Of that mean: the deviation over rows divided by the square root of their number; NaN
+            for a single row.
 
         Raises
         ------
@@ -316,6 +317,8 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
             raise ValueError(f"bandwidth={bandwidth!r} must be a finite number above 0.")
         rows = self._check_rows(X, reset=False)
         values = _likelihood.parzen_log_likelihood(rows, draw, n_samples, bandwidth)
+        if len(values) == 1:
+            return float(values[0]), float("nan")
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
     def _blocks(self):
@@ -336,8 +339,20 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
     def _read_labels(self, X, y):
         """Return class indices of training rows, or None where labels play no part."""
         if not self.use_labels:
+            self.__dict__.pop("classes_", None)  # of an earlier fit
             return None
-        return self._read_classes(X, unlabeled_rows(len(X)) if y is None else y)
+        return self._read_classes(X, self._given(y, len(X)))
+
+    def _given(self, y, n_rows):
+        """Return the labels of training rows: unlabeled ones where y is None."""
+        if y is not None:
+            return y
+        if self.unlabeled_label is None:
+            raise ValueError(
+                "use_labels=True with unlabeled_label=None needs a label for every row, but y is "
+                "None; pass y, or set unlabeled_label='auto'."
+            )
+        return np.full(n_rows, np.nan)
 
     def _require_parts(self, prior, n_parts):
         """Refuse classes that a prior or a regularizer can do nothing with."""
@@ -361,13 +376,10 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
             names = getattr(self, "classes_", ())
             if not len(names):
                 names = np.arange(self._recipe.priors["style"].count_parts())
+            if not len(names):  # the prior says that it has no parts
+                return super()._draw_style(n_samples, generator, np.zeros(n_samples))
             y = label_block(y, names, n_samples).argmax(axis=1)
         return super()._draw_style(n_samples, generator, y)
 
     def _set_class_prior(self, codes):
         """Keep nothing: the shares of the classes are those of the prior's parts."""
-
-
-def unlabeled_rows(n):
-    """Return labels of n rows that have none."""
-    return np.full(n, np.nan)

@@ -95,3 +95,12 @@ def test_k_means_leads_during_the_first_half(blobs):
 def test_more_clusters_than_rows_are_refused(blobs):
     with pytest.raises(ValueError, match=r"n_samples=10 .* fewer than n_clusters=11; lower"):
         clusterer(11).fit(blobs[0][:10])
+
+
+def test_a_fitted_model_keeps_its_clusters_whatever_is_set_later(blobs):
+    model = clusterer(4, max_iter=2).fit(blobs[0])
+    expected = model.sample(3, random_state=0)
+    model.set_params(n_clusters=9, n_components=3)
+    np.testing.assert_array_equal(model.sample(3, random_state=0), expected)
+    with pytest.raises(ValueError, match="each row must be finite, at least 0 and sum to 1"):
+        model.inverse_transform(np.zeros((2, 5)), np.full((2, model.n_clusters_), 7.0))

@@ -95,3 +95,24 @@ def test_draws_of_the_prior_lie_around_the_heads(blobs):
     draws = model.sample_prior(2000, random_state=0)
     gaps = np.linalg.norm(draws[:, None] - model.cluster_heads_, axis=2).min(axis=1)
     assert np.quantile(gaps, 0.95) < 2.6  # of a standard normal in two dimensions: 2.45
+
+
+def test_a_fitted_map_keeps_its_heads_whatever_is_set_later(blobs):
+    model = embedding(n_clusters=4, max_iter=2).fit(blobs[0])
+    expected = model.sample_prior(5, random_state=0)
+    model.set_params(n_clusters=2)
+    np.testing.assert_array_equal(model.sample_prior(5, random_state=0), expected)
+
+
+@pytest.mark.parametrize(
+    ("heads", "message"),
+    [
+        ([[1, 2], [3]], "is no table of numbers"),
+        ([["a", "b"], ["c", "d"]], "is no table of numbers"),
+        ([[1.0, 2.0], [np.nan, 3.0]], "holds NaN or infinity"),
+    ],
+    ids=["ragged", "text", "nan"],
+)
+def test_bad_places_of_heads_are_refused(blobs, heads, message):
+    with pytest.raises(ValueError, match=message):
+        embedding(n_clusters=2, cluster_heads=heads).fit(blobs[0])

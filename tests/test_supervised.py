@@ -89,5 +89,7 @@ def test_rows_without_a_class_are_refused(blobs):
     model = supervised(max_iter=1).fit(X, y)
     with pytest.raises(ValueError, match="unlabeled rows"):
         model.reconstruct(X[:3], [0, -1, 1])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X[:60], y)
     with pytest.raises(ValueError, match="label 7, which is not one of the classes"):
         model.restyle(X[:3], 7)

@@ -327,3 +327,94 @@ def test_average_weights_take_out_noise(blobs, few_labels):
     assert model.score(X, y) > 0.95
     goes_on = classifier(average_weights=True, max_iter=40, warm_start=True).fit(X, few_labels)
     np.testing.assert_array_equal(model.predict_proba(X), goes_on.predict_proba(X))
+
+
+def test_steps_of_convolutions_go_the_way_of_their_gradients():
+    """Fused kernels walk through memory: a gradient in another layout would move other weights."""
+    from test_step import make_step
+
+    from skaae._networks import Block
+
+    step = make_step(
+        {"style": Block(2, adversarial=False)},
+        architecture={
+            "n_features": 64,
+            "hidden": (8, 16),
+            "kind": "conv",
+            "image_shape": (8, 8, 1),
+        },
+        solver="sgd",
+    )
+    x = torch.rand(20, 64, generator=seeded())
+    output = step.networks(x)
+    loss = 0.5 * (output - x).square().sum(dim=1).mean()
+    named = dict(step.networks.named_parameters())
+    wanted = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+    before = {name: weight.detach().clone() for name, weight in named.items()}
+    step.reconstruct(x, x)
+    for (name, weight), gradient in zip(named.items(), wanted, strict=True):
+        if gradient is not None:
+            moved = (before[name] - weight).detach().ravel()
+            cosine = torch.cosine_similarity(moved, gradient.ravel(), dim=0)
+            assert float(cosine) > 0.999, name
+
+
+def test_frozen_and_empty_networks_of_ones_own(blobs):
+    def frozen(n_inputs, n_outputs):
+        backbone = nn.Linear(n_inputs, 8).requires_grad_(False)
+        return nn.Sequential(backbone, nn.ReLU(), nn.Linear(8, n_outputs))
+
+    for updates in ("alternating", "joint"):
+        model = transformer(encoder=frozen, updates=updates, max_iter=2).fit(blobs[0])
+        assert model.transform(blobs[0]).shape == (180, 2)
+    identity = transformer(n_components=6, encoder=lambda n, m: nn.Identity(), max_iter=2)
+    Z = identity.fit(blobs[0]).transform(blobs[0])
+    np.testing.assert_allclose(Z, identity._scaling.transform(blobs[0]))
+
+
+def test_labels_may_come_and_go_between_fits_only(blobs):
+    X, y = blobs
+    names = np.array(["a", "b", "c"])[y]
+    params = {"prior": Petals(n_petals=3), "max_iter": 2}
+    model = transformer(use_labels=True, **params).fit(X, names)
+    with pytest.raises(ValueError, match=r"partial_fit goes on .* use_labels is now False"):
+        model.set_params(use_labels=False).partial_fit(X)
+    model.fit(X)
+    assert not hasattr(model, "classes_")
+    assert model.sample(2, 0, random_state=0).shape == (2, 6)  # a part of the prior by its index
+    with pytest.raises(ValueError, match=r"warm_start=True goes on .* use_labels is now True"):
+        model.set_params(use_labels=True, warm_start=True).fit(X, names)
+    with pytest.raises(ValueError, match="needs a label for every row, but y is None"):
+        transformer(use_labels=True, unlabeled_label=None, **params).fit(X)
+    with pytest.raises(ValueError, match="has no components for y to choose from"):
+        transformer(max_iter=1).fit(X).sample(2, 0)
+
+
+def test_partial_fit_refuses_parameters_that_are_built_in(blobs):
+    model = transformer(regularizer="mmd", max_iter=1).fit(blobs[0])
+    with pytest.raises(ValueError, match=r"partial_fit goes on with a model of regularizer='mmd'"):
+        model.set_params(regularizer=None).partial_fit(blobs[0])
+
+
+def test_draws_of_codes_do_not_depend_on_the_batches_of_a_device(blobs, monkeypatch):
+    from skaae import _inference
+
+    X = np.tile(blobs[0], (3, 1))
+    model = transformer(posterior="gaussian", max_iter=1).fit(X)
+    whole = model.encode_samples(X, 2, random_state=0)
+    monkeypatch.setattr(_inference, "BATCH_ROWS", {"cpu": 100})
+    np.testing.assert_allclose(model.encode_samples(X, 2, random_state=0), whole, rtol=1e-6)
+
+
+def test_an_adversary_that_is_switched_off_is_none(blobs):
+    off = transformer(adversarial_learning_rate=0.0, max_iter=1).fit(blobs[0])
+    assert not off._step.is_regularized
+    assert transformer(max_iter=1).fit(blobs[0])._step.is_regularized
+    weightless = transformer(regularizer="mmd", regularizer_weight=0.0, max_iter=1).fit(blobs[0])
+    assert not weightless._step.is_regularized
+
+
+def test_parzen_of_a_single_row_has_no_error(fitted_transformer, blobs):
+    value, error = fitted_transformer.parzen_log_likelihood(blobs[0][:1], 100, bandwidth=1.0)
+    assert np.isfinite(value)
+    assert np.isnan(error)
