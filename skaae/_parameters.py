@@ -95,8 +95,7 @@ AUTO_MMD_WEIGHT = 0.1  # 5.3 for MNIST: half of what Wasserstein autoencoders us
 # Of "adam" where the code is a style alone: beside "cosine" it brings codes to their prior, at a
 # constant rate it would throw them about (benchmarks/prior_match.py).
 AUTO_STYLE_RATE = 0.001
-# To bring each class to its own part of the prior, past the others, takes more: at 0.0003 a quarter
-# of the held-out digits arrive, at 0.003 nine in ten.
+# To bring each class to its own part of the prior, past the others, takes more.
 AUTO_BY_PARTS_RATE = 0.003
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
@@ -350,7 +349,7 @@ updates : {"alternating", "joint"}, default="alternating"
     "alternating": encoder and decoder step in one phase after the other, as in the paper. "joint":
     they step once for all phases, on one encoding of rows and labeled rows and with the weights
     that the learning rates of the phases stand for. An epoch is faster, but the adversary's
-    gradients then have the momentum of the reconstruction, and classes take more epochs to form.
+    gradients then have the momentum of the reconstruction, and classes may form more slowly.
 average_weights : bool, default={average_weights}
     Use a running average of the weights for all but training: over about the last tenth of all
     steps so far. It takes out much of the noise that "sgd" at a constant rate leaves.

@@ -100,12 +100,11 @@ class Recipe:
     def _penalties(self) -> dict[str, Penalty]:
         """Return what the reconstruction phase lowers beside the reconstruction loss."""
         penalties = {}
-        if self.regularizer_weight == 0.0:
-            pass
-        elif self.regularizer == "kl":
-            penalties["divergence"] = divergence(self.regularizer_weight)
-        elif self.regularizer == "mmd":
-            penalties["discrepancy"] = discrepancy(self.regularizer_weight)
+        weight = self.regularizer_weight
+        if self.regularizer == "kl" and weight > 0.0:
+            penalties["divergence"] = divergence(weight)
+        if self.regularizer == "mmd" and weight > 0.0:
+            penalties["discrepancy"] = discrepancy(weight)
         if self.head_distance > 0.0:
             penalties["head_distance"] = head_distance(self.head_distance)
         return penalties
