@@ -22,7 +22,7 @@ from skaae._device import cpu_generator
 from skaae._fitting import Fitting
 from skaae._networks import Architecture
 from skaae._recipe import Recipe, to_numpy
-from skaae._scaling import fit_scaling
+from skaae._scaling import ScaledRows, fit_scaling
 from skaae.priors._prior import check_draws
 
 # Parameters that networks and step take as they are.
@@ -179,11 +179,14 @@ class BaseAdversarialAutoencoder(
 
     def _scaled(self, X):
         """Return rows as the user gives them in the units that the networks see."""
-        return self._scaling.transform(self._check_rows(X, reset=False))
+        return ScaledRows(self._check_rows(X, reset=False), self._scaling)
 
     def _to_tensor(self, X):
-        """Return scaled rows as a float32 tensor on the training device."""
-        scaled = np.ascontiguousarray(self._scaling.transform(X), dtype=np.float32)
+        """Return scaled rows as a float32 tensor on the training device.
+
+        It may share its memory with X; PyTorch wants memory that it could write to.
+        """
+        scaled = np.require(self._scaling.transform(X), np.float32, ["C", "W"])
         return torch.from_numpy(scaled).to(self._step.generator.device)
 
     # Building -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from skaae._classes import DrawsClasses
 from skaae._clusters import INIT, StartsFromKMeans
 from skaae._fitting import fits
 from skaae._networks import Block
+from skaae._scaling import ScaledRows
 from skaae.priors import Categorical, as_prior
 
 
@@ -166,7 +167,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
 
     def _logits(self, X):
         """Return the label's logits of checked rows, for all heads."""
-        return _inference.logits(self._step, self._scaling.transform(X))
+        return _inference.logits(self._step, ScaledRows(X, self._scaling))
 
     def _blocks(self):
         label = Categorical(np.full(self.n_clusters, 1.0 / self.n_clusters))

@@ -18,6 +18,7 @@ from skaae._classes import DrawsClasses, ReadsClasses
 from skaae._clusters import INIT, StartsFromKMeans
 from skaae._fitting import fits
 from skaae._networks import Block
+from skaae._scaling import ScaledRows
 from skaae.priors import Categorical, as_prior
 
 # The paper's fixed heads for codes with a dimension for each class: 10 times the unit vectors.
@@ -179,7 +180,7 @@ default="learned"
             for name in ("classes_", "class_prior_"):
                 self.__dict__.pop(name, None)
         self._fit(X, codes)
-        rows = self._scaling.transform(X)
+        rows = ScaledRows(X, self._scaling)
         points = self._step.trained.decoder.join.points
         self.cluster_heads_ = points.detach().cpu().numpy().copy()
         self.embedding_ = _inference.joined(self._step, rows)

@@ -254,8 +254,6 @@ class Fitting(CallbackSupportMixin):
             raise
         finally:
             self._step.networks.eval()
-            for optimizer in self._step.optimizers.values():
-                optimizer.zero_grad(set_to_none=True)
         if plan.stopping is not None:
             history["validation"] = plan.stopping.losses
             if plan.stopping.best_state is not None:

@@ -15,15 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from skaae._losses import reconstruction_rows
+from skaae._scaling import ScaledRows
 from skaae._step import AAEStep
 
 Module = TypeVar("Module", bound=nn.Module)
+Rows = np.ndarray | ScaledRows
 
 # Rows that pass at once: few enough to bound memory, enough to fill the processor.
 BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 
 
-def encode(step: AAEStep, X: np.ndarray, block: str) -> np.ndarray:
+def encode(step: AAEStep, X: Rows, block: str) -> np.ndarray:
     """Return one block of the mean code, (n_samples, block), for scaled rows X."""
     networks = in_dtype(step.trained, X.dtype)
 
@@ -33,21 +35,19 @@ def encode(step: AAEStep, X: np.ndarray, block: str) -> np.ndarray:
     return apply(step, code, X)
 
 
-def logits(step: AAEStep, X: np.ndarray) -> np.ndarray:
+def logits(step: AAEStep, X: Rows) -> np.ndarray:
     """Return the label's logits, (n_samples, n_classes), for scaled rows X."""
     encoder = in_dtype(step.trained.encoder, X.dtype)
     return apply(step, lambda x: encoder(x)["label"], X)
 
 
-def joined(step: AAEStep, X: np.ndarray) -> np.ndarray:
+def joined(step: AAEStep, X: Rows) -> np.ndarray:
     """Return what the decoder sees of the mean codes of scaled rows X."""
     networks = in_dtype(step.trained, X.dtype)
     return apply(step, lambda x: networks.decoder.join(networks.code(networks.encoder(x))), X)
 
 
-def draw_codes(
-    step: AAEStep, X: np.ndarray, n_draws: int, generator: torch.Generator
-) -> np.ndarray:
+def draw_codes(step: AAEStep, X: Rows, n_draws: int, generator: torch.Generator) -> np.ndarray:
     """Return draws of the style from q(z|x), (n_samples, n_draws, style), for scaled rows X.
 
     The noise comes from a generator on the CPU: one seed gives the same draws on every device.
@@ -83,13 +83,13 @@ def decode_joined(step: AAEStep, Z: np.ndarray) -> np.ndarray:
     return apply(step, lambda z: activate(step, decoder.expand(z)), Z)
 
 
-def reconstruct(step: AAEStep, X: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+def reconstruct(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
     """Return scaled rows after encoding and decoding; y are their classes, where needed."""
     networks = in_dtype(step.trained, X.dtype)
     return apply(step, lambda x, *y: activate(step, networks(x, *y)), *present(X, y))
 
 
-def reconstruction_losses(step: AAEStep, X: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
     """Return the reconstruction loss of each scaled row, without noise or dropout."""
     networks = in_dtype(step.trained, X.dtype)
     kind, sigmoid = step.reconstruction_loss, step.sigmoid
@@ -100,7 +100,7 @@ def reconstruction_losses(step: AAEStep, X: np.ndarray, y: np.ndarray | None = N
     return apply(step, rows, *present(X, y))
 
 
-def present(*arrays: np.ndarray | None) -> list[np.ndarray]:
+def present(*arrays: Rows | None) -> list[Rows]:
     """Return the arrays that are given."""
     return [array for array in arrays if array is not None]
 
@@ -110,7 +110,7 @@ def activate(step: AAEStep, output: Tensor) -> Tensor:
     return torch.sigmoid(output) if step.sigmoid else output
 
 
-def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: np.ndarray) -> np.ndarray:
+def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.ndarray:
     """Return function(*tensors) over all rows as one array, in the dtype of the first array."""
     device, dtype = step.generator.device, arrays[0].dtype
     # MPS has no float64: there the pass is in float32 and its result is widened

@@ -13,8 +13,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaae._device import cpu_generator
 from skaae._layers import ACTIVATIONS
+from skaae._optimizers import PhaseRates
 from skaae._posteriors import POSTERIORS
-from skaae._step import PhaseRates
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")

@@ -16,14 +16,8 @@ import torch
 
 from skaae._device import make_generator, resolve_device, resolve_precision
 from skaae._networks import Architecture
-from skaae._step import (
-    AAEStep,
-    Penalty,
-    PhaseRates,
-    discrepancy,
-    divergence,
-    head_distance,
-)
+from skaae._optimizers import PhaseRates
+from skaae._step import AAEStep, Penalty, discrepancy, divergence, head_distance
 from skaae.priors import Prior
 
 

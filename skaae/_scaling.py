@@ -30,13 +30,41 @@ class Scaling:
         variance = _variance(X, X.mean(axis=0, dtype=np.float64))
         return float(np.sum(variance / self.scale**2))
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether scaled rows are the rows themselves."""
+        return not self.center.any() and bool((self.scale == 1.0).all())
+
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Return X in the networks' units, in X's dtype."""
+        """Return X in the networks' units, in X's dtype; X itself where nothing changes."""
+        if self.is_identity:
+            return X
         return _by_blocks(lambda rows: (rows - self.center) / self.scale, X)
 
     def inverse_transform(self, X: np.ndarray) -> np.ndarray:
-        """Return scaled rows in the user's units, in X's dtype."""
+        """Return scaled rows in the user's units, in X's dtype; X itself where nothing changes."""
+        if self.is_identity:
+            return X
         return _by_blocks(lambda rows: rows * self.scale + self.center, X)
+
+
+@dataclass(frozen=True)
+class ScaledRows:
+    """Rows that are scaled as they are sliced: no second table of all of them."""
+
+    X: np.ndarray
+    scaling: Scaling
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of X, which scaling keeps."""
+        return self.X.dtype
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return self.scaling.transform(self.X[rows])
 
 
 def fit_scaling(X: np.ndarray, kind: str | None, *, bounded: bool = False) -> Scaling:

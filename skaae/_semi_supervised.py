@@ -17,6 +17,7 @@ from skaae._classes import DrawsClasses, ReadsClasses
 from skaae._fitting import fits
 from skaae._labels import UNKNOWN, UNLABELED, lookup_labels
 from skaae._networks import Block
+from skaae._scaling import ScaledRows
 from skaae.priors import Categorical, as_prior
 
 
@@ -288,9 +289,8 @@ class SemiSupervisedAAEClassifier(
         labeled = codes != UNLABELED
         found = codes.copy()
         if not labeled.all():
-            found[~labeled] = _inference.logits(
-                self._step, self._scaling.transform(X[~labeled])
-            ).argmax(axis=1)
+            rows = ScaledRows(X[~labeled], self._scaling)
+            found[~labeled] = _inference.logits(self._step, rows).argmax(axis=1)
         self.transduction_ = self.classes_[found]
         self.n_labeled_ = int(labeled.sum())
         self.n_unlabeled_ = int(len(codes) - labeled.sum())

@@ -7,7 +7,7 @@ where labels are given. Knows nothing of data sets, epochs or estimators.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,19 +19,12 @@ from skaae import _losses as losses
 from skaae import _posteriors as posteriors
 from skaae._device import autocast
 from skaae._networks import AdversarialAutoencoder, Code
+from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
 from skaae.priors import Prior
 
 Losses = dict[str, Tensor]
 Labeled = tuple[Tensor, Tensor]  # rows and their classes
 Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, raw heads and the code
-
-
-@dataclass
-class PhaseRates:
-    """Learning rate and momentum (Adam's beta_1) of one phase's optimiser."""
-
-    learning_rate: float
-    momentum: float
 
 
 @dataclass
@@ -75,7 +68,7 @@ class AAEStep:
     joint: bool = False
     n_steps: int = field(init=False, default=0)
     trained: AdversarialAutoencoder = field(init=False)
-    optimizers: dict[str, torch.optim.Optimizer] = field(init=False)
+    optimizers: dict[str, Optimizer] = field(init=False)
 
     def __post_init__(self) -> None:
         phases = [
@@ -83,10 +76,10 @@ class AAEStep:
         ]
         # a user's own networks may leave a phase without weights to move
         trained = {phase: self._parameters_of(phase) for phase in phases}
-        self._trained = {phase: weights for phase, weights in trained.items() if weights}
         self.optimizers = {
             phase: make_optimizer(self.solver, weights, self.rates[phase])
-            for phase, weights in self._trained.items()
+            for phase, weights in trained.items()
+            if weights
         }
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
 
@@ -230,9 +223,8 @@ class AAEStep:
 
     def scale_learning_rates(self, factor: float) -> None:
         """Set every learning rate to its initial value times `factor`."""
-        for phase, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = self.rates[phase].learning_rate * factor
+        for optimizer in self.optimizers.values():
+            optimizer.scale_learning_rate(factor)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that training needs to go on: weights, optimisers, random generator."""
@@ -295,25 +287,23 @@ class AAEStep:
 
     def _update(self, phase: str, loss: Tensor) -> None:
         """Step one phase's optimiser; weights of other phases get no gradient at all."""
-        if phase not in self._trained:
+        if phase not in self.optimizers:
             return
-        optimizer, weights = self.optimizers[phase], self._trained[phase]
-        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight.grad = None if gradient is None else in_layout_of(weight, gradient)
-        if self.max_gradient_norm is not None:
-            self._bound([weight.grad for weight in weights if weight.grad is not None], optimizer)
-        optimizer.step()
+        optimizer = self.optimizers[phase]
+        found = torch.autograd.grad(loss, optimizer.weights, allow_unused=True)
+        gradients = [
+            None if gradient is None else in_layout_of(weight, gradient)
+            for weight, gradient in zip(optimizer.weights, found, strict=True)
+        ]
+        optimizer.step(gradients, self._excess(gradients))
 
-    def _bound(self, gradients: list[Tensor], optimizer: torch.optim.Optimizer) -> None:
-        """Shorten gradients whose common norm is above the bound to it."""
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        excess = (norm / self.max_gradient_norm).clamp(min=1.0)
-        if excess.device.type in ("cpu", "cuda"):
-            # fused kernels divide by grad_scale on their way: no further pass over gradients
-            setattr(optimizer, "grad_scale", excess)  # noqa: B010  (PyTorch's, undeclared)
-        else:
-            torch._foreach_div_(gradients, excess)
+    def _excess(self, gradients: Sequence[Tensor | None]) -> Tensor | None:
+        """Return the norm of gradients over its bound, at least 1: what to divide them by."""
+        if self.max_gradient_norm is None:
+            return None
+        norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        return (norm / self.max_gradient_norm).clamp(min=1.0)
 
     def _parameters_of(self, phase: str) -> list[Tensor]:
         """Return the weights that a phase moves."""
@@ -386,16 +376,3 @@ def detached(parts: Losses) -> Losses:
 def in_float32(tensors: Code) -> Code:
     """Return what autocast computed in the precision that losses are computed in."""
     return {name: tensor.float() for name, tensor in tensors.items()}
-
-
-def make_optimizer(
-    solver: str, parameters: list[Tensor], rates: PhaseRates
-) -> torch.optim.Optimizer:
-    """Return SGD with momentum, or Adam with the momentum as its beta_1."""
-    if solver == "sgd":
-        return torch.optim.SGD(
-            parameters, lr=rates.learning_rate, momentum=rates.momentum, fused=True
-        )
-    return torch.optim.Adam(
-        parameters, lr=rates.learning_rate, betas=(rates.momentum, 0.999), fused=True
-    )

@@ -254,7 +254,7 @@ def test_rates_fall_in_fit_and_stay_in_partial_fit(blobs, few_labels):
     X, _ = blobs
 
     def last_rate(model):
-        return model._step.optimizers["reconstruction"].param_groups[0]["lr"]
+        return model._step.optimizers["reconstruction"].learning_rate.item()
 
     model = transformer(max_iter=10).fit(X)
     assert last_rate(model) < 0.03 * model._recipe.rates["reconstruction"].learning_rate

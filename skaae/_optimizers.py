@@ -1,0 +1,136 @@
+"""SGD with momentum and Adam: one call of PyTorch's fused kernels per step, nothing around it.
+
+On networks of 64 units the bookkeeping of `torch.optim` takes a fifth of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class PhaseRates:
+    """Learning rate and momentum (Adam's beta_1) of one phase's optimiser."""
+
+    learning_rate: float
+    momentum: float
+
+
+class Optimizer:
+    """Moves weights by their gradients.
+
+    Parameters
+    ----------
+    weights : moved in place; all on one device.
+    rates : initial learning rate, and momentum.
+
+    Attributes
+    ----------
+    learning_rate : of the next step; a tensor on the weights' device, as a captured step needs it.
+    memory : by name, what steps remember of each weight's gradients.
+    """
+
+    names: tuple[str, ...]  # of the memory
+
+    def __init__(self, weights: Sequence[Tensor], rates: PhaseRates) -> None:
+        self.weights = list(weights)
+        self.rates = rates
+        device = self.weights[0].device
+        self.learning_rate = torch.tensor(rates.learning_rate, dtype=torch.float32, device=device)
+        self.n_steps = torch.zeros((), dtype=torch.float32, device=device)
+        self.memory = {name: [torch.zeros_like(w) for w in self.weights] for name in self.names}
+
+    def step(self, gradients: Sequence[Tensor | None], divisor: Tensor | None = None) -> None:
+        """Move the weights that have a gradient, by their gradients over `divisor`."""
+        used = [index for index, gradient in enumerate(gradients) if gradient is not None]
+        if not used:
+            return
+        columns = [
+            [tensors[index] for index in used]
+            for tensors in (self.weights, gradients, *self.memory.values())
+        ]
+        self.n_steps.add_(1.0)
+        with torch.no_grad():
+            self._move(*columns, divisor=divisor)
+
+    def scale_learning_rate(self, factor: float) -> None:
+        """Set the learning rate to its initial value times `factor`."""
+        self.learning_rate.fill_(self.rates.learning_rate * factor)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what later steps depend on."""
+        return {
+            "learning_rate": self.learning_rate,
+            "n_steps": self.n_steps,
+            "memory": self.memory,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.learning_rate.copy_(state["learning_rate"])
+        self.n_steps.copy_(state["n_steps"])
+        for name, tensors in self.memory.items():
+            for tensor, saved in zip(tensors, state["memory"][name], strict=True):
+                tensor.copy_(saved)
+
+    def _move(self, weights, gradients, *memory, divisor):
+        """Move weights and memory by gradients over the divisor."""
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum."""
+
+    @property
+    def names(self):
+        """What is remembered: nothing without momentum."""
+        return ("velocity",) if self.rates.momentum > 0.0 else ()
+
+    def _move(self, weights, gradients, velocity=(), *, divisor):
+        torch._fused_sgd_(
+            weights,
+            gradients,
+            velocity,
+            weight_decay=0.0,
+            momentum=self.rates.momentum,
+            lr=self.learning_rate,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,
+            grad_scale=divisor,
+        )
+
+
+class Adam(Optimizer):
+    """Adam with the momentum as its beta_1."""
+
+    names = ("mean", "mean_of_squares")
+
+    def _move(self, weights, gradients, mean, mean_of_squares, *, divisor):
+        torch._fused_adam_(
+            weights,
+            gradients,
+            mean,
+            mean_of_squares,
+            [],
+            [self.n_steps] * len(weights),
+            lr=self.learning_rate,
+            beta1=self.rates.momentum,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+            grad_scale=divisor,
+        )
+
+
+def make_optimizer(solver: str, weights: Sequence[Tensor], rates: PhaseRates) -> Optimizer:
+    """Return the optimiser of a solver's name: "sgd" or "adam"."""
+    return {"sgd": SGD, "adam": Adam}[solver](weights, rates)

@@ -1,0 +1,77 @@
+"""The optimisers move weights as `torch.optim` does."""
+
+import pytest
+import torch
+
+from skaae._optimizers import PhaseRates, make_optimizer
+
+SHAPES = [(4, 3), (4,), (2, 4, 3, 3)]
+
+
+def weights(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator) for shape in SHAPES]
+
+
+def peer_of(solver, parameters, momentum):
+    if solver == "sgd":
+        return torch.optim.SGD(parameters, lr=0.1, momentum=momentum)
+    return torch.optim.Adam(parameters, lr=0.1, betas=(momentum, 0.999))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_steps_are_those_of_torch(solver, momentum):
+    ours, theirs = weights(), weights()
+    optimizer = make_optimizer(solver, ours, PhaseRates(0.1, momentum))
+    peer = peer_of(solver, theirs, momentum)
+    for number in range(5):
+        factor = 1.0 if number < 3 else 0.5
+        optimizer.scale_learning_rate(factor)
+        peer.param_groups[0]["lr"] = 0.1 * factor
+        gradients = weights(seed=number + 1)
+        optimizer.step(gradients)
+        for weight, gradient in zip(theirs, gradients, strict=True):
+            weight.grad = gradient.clone()
+        peer.step()
+        for weight, wanted in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(weight, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_weight_without_gradient_stays(solver):
+    ours = weights()
+    before = [weight.clone() for weight in ours]
+    optimizer = make_optimizer(solver, ours, PhaseRates(0.1, 0.5))
+    optimizer.step([None, *weights(seed=1)[1:]])
+    changed = [not torch.equal(w, b) for w, b in zip(ours, before, strict=True)]
+    assert changed == [False, True, True]
+    optimizer.step([None] * 3)
+
+
+def test_a_divisor_shortens_gradients():
+    one, other = weights(), weights()
+    gradients = weights(seed=1)
+    make_optimizer("sgd", one, PhaseRates(0.1, 0.9)).step(
+        [gradient.clone() for gradient in gradients], torch.tensor(4.0)
+    )
+    make_optimizer("sgd", other, PhaseRates(0.1, 0.9)).step([g / 4.0 for g in gradients])
+    for weight, wanted in zip(one, other, strict=True):
+        torch.testing.assert_close(weight, wanted)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_state_goes_on_where_it_was_saved(solver):
+    def run(stop):
+        ours = weights()
+        optimizer = make_optimizer(solver, ours, PhaseRates(0.1, 0.9))
+        for number in range(6):
+            if number == stop:
+                state, ours = optimizer.state_dict(), [weight.clone() for weight in ours]
+                optimizer = make_optimizer(solver, ours, PhaseRates(0.1, 0.9))
+                optimizer.load_state_dict(state)
+            optimizer.step(weights(seed=number + 1))
+        return ours
+
+    for weight, wanted in zip(run(3), run(None), strict=True):
+        assert torch.equal(weight, wanted)
