@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import skaae
 from skaae import _inference, _parameters
-from skaae._device import cpu_generator
+from skaae._device import cpu_generator, fits_on
 from skaae._fitting import Fitting
 from skaae._networks import Architecture
 from skaae._recipe import Recipe, to_numpy
@@ -182,12 +182,13 @@ class BaseAdversarialAutoencoder(
         return ScaledRows(self._check_rows(X, reset=False), self._scaling)
 
     def _to_tensor(self, X):
-        """Return scaled rows as a float32 tensor on the training device.
+        """Return scaled rows as a float32 tensor, on the training device if they fit there.
 
-        It may share its memory with X; PyTorch wants memory that it could write to.
+        On the CPU it may share its memory with X; PyTorch wants memory that it could write to.
         """
         scaled = np.require(self._scaling.transform(X), np.float32, ["C", "W"])
-        return torch.from_numpy(scaled).to(self._step.generator.device)
+        device = self._step.generator.device
+        return torch.from_numpy(scaled).to(device if fits_on(device, scaled.nbytes) else "cpu")
 
     # Building -------------------------------------------------------------------------------------
 

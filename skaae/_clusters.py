@@ -28,8 +28,8 @@ class StartsFromKMeans:
         n_epochs = _parameters.epochs(self.max_iter, len(index), self._batch_size(streams)) // 2
         n_clusters = min(self.n_clusters, len(index))
         start = KMeans(n_clusters, n_init=10, random_state=self._recipe.seed)
-        found = start.fit_predict(x[index].cpu().numpy())
-        y = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        y[index] = torch.from_numpy(found).to(x.device, torch.int64)
+        found = start.fit_predict(x[index.to(x.device)].cpu().numpy())
+        y = torch.zeros(len(x), dtype=torch.int64, device=index.device)
+        y[index] = torch.from_numpy(found).to(index.device, torch.int64)
         streams.append(Stream({"x_labeled": x, "y_labeled": y}, index, n_epochs=max(1, n_epochs)))
         return streams

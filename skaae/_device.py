@@ -47,6 +47,20 @@ def available_devices() -> list[str]:
     return names
 
 
+def fits_on(device: torch.device, n_bytes: int) -> bool:
+    """Say whether a table leaves half of a GPU's free memory to the training."""
+    return device.type != "cuda" or n_bytes <= torch.cuda.mem_get_info(device)[0] // 2
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return the tensor on a device; a GPU fetches it while the processor goes on."""
+    if tensor.device == device:
+        return tensor
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 def make_generator(seed: int, device: torch.device) -> torch.Generator:
     """Return a generator on `device` that repeats for one seed."""
     generator = torch.Generator(device=device)

@@ -19,6 +19,7 @@ from sklearn.model_selection import train_test_split
 
 from skaae import _parameters, _validation
 from skaae._callbacks import CallbackSupportMixin, with_callbacks
+from skaae._capture import captured
 from skaae._device import seeded_global_generators
 from skaae._training import DivergenceError, EarlyStopping, Stream, train
 from skaae.priors._prior import same
@@ -109,9 +110,10 @@ class Fitting(CallbackSupportMixin):
         streams = self._streams(x, codes, rows)
         stopping = None
         if held_out is not None:
-            y = None if codes is None else torch.from_numpy(codes[held_out]).to(x.device)
+            device = self._step.generator.device
+            y = None if codes is None else torch.from_numpy(codes[held_out]).to(device)
             stopping = EarlyStopping(
-                self._validation_loss(x[held_out], y),
+                self._validation_loss(x[held_out].to(device), y),
                 lambda: copy.deepcopy(self._step.state_dict()),
                 self.n_iter_no_change,
                 self.tol,
@@ -158,16 +160,17 @@ class Fitting(CallbackSupportMixin):
 
         Beside them, where the encoder learns the classes, the labeled rows.
         """
+        device = self._step.generator.device
         rows = np.arange(len(x)) if rows is None else rows
-        index = torch.from_numpy(rows).to(x.device)
+        index = torch.from_numpy(rows).to(device)
         if codes is None:
             return [Stream({"x": x}, index)]
-        y = torch.from_numpy(codes).to(x.device)
+        y = torch.from_numpy(codes).to(device)
         if not self._classifies:
             return [Stream({"x": x, "y": y}, index)]
         streams, labeled = [Stream({"x": x}, index)], rows[codes[rows] >= 0]
         if len(labeled):
-            index = torch.from_numpy(labeled).to(x.device)
+            index = torch.from_numpy(labeled).to(device)
             streams.append(Stream({"x_labeled": x, "y_labeled": y}, index))
         return streams
 
@@ -295,7 +298,7 @@ class Fitting(CallbackSupportMixin):
 
         try:
             train(
-                step,
+                captured(step, step.generator),
                 *plan.streams,
                 batch_size=plan.batch_size,
                 max_iter=plan.max_iter,

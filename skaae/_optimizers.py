@@ -35,8 +35,6 @@ class Optimizer:
     memory : by name, what steps remember of each weight's gradients.
     """
 
-    names: tuple[str, ...]  # of the memory
-
     def __init__(self, weights: Sequence[Tensor], rates: PhaseRates) -> None:
         self.weights = list(weights)
         self.rates = rates
@@ -45,18 +43,23 @@ class Optimizer:
         self.n_steps = torch.zeros((), dtype=torch.float32, device=device)
         self.memory = {name: [torch.zeros_like(w) for w in self.weights] for name in self.names}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of what steps remember of each weight's gradients."""
+        raise NotImplementedError
+
     def step(self, gradients: Sequence[Tensor | None], divisor: Tensor | None = None) -> None:
         """Move the weights that have a gradient, by their gradients over `divisor`."""
         used = [index for index, gradient in enumerate(gradients) if gradient is not None]
         if not used:
             return
-        columns = [
+        weights, given, *memory = (
             [tensors[index] for index in used]
             for tensors in (self.weights, gradients, *self.memory.values())
-        ]
+        )
         self.n_steps.add_(1.0)
         with torch.no_grad():
-            self._move(*columns, divisor=divisor)
+            self._move(weights, given, memory, divisor)
 
     def scale_learning_rate(self, factor: float) -> None:
         """Set the learning rate to its initial value times `factor`."""
@@ -78,8 +81,8 @@ class Optimizer:
             for tensor, saved in zip(tensors, state["memory"][name], strict=True):
                 tensor.copy_(saved)
 
-    def _move(self, weights, gradients, *memory, divisor):
-        """Move weights and memory by gradients over the divisor."""
+    def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
+        """Move weights and memory, all lists of the same length."""
         raise NotImplementedError
 
 
@@ -87,11 +90,12 @@ class SGD(Optimizer):
     """Stochastic gradient descent with momentum."""
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """What is remembered: nothing without momentum."""
         return ("velocity",) if self.rates.momentum > 0.0 else ()
 
-    def _move(self, weights, gradients, velocity=(), *, divisor):
+    def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
+        velocity = memory[0] if memory else []
         torch._fused_sgd_(
             weights,
             gradients,
@@ -110,9 +114,13 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam with the momentum as its beta_1."""
 
-    names = ("mean", "mean_of_squares")
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is remembered: the means of the gradient and of its square."""
+        return "mean", "mean_of_squares"
 
-    def _move(self, weights, gradients, mean, mean_of_squares, *, divisor):
+    def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
+        mean, mean_of_squares = memory
         torch._fused_adam_(
             weights,
             gradients,

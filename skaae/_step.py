@@ -51,6 +51,7 @@ class AAEStep:
     Attributes
     ----------
     trained : networks for inference: `networks`, or where `average`, their running average.
+    n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
     """
 
     networks: AdversarialAutoencoder
@@ -66,7 +67,7 @@ class AAEStep:
     precision: torch.dtype = torch.float32
     average: bool = False
     joint: bool = False
-    n_steps: int = field(init=False, default=0)
+    n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
 
@@ -82,6 +83,7 @@ class AAEStep:
             if weights
         }
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
+        self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
 
     def __call__(
         self,
@@ -99,7 +101,7 @@ class AAEStep:
             labeled = x_labeled, y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
         step_losses = update(x, y, labeled)
-        self.n_steps += 1
+        self.n_steps.add_(1.0)
         if self.average:
             self._update_average()
         return step_losses
@@ -242,7 +244,7 @@ class AAEStep:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.generator.set_state(state["generator"])
-        self.n_steps = state["n_steps"]
+        self.n_steps.copy_(state["n_steps"])
         if self.average:
             self.trained.load_state_dict(state["average"])
 
@@ -272,7 +274,7 @@ class AAEStep:
             current = self.networks.state_dict().values()
             average = self.trained.state_dict().values()
             pairs = [(a, c) for a, c in zip(average, current, strict=True) if a.is_floating_point()]
-            torch._foreach_lerp_([a for a, _ in pairs], [c for _, c in pairs], share)
+            torch._foreach_lerp_([a for a, _ in pairs], [c for _, c in pairs], [share] * len(pairs))
 
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""

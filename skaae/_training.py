@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from skaae._device import to_device
+
 Step = Callable[..., dict[str, Tensor]]
 History = dict[str, list[float]]
 
@@ -40,8 +42,16 @@ class Stream:
         order = torch.randperm(len(self), generator=generator, device=generator.device)
         if self.rows is not None:
             order = self.rows[order]
-        for index in order.tensor_split(math.ceil(len(self) / size)):
-            yield {name: tensor[index] for name, tensor in self.tensors.items()}
+        n_batches = math.ceil(len(self) / size)
+        # a table too large for the device stays in the host's memory: its indices are there too
+        places = {tensor.device for tensor in self.tensors.values()}
+        parts = [order.to(place).tensor_split(n_batches) for place in places]
+        for indices in zip(*parts, strict=True):
+            index = dict(zip(places, indices, strict=True))
+            yield {
+                name: to_device(tensor[index[tensor.device]], order.device)
+                for name, tensor in self.tensors.items()
+            }
 
     def cycle(self, size: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
         """Yield batches without end, shuffled anew each time all rows have been used."""

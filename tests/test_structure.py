@@ -18,7 +18,7 @@ LAYERS = [
     {"_convolutions"},
     {"_networks"},
     {"_step"},
-    {"_training", "_recipe", "_inference", "_validation", "_likelihood"},
+    {"_training", "_capture", "_recipe", "_inference", "_validation", "_likelihood"},
     {"_parameters", "_labels", "_callbacks"},
     {"_fitting", "_classes", "_clusters"},
     {"_base"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -112,7 +113,16 @@ def device_of(generator: torch.Generator | None) -> torch.device:
 
 
 def as_tensor(values: ArrayLike, generator: torch.Generator | None) -> Tensor:
-    return torch.as_tensor(np.asarray(values, np.float32), device=device_of(generator))
+    """Return values as float32 on the generator's device; not to be written to."""
+    array = np.asarray(values, np.float32)
+    return _constant(array.tobytes(), array.shape, device_of(generator))
+
+
+@functools.lru_cache(maxsize=256)
+def _constant(values: bytes, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return the same tensor for the same values: a copy to a GPU would wait for it."""
+    array = np.frombuffer(values, np.float32).reshape(shape)
+    return torch.tensor(array, device=device)
 
 
 def normal(n: int, d: int, generator: torch.Generator | None) -> Tensor:

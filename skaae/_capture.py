@@ -1,0 +1,106 @@
+"""A step as a CUDA graph: recorded once for each shape of its batches, then replayed.
+
+A step is some hundred kernels of a few microseconds, and launching them one by one takes longer
+than they do. Knows nothing of autoencoders: a step is any callable that takes tensors by name and
+returns a dict of detached scalars, and that waits for the device nowhere.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Step = Callable[..., dict[str, Tensor]]
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+
+# Steps of a new shape that run as they are: PyTorch wants its libraries warm before it records.
+N_WARM_UP = 3
+
+
+@dataclass
+class Recording:
+    """One recorded step: the batch that it reads, the losses that it writes, and how to run it."""
+
+    inputs: dict[str, Tensor]
+    names: list[str]
+    losses: Tensor  # (n_losses,)
+    replay: Callable[[], None]
+
+
+@dataclass
+class Captured:
+    """A step that is recorded where the device can, and run as it is where it cannot.
+
+    Parameters
+    ----------
+    step : called with one batch; its kernels must not depend on Python values that change.
+    generator : the step's only source of randomness, on its device.
+    record : returns a recording of the step on a batch; raises RuntimeError where it cannot.
+    """
+
+    step: Step
+    generator: torch.Generator
+    record: Callable[[Step, dict[str, Tensor], torch.Generator], Recording]
+    _n_calls: dict[Shapes, int] = field(default_factory=dict)
+    _recordings: dict[Shapes, Recording] = field(default_factory=dict)
+    _gave_up: bool = False
+
+    def __call__(self, **batch: Tensor) -> dict[str, Tensor]:
+        """Run the step on a batch and return its losses."""
+        if self._gave_up:
+            return self.step(**batch)
+        shapes = tuple((name, tuple(tensor.shape)) for name, tensor in batch.items())
+        if shapes not in self._recordings:
+            self._n_calls[shapes] = self._n_calls.get(shapes, 0) + 1
+            if self._n_calls[shapes] <= N_WARM_UP:
+                return self._warm_up(batch)
+            try:
+                self._recordings[shapes] = self.record(self.step, batch, self.generator)
+            except RuntimeError as error:
+                self._gave_up = True
+                warnings.warn(
+                    f"the step could not be recorded as a CUDA graph and runs without: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+                return self.step(**batch)
+        recording = self._recordings[shapes]
+        for name, tensor in batch.items():
+            recording.inputs[name].copy_(tensor)
+        recording.replay()
+        # the next replay overwrites the losses
+        return dict(zip(recording.names, recording.losses.clone().unbind(), strict=True))
+
+    def _warm_up(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Run the step on a stream of its own, as PyTorch asks of what is recorded later."""
+        if self.generator.device.type != "cuda":
+            return self.step(**batch)
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            losses = self.step(**batch)
+        torch.cuda.current_stream().wait_stream(stream)
+        return losses
+
+
+def record_graph(step: Step, batch: dict[str, Tensor], generator: torch.Generator) -> Recording:
+    """Record a step on copies of a batch; nothing is computed until the first replay."""
+    inputs = {name: tensor.clone() for name, tensor in batch.items()}
+    graph = torch.cuda.CUDAGraph()
+    graph.register_generator_state(generator)
+    with torch.cuda.graph(graph):
+        losses = step(**inputs)
+        names = list(losses)
+        table = torch.stack([losses[name] for name in names])
+    return Recording(inputs, names, table, graph.replay)
+
+
+def captured(step: Step, generator: torch.Generator) -> Step:
+    """Return what to call in place of the step: itself on other devices than CUDA."""
+    if generator.device.type != "cuda":
+        return step
+    return Captured(step, generator, record_graph)

@@ -1,0 +1,182 @@
+"""Recorded steps: what is around a CUDA graph works on any device, the graph itself on CUDA."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import classifier
+
+from skaae import AAETransformer, _capture, _fitting
+from skaae._capture import N_WARM_UP, Captured, Recording, captured, record_graph
+
+CPU = torch.Generator()
+
+
+class Sums:
+    """A step that counts its calls."""
+
+    def __init__(self):
+        self.n_calls = 0
+
+    def __call__(self, x, y):
+        self.n_calls += 1
+        return {"sum": x.sum() + y.sum(), "first": x[0, 0].clone()}
+
+
+def record_on_cpu(step, batch, generator):
+    """Record as a graph does: fixed places for the batch and the losses, filled at a replay."""
+    inputs = {name: torch.zeros_like(tensor) for name, tensor in batch.items()}
+    names = list(step(**batch))
+    losses = torch.zeros(len(names))
+
+    def replay():
+        losses.copy_(torch.stack(list(step(**inputs).values())))
+
+    return Recording(inputs, names, losses, replay)
+
+
+def batch(n, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "x": torch.rand(n, 2, generator=generator),
+        "y": torch.rand(n, generator=generator),
+    }
+
+
+def test_replays_give_the_losses_of_the_step_for_every_shape():
+    step = Captured(Sums(), CPU, record_on_cpu)
+    batches = [batch(4 + number % 2, number) for number in range(12)]
+    found = [step(**rows) for rows in batches]
+    assert len(step._recordings) == 2
+    for rows, losses in zip(batches, found, strict=True):  # no replay touched earlier losses
+        wanted = Sums()(**rows)
+        assert list(losses) == list(wanted)
+        for name, loss in losses.items():
+            torch.testing.assert_close(loss, wanted[name])
+
+
+def test_a_shape_is_recorded_after_its_warm_up():
+    step = Captured(Sums(), CPU, record_on_cpu)
+    for number in range(N_WARM_UP):
+        step(**batch(4, number))
+    assert not step._recordings
+    step(**batch(4, 9))
+    assert len(step._recordings) == 1
+
+
+def test_a_step_that_cannot_be_recorded_runs_as_it_is():
+    def refuse(step, batch, generator):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    sums = Sums()
+    step = Captured(sums, CPU, refuse)
+    with pytest.warns(RuntimeWarning, match="runs without: operation not permitted"):
+        found = [step(**batch(4, number)) for number in range(N_WARM_UP + 3)]
+    assert sums.n_calls == N_WARM_UP + 3
+    torch.testing.assert_close(found[-1]["sum"], Sums()(**batch(4, N_WARM_UP + 2))["sum"])
+
+
+def test_only_cuda_records():
+    sums = Sums()
+    assert captured(sums, CPU) is sums
+
+
+@pytest.mark.parametrize("settings", [{}, {"solver": "adam", "average_weights": True}])
+def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatch, settings):
+    """The real step in place of a counter: nothing in it depends on where its batch lies."""
+    X, _ = blobs
+    plain = classifier(max_iter=4, device="cpu", **settings).fit(X, few_labels)
+
+    def record(step, batch, generator):
+        """Like `record_on_cpu`, without the step that finds the names: it would train."""
+        inputs = {name: torch.zeros_like(tensor) for name, tensor in batch.items()}
+        names = ["reconstruction", "discriminator_label", "discriminator_style"]
+        names += ["generator_label", "generator_style", "classification"]
+        losses = torch.zeros(len(names))
+
+        def replay():
+            found = step(**inputs)
+            losses.copy_(torch.stack([found[name] for name in names]))
+
+        return Recording(inputs, names, losses, replay)
+
+    recorders = []
+
+    def through_places(step, generator):
+        recorders.append(Captured(step, generator, record))
+        return recorders[-1]
+
+    monkeypatch.setattr(_fitting, "captured", through_places)
+    recorded = classifier(max_iter=4, device="cpu", **settings).fit(X, few_labels)
+    assert recorders[0]._recordings
+    np.testing.assert_array_equal(recorded.transform(X), plain.transform(X))
+    assert recorded.history_ == plain.history_
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"solver": "adam", "average_weights": True},
+        {"updates": "joint"},
+        {"dropout": 0.2, "max_gradient_norm": None},
+    ],
+    ids=str,
+)
+def test_graphs_train_as_the_step_does(device, blobs, few_labels, monkeypatch, settings):
+    if torch.device(device).type != "cuda":
+        pytest.skip("CUDA graphs need --device cuda")
+    X, _ = blobs
+    recorders = []
+
+    def keep(step, generator):
+        recorders.append(Captured(step, generator, record_graph))
+        return recorders[-1]
+
+    def fit():
+        return classifier(max_iter=20, **settings).fit(X, few_labels)
+
+    monkeypatch.setattr(_fitting, "captured", lambda step, generator: step)
+    plain = fit()
+    monkeypatch.setattr(_fitting, "captured", keep)
+    graph = fit()
+    assert recorders[0]._recordings
+    assert not recorders[0]._gave_up
+    # draws differ from those of the plain step, chance and all: losses agree, weights need not
+    for name, losses in plain.history_.items():
+        assert np.mean(graph.history_[name]) == pytest.approx(np.mean(losses), rel=0.3)
+    assert graph.score(X, few_labels) > 0.9
+
+
+def test_draws_differ_from_replay_to_replay(device):
+    if torch.device(device).type != "cuda":
+        pytest.skip("CUDA graphs need --device cuda")
+    generator = torch.Generator(device=device).manual_seed(0)
+
+    def step(x):
+        return {"draw": torch.rand((), generator=generator, device=device) + x.sum()}
+
+    recorded = _capture.Captured(step, generator, record_graph)
+    x = torch.zeros(2, device=device)
+    draws = [recorded(x=x)["draw"].item() for _ in range(N_WARM_UP + 8)]
+    assert recorded._recordings
+    assert len(set(draws)) == len(draws)
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", "swiss_roll"])
+def test_no_prior_of_ours_waits_for_the_device(device, blobs, prior, monkeypatch):
+    if torch.device(device).type != "cuda":
+        pytest.skip("CUDA graphs need --device cuda")
+    X, _ = blobs
+    AAETransformer(prior=prior, max_iter=10, random_state=0, device=device).fit(X)
+
+
+def test_a_table_too_large_for_the_device_stays_beside_it(device, blobs, few_labels, monkeypatch):
+    """On the CPU nothing is beside it: there this holds the rule alone."""
+    from skaae._device import fits_on
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (1000, 2000))
+    assert fits_on(torch.device("cpu"), 10**12)
+    assert fits_on(torch.device("cuda"), 500)
+    assert not fits_on(torch.device("cuda"), 501)
+    X, _ = blobs
+    assert classifier(max_iter=20).fit(X, few_labels).score(X, few_labels) > 0.9
