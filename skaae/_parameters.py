@@ -194,9 +194,10 @@ def phase_rates(params, *, sigmoid, spread, blocks, classification=False):
     if isinstance(adversarial_momentum, str):
         adversarial_momentum = AUTO_ADVERSARIAL_MOMENTUM[params["solver"]]
     rates = {"reconstruction": PhaseRates(rate("reconstruction"), params["momentum"])}
-    if params["updates"] == "joint" and rates["reconstruction"].learning_rate == 0.0:
+    still = rates["reconstruction"].learning_rate == 0.0
+    if params["updates"] == "joint" and classification and still:
         raise ValueError(
-            "updates='joint' steps at the rate of the reconstruction, which is 0; set "
+            "updates='joint' classifies at the rate of the reconstruction, which is 0; set "
             "reconstruction_learning_rate above 0, or updates='alternating'."
         )
     if any(block.adversarial for block in blocks):
@@ -346,10 +347,9 @@ default="auto"
     from their epoch on: the paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). A callable
     gets the epoch, counted from 0, and returns the factor.
 updates : {"alternating", "joint"}, default="alternating"
-    "alternating": encoder and decoder step in one phase after the other, as in the paper. "joint":
-    they step once for all phases, on one encoding of rows and labeled rows and with the weights
-    that the learning rates of the phases stand for. An epoch is faster, but the adversary's
-    gradients then have the momentum of the reconstruction, and classes may form more slowly.
+    "alternating": each phase encodes its rows anew, after the weights have moved in the one before,
+    as in the paper. "joint": one encoding of rows and labeled rows serves all phases, and
+    reconstruction and classification step together. An epoch is faster.
 average_weights : bool, default={average_weights}
     Use a running average of the weights for all but training: over about the last tenth of all
     steps so far. It takes out much of the noise that "sgd" at a constant rate leaves.

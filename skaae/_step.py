@@ -23,6 +23,7 @@ from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
 from skaae.priors import Prior
 
 Losses = dict[str, Tensor]
+Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
 Labeled = tuple[Tensor, Tensor]  # rows and their classes
 Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, raw heads and the code
 
@@ -46,7 +47,7 @@ class AAEStep:
     max_gradient_norm : longer gradients of a phase are shortened to this norm; None leaves them.
     precision : dtype of the products; weights and optimiser state stay in float32.
     average : whether to keep a running average of the weights beside them, for inference.
-    joint : whether encoder and decoder step once for all phases, or for one after the other.
+    joint : whether one encoding serves all phases, or each phase encodes anew.
 
     Attributes
     ----------
@@ -72,9 +73,7 @@ class AAEStep:
     optimizers: dict[str, Optimizer] = field(init=False)
 
     def __post_init__(self) -> None:
-        phases = [
-            p for p in self.rates if not self.joint or p in ("reconstruction", "discriminator")
-        ]
+        phases = [p for p in self.rates if not (self.joint and p == "classification")]
         # a user's own networks may leave a phase without weights to move
         trained = {phase: self._parameters_of(phase) for phase in phases}
         self.optimizers = {
@@ -117,10 +116,12 @@ class AAEStep:
         return step_losses
 
     def update_jointly(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
-        """One encoding serves all phases: encoder and decoder step once, on a weighted sum.
+        """One encoding serves all phases, and labeled rows ride along with the others.
 
-        The weight of a phase is its rate over that of the reconstruction, so that with "sgd" its
-        gradient moves the weights as far as it would by itself, to first order.
+        Reconstruction and classification share a step, whose loss weighs the classification by its
+        rate over that of the reconstruction: with "sgd" its gradient moves the weights as far as it
+        would by itself. The generator keeps a step of its own, since the momentum that suits the
+        others does not suit a game.
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._autocast():
@@ -129,17 +130,20 @@ class AAEStep:
             code = self.networks.code(heads, y, self.generator)
         parts = self._reconstruction(heads, code, x)
         loss, step_losses = total(parts), detached(parts)
+        if labeled is not None:
+            part = losses.classification_loss(all_heads["label"][len(x) :].float(), labeled[1])
+            loss = loss + self._relative_rate("classification") * part
+            step_losses["classification"] = part.detach()
+        # all gradients are those of the weights that encoded: none may move before the last is known
+        gradients = {"reconstruction": self._gradients("reconstruction", loss, keep=True)}
         if self.networks.discriminators:
             code = in_float32(code)
             step_losses |= self.discriminate(code, y)
             parts = self._generation(code, y)
-            loss = loss + self._share("generator") * total(parts)
+            gradients["generator"] = self._gradients("generator", total(parts))
             step_losses |= detached(parts)
-        if labeled is not None:
-            part = losses.classification_loss(all_heads["label"][len(x) :].float(), labeled[1])
-            loss = loss + self._share("classification") * part
-            step_losses["classification"] = part.detach()
-        self._update("reconstruction", loss)
+        for phase, found in gradients.items():
+            self._move(phase, found)
         return step_losses
 
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
@@ -254,14 +258,9 @@ class AAEStep:
             draws = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
         return draws.to(code.device, torch.float32)
 
-    def _share(self, phase: str) -> float:
-        """Return how far a phase moves weights for a gradient, over how far reconstruction does."""
-
-        def reach(rates: PhaseRates) -> float:
-            momentum = rates.momentum if self.solver == "sgd" else 0.0
-            return rates.learning_rate / (1.0 - momentum)
-
-        return reach(self.rates[phase]) / reach(self.rates["reconstruction"])
+    def _relative_rate(self, phase: str) -> float:
+        """Return a phase's learning rate over that of the reconstruction."""
+        return self.rates[phase].learning_rate / self.rates["reconstruction"].learning_rate
 
     def _update_average(self) -> None:
         """Move the average weights towards those of this step.
@@ -289,17 +288,25 @@ class AAEStep:
 
     def _update(self, phase: str, loss: Tensor) -> None:
         """Step one phase's optimiser; weights of other phases get no gradient at all."""
-        if phase not in self.optimizers:
-            return
-        optimizer = self.optimizers[phase]
-        found = torch.autograd.grad(loss, optimizer.weights, allow_unused=True)
-        gradients = [
-            None if gradient is None else in_layout_of(weight, gradient)
-            for weight, gradient in zip(optimizer.weights, found, strict=True)
-        ]
-        optimizer.step(gradients, self._excess(gradients))
+        self._move(phase, self._gradients(phase, loss))
 
-    def _excess(self, gradients: Sequence[Tensor | None]) -> Tensor | None:
+    def _gradients(self, phase: str, loss: Tensor, *, keep: bool = False) -> Gradients:
+        """Return the gradients of the weights that a phase moves; `keep` allows for another loss."""
+        if phase not in self.optimizers:
+            return []
+        weights = self.optimizers[phase].weights
+        found = torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
+        return [
+            None if gradient is None else in_layout_of(weight, gradient)
+            for weight, gradient in zip(weights, found, strict=True)
+        ]
+
+    def _move(self, phase: str, gradients: Gradients) -> None:
+        """Move the weights of a phase by gradients, shortened to their bound."""
+        if gradients:
+            self.optimizers[phase].step(gradients, self._excess(gradients))
+
+    def _excess(self, gradients: Gradients) -> Tensor | None:
         """Return the norm of gradients over its bound, at least 1: what to divide them by."""
         if self.max_gradient_norm is None:
             return None

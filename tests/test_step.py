@@ -429,4 +429,8 @@ def test_joint_updates_go_the_way_of_alternating_ones():
     (in_turn, losses_in_turn), (joint, losses_joint) = change(False), change(True)
     torch.testing.assert_close(joint, in_turn, rtol=0.02, atol=2e-7)
     assert set(losses_joint) == set(losses_in_turn)
-    assert set(make_step(joint=True).optimizers) == {"reconstruction", "discriminator"}
+    assert set(make_step(joint=True).optimizers) == {
+        "reconstruction",
+        "discriminator",
+        "generator",
+    }
