@@ -104,8 +104,8 @@ def hardware():
 
 def save(name, result):
     """Write a result with its circumstances to results/NAME.json, whole or not at all."""
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps({**result, "circumstances": circumstances()}, indent=1) + "\n")
     part.replace(path)

@@ -9,7 +9,6 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import _inference, _parameters
@@ -23,17 +22,6 @@ from skaae.priors import Categorical, as_prior
 
 # The paper's fixed heads for codes with a dimension for each class: 10 times the unit vectors.
 IDENTITY_SCALE = 10.0
-
-
-def _has_classes(self):
-    """Say whether classes were learned, or raise what explains that they were not."""
-    check_is_fitted(self)
-    if not hasattr(self, "classes_"):
-        raise AttributeError(
-            f"this {type(self).__name__} was fitted without labels and has no classes to predict; "
-            "fit with use_labels=True and y."
-        )
-    return True
 
 
 @_parameters.with_shared_parameters(
@@ -249,9 +237,8 @@ default="learned"
         label = self._draw_label(None, n_samples, generator)
         return style + label.astype(np.float32) @ self.cluster_heads_
 
-    @available_if(_has_classes)
     def predict(self, X):
-        """Return the most probable class of each row; there only if labels were given.
+        """Return the most probable class of each row, or without labels its head.
 
         Parameters
         ----------
@@ -260,12 +247,13 @@ default="learned"
         Returns
         -------
         y : ndarray of shape (n_samples,)
+            Values of `classes_`; without labels, rows of `cluster_heads_`.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)
+        return self._label_values()[0][probabilities.argmax(axis=1)]
 
-    @available_if(_has_classes)
     def predict_proba(self, X):
-        """Return the probability of each class, q(y|x); there only if labels were given.
+        """Return the probability of each class, q(y|x), or without labels of each head.
 
         Parameters
         ----------
@@ -273,8 +261,9 @@ default="learned"
 
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_classes)
+        probabilities : ndarray of shape (n_samples, n_heads)
         """
+        check_is_fitted(self)
         return softmax(_inference.logits(self._step, self._scaled(X)), axis=1)
 
     def _label_values(self):

@@ -134,7 +134,7 @@ class AAEStep:
             part = losses.classification_loss(all_heads["label"][len(x) :].float(), labeled[1])
             loss = loss + self._relative_rate("classification") * part
             step_losses["classification"] = part.detach()
-        # all gradients are those of the weights that encoded: none may move before the last is known
+        # all gradients are those of the weights that encoded: none moves before the last is known
         gradients = {"reconstruction": self._gradients("reconstruction", loss, keep=True)}
         if self.networks.discriminators:
             code = in_float32(code)
@@ -291,7 +291,7 @@ class AAEStep:
         self._move(phase, self._gradients(phase, loss))
 
     def _gradients(self, phase: str, loss: Tensor, *, keep: bool = False) -> Gradients:
-        """Return the gradients of the weights that a phase moves; `keep` allows for another loss."""
+        """Return the gradients of a phase's weights; `keep` allows for another loss after it."""
         if phase not in self.optimizers:
             return []
         weights = self.optimizers[phase].weights

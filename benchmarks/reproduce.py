@@ -1,0 +1,117 @@
+"""Reproduce a row of the paper's tables: draws of labels and seeds, a figure after every epoch.
+
+    python benchmarks/reproduce.py labels-100 --data FOLDER --draws 5
+
+Rows are named in experiments.py (`--list` shows them). Labels are drawn balanced by class, draw K
+with seed K, which is also the estimator's. The last epoch counts, not the best one. With
+--validation the last 10,000 training rows take the place of the test rows: choices are made there.
+
+Each draw leaves results/reproduction/ROW_draw_K.json. A run that is interrupted goes on from its
+last checkpoint when the same command is given again; with more --epochs a finished one goes on too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import time
+from pathlib import Path
+
+import torch
+from _common import save
+from experiments import EXPERIMENTS
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+def run(name, rows, draw, epochs, path):
+    """Train up to `epochs`, from the checkpoint at `path` if there is one; return the record."""
+    experiment = EXPERIMENTS[name]
+    model, record = experiment.make(draw), {"epochs": [], "figures": [], "seconds": []}
+    wanted = repr((experiment.parameters, len(rows.X)))
+    if path.is_file():
+        state = pickle.loads(path.read_bytes())
+        if state["of"] != wanted:
+            raise ValueError(
+                f"{path} is of other parameters or rows: {state['of']}, now {wanted}; "
+                "remove it or give another --checkpoints."
+            )
+        model, record = state["model"], state["record"]
+    y = experiment.labels(rows, draw)
+    done = record["epochs"][-1] if record["epochs"] else 0
+    while done < epochs:
+        start = time.perf_counter()
+        train(model, rows.X, y, min(experiment.chunk, epochs - done), epochs)
+        seconds = time.perf_counter() - start
+        done = model.n_iter_
+        record["epochs"].append(done)
+        record["figures"].append(round(experiment.measure(model, rows), 3))
+        record["seconds"].append(round(seconds, 2))
+        keep(path, {"of": wanted, "model": model, "record": record})
+        print(
+            f"{name} draw {draw}, epoch {done}/{epochs}: {record['figures'][-1]:.3f}, "
+            f"{record['seconds'][-1]:.1f} s",
+            flush=True,
+        )
+    record["last_losses"] = {loss: values[-1] for loss, values in model.history_.items()}
+    return record
+
+
+def train(model, X, y, n_epochs, planned):
+    """Train for some more epochs of those planned, which a schedule of rates may depend on."""
+    if hasattr(model, "partial_fit"):
+        model.set_params(max_iter=planned)
+        for _ in range(n_epochs):
+            model.partial_fit(X, y)
+    else:
+        model.set_params(max_iter=n_epochs).fit(X, y)  # with warm_start it goes on
+
+
+def keep(path, state):
+    """Write a checkpoint, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_bytes(pickle.dumps(state))
+    part.replace(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("row", choices=sorted(EXPERIMENTS), nargs="?")
+    parser.add_argument("--list", action="store_true", help="show the rows and stop")
+    parser.add_argument("--data", help="folder with mnist.npz; fetched from OpenML where not given")
+    parser.add_argument("--draws", type=int, default=5, help="number of draws, seeded 0, 1, ...")
+    parser.add_argument("--first-draw", type=int, default=0, help="to share draws among machines")
+    parser.add_argument("--epochs", type=int, help="in place of the row's own number")
+    parser.add_argument("--validation", action="store_true", help="leave the test rows alone")
+    parser.add_argument(
+        "--checkpoints", type=Path, default=CHECKPOINTS, help="folder to go on from"
+    )
+    parser.add_argument("--threads", type=int, help="threads of PyTorch")
+    arguments = parser.parse_args()
+    if arguments.list or arguments.row is None:
+        for name, experiment in EXPERIMENTS.items():
+            print(f"{name:20} {experiment.title}")
+        return
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    experiment = EXPERIMENTS[arguments.row]
+    rows = experiment.load(arguments.data)
+    rows = rows.held_out() if arguments.validation else rows
+    epochs = arguments.epochs or experiment.epochs
+    for draw in range(arguments.first_draw, arguments.draws):
+        name = f"{arguments.row}{'_validation' if arguments.validation else ''}_draw_{draw}"
+        record = run(arguments.row, rows, draw, epochs, arguments.checkpoints / f"{name}.pkl")
+        result = {
+            "experiment": arguments.row,
+            "draw": draw,
+            "rows": "held-out training rows" if arguments.validation else "test rows",
+            "estimator": experiment.estimator.__name__,
+            "parameters": {key: repr(value) for key, value in experiment.parameters.items()},
+            **record,
+        }
+        print("written", save(f"reproduction/{name}", result))
+
+
+if __name__ == "__main__":
+    main()
