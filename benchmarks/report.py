@@ -1,4 +1,4 @@
-"""Write the tables of README.md and benchmarks/README.md from the files with results.
+"""Write the tables of the pages from the files with results.
 
     python benchmarks/report.py
 
@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from experiments import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -115,6 +116,106 @@ def mnist():
     return lines[:-1]
 
 
+def draws_of(name):
+    """Return the records of a row's draws on test rows."""
+    paths = sorted((RESULTS / "reproduction").glob(f"{name}_draw_*.json"))
+    records = [json.loads(path.read_text()) for path in paths]
+    return [record for record in records if record["rows"] == "test rows"]
+
+
+def mean_and_error(values):
+    """Return "mean ± standard error", the mean alone of a single value."""
+    mean = f"{np.mean(values):.2f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {np.std(values, ddof=1) / np.sqrt(len(values)):.2f}"
+
+
+def reproduction():
+    """Every row of the paper's tables: the published figure and ours."""
+    lines = [
+        "| row | what | published | ours | draws | epochs | minutes a draw | threads | hardware |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, experiment in EXPERIMENTS.items():
+        if experiment.compares:
+            continue
+        records = draws_of(name)
+        cells = [f"`{name}`", experiment.title, experiment.published or "-"]
+        if not records:
+            lines.append("| " + " | ".join([*cells, "not run yet", *5 * ["-"]]) + " |")
+            continue
+        epochs = min(record["epochs"][-1] for record in records)
+        figures = [record["figures"][record["epochs"].index(epochs)] for record in records]
+        minutes = [
+            sum(t for e, t in zip(r["epochs"], r["seconds"], strict=True) if e <= epochs) / 60
+            for r in records
+        ]
+        where = records[0]["circumstances"]
+        cells += [mean_and_error(figures), len(records), epochs, f"{np.median(minutes):.0f}"]
+        cells += [where["threads"], where["hardware"]]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def curves():
+    """How the error with 100 labels falls, draw by draw."""
+    records = draws_of("labels-100")
+    last = min(record["epochs"][-1] for record in records)
+    shown = [e for e in (1, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500) if e <= last]
+    lines = [
+        "| draw | " + " | ".join(f"epoch {epoch}" for epoch in shown) + " |",
+        "|---|" + "---|" * len(shown),
+    ]
+    table = [[r["figures"][r["epochs"].index(epoch)] for epoch in shown] for r in records]
+    for record, row in zip(records, table, strict=True):
+        lines.append(f"| {record['draw']} | " + " | ".join(f"{v:.2f}" for v in row) + " |")
+    means = " | ".join(f"{value:.2f}" for value in np.mean(table, axis=0))
+    return [*lines, f"| mean | {means} |"]
+
+
+def computed():
+    """Test error with 100 labels in every precision and scheme of updates, on the same draws."""
+    names = ["labels-100", *(name for name, row in EXPERIMENTS.items() if row.compares)]
+    records = {name: found for name in names if (found := draws_of(name))}
+    epochs = min(record["epochs"][-1] for found in records.values() for record in found)
+    n_draws = min(len(found) for found in records.values())
+    lines = [
+        f"| computed with | error after {epochs} epochs, %, {n_draws} draws | each draw "
+        "| seconds per epoch |",
+        "|---|---|---|---|",
+    ]
+    for name, found in records.items():
+        title = EXPERIMENTS[name].title if EXPERIMENTS[name].compares else "defaults"
+        found = found[:n_draws]
+        figures = [record["figures"][record["epochs"].index(epochs)] for record in found]
+        seconds = np.median([second for record in found for second in record["seconds"]])
+        each = ", ".join(f"{figure:.2f}" for figure in figures)
+        lines.append(f"| {title} | {mean_and_error(figures)} | {each} | {seconds:.0f} |")
+    where = found[0]["circumstances"]
+    return [*lines, "", f"{where['hardware']}, {where['threads']} thread(s)."]
+
+
+def time_to_error():
+    """Seconds of training to a stated test error with 100 labels."""
+    lines = []
+    for path in sorted(RESULTS.glob("time_to_error_*.json")):
+        result = json.loads(path.read_text())
+        where = result["circumstances"]
+        lines += [
+            f"{where['hardware']}, {where['threads']} thread(s), to {result['error']:g} %:",
+            "",
+            "| training | seconds | epochs | error then, % | reached |",
+            "|---|---|---|---|---|",
+        ]
+        for name, found in result["curves"].items():
+            cells = [name, found["total seconds"], len(found["error"]), found["error"][-1]]
+            cells.append("yes" if found["reached"] else "no")
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+        lines.append("")
+    return lines[:-1]
+
+
 def speed():
     """Ratios of training times, and what inference, memory and imports take."""
     lines = []
@@ -171,6 +272,10 @@ TABLES = {
     "tables": tables,
     "mnist": mnist,
     "speed": speed,
+    "reproduction": reproduction,
+    "curves": curves,
+    "computed": computed,
+    "time_to_error": time_to_error,
     "prior_match": prior_match,
 }
 
@@ -185,8 +290,11 @@ def filled(text):
     return re.sub(r"<!-- table: (\w+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
 
 
+PAGES = ("README.md", "benchmarks/README.md", "docs/reproduction.md")
+
+
 def main():
-    for path in (ROOT / "README.md", ROOT / "benchmarks" / "README.md"):
+    for path in map(ROOT.joinpath, PAGES):
         path.write_text(filled(path.read_text()))
         print("written", path)
 

@@ -1,0 +1,103 @@
+"""benchmarks/reproduce.py: interrupted runs go on, and SVHN's files are read."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+from test_results import load
+
+experiments, reproduce = load("experiments"), load("reproduce")
+
+
+@pytest.fixture
+def rows(digits):
+    X, y = digits
+    return experiments.Rows(X[:300], y[:300], X[300:400], y[300:400])
+
+
+@pytest.fixture(params=["labels-20", "map-2-clusters-20", "mixture-labels"])
+def row(request, monkeypatch):
+    """A row of the tables with small networks and few labels."""
+    experiment = experiments.EXPERIMENTS[request.param]
+    changed = {**experiment.parameters, "hidden_layer_sizes": (16,)}
+    monkeypatch.setattr(experiment, "parameters", changed)
+    monkeypatch.setattr(experiment, "n_labels", 20 if experiment.n_labels else 0)
+    monkeypatch.setattr(experiments, "N_HELD_OUT", 100)
+    return request.param
+
+
+def test_an_interrupted_run_ends_where_the_whole_one_does(row, rows, tmp_path):
+    planned = {"epochs": 4}
+    whole = reproduce.run(row, rows, draw=1, path=tmp_path / "whole.pkl", **planned)
+    path = tmp_path / "parts.pkl"
+    experiment = experiments.EXPERIMENTS[row]
+    measure, calls = experiment.measure, []
+
+    def interrupt(model, rows):
+        calls.append(model.n_iter_)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return measure(model, rows)
+
+    experiment.measure = interrupt
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            reproduce.run(row, rows, draw=1, path=path, **planned)
+        in_parts = reproduce.run(row, rows, draw=1, path=path, **planned)
+    finally:
+        experiment.measure = measure
+    assert calls == [1, 2, 3, 3, 4]
+    assert in_parts["epochs"] == whole["epochs"] == [1, 2, 3, 4]
+    assert in_parts["figures"] == whole["figures"]
+    assert in_parts["last_losses"] == whole["last_losses"]
+
+
+def test_a_checkpoint_of_other_rows_is_refused(rows, tmp_path, monkeypatch):
+    path = tmp_path / "run.pkl"
+    experiment = experiments.EXPERIMENTS["labels-20"]
+    changed = {**experiment.parameters, "hidden_layer_sizes": (16,)}
+    monkeypatch.setattr(experiment, "parameters", changed)
+    reproduce.run("labels-20", rows, 0, 1, path)
+    fewer = experiments.Rows(rows.X[:200], rows.y[:200], rows.X_test, rows.y_test)
+    with pytest.raises(ValueError, match=r"run\.pkl is of other parameters or rows.*remove it"):
+        reproduce.run("labels-20", fewer, 0, 2, path)
+
+
+def test_a_command_leaves_a_file_for_every_draw(digits, tmp_path, monkeypatch):
+    X, y = digits
+    np.savez(tmp_path / "mnist.npz", X_train=X, y_train=y, X_test=X[:50], y_test=y[:50])
+    experiment = experiments.EXPERIMENTS["labels-50"]
+    changed = {**experiment.parameters, "hidden_layer_sizes": (16,)}
+    monkeypatch.setattr(experiment, "parameters", changed)
+    monkeypatch.setattr(load("_common"), "RESULTS", tmp_path / "results")
+    command = ["reproduce.py", "labels-50", "--data", str(tmp_path), "--draws", "2"]
+    command += ["--epochs", "2", "--checkpoints", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", command)
+    reproduce.main()
+    files = sorted((tmp_path / "results" / "reproduction").glob("*.json"))
+    assert [path.stem for path in files] == ["labels-50_draw_0", "labels-50_draw_1"]
+    record = json.loads(files[1].read_text())
+    assert record["draw"] == 1
+    assert record["epochs"] == [1, 2]
+    assert len(record["figures"]) == len(record["seconds"]) == 2
+    assert {"torch", "skaae", "hardware", "commit"} <= set(record["circumstances"])
+
+
+def test_svhn_is_read_as_its_files_hold_it(tmp_path):
+    rng = np.random.default_rng(0)
+    images = {n: rng.integers(0, 256, (32, 32, 3, n), dtype=np.uint8) for n in (7, 4)}
+    for name, n in (("train", 7), ("test", 4)):
+        y = np.resize([10, 1, 9], n)[:, None].astype(np.uint8)
+        savemat(tmp_path / f"{name}_32x32.mat", {"X": images[n], "y": y})
+    rows = experiments.load_svhn(tmp_path)
+    assert rows.X.shape == (7, 3072)
+    assert rows.X.dtype == np.float32
+    np.testing.assert_allclose(rows.X[2].reshape(32, 32, 3), images[7][..., 2] / 255, rtol=1e-6)
+    assert rows.y[:3].tolist() == [0, 1, 9]
+    assert rows.X_test.shape == (4, 3072)
+    (tmp_path / "test_32x32.mat").unlink()
+    with pytest.raises(FileNotFoundError, match=r"test_32x32\.mat does not exist"):
+        experiments.load_svhn(tmp_path)
+    with pytest.raises(FileNotFoundError, match="give --data"):
+        experiments.load_svhn(None)
