@@ -91,31 +91,6 @@ def prior_match():
     return lines
 
 
-def mnist():
-    """MNIST test error by epoch."""
-    lines = []
-    for path in sorted(RESULTS.glob("semi_supervised_*.json")):
-        result = json.loads(path.read_text())
-        runs = result["runs"]
-        n_epochs = len(runs[0]["error"])
-        shown = [e for e in (1, 2, 4, 6, 8, 9, 10, 15, 20, 30, 50) if e <= n_epochs]
-        where = result["circumstances"]
-        lines += [
-            f"Parameters **{result['parameters']}**, {result['labels']} labels, {result['rows']}, "
-            f"{len(runs)} draws; {where['hardware']}, {where['threads']} thread(s), torch "
-            f"{where['torch']}; error in %:",
-            "",
-            "| draw | " + " | ".join(f"epoch {e}" for e in shown) + " | seconds per epoch |",
-            "|---|" + "---|" * (len(shown) + 1),
-        ]
-        for one in runs:
-            cells = " | ".join(f"{one['error'][e - 1]:.2f}" for e in shown)
-            lines.append(f"| {one['seed']} | {cells} | {np.median(one['seconds']):.0f} |")
-        means = " | ".join(f"{np.mean([one['error'][e - 1] for one in runs]):.2f}" for e in shown)
-        lines += [f"| mean | {means} | |", ""]
-    return lines[:-1]
-
-
 def draws_of(name):
     """Return the records of a row's draws on test rows."""
     paths = sorted((RESULTS / "reproduction").glob(f"{name}_draw_*.json"))
@@ -161,6 +136,8 @@ def reproduction():
 def curves():
     """How the error with 100 labels falls, draw by draw."""
     records = draws_of("labels-100")
+    if not records:
+        return ["Not run yet."]
     last = min(record["epochs"][-1] for record in records)
     shown = [e for e in (1, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500) if e <= last]
     lines = [
@@ -178,6 +155,8 @@ def computed():
     """Test error with 100 labels in every precision and scheme of updates, on the same draws."""
     names = ["labels-100", *(name for name, row in EXPERIMENTS.items() if row.compares)]
     records = {name: found for name in names if (found := draws_of(name))}
+    if not records:
+        return ["Not run yet."]
     epochs = min(record["epochs"][-1] for found in records.values() for record in found)
     n_draws = min(len(found) for found in records.values())
     lines = [
@@ -270,7 +249,6 @@ TABLES = {
     "demo": demo,
     "choices": choices,
     "tables": tables,
-    "mnist": mnist,
     "speed": speed,
     "reproduction": reproduction,
     "curves": curves,
