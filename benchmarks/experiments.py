@@ -346,4 +346,10 @@ EXPERIMENTS = {
     "computed-joint": computed(updates="joint"),
     "computed-float32": computed(precision="float32"),
     "computed-joint-float32": computed(updates="joint", precision="float32"),
+    "computed-batch-300": computed(
+        batch_size=300,
+        reconstruction_learning_rate=0.02,
+        adversarial_learning_rate=0.15,
+        classification_learning_rate=0.2,
+    ),
 }

@@ -122,12 +122,15 @@ def reproduction():
             continue
         epochs = min(record["epochs"][-1] for record in records)
         figures = [record["figures"][record["epochs"].index(epochs)] for record in records]
-        minutes = [
-            sum(t for e, t in zip(r["epochs"], r["seconds"], strict=True) if e <= epochs) / 60
-            for r in records
-        ]
+        # the median: a run may have been stopped for a while
+        seconds = [np.median(r["seconds"]) / (r["epochs"][-1] / len(r["epochs"])) for r in records]
         where = records[0]["circumstances"]
-        cells += [mean_and_error(figures), len(records), epochs, f"{np.median(minutes):.0f}"]
+        cells += [
+            mean_and_error(figures),
+            len(records),
+            epochs,
+            f"{np.median(seconds) * epochs / 60:.0f}",
+        ]
         cells += [where["threads"], where["hardware"]]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
@@ -205,20 +208,25 @@ def speed():
             f"{where['hardware']}, {where['threads']} thread(s), torch {where['torch']}:",
             "",
             "| networks | batch | precision | ms per step: plain port | same maths | defaults "
-            "| joint | plain port / same maths | plain port / defaults | plain port / joint "
-            "| joint / bound | pythae / AAE |",
-            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+            "| joint | bound | plain port / same maths | plain port / defaults "
+            "| plain port / joint | plain port / bound | defaults / bound | joint / bound "
+            "| pythae / AAE |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
         ]
         for row in result["training"]:
             ms = row["ms per step"]
             cells = [row["networks"], row["batch"], row["precision"]]
-            cells += [ms[name] for name in ("plain port", "same maths", "defaults", "joint")]
+            shown = ("plain port", "same maths", "defaults", "joint", "bound")
+            cells += [ms[name] for name in shown]
+            ratios = {**row, "plain port / bound": round(ms["plain port"] / ms["bound"], 2)}
             cells += [
-                row.get(name, "")
+                ratios.get(name, "")
                 for name in (
                     "plain port / same maths",
                     "plain port / defaults",
                     "plain port / joint",
+                    "plain port / bound",
+                    "defaults / bound",
                     "joint / bound",
                     "pythae / AAE",
                 )
