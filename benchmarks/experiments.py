@@ -139,6 +139,7 @@ SEMI_SUPERVISED = {
     "weight_init": 0.01,
     "max_gradient_norm": None,
     "average_weights": True,
+    "spread_labels": False,
 }
 
 # The Paperspace tutorial's script, with the sum of its loss in place of the mean over pixels.
@@ -155,6 +156,8 @@ TUTORIAL = {
     "dropout": 0.2,
     "input_noise": 0.0,
     "weight_init": "uniform",
+    "average_weights": False,
+    "spread_labels": False,
 }
 
 CLUSTERS = {

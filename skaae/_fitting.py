@@ -9,6 +9,7 @@ import contextlib
 import copy
 import functools
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from skaae import _parameters, _validation
 from skaae._callbacks import CallbackSupportMixin, with_callbacks
 from skaae._capture import captured
 from skaae._device import seeded_global_generators
+from skaae._step import AAEStep
 from skaae._training import DivergenceError, EarlyStopping, Stream, train
 from skaae.priors._prior import same
 
@@ -72,6 +74,7 @@ class Plan:
     schedule : of the learning rates.
     shown : what callbacks get to see, by name.
     stopping : says when to stop early, or None.
+    prepare : called with the step and an epoch of this run, counted from 0, before it.
     """
 
     streams: list[Stream]
@@ -81,6 +84,7 @@ class Plan:
     schedule: Any
     shown: dict[str, Any]
     stopping: EarlyStopping | None = None
+    prepare: Callable[[AAEStep, int], None] | None = None
 
 
 class Fitting(CallbackSupportMixin):
@@ -130,6 +134,7 @@ class Fitting(CallbackSupportMixin):
             schedule=self._schedule(auto),
             shown=self._shown(X, codes),
             stopping=stopping,
+            prepare=self._preparation(streams, codes, max_iter),
         )
         self._train(plan)
 
@@ -149,6 +154,10 @@ class Fitting(CallbackSupportMixin):
             shown=self._shown(X, codes),
         )
         self._train(plan)
+
+    def _preparation(self, streams, codes, max_iter):
+        """Return what is to happen before epochs of `fit`, see `Plan`."""
+        return None
 
     def _schedule(self, auto):
         """Return the learning-rate schedule, with "auto" replaced."""
@@ -281,6 +290,8 @@ class Fitting(CallbackSupportMixin):
         def before_epoch(epoch):
             factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
             step.scale_learning_rates(factor)
+            if plan.prepare is not None:
+                plan.prepare(step, epoch)
             tasks[:] = [context.subcontext(task_name="epoch")]
             tasks[0].call_on_fit_task_begin(estimator=self, **plan.shown)
 

@@ -20,7 +20,7 @@ LAYERS = [
     {"_step"},
     {"_training", "_capture", "_recipe", "_inference", "_validation", "_likelihood"},
     {"_parameters", "_labels", "_callbacks"},
-    {"_fitting", "_classes", "_clusters"},
+    {"_fitting", "_classes", "_clusters", "_agreement"},
     {"_base"},
     {"_transformer", "_supervised", "_semi_supervised", "_clusterer", "_embedding"},
 ]
