@@ -19,13 +19,12 @@ from skaae import SemiSupervisedAAEClassifier
 
 CHANGES = {
     "defaults": {},
+    "spread_labels=False": {"spread_labels": False},
+    "average_weights=False": {"average_weights": False},
+    "neither": {"spread_labels": False, "average_weights": False},
+    "weight_init='uniform'": {"weight_init": "uniform"},
     "solver='adam'": {"solver": "adam"},
     "input_noise=0": {"input_noise": 0.0},
-    "reconstruction_learning_rate=0.01": {"reconstruction_learning_rate": 0.01},
-    "weight_init='uniform'": {"weight_init": "uniform"},
-    "max_gradient_norm=None": {"max_gradient_norm": None},
-    "n_components=2": {"n_components": 2},
-    "learning_rate_schedule='cosine'": {"learning_rate_schedule": "cosine"},
 }
 
 
