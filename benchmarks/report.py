@@ -141,17 +141,21 @@ def curves():
     records = draws_of("labels-100")
     if not records:
         return ["Not run yet."]
-    last = min(record["epochs"][-1] for record in records)
+    last = max(record["epochs"][-1] for record in records)
     shown = [e for e in (1, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500) if e <= last]
     lines = [
         "| draw | " + " | ".join(f"epoch {epoch}" for epoch in shown) + " |",
         "|---|" + "---|" * len(shown),
     ]
-    table = [[r["figures"][r["epochs"].index(epoch)] for epoch in shown] for r in records]
-    for record, row in zip(records, table, strict=True):
-        lines.append(f"| {record['draw']} | " + " | ".join(f"{v:.2f}" for v in row) + " |")
-    means = " | ".join(f"{value:.2f}" for value in np.mean(table, axis=0))
-    return [*lines, f"| mean | {means} |"]
+    columns = []
+    for epoch in shown:
+        at = [dict(zip(r["epochs"], r["figures"], strict=True)).get(epoch) for r in records]
+        mean = None if None in at else float(np.mean(at))
+        columns.append(["" if value is None else f"{value:.2f}" for value in (*at, mean)])
+    names = [*(str(record["draw"]) for record in records), "mean"]
+    for name, *cells in zip(names, *columns, strict=True):
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    return lines
 
 
 def computed():
@@ -168,7 +172,8 @@ def computed():
         "|---|---|---|---|",
     ]
     for name, found in records.items():
-        title = EXPERIMENTS[name].title if EXPERIMENTS[name].compares else "defaults"
+        plain = "updates='alternating', precision='bfloat16'"
+        title = EXPERIMENTS[name].title if EXPERIMENTS[name].compares else plain
         found = found[:n_draws]
         figures = [record["figures"][record["epochs"].index(epochs)] for record in found]
         seconds = np.median([second for record in found for second in record["seconds"]])
