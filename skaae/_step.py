@@ -82,6 +82,7 @@ class AAEStep:
             if weights
         }
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
+        self._averages, self._averaged = inferring(self.trained), inferring(self.networks)
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
 
     def __call__(
@@ -269,11 +270,7 @@ class AAEStep:
         there are, makes the average.
         """
         share = 10.0 / (10.0 + self.n_steps)
-        with torch.no_grad():
-            current = self.networks.state_dict().values()
-            average = self.trained.state_dict().values()
-            pairs = [(a, c) for a, c in zip(average, current, strict=True) if a.is_floating_point()]
-            torch._foreach_lerp_([a for a, _ in pairs], [c for _, c in pairs], [share] * len(pairs))
+        torch._foreach_lerp_(self._averages, self._averaged, [share] * len(self._averages))
 
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""
@@ -360,6 +357,12 @@ def head_distance(distance: float) -> Penalty:
         return losses.head_distance_loss(points, distance)
 
     return penalty
+
+
+def inferring(networks: AdversarialAutoencoder) -> list[Tensor]:
+    """Return weights and running statistics of the networks that inference uses."""
+    found = [*networks.encoder.state_dict().values(), *networks.decoder.state_dict().values()]
+    return [tensor for tensor in found if tensor.is_floating_point()]
 
 
 def total(parts: Losses) -> Tensor:
