@@ -84,7 +84,8 @@ def test_only_cuda_records():
 def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatch, settings):
     """The real step in place of a counter: nothing in it depends on where its batch lies."""
     X, _ = blobs
-    plain = classifier(max_iter=4, device="cpu", **settings).fit(X, few_labels)
+    settings = {"max_iter": 12, "device": "cpu", **settings}
+    plain = classifier(**settings).fit(X, few_labels)
 
     def record(step, batch, generator):
         """Like `record_on_cpu`, without the step that finds the names: it would train."""
@@ -106,7 +107,7 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         return recorders[-1]
 
     monkeypatch.setattr(_fitting, "captured", through_places)
-    recorded = classifier(max_iter=4, device="cpu", **settings).fit(X, few_labels)
+    recorded = classifier(**settings).fit(X, few_labels)
     assert recorders[0]._recordings
     np.testing.assert_array_equal(recorded.transform(X), plain.transform(X))
     assert recorded.history_ == plain.history_
