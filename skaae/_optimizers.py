@@ -59,6 +59,10 @@ class Optimizer:
         )
         self.n_steps.add_(1.0)
         with torch.no_grad():
+            if divisor is not None and divisor.device.type not in ("cpu", "cuda"):
+                # elsewhere the fused kernels do not divide on their way
+                torch._foreach_div_(given, divisor)
+                divisor = None
             self._move(weights, given, memory, divisor)
 
     def scale_learning_rate(self, factor: float) -> None:

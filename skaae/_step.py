@@ -305,10 +305,10 @@ class AAEStep:
 
     def _excess(self, gradients: Gradients) -> Tensor | None:
         """Return the norm of gradients over its bound, at least 1: what to divide them by."""
-        if self.max_gradient_norm is None:
+        found = [gradient for gradient in gradients if gradient is not None]
+        if self.max_gradient_norm is None or not found:
             return None
-        norms = torch._foreach_norm([gradient for gradient in gradients if gradient is not None])
-        norm = torch.linalg.vector_norm(torch.stack(norms))
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(found)))
         return (norm / self.max_gradient_norm).clamp(min=1.0)
 
     def _parameters_of(self, phase: str) -> list[Tensor]:
