@@ -53,10 +53,11 @@ class Optimizer:
         used = [index for index, gradient in enumerate(gradients) if gradient is not None]
         if not used:
             return
-        weights, given, *memory = (
+        columns: list[Any] = [
             [tensors[index] for index in used]
             for tensors in (self.weights, gradients, *self.memory.values())
-        )
+        ]
+        weights, given, *memory = columns
         self.n_steps.add_(1.0)
         with torch.no_grad():
             if divisor is not None and divisor.device.type not in ("cpu", "cuda"):
