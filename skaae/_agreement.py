@@ -20,6 +20,7 @@ from skaae._training import Stream
 
 N_NEIGHBORS = 7
 SHARE = 0.8  # of the rows, those that the graph is surest of
+LEARNED = 0.9  # of the given labels, before the network has a say
 MAX_ROWS = 20_000  # "auto": the graph takes time and memory that grow with the square of the rows
 
 
@@ -49,6 +50,8 @@ class Agreement:
         x = self.labeled.tensors["x_labeled"]
         own = _inference.logits(step, x[self.index].cpu().numpy()).argmax(axis=1)
         given = self.codes != UNLABELED
+        if np.mean(own[given] == self.codes[given]) < LEARNED:
+            return  # it would agree about a class or two alone, and learn no other any more
         joins = given | (self.spread == own)
         y = torch.zeros(len(x), dtype=torch.int64)
         y[self.index] = torch.from_numpy(np.where(given, self.codes, own))

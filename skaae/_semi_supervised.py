@@ -67,9 +67,9 @@ class SemiSupervisedAAEClassifier(
         Whether unlabeled rows join the labeled ones in the classification phase where their class
         is clear: where the model predicts what `sklearn.semi_supervised.LabelSpreading` finds on a
         graph of nearest neighbours, the fifth of the rows that the graph is least sure of apart.
-        `fit` looks for such rows after each quarter of its epochs; `partial_fit` never does. "auto"
-        is True for at most 20,000 rows: the graph takes time that grows with their square. Not
-        part of the paper.
+        `fit` looks for such rows after each quarter of its epochs, once the model predicts nine in
+        ten of the given labels; `partial_fit` never does. "auto" is True for at most 20,000 rows:
+        the graph takes time that grows with their square. Not part of the paper.
     {shared_parameters}
 
     Attributes

@@ -55,7 +55,7 @@ def agreement(monkeypatch):
         labeled,
         index=np.array([1, 2, 4, 6, 7]),
         spread=np.array([0, 0, 1, UNLABELED, 0]),
-        codes=np.array([UNLABELED, UNLABELED, UNLABELED, UNLABELED, 0]),
+        codes=np.array([UNLABELED, UNLABELED, UNLABELED, UNLABELED, 1]),
         max_iter=8,
     )
 
@@ -64,7 +64,13 @@ def test_rows_join_where_both_agree_and_given_labels_stay(agreement):
     agreement(None, 2)
     stream = agreement.labeled
     assert stream.rows.tolist() == [1, 4, 7]
-    assert stream.tensors["y_labeled"][[1, 4, 7]].tolist() == [0, 1, 0]
+    assert stream.tensors["y_labeled"][[1, 4, 7]].tolist() == [0, 1, 1]
+
+
+def test_a_network_that_has_not_learned_the_labels_has_no_say(agreement):
+    agreement.codes[1] = 0  # where it finds 1
+    agreement(None, 2)
+    assert agreement.labeled.rows.tolist() == [7]
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 3, 5, 7])
