@@ -54,6 +54,7 @@ class Experiment:
     epochs : how long it trains unless told otherwise.
     chunk : epochs between figures.
     n_labels : labeled rows, balanced by class; None gives y as it is, 0 gives none.
+    n_validation : training rows at the end that the model does not see, for `measure`.
     compares : whether the row compares ways to compute, and stands in a table of its own.
     load : of a folder, returns the rows.
     """
@@ -66,6 +67,7 @@ class Experiment:
     epochs: int
     n_labels: int | None = None
     chunk: int = 1
+    n_validation: int = 0
     compares: bool = False
     load: Callable[[str | None], Rows] = field(default=lambda folder: Rows(*load_mnist(folder)))
 
@@ -112,7 +114,7 @@ def share_on_own_part(model, rows):
 
 
 def parzen(n_samples):
-    """Return the mean Parzen log-likelihood of test rows; the bandwidth is the last rows' best."""
+    """Return the mean Parzen log-likelihood of test rows; the bandwidth is that of unseen rows."""
 
     def measure(model, rows):
         X_validation = rows.X[-N_HELD_OUT:][:1000]
@@ -260,6 +262,7 @@ def likelihood(n_samples, named):
         epochs=50,
         n_labels=0,
         chunk=10,
+        n_validation=N_HELD_OUT,
     )
 
 

@@ -38,10 +38,17 @@ def run(name, rows, draw, epochs, path):
             )
         model, record = state["model"], state["record"]
     y = experiment.labels(rows, draw)
+    seen = slice(len(rows.X) - experiment.n_validation)
     done = record["epochs"][-1] if record["epochs"] else 0
     while done < epochs:
         start = time.perf_counter()
-        train(model, rows.X, y, min(experiment.chunk, epochs - done), epochs)
+        train(
+            model,
+            rows.X[seen],
+            None if y is None else y[seen],
+            min(experiment.chunk, epochs - done),
+            epochs,
+        )
         seconds = time.perf_counter() - start
         done = model.n_iter_
         record["epochs"].append(done)

@@ -1,6 +1,6 @@
 """SGD with momentum and Adam: one call of PyTorch's fused kernels per step, nothing around it.
 
-On networks of 64 units the bookkeeping of `torch.optim` takes a fifth of a step.
+On networks of 64 units the bookkeeping of `torch.optim` takes a good part of a step.
 """
 
 from __future__ import annotations

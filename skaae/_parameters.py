@@ -349,8 +349,8 @@ default="auto"
 updates : {"alternating", "joint"}, default="alternating"
     "alternating": each phase encodes its rows anew, after the weights have moved in the one before,
     as in the paper. "joint": one encoding of rows and labeled rows serves all phases, and
-    reconstruction and classification step together, which is faster for large batches or on a
-    single thread.
+    reconstruction and classification step together, which is faster for large batches and for small
+    networks.
 average_weights : bool, default={average_weights}
     Use a running average of the weights for all but training: over about the last tenth of all
     steps so far. It takes out much of the noise that "sgd" at a constant rate leaves.

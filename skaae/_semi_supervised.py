@@ -141,7 +141,7 @@ class SemiSupervisedAAEClassifier(
             wanted = len(index) <= MAX_ROWS
         if not wanted or (given != UNLABELED).all():
             return None
-        spread = spread_labels(streams[0].tensors["x"][streams[0].rows].cpu().numpy(), given)
+        spread = spread_labels(streams[0].tensors["x"][index].cpu().numpy(), given)
         return Agreement(streams[1], index, spread, given, max_iter)
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -121,8 +121,7 @@ class AAEStep:
 
         Reconstruction and classification share a step, whose loss weighs the classification by its
         rate over that of the reconstruction: with "sgd" its gradient moves the weights as far as it
-        would by itself. The generator keeps a step of its own, since the momentum that suits the
-        others does not suit a game.
+        would by itself. The generator keeps a step and a momentum of its own.
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._autocast():

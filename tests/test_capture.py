@@ -164,7 +164,7 @@ def test_draws_differ_from_replay_to_replay(device):
 
 
 @pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", "swiss_roll"])
-def test_no_prior_of_ours_waits_for_the_device(device, blobs, prior, monkeypatch):
+def test_no_prior_of_ours_waits_for_the_device(device, blobs, prior):
     if torch.device(device).type != "cuda":
         pytest.skip("CUDA graphs need --device cuda")
     X, _ = blobs
