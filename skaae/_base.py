@@ -213,7 +213,7 @@ class BaseAdversarialAutoencoder(
 
     def _make_recipe(self, X, blocks, scaling):
         """Return the plain values of this estimator's networks and step."""
-        params = {**_parameters.WITHOUT_POSTERIOR, **self.get_params(deep=False)}
+        params = {**_parameters.LACKING, **self.get_params(deep=False)}
         if params["regularizer"] == "kl" and params["posterior"] != "gaussian":
             raise ValueError(
                 f"regularizer='kl' needs posterior='gaussian', got {params['posterior']!r}: "
@@ -241,6 +241,7 @@ class BaseAdversarialAutoencoder(
             sigmoid=sigmoid,
             average=params["average_weights"],
             joint=params["updates"] == "joint",
+            radius=_parameters.virtual_adversarial_radius(params, spread),
             seed=seed,
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )

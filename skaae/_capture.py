@@ -1,4 +1,4 @@
-"""A step as a CUDA graph: recorded once for each shape of its batches, then replayed.
+"""A step as a CUDA graph: recorded once for each shape of its batches and stage, then replayed.
 
 A step is some hundred kernels of a few microseconds, and launching them one by one takes longer
 than they do. Knows nothing of autoencoders: a step is any callable that takes tensors by name and
@@ -8,14 +8,14 @@ returns a dict of detached scalars, and that waits for the device nowhere.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 Step = Callable[..., dict[str, Tensor]]
-Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+Kind = tuple[Hashable, tuple[tuple[str, tuple[int, ...]], ...]]  # stage and shapes
 
 # Steps of a new shape that run as they are: PyTorch wants its libraries warm before it records.
 N_WARM_UP = 3
@@ -37,16 +37,19 @@ class Captured:
 
     Parameters
     ----------
-    step : called with one batch; its kernels must not depend on Python values that change.
+    step : called with one batch; its kernels must not depend on Python values that change, but for
+        its stage.
     generator : the step's only source of randomness, on its device.
     record : returns a recording of the step on a batch; raises RuntimeError where it cannot.
+    stage : says at which stage of training the step is; each has recordings of its own.
     """
 
     step: Step
     generator: torch.Generator
     record: Callable[[Step, dict[str, Tensor], torch.Generator], Recording]
-    _n_calls: dict[Shapes, int] = field(default_factory=dict)
-    _recordings: dict[Shapes, Recording] = field(default_factory=dict)
+    stage: Callable[[], Hashable] = lambda: None
+    _n_calls: dict[Kind, int] = field(default_factory=dict)
+    _recordings: dict[Kind, Recording] = field(default_factory=dict)
     _gave_up: bool = False
 
     def __call__(self, **batch: Tensor) -> dict[str, Tensor]:
@@ -54,12 +57,13 @@ class Captured:
         if self._gave_up:
             return self.step(**batch)
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in batch.items())
-        if shapes not in self._recordings:
-            self._n_calls[shapes] = self._n_calls.get(shapes, 0) + 1
-            if self._n_calls[shapes] <= N_WARM_UP:
+        kind = (self.stage(), shapes)
+        if kind not in self._recordings:
+            self._n_calls[kind] = self._n_calls.get(kind, 0) + 1
+            if self._n_calls[kind] <= N_WARM_UP:
                 return self._warm_up(batch)
             try:
-                self._recordings[shapes] = self.record(self.step, batch, self.generator)
+                self._recordings[kind] = self.record(self.step, batch, self.generator)
             except RuntimeError as error:
                 self._gave_up = True
                 warnings.warn(
@@ -68,7 +72,7 @@ class Captured:
                     stacklevel=2,
                 )
                 return self.step(**batch)
-        recording = self._recordings[shapes]
+        recording = self._recordings[kind]
         for name, tensor in batch.items():
             recording.inputs[name].copy_(tensor)
         recording.replay()
@@ -99,8 +103,8 @@ def record_graph(step: Step, batch: dict[str, Tensor], generator: torch.Generato
     return Recording(inputs, names, table, graph.replay)
 
 
-def captured(step: Step, generator: torch.Generator) -> Step:
+def captured(step: Step, generator: torch.Generator, stage: Callable[[], Hashable]) -> Step:
     """Return what to call in place of the step: itself on other devices than CUDA."""
     if generator.device.type != "cuda":
         return step
-    return Captured(step, generator, record_graph)
+    return Captured(step, generator, record_graph, stage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
@@ -28,6 +29,7 @@ from skaae.priors import Categorical, as_prior
     adam_rate="0.0003",
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
+    labels="clusters",
 )
 @estimator
 class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
@@ -50,6 +52,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
         labels during the first half of training, before that is left to itself; one run is then as
         good as another. "random" is the paper's: nothing but the adversary and the reconstruction.
+    {label_parameters}
     {shared_parameters}
 
     Attributes
@@ -94,9 +97,12 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     batch_norm: str | None = "encoder"
     solver: str = "sgd"
     init: str = "k-means"
+    virtual_adversarial_learning_rate: float = 0.0
+    virtual_adversarial_radius: Any = "auto"
 
     _parameter_constraints = {
         **_parameters.SHARED_CONSTRAINTS,
+        **_parameters.LABEL_CONSTRAINTS,
         "n_clusters": [_parameters.COUNT],
         "init": INIT,
     }

@@ -36,6 +36,7 @@ IDENTITY_SCALE = 10.0
     adam_rate="0.0003",
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
+    labels="classes and clusters",
 )
 @estimator
 class AAEEmbedding(ReadsClasses, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
@@ -71,6 +72,7 @@ default="learned"
         How clusters begin where there are no labels; see `AAEClusterer`.
     classification_learning_rate : "auto" or float, default="auto"
         Learning rate of the classification phase. "auto" is 0.001 for "adam", 0.1 for "sgd".
+    {label_parameters}
     {shared_parameters}
 
     Attributes
@@ -124,9 +126,12 @@ default="learned"
     unlabeled_label: Any = "auto"
     init: str = "k-means"
     classification_learning_rate: Any = "auto"
+    virtual_adversarial_learning_rate: float = 0.0
+    virtual_adversarial_radius: Any = "auto"
 
     _parameter_constraints = {
         **_parameters.SHARED_CONSTRAINTS,
+        **_parameters.LABEL_CONSTRAINTS,
         "n_clusters": [_parameters.COUNT],
         "cluster_heads": [StrOptions({"learned", "identity"}), "array-like"],
         "head_distance": [_parameters.NON_NEGATIVE],

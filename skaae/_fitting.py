@@ -290,6 +290,7 @@ class Fitting(CallbackSupportMixin):
         def before_epoch(epoch):
             factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
             step.scale_learning_rates(factor)
+            step.settled = done + epoch >= _parameters.SETTLED * plan.last_epoch
             if plan.prepare is not None:
                 plan.prepare(step, epoch)
             tasks[:] = [context.subcontext(task_name="epoch")]
@@ -309,7 +310,7 @@ class Fitting(CallbackSupportMixin):
 
         try:
             train(
-                captured(step, step.generator),
+                captured(step, step.generator, lambda: step.settled),
                 *plan.streams,
                 batch_size=plan.batch_size,
                 max_iter=plan.max_iter,

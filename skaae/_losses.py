@@ -46,6 +46,24 @@ def classification_loss(logits: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(logits, y)
 
 
+def virtual_adversarial_loss(
+    label: Callable[[Tensor], Tensor], x: Tensor, radius: float, direction: Tensor
+) -> Tensor:
+    """Return the mean KL divergence between the labels of rows and those of their worst neighbours.
+
+    `label` gives logits (batch, K) of rows (batch, n_features). The worst neighbour of a row, at a
+    distance of `radius`, is found by one step of power iteration from a random `direction`
+    (batch, n_features): Miyato et al., "Virtual adversarial training", 2018. The difference is
+    taken over a step of the radius itself: one so short as theirs drowns in bfloat16.
+    """
+    target = label(x).detach().softmax(dim=1)
+    probe = (radius * F.normalize(direction)).requires_grad_()
+    change = F.kl_div(label(x + probe).log_softmax(dim=1), target, reduction="sum")
+    (worst,) = torch.autograd.grad(change, probe)
+    beside = label(x + radius * F.normalize(worst)).log_softmax(dim=1)
+    return F.kl_div(beside, target, reduction="batchmean")
+
+
 def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
     """Return the mean KL divergence of a Gaussian q(z|x) from a prior.
 

@@ -52,6 +52,7 @@ class Recipe:
     max_gradient_norm: float | None
     average: bool
     joint: bool
+    radius: float
     precision: str
     device: str
     seed: int
@@ -89,6 +90,7 @@ class Recipe:
             precision=resolve_precision(self.precision, device, width),
             average=self.average,
             joint=self.joint,
+            radius=self.radius,
         )
 
     def _penalties(self) -> dict[str, Penalty]:

@@ -31,6 +31,7 @@ from skaae.priors import Categorical, as_prior
     adam_rate="0.0003",
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
+    labels="classes",
 )
 @estimator
 class SemiSupervisedAAEClassifier(
@@ -70,6 +71,7 @@ class SemiSupervisedAAEClassifier(
         `fit` looks for such rows after each quarter of its epochs, once the model predicts nine in
         ten of the given labels; `partial_fit` never does. "auto" is True for at most 20,000 rows:
         the graph takes time that grows with their square. Not part of the paper.
+    {label_parameters}
     {shared_parameters}
 
     Attributes
@@ -115,6 +117,7 @@ class SemiSupervisedAAEClassifier(
 
     _parameter_constraints = {
         **_parameters.SHARED_CONSTRAINTS,
+        **_parameters.LABEL_CONSTRAINTS,
         "class_prior": _parameters.CLASS_PRIOR,
         "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
         "classification_learning_rate": [_parameters.AUTO, _parameters.NON_NEGATIVE],
@@ -129,6 +132,8 @@ class SemiSupervisedAAEClassifier(
     unlabeled_label: Any = "auto"
     classification_learning_rate: Any = "auto"
     spread_labels: Any = "auto"
+    virtual_adversarial_learning_rate: float = 0.0
+    virtual_adversarial_radius: Any = "auto"
 
     _classifies = True
 

@@ -1,7 +1,8 @@
 """One mini-batch of the adversarial autoencoder, in the paper's words.
 
 The phases of a step: reconstruct, then regularize (discriminate, then generate), then classify
-where labels are given. Knows nothing of data sets, epochs or estimators.
+where labels are given, then smooth where that is asked for. Knows nothing of data sets, epochs or
+estimators.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class AAEStep:
     networks : encoder, decoder and one discriminator per adversarial block.
     priors : the prior of each block that has one, by the block's name.
     rates : learning rate and momentum by phase: "reconstruction", with discriminators
-        "discriminator" and "generator", with labels to learn "classification".
+        "discriminator" and "generator", with labels to learn "classification", and where there is
+        such a phase "virtual_adversarial".
     generator : source of noise, dropout masks and prior samples, on the networks' device.
     penalties : by name, what the reconstruction phase lowers beside the reconstruction loss.
     solver : "sgd" or "adam".
@@ -48,9 +50,11 @@ class AAEStep:
     precision : dtype of the products; weights and optimiser state stay in float32.
     average : whether to keep a running average of the weights beside them, for inference.
     joint : whether one encoding serves all phases, or each phase encodes anew.
+    radius : distance of a row's worst neighbour, for the virtual adversarial phase.
 
     Attributes
     ----------
+    settled : whether labels have found their clusters: before, the virtual adversarial phase waits.
     trained : networks for inference: `networks`, or where `average`, their running average.
     n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
     """
@@ -68,6 +72,8 @@ class AAEStep:
     precision: torch.dtype = torch.float32
     average: bool = False
     joint: bool = False
+    radius: float = 0.0
+    settled: bool = field(init=False, default=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
@@ -101,6 +107,8 @@ class AAEStep:
             labeled = x_labeled, y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
         step_losses = update(x, y, labeled)
+        if self.settled and "virtual_adversarial" in self.rates:
+            step_losses |= self.smooth(x)
         self.n_steps.add_(1.0)
         if self.average:
             self._update_average()
@@ -197,6 +205,22 @@ class AAEStep:
         loss = losses.classification_loss(heads["label"].float(), y)
         self._update("classification", loss)
         return {"classification": loss.detach()}
+
+    def smooth(self, x: Tensor) -> Losses:
+        """The encoder's trunk and label head step to keep labels the same close to clean rows x.
+
+        The networks are those of inference, without noise or dropout.
+        """
+        direction = torch.empty_like(x).normal_(generator=self.generator)
+        with self._autocast():
+            loss = losses.virtual_adversarial_loss(
+                lambda rows: self.networks.encoder(rows)["label"].float(),
+                x,
+                self.radius,
+                direction,
+            )
+        self._update("virtual_adversarial", loss)
+        return {"virtual_adversarial": loss.detach()}
 
     def _reconstruction(self, heads: Code, code: Code, x: Tensor) -> Losses:
         """Return the reconstruction loss of clean rows x and the penalties beside it."""
@@ -318,7 +342,7 @@ class AAEStep:
             "discriminator": [self.networks.discriminators],
             "generator": [encoder],
         }
-        if phase == "classification":
+        if phase in ("classification", "virtual_adversarial"):
             weights: list[Tensor] = list(encoder.label_parameters())
         else:
             weights = [weight for module in modules[phase] for weight in module.parameters()]

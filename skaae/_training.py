@@ -117,7 +117,8 @@ def train(
     others : rows that start over as often as an epoch needs them (the labeled ones).
     batch_size : largest number of rows in a batch of any stream.
     generator : source of the shuffles, on the device of the streams.
-    history : gets the mean of every loss in each epoch that ended well.
+    history : gets the mean of every loss in each epoch that ended well, NaN for the epochs before a
+        loss set in.
     before_epoch : called with the epoch, counted from 0.
     after_epoch : called with the epoch and its mean losses; True ends the training.
 
@@ -137,7 +138,7 @@ def train(
             if not math.isfinite(value):
                 raise DivergenceError(name, value, epoch + 1)
         for name, value in means.items():
-            history.setdefault(name, []).append(value)
+            history.setdefault(name, [math.nan] * epoch).append(value)
         if after_epoch is not None and after_epoch(epoch, means):
             break
 

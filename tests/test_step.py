@@ -30,6 +30,7 @@ def make_step(blocks=BLOCKS, seed=0, priors=PRIORS, architecture=None, momentum=
     phases = ["reconstruction"]
     phases += ["discriminator", "generator"] if networks.discriminators else []
     phases += ["classification"] if "label" in blocks and blocks["label"].inferred else []
+    phases += ["virtual_adversarial"] if "radius" in settings else []
     return AAEStep(
         networks,
         priors,
@@ -61,7 +62,7 @@ def names(step, *prefixes):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_each_phase_moves_its_weights_and_no_others(solver):
-    step = make_step(solver=solver)
+    step = make_step(solver=solver, radius=0.5)
     x, y = rows(), torch.tensor([0, 1, 2] * 4)
     code = code_of(step, x)
     trunk_and_label = names(step, "encoder.trunk", "encoder.heads.maps.label")
@@ -70,6 +71,7 @@ def test_each_phase_moves_its_weights_and_no_others(solver):
     fresh = code_of(step, x)
     assert moved(step, lambda: step.generate(fresh)) == names(step, "encoder")
     assert moved(step, lambda: step.classify(x, y)) == trunk_and_label
+    assert moved(step, lambda: step.smooth(x)) == trunk_and_label
 
 
 def test_a_learning_rate_of_zero_switches_a_phase_off():
@@ -434,3 +436,47 @@ def test_joint_updates_go_the_way_of_alternating_ones():
         "discriminator",
         "generator",
     }
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_labels_are_smoothed_once_they_have_settled(joint):
+    step = make_step(joint=joint, radius=0.5)
+    assert "virtual_adversarial" not in step(rows())
+    step.settled = True
+    assert step(rows())["virtual_adversarial"] > 0.0
+
+
+def test_the_worst_neighbour_of_a_linear_label_lies_along_its_gradient():
+    """For two linear logits all directions but one change nothing, and a radius is a radius."""
+    weights = torch.tensor([[3.0, 4.0, 0.0], [0.0, 0.0, 0.0]])
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    direction = torch.randn(20, 3, generator=torch.Generator().manual_seed(1))
+    found = losses.virtual_adversarial_loss(lambda rows: rows @ weights.T, x, 0.7, direction)
+
+    along = 0.7 * torch.sign(direction @ weights[0])[:, None] * weights[0] / 5.0
+    here, there = (F.log_softmax(rows @ weights.T, dim=1) for rows in (x, x + along))
+    wanted = (here.exp() * (here - there)).sum(dim=1).mean()
+    torch.testing.assert_close(found, wanted)
+
+
+def test_labels_that_never_change_have_no_worst_neighbour():
+    constant = torch.tensor([[0.0, 1.0]])
+    found = losses.virtual_adversarial_loss(
+        lambda rows: constant + 0.0 * rows[:, :2], rows(), 1.0, torch.ones(12, N_FEATURES)
+    )
+    assert found == 0.0
+
+
+def test_smoothing_makes_labels_change_less_close_to_rows():
+    step = make_step(architecture={"activation": "relu"}, radius=0.5, momentum=0.9)
+    generator = torch.Generator().manual_seed(0)
+    x = 0.1 * torch.randn(200, N_FEATURES, generator=generator)
+    x[100:, 0] += 2.0
+
+    for _ in range(200):
+        step.classify(x[:1], torch.tensor([0]))
+        step.classify(x[-1:], torch.tensor([1]))
+    before = float(step.smooth(x)["virtual_adversarial"])
+    for _ in range(50):
+        step.smooth(x)
+    assert step.smooth(x)["virtual_adversarial"] < 0.5 * before
