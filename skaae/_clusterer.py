@@ -66,7 +66,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", with init="k-means"
-        "classification" (NaN after the first half) and, with early stopping, "validation".
+        "classification" (NaN after the first half) and, where asked for, "virtual_adversarial" (NaN
+        before it sets in) and "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int

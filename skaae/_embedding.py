@@ -90,7 +90,8 @@ default="learned"
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
-        there is none) and, with early stopping, "validation".
+        there is none) and, where asked for, "virtual_adversarial" (NaN before it sets in) and
+        "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int

@@ -1,0 +1,64 @@
+"""The virtual adversarial phase as estimators have it; the phase itself is in test_step.py."""
+
+import numpy as np
+import pytest
+from conftest import FITS, classifier
+from sklearn.preprocessing import StandardScaler
+
+from skaae import AAEClusterer, AAEEmbedding, AAETransformer
+
+PHASE = {"virtual_adversarial_learning_rate": 0.01, "max_iter": 10}
+
+
+@pytest.mark.parametrize("updates", ["alternating", "joint"])
+def test_it_sets_in_after_a_fifth_of_the_epochs(blobs, few_labels, updates):
+    X, _ = blobs
+    losses = classifier(updates=updates, **PHASE).fit(X, few_labels).history_["virtual_adversarial"]
+    assert np.isnan(losses).tolist() == 2 * [True] + 8 * [False]
+    assert min(losses[2:]) > 0.0
+
+
+def test_it_waits_as_long_over_calls(blobs, few_labels):
+    X, _ = blobs
+    in_one = classifier(**PHASE).fit(X, few_labels).history_["virtual_adversarial"]
+    model = classifier(**PHASE)
+    for _ in range(10):
+        model.partial_fit(X, few_labels)
+    in_ten = model.history_["virtual_adversarial"]
+    assert np.isnan(in_ten).tolist() == np.isnan(in_one).tolist()
+
+
+def test_it_is_off_by_default(blobs, few_labels):
+    X, _ = blobs
+    assert "virtual_adversarial" not in classifier(max_iter=5).fit(X, few_labels).history_
+
+
+@pytest.mark.parametrize("estimator", [AAEClusterer, AAEEmbedding])
+def test_clusters_have_it_too(blobs, estimator):
+    X, _ = blobs
+    model = estimator(n_clusters=3, **{**FITS, **PHASE}).fit(X)
+    assert np.isfinite(model.history_["virtual_adversarial"]).sum() == 8
+
+
+def test_codes_without_classes_have_not():
+    with pytest.raises(TypeError, match="virtual_adversarial_learning_rate"):
+        AAETransformer(**PHASE)
+
+
+def test_the_radius_follows_the_spread_of_the_rows(blobs, few_labels):
+    X, _ = blobs
+    X = StandardScaler().fit_transform(X)
+    model = classifier(scaling=None, **PHASE).fit(X, few_labels)
+    assert model._recipe.radius == pytest.approx(0.2 * np.sqrt(X.shape[1]))
+    wide = classifier(scaling=None, virtual_adversarial_radius=5.0, **PHASE).fit(X, few_labels)
+    assert wide.history_["virtual_adversarial"][2] > 2.0 * model.history_["virtual_adversarial"][2]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("virtual_adversarial_learning_rate", -0.1), ("virtual_adversarial_radius", 0.0)],
+)
+def test_bad_values_are_named(blobs, few_labels, name, value):
+    X, _ = blobs
+    with pytest.raises(ValueError, match=rf"'{name}' parameter.*Got {value}"):
+        classifier(**{name: value}).fit(X, few_labels)
