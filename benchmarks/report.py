@@ -124,21 +124,34 @@ def reproduction():
         figures = [record["figures"][record["epochs"].index(epochs)] for record in records]
         # the median: a run may have been stopped for a while
         seconds = [np.median(r["seconds"]) / (r["epochs"][-1] / len(r["epochs"])) for r in records]
-        where = records[0]["circumstances"]
+        where = [record["circumstances"] for record in records]
         cells += [
             mean_and_error(figures),
             len(records),
             epochs,
             f"{np.median(seconds) * epochs / 60:.0f}",
         ]
-        cells += [where["threads"], where["hardware"]]
+        cells += [listed(place["threads"] for place in where)]
+        cells += [listed(place["hardware"] for place in where)]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 
 
+def listed(values):
+    """Return different values, in the order in which they come, with commas between them."""
+    return ", ".join(map(str, dict.fromkeys(values)))
+
+
 def curves():
-    """How the error with 100 labels falls, draw by draw."""
-    records = draws_of("labels-100")
+    """How the error with 100 labels falls, draw by draw, with the paper's recipe and beyond it."""
+    lines = []
+    for row in ("labels-100", "labels-100-virtual-adversarial"):
+        lines += [f"`{row}`:", "", *curves_of(draws_of(row)), ""]
+    return lines[:-1]
+
+
+def curves_of(records):
+    """Return the table of one row's draws."""
     if not records:
         return ["Not run yet."]
     last = max(record["epochs"][-1] for record in records)

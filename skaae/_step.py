@@ -49,7 +49,8 @@ class AAEStep:
     max_gradient_norm : longer gradients of a phase are shortened to this norm; None leaves them.
     precision : dtype of the products; weights and optimiser state stay in float32.
     average : whether to keep a running average of the weights beside them, for inference.
-    joint : whether one encoding serves all phases, or each phase encodes anew.
+    joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
+        encodes anew.
     radius : distance of a row's worst neighbour, for the virtual adversarial phase.
 
     Attributes
