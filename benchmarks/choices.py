@@ -25,6 +25,8 @@ CHANGES = {
     "weight_init='uniform'": {"weight_init": "uniform"},
     "solver='adam'": {"solver": "adam"},
     "input_noise=0": {"input_noise": 0.0},
+    "virtual_adversarial_learning_rate=0.01": {"virtual_adversarial_learning_rate": 0.01},
+    "virtual_adversarial_learning_rate=0.1": {"virtual_adversarial_learning_rate": 0.1},
 }
 
 
