@@ -190,7 +190,7 @@ LABEL_INFORMED = {
 }
 
 
-def semi_supervised(n_labels, published="", parameters=SEMI_SUPERVISED, named=""):
+def semi_supervised(n_labels, published="", parameters=SEMI_SUPERVISED, named="", epochs=50):
     given = "all" if n_labels is None else n_labels
     return Experiment(
         f"MNIST, {given} labels{named}: test error, %",
@@ -198,7 +198,7 @@ def semi_supervised(n_labels, published="", parameters=SEMI_SUPERVISED, named=""
         SemiSupervisedAAEClassifier,
         parameters,
         classification_error,
-        epochs=50,
+        epochs=epochs,
         n_labels=n_labels,
     )
 
@@ -206,18 +206,6 @@ def semi_supervised(n_labels, published="", parameters=SEMI_SUPERVISED, named=""
 def smoothed(n_labels):
     return semi_supervised(
         n_labels, parameters=SMOOTHED, named=", with a virtual adversarial phase"
-    )
-
-
-def with_100_labels(named, parameters, epochs):
-    return Experiment(
-        f"MNIST, 100 labels, {named}: test error, %",
-        "",
-        SemiSupervisedAAEClassifier,
-        parameters,
-        classification_error,
-        epochs,
-        n_labels=100,
     )
 
 
@@ -338,10 +326,15 @@ EXPERIMENTS = {
     "labels-100-virtual-adversarial": smoothed(100),
     "labels-1000-virtual-adversarial": smoothed(1000),
     "labels-all-virtual-adversarial": smoothed(None),
-    "labels-100-not-averaged": with_100_labels(
-        "without averaged weights", {**SEMI_SUPERVISED, "average_weights": False}, epochs=10
+    "labels-100-not-averaged": semi_supervised(
+        100,
+        parameters={**SEMI_SUPERVISED, "average_weights": False},
+        named=", without averaged weights",
+        epochs=10,
     ),
-    "labels-100-defaults": with_100_labels("default parameters", {}, epochs=20),
+    "labels-100-defaults": semi_supervised(
+        100, parameters={}, named=", default parameters", epochs=20
+    ),
     "tutorial": Experiment(
         "MNIST, 100 labels, the tutorial's networks and rates: test error, %",
         "about 3 (tutorial)",
