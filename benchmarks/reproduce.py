@@ -65,13 +65,10 @@ def run(name, rows, draw, epochs, path):
 
 
 def train(model, X, y, n_epochs, planned):
-    """Train for some more epochs of those planned, which a schedule of rates may depend on."""
-    if hasattr(model, "partial_fit"):
-        model.set_params(max_iter=planned)
-        for _ in range(n_epochs):
-            model.partial_fit(X, y)
-    else:
-        model.set_params(max_iter=n_epochs).fit(X, y)  # with warm_start it goes on
+    """Train for some more epochs of those planned, which rates and phases may depend on."""
+    model.set_params(max_iter=planned)
+    for _ in range(n_epochs):
+        model.partial_fit(X, y)
 
 
 def keep(path, state):

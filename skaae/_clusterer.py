@@ -58,16 +58,16 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     Attributes
     ----------
     labels_ : ndarray of shape (n_samples,)
-        Cluster of every training row, from 0 to n_clusters_ - 1.
+        Cluster of every row of the last `fit` or `partial_fit`, from 0 to n_clusters_ - 1.
     n_clusters_ : int
-        Number of clusters with at least one training row.
+        Number of clusters: after `fit` of those with at least one training row.
     cluster_heads_ : ndarray of shape (n_clusters_, n_features)
         The decoded head of each cluster: its categorical code with a style of 0.
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", with init="k-means"
-        "classification" (NaN after the first half) and, where asked for, "virtual_adversarial" (NaN
-        before it sets in) and "validation".
+        "classification" (NaN after the first half) and, where asked for, "virtual_adversarial" and
+        "balance" (NaN before they set in) and "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int
@@ -132,17 +132,38 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
             Where a loss becomes infinite in the first epochs.
         """
         X = self._begin(X)
-        if len(X) < self.n_clusters:
-            raise ValueError(
-                f"X has n_samples={len(X)} rows, which is fewer than n_clusters={self.n_clusters}; "
-                "lower n_clusters."
-            )
+        self._require_rows(X)
         self._fit(X)
         found = self._logits(X).argmax(axis=1)
         self._heads, self.labels_ = np.unique(found, return_inverse=True)
-        self.n_clusters_ = len(self._heads)
-        style = np.zeros((self.n_clusters_, self._recipe.n_components), dtype=np.float32)
-        self.cluster_heads_ = self.inverse_transform(style, np.arange(self.n_clusters_))
+        self._set_cluster_heads()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fits
+    def partial_fit(self, X, y=None):
+        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+
+        The first call decides the scaling, and with init="k-means" where clusters begin, so its
+        rows should be typical of the data. All clusters are kept, those without a row too.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        self : AAEClusterer
+        """
+        first = not hasattr(self, "_step")
+        X = self._begin(X, partial=True)
+        if first:
+            self._require_rows(X)
+        self._partial_fit(X)
+        self._heads = np.arange(self._recipe.n_classes)
+        self.labels_ = self._logits(X).argmax(axis=1)
+        self._set_cluster_heads()
         return self
 
     def predict(self, X):
@@ -171,6 +192,20 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         """
         check_is_fitted(self)
         return softmax(self._logits(self._check_rows(X, reset=False))[:, self._heads], axis=1)
+
+    def _require_rows(self, X):
+        """Refuse fewer rows than clusters."""
+        if len(X) < self.n_clusters:
+            raise ValueError(
+                f"X has n_samples={len(X)} rows, which is fewer than n_clusters={self.n_clusters}; "
+                "lower n_clusters."
+            )
+
+    def _set_cluster_heads(self):
+        """Keep the decoded head of each cluster in use."""
+        self.n_clusters_ = len(self._heads)
+        style = np.zeros((self.n_clusters_, self._recipe.n_components), dtype=np.float32)
+        self.cluster_heads_ = self.inverse_transform(style, np.arange(self.n_clusters_))
 
     def _logits(self, X):
         """Return the label's logits of checked rows, for all heads."""

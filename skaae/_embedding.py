@@ -78,11 +78,11 @@ default="learned"
     Attributes
     ----------
     embedding_ : ndarray of shape (n_samples, n_components)
-        The map of the training rows.
+        The map of the rows of the last `fit` or `partial_fit`.
     cluster_heads_ : ndarray of shape (n_heads, n_components)
         The place of each cluster's or class's head on the map.
     labels_ : ndarray of shape (n_samples,)
-        The head that each training row belongs to, as an index in cluster_heads_.
+        The head that each of these rows belongs to, as an index in cluster_heads_.
     classes_ : ndarray of shape (n_classes,)
         With labels, the class of each head.
     class_prior_ : ndarray of shape (n_classes,)
@@ -90,8 +90,8 @@ default="learned"
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
-        there is none) and, where asked for, "virtual_adversarial" (NaN before it sets in) and
-        "validation".
+        there is none) and, where asked for, "virtual_adversarial" and "balance" (NaN before they
+        set in) and "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int
@@ -174,11 +174,37 @@ default="learned"
             for name in ("classes_", "class_prior_"):
                 self.__dict__.pop(name, None)
         self._fit(X, codes)
-        rows = ScaledRows(X, self._scaling)
-        points = self._step.trained.decoder.join.points
-        self.cluster_heads_ = points.detach().cpu().numpy().copy()
-        self.embedding_ = _inference.joined(self._step, rows)
-        self.labels_ = _inference.logits(self._step, rows).argmax(axis=1)
+        self._set_map(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @fits
+    def partial_fit(self, X, y=None, classes=None):
+        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+
+        The first call decides the scaling, and without labels where clusters begin, so its rows
+        should be typical of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Ignored, unless use_labels=True; after the first call all may be unlabeled.
+        classes : array-like of shape (n_classes,), default=None
+            With use_labels, all classes that will ever come; needed in the first call if its y
+            lacks some.
+
+        Returns
+        -------
+        self : AAEEmbedding
+        """
+        first = not hasattr(self, "_step")
+        X = self._begin(X, partial=True)
+        codes = None
+        if self.use_labels:
+            codes = self._read_more_classes(X, y, classes, first=first)
+        self._partial_fit(X, codes)
+        self._set_map(X)
         return self
 
     def fit_transform(self, X, y=None):
@@ -271,6 +297,14 @@ default="learned"
         """
         check_is_fitted(self)
         return softmax(_inference.logits(self._step, self._scaled(X)), axis=1)
+
+    def _set_map(self, X):
+        """Keep the heads, and the places of training rows."""
+        rows = ScaledRows(X, self._scaling)
+        points = self._step.trained.decoder.join.points
+        self.cluster_heads_ = points.detach().cpu().numpy().copy()
+        self.embedding_ = _inference.joined(self._step, rows)
+        self.labels_ = _inference.logits(self._step, rows).argmax(axis=1)
 
     def _label_values(self):
         if hasattr(self, "classes_"):

@@ -47,21 +47,40 @@ def classification_loss(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def virtual_adversarial_loss(
-    label: Callable[[Tensor], Tensor], x: Tensor, radius: float, direction: Tensor
+    label: Callable[[Tensor], Tensor], x: Tensor, logits: Tensor, radius: Tensor, direction: Tensor
 ) -> Tensor:
     """Return the mean KL divergence between the labels of rows and those of their worst neighbours.
 
-    `label` gives logits (batch, K) of rows (batch, n_features). The worst neighbour of a row, at a
-    distance of `radius`, is found by one step of power iteration from a random `direction`
-    (batch, n_features): Miyato et al., "Virtual adversarial training", 2018. The difference is
-    taken over a step of the radius itself: one so short as theirs drowns in bfloat16.
+    `label` gives logits (batch, K) of rows (batch, n_features); those of the rows x are `logits`.
+    The worst neighbour of a row, at a distance of its `radius` (batch, 1), is found by one step of
+    power iteration from a random `direction` (batch, n_features): Miyato et al., "Virtual
+    adversarial training", 2018. The difference is taken over a step of the radius itself: one so
+    short as theirs drowns in bfloat16.
     """
-    target = label(x).detach().softmax(dim=1)
+    target = logits.detach().softmax(dim=1)
     probe = (radius * F.normalize(direction)).requires_grad_()
     change = F.kl_div(label(x + probe).log_softmax(dim=1), target, reduction="sum")
     (worst,) = torch.autograd.grad(change, probe)
     beside = label(x + radius * F.normalize(worst)).log_softmax(dim=1)
     return F.kl_div(beside, target, reduction="batchmean")
+
+
+def balance_loss(logits: Tensor, shares: Tensor) -> Tensor:
+    """Return the KL divergence of the mean label of a batch from the shares (K,) of the classes."""
+    mean = logits.softmax(dim=1).mean(dim=0)
+    return F.kl_div(shares.clamp(min=1e-6).log(), mean, reduction="sum")
+
+
+def local_radii(x: Tensor, radius: float) -> Tensor:
+    """Return a radius (batch, 1) for each row x (batch, n_features), in proportion to its gap.
+
+    That is the distance to the nearest other row. The mean is `radius`, the most twice as much: a
+    row far from all others shall not be taken for one among them.
+    """
+    if len(x) == 1:
+        return x.new_full((1, 1), radius)
+    gaps = torch.cdist(x, x).fill_diagonal_(torch.inf).amin(dim=1, keepdim=True)
+    return radius * (gaps / gaps.mean().clamp(min=1e-12)).clamp(max=2.0)
 
 
 def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:

@@ -316,9 +316,10 @@ class AdversarialAutoencoder(nn.Module):
             }
         )
         self.n_components = plan.blocks["style"].size
-        # classes of a label that is given with a row, 0 where there is none
+        # classes of a label, and of one that is given with a row: 0 where there is none
         label = plan.blocks.get("label")
-        self.n_given = label.size if label is not None and not label.inferred else 0
+        self.n_classes = 0 if label is None else label.size
+        self.n_given = 0 if label is None or label.inferred else label.size
 
     def code(
         self, heads: Code, y: Tensor | None = None, generator: torch.Generator | None = None

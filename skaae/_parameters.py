@@ -105,7 +105,7 @@ AUTO_STYLE_RATE = 0.001
 # To bring each class to its own part of the prior, past the others, takes more.
 AUTO_BY_PARTS_RATE = 0.003
 # Of the root mean squared distance of the scaled rows from their mean: 1.5 for MNIST.
-AUTO_RADIUS = 0.2
+AUTO_RADIUS = 0.17
 # Share of the epochs before labels count as settled: too early it would confirm clusters that
 # reconstruction and adversary are about to change.
 SETTLED = 0.2
@@ -408,12 +408,16 @@ LABEL_DOC = """\
 virtual_adversarial_learning_rate : float, default=0.0
     Learning rate of one more phase, which keeps {labels} the same between a row and the neighbour
     where the encoder would change its mind the most (virtual adversarial training, Miyato et al.
-    2018), so that borders run where there are no rows. It sets in after the first fifth of max_iter
-    epochs: before that it would hold clusters in place that are still on the move. 0 leaves it out;
-    with "sgd" 0.1 suits small tables and 0.01 layers of 1000 units. Not part of the paper.
+    2018), so that borders run where there are no rows. Since the same everywhere would serve that
+    as well, it also keeps the mean over each mini-batch at the shares of the prior: mini-batches
+    should hold many rows of each. It sets in after the first fifth of max_iter epochs: before that
+    it would hold clusters in place that are still on the move. 0 leaves it out; 0.1 suits "sgd".
+    Not part of the paper.
 virtual_adversarial_radius : "auto" or float, default="auto"
-    Distance of that neighbour in scaled units. "auto" is 0.2 times the root of the mean squared
-    distance of the scaled rows from their mean: 1.5 for MNIST with pixels in [0, 1]."""
+    Mean distance of that neighbour in scaled units. "auto" is 0.17 times the root of the mean
+    squared distance of the scaled rows from their mean: 1.2 for MNIST with pixels in [0, 1]. It is
+    more for a row that is far from the others of its mini-batch, less for one close to them: in
+    proportion to the distance to the nearest, twice the mean at most."""
 
 
 def with_shared_parameters(**words):

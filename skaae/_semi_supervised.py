@@ -88,7 +88,7 @@ class SemiSupervisedAAEClassifier(
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", "classification" and, where
-        asked for, "virtual_adversarial" (NaN before it sets in) and "validation".
+        asked for, "virtual_adversarial" and "balance" (NaN before they set in) and "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int

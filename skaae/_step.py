@@ -21,7 +21,7 @@ from skaae import _posteriors as posteriors
 from skaae._device import autocast
 from skaae._networks import AdversarialAutoencoder, Code
 from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
-from skaae.priors import Prior
+from skaae.priors import Categorical, Prior
 
 Losses = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
@@ -51,7 +51,7 @@ class AAEStep:
     average : whether to keep a running average of the weights beside them, for inference.
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
-    radius : distance of a row's worst neighbour, for the virtual adversarial phase.
+    radius : mean distance of a row from its worst neighbour, for the virtual adversarial phase.
 
     Attributes
     ----------
@@ -91,6 +91,11 @@ class AAEStep:
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
         self._averages, self._averaged = inferring(self.trained), inferring(self.networks)
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
+        if "virtual_adversarial" in self.rates:
+            label = self.priors["label"]
+            assert isinstance(label, Categorical)
+            shares = torch.from_numpy(label.shares(self.networks.n_classes))
+            self._shares = shares.to(self.n_steps)
 
     def __call__(
         self,
@@ -210,18 +215,24 @@ class AAEStep:
     def smooth(self, x: Tensor) -> Losses:
         """The encoder's trunk and label head step to keep labels the same close to clean rows x.
 
-        The networks are those of inference, without noise or dropout.
+        The same in all places is as smooth as can be: so the mean label is kept at its prior.
         """
+
+        def label(rows: Tensor) -> Tensor:
+            return self.networks.encoder(rows, self.generator)["label"].float()
+
         direction = torch.empty_like(x).normal_(generator=self.generator)
+        radii = losses.local_radii(x, self.radius)
         with self._autocast():
-            loss = losses.virtual_adversarial_loss(
-                lambda rows: self.networks.encoder(rows)["label"].float(),
-                x,
-                self.radius,
-                direction,
-            )
-        self._update("virtual_adversarial", loss)
-        return {"virtual_adversarial": loss.detach()}
+            logits = label(x)
+            parts = {
+                "virtual_adversarial": losses.virtual_adversarial_loss(
+                    label, x, logits, radii, direction
+                ),
+                "balance": losses.balance_loss(logits, self._shares),
+            }
+        self._update("virtual_adversarial", total(parts))
+        return detached(parts)
 
     def _reconstruction(self, heads: Code, code: Code, x: Tensor) -> Losses:
         """Return the reconstruction loss of clean rows x and the penalties beside it."""

@@ -104,3 +104,30 @@ def test_a_fitted_model_keeps_its_clusters_whatever_is_set_later(blobs):
     np.testing.assert_array_equal(model.sample(3, random_state=0), expected)
     with pytest.raises(ValueError, match="each row must be finite, at least 0 and sum to 1"):
         model.inverse_transform(np.zeros((2, 5)), np.full((2, model.n_clusters_), 7.0))
+
+
+def test_partial_fit_goes_on_and_keeps_every_cluster(blobs):
+    X, _ = blobs
+    model = clusterer(3).partial_fit(X)
+    for _ in range(19):
+        model.partial_fit(X)
+    assert model.n_iter_ == 20
+    assert model.partial_fit(X[:10]).labels_.shape == (10,)
+    assert model.n_clusters_ == model.predict_proba(X).shape[1] == 3
+    np.testing.assert_array_equal(model.partial_fit(X).predict(X), model.labels_)
+    assert model.fit(X).n_iter_ == 20  # afresh
+    with pytest.raises(ValueError, match=r"n_samples=2 rows.*n_clusters=3"):
+        clusterer(3).partial_fit(X[:2])
+
+
+def test_a_fit_goes_on_as_calls_of_partial_fit_do(blobs):
+    X, _ = blobs
+    params = {"init": "random", "max_iter": 10, "virtual_adversarial_learning_rate": 0.01}
+    in_one = clusterer(3, **params).fit(X)
+    in_ten = clusterer(3, **params)
+    for _ in range(10):
+        in_ten.partial_fit(X)
+    np.testing.assert_array_equal(in_ten.history_["balance"], in_one.history_["balance"])
+    np.testing.assert_array_equal(
+        in_ten.sample(5, random_state=0), in_one.sample(5, random_state=0)
+    )

@@ -114,3 +114,17 @@ def test_a_fitted_map_keeps_its_heads_whatever_is_set_later(blobs):
 def test_bad_places_of_heads_are_refused(blobs, heads, message):
     with pytest.raises(ValueError, match=message):
         embedding(n_clusters=2, cluster_heads=heads).fit(blobs[0])
+
+
+def test_partial_fit_goes_on(blobs):
+    X, y = blobs
+    model = embedding(use_labels=True).partial_fit(X[:90], hide(y[:90], 1), classes=[0, 1, 2])
+    model.partial_fit(X[90:], np.full(len(X) - 90, -1))
+    assert model.n_iter_ == 2
+    assert model.embedding_.shape == (len(X) - 90, 2)
+    np.testing.assert_array_equal(model.classes_, [0, 1, 2])
+    with pytest.raises(ValueError, match="differ from those of the first call"):
+        model.partial_fit(X, y, classes=[0, 1, 7])
+    without = embedding(n_clusters=4).partial_fit(X).partial_fit(X)
+    assert without.n_iter_ == 2
+    np.testing.assert_array_equal(without.predict(X), without.labels_)

@@ -443,7 +443,9 @@ def test_labels_are_smoothed_once_they_have_settled(joint):
     step = make_step(joint=joint, radius=0.5)
     assert "virtual_adversarial" not in step(rows())
     step.settled = True
-    assert step(rows())["virtual_adversarial"] > 0.0
+    found = step(rows())
+    assert found["virtual_adversarial"] > 0.0
+    assert found["balance"] > 0.0
 
 
 def test_the_worst_neighbour_of_a_linear_label_lies_along_its_gradient():
@@ -451,9 +453,12 @@ def test_the_worst_neighbour_of_a_linear_label_lies_along_its_gradient():
     weights = torch.tensor([[3.0, 4.0, 0.0], [0.0, 0.0, 0.0]])
     x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     direction = torch.randn(20, 3, generator=torch.Generator().manual_seed(1))
-    found = losses.virtual_adversarial_loss(lambda rows: rows @ weights.T, x, 0.7, direction)
+    radii = torch.linspace(0.5, 0.9, 20)[:, None]
+    found = losses.virtual_adversarial_loss(
+        lambda rows: rows @ weights.T, x, x @ weights.T, radii, direction
+    )
 
-    along = 0.7 * torch.sign(direction @ weights[0])[:, None] * weights[0] / 5.0
+    along = radii * torch.sign(direction @ weights[0])[:, None] * weights[0] / 5.0
     here, there = (F.log_softmax(rows @ weights.T, dim=1) for rows in (x, x + along))
     wanted = (here.exp() * (here - there)).sum(dim=1).mean()
     torch.testing.assert_close(found, wanted)
@@ -462,9 +467,44 @@ def test_the_worst_neighbour_of_a_linear_label_lies_along_its_gradient():
 def test_labels_that_never_change_have_no_worst_neighbour():
     constant = torch.tensor([[0.0, 1.0]])
     found = losses.virtual_adversarial_loss(
-        lambda rows: constant + 0.0 * rows[:, :2], rows(), 1.0, torch.ones(12, N_FEATURES)
+        lambda rows: constant + 0.0 * rows[:, :2],
+        rows(),
+        constant.expand(12, 2),
+        torch.ones(12, 1),
+        torch.ones(12, N_FEATURES),
     )
     assert found == 0.0
+
+
+def test_a_radius_is_wide_where_rows_are_far_from_each_other():
+    x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]])
+    gaps = torch.tensor([[1.0], [1.0], [3.0]])
+    torch.testing.assert_close(losses.local_radii(x, 0.5), 0.5 * gaps / (5.0 / 3.0))
+
+
+@pytest.mark.parametrize(
+    ("x", "wanted"),
+    [
+        ([[0.0], [1.0], [2.0], [3.0], [100.0]], [0.049, 0.049, 0.049, 0.049, 2.0]),
+        ([[4.0]], [1.0]),
+        ([[4.0], [4.0]], [0.0, 0.0]),
+    ],
+    ids=["a row far off", "one row", "the same row twice"],
+)
+def test_a_radius_has_bounds(x, wanted):
+    found = losses.local_radii(torch.tensor(x), 1.0)
+    torch.testing.assert_close(found, torch.tensor(wanted)[:, None], rtol=0.02, atol=0.0)
+
+
+def test_labels_are_balanced_where_their_mean_is_the_prior():
+    logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+    mean = logits.softmax(dim=1).mean(dim=0)
+    assert losses.balance_loss(logits, mean).abs() < 1e-7
+    shares = torch.tensor([0.5, 0.3, 0.2])
+    torch.testing.assert_close(
+        losses.balance_loss(logits, shares), (mean * (mean / shares).log()).sum()
+    )
+    assert losses.balance_loss(logits, torch.tensor([1.0, 0.0, 0.0])).isfinite()
 
 
 def test_smoothing_makes_labels_change_less_close_to_rows():
