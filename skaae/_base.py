@@ -242,6 +242,7 @@ class BaseAdversarialAutoencoder(
             average=params["average_weights"],
             joint=params["updates"] == "joint",
             radius=_parameters.virtual_adversarial_radius(params, spread),
+            balanced=self._is_balanced() and params["virtual_adversarial_learning_rate"] > 0.0,
             seed=seed,
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )
@@ -282,6 +283,10 @@ class BaseAdversarialAutoencoder(
     def _head_distance(self):
         """Return the distance that such points, where they are learned, are kept at."""
         return 0.0
+
+    def _is_balanced(self):
+        """Return whether the label's prior is known, not an estimate from a few labeled rows."""
+        return False
 
     # Inference ------------------------------------------------------------------------------------
 

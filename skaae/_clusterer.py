@@ -30,6 +30,10 @@ from skaae.priors import Categorical, as_prior
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="clusters",
+    balance=(
+        "It also keeps clusters of one size, by their mean over each mini-batch, so mini-batches\n"
+        "        should hold many rows of each."
+    ),
 )
 @estimator
 class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
@@ -192,6 +196,9 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         """
         check_is_fitted(self)
         return softmax(self._logits(self._check_rows(X, reset=False))[:, self._heads], axis=1)
+
+    def _is_balanced(self):
+        return True
 
     def _require_rows(self, X):
         """Refuse fewer rows than clusters."""

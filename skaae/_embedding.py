@@ -37,6 +37,10 @@ IDENTITY_SCALE = 10.0
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="classes and clusters",
+    balance=(
+        "Without labels it also keeps clusters of one size, by their mean over each mini-batch,\n"
+        "        so mini-batches should hold many rows of each."
+    ),
 )
 @estimator
 class AAEEmbedding(ReadsClasses, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
@@ -352,6 +356,9 @@ default="learned"
         if not np.isfinite(heads).all():
             raise ValueError("cluster_heads holds NaN or infinity; every place must be finite.")
         return heads
+
+    def _is_balanced(self):
+        return not self.use_labels
 
     def _head_distance(self):
         learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"

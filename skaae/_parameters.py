@@ -408,11 +408,10 @@ LABEL_DOC = """\
 virtual_adversarial_learning_rate : float, default=0.0
     Learning rate of one more phase, which keeps {labels} the same between a row and the neighbour
     where the encoder would change its mind the most (virtual adversarial training, Miyato et al.
-    2018), so that borders run where there are no rows. Since the same everywhere would serve that
-    as well, it also keeps the mean over each mini-batch at the shares of the prior: mini-batches
-    should hold many rows of each. It sets in after the first fifth of max_iter epochs: before that
-    it would hold clusters in place that are still on the move. 0 leaves it out; 0.1 suits "sgd".
-    Not part of the paper.
+    2018), so that borders run where there are no rows. It sets in after the first fifth of max_iter
+    epochs: before that it would hold clusters in place that are still on the move.
+    {balance}
+    0 leaves it out; 0.1 suits "sgd". Not part of the paper.
 virtual_adversarial_radius : "auto" or float, default="auto"
     Mean distance of that neighbour in scaled units. "auto" is 0.17 times the root of the mean
     squared distance of the scaled rows from their mean: 1.2 for MNIST with pixels in [0, 1]. It is

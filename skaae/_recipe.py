@@ -53,6 +53,7 @@ class Recipe:
     average: bool
     joint: bool
     radius: float
+    balanced: bool
     precision: str
     device: str
     seed: int
@@ -91,6 +92,7 @@ class Recipe:
             average=self.average,
             joint=self.joint,
             radius=self.radius,
+            balanced=self.balanced,
         )
 
     def _penalties(self) -> dict[str, Penalty]:

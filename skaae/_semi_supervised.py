@@ -32,6 +32,10 @@ from skaae.priors import Categorical, as_prior
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="classes",
+    balance=(
+        'Where class_prior is stated, not "labeled", it also keeps the mean over each mini-batch\n'
+        "        at these shares, so mini-batches should hold many rows of each class."
+    ),
 )
 @estimator
 class SemiSupervisedAAEClassifier(
@@ -308,6 +312,9 @@ class SemiSupervisedAAEClassifier(
             "label": (Block(len(self.classes_)), label),
             "style": (Block(self.n_components), as_prior(self.prior)),
         }
+
+    def _is_balanced(self):
+        return not (isinstance(self.class_prior, str) and self.class_prior == "labeled")
 
     def _set_class_prior(self, codes):
         self.class_prior_ = self._resolve_class_prior(self.class_prior, codes)

@@ -52,6 +52,7 @@ class AAEStep:
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
     radius : mean distance of a row from its worst neighbour, for the virtual adversarial phase.
+    balanced : whether that phase also keeps the mean label at its prior.
 
     Attributes
     ----------
@@ -74,6 +75,7 @@ class AAEStep:
     average: bool = False
     joint: bool = False
     radius: float = 0.0
+    balanced: bool = False
     settled: bool = field(init=False, default=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
@@ -91,7 +93,7 @@ class AAEStep:
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
         self._averages, self._averaged = inferring(self.trained), inferring(self.networks)
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
-        if "virtual_adversarial" in self.rates:
+        if self.balanced:
             label = self.priors["label"]
             assert isinstance(label, Categorical)
             shares = torch.from_numpy(label.shares(self.networks.n_classes))
@@ -215,7 +217,8 @@ class AAEStep:
     def smooth(self, x: Tensor) -> Losses:
         """The encoder's trunk and label head step to keep labels the same close to clean rows x.
 
-        The same in all places is as smooth as can be: so the mean label is kept at its prior.
+        Where balanced, also to keep the mean label at its prior: the same in all places would be as
+        smooth as can be.
         """
 
         def label(rows: Tensor) -> Tensor:
@@ -225,12 +228,10 @@ class AAEStep:
         radii = losses.local_radii(x, self.radius)
         with self._autocast():
             logits = label(x)
-            parts = {
-                "virtual_adversarial": losses.virtual_adversarial_loss(
-                    label, x, logits, radii, direction
-                ),
-                "balance": losses.balance_loss(logits, self._shares),
-            }
+            change = losses.virtual_adversarial_loss(label, x, logits, radii, direction)
+        parts = {"virtual_adversarial": change}
+        if self.balanced:
+            parts["balance"] = losses.balance_loss(logits, self._shares)
         self._update("virtual_adversarial", total(parts))
         return detached(parts)
 

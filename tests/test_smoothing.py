@@ -54,6 +54,27 @@ def test_the_radius_follows_the_spread_of_the_rows(blobs, few_labels):
     assert wide.history_["virtual_adversarial"][2] > 2.0 * model.history_["virtual_adversarial"][2]
 
 
+def test_a_stated_prior_is_kept_and_an_estimate_is_not(blobs, few_labels):
+    X, _ = blobs
+    shares = [0.6, 0.3, 0.1]  # true are thirds
+    stated = classifier(class_prior=shares, **PHASE).fit(X, few_labels)
+    assert stated.history_["balance"][-1] > 0.0
+    assert "balance" not in classifier(**PHASE).fit(X, few_labels).history_
+    assert "balance" not in classifier(class_prior=shares, max_iter=5).fit(X, few_labels).history_
+
+    free = classifier(class_prior=shares, max_iter=10).fit(X, few_labels)
+    deviation = [np.abs(m.predict_proba(X).mean(axis=0) - shares).sum() for m in (stated, free)]
+    assert deviation[0] < deviation[1]
+
+
+def test_maps_are_balanced_without_labels_only(blobs, few_labels):
+    X, _ = blobs
+    without = AAEEmbedding(n_clusters=3, **{**FITS, **PHASE}).fit(X)
+    assert np.isfinite(without.history_["balance"]).sum() == 8
+    told = AAEEmbedding(use_labels=True, **{**FITS, **PHASE}).fit(X, few_labels)
+    assert "balance" not in told.history_
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("virtual_adversarial_learning_rate", -0.1), ("virtual_adversarial_radius", 0.0)],

@@ -440,7 +440,7 @@ def test_joint_updates_go_the_way_of_alternating_ones():
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_labels_are_smoothed_once_they_have_settled(joint):
-    step = make_step(joint=joint, radius=0.5)
+    step = make_step(joint=joint, radius=0.5, balanced=True)
     assert "virtual_adversarial" not in step(rows())
     step.settled = True
     found = step(rows())
