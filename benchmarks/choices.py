@@ -25,8 +25,10 @@ CHANGES = {
     "weight_init='uniform'": {"weight_init": "uniform"},
     "solver='adam'": {"solver": "adam"},
     "input_noise=0": {"input_noise": 0.0},
-    "virtual_adversarial_learning_rate=0.01": {"virtual_adversarial_learning_rate": 0.01},
-    "virtual_adversarial_learning_rate=0.1": {"virtual_adversarial_learning_rate": 0.1},
+    "virtual_adversarial_learning_rate=0": {"virtual_adversarial_learning_rate": 0.0},
+    "virtual_adversarial_learning_rate=0.03": {"virtual_adversarial_learning_rate": 0.03},
+    "class_prior='uniform'": {"class_prior": "uniform"},
+    "batch_norm='encoder'": {"batch_norm": "encoder"},
 }
 
 

@@ -142,6 +142,7 @@ SEMI_SUPERVISED = {
     "max_gradient_norm": None,
     "average_weights": True,
     "spread_labels": False,
+    "virtual_adversarial_learning_rate": 0.0,
 }
 
 # The same, normalized over larger batches, and a phase that the paper does not have; it sets in
@@ -169,6 +170,7 @@ TUTORIAL = {
     "weight_init": "uniform",
     "average_weights": False,
     "spread_labels": False,
+    "virtual_adversarial_learning_rate": 0.0,
 }
 
 CLUSTERS = {

@@ -311,15 +311,18 @@ def training(n_steps, rounds):
                 "batch_size": batch,
                 "random_state": 0,
             }
+            phases = {"virtual_adversarial_learning_rate": 0.0}  # those of the port, no more
             same = {"solver": "adam", "dropout": 0.2, "input_noise": 0.0}
-            default = SemiSupervisedAAEClassifier(**common)
+            default = SemiSupervisedAAEClassifier(**common, **phases)
             default.partial_fit(X, y)
             precision = default._step.precision
             functions = {
                 "plain port": PlainPort(X, y, hidden, batch).epoch,
-                "same maths": ours(SemiSupervisedAAEClassifier(**common, **same), X, y),
+                "same maths": ours(SemiSupervisedAAEClassifier(**common, **phases, **same), X, y),
                 "defaults": ours(default, X, y),
-                "joint": ours(SemiSupervisedAAEClassifier(**common, updates="joint"), X, y),
+                "joint": ours(
+                    SemiSupervisedAAEClassifier(**common, **phases, updates="joint"), X, y
+                ),
                 "bound": repeated(
                     bare_products(
                         products_of_step(n_features, hidden, batch, min(batch, N_LABELED)),

@@ -225,16 +225,17 @@ class BaseAdversarialAutoencoder(
             and (scaling.kind == "range" or self.reconstruction_loss == "binary_cross_entropy")
         )
         seed = _parameters.draw_seed(self.random_state)
+        rates = _parameters.phase_rates(
+            params,
+            sigmoid=sigmoid,
+            spread=spread,
+            blocks=[block for block, _ in blocks.values()],
+            classification=self._classifies,
+        )
         return Recipe(
             architecture=self._make_architecture(X.shape[1], blocks, params, seed),
             priors={name: prior for name, (_, prior) in blocks.items() if prior is not None},
-            rates=_parameters.phase_rates(
-                params,
-                sigmoid=sigmoid,
-                spread=spread,
-                blocks=[block for block, _ in blocks.values()],
-                classification=self._classifies,
-            ),
+            rates=rates,
             regularizer=params["regularizer"],
             regularizer_weight=_parameters.regularizer_weight(params, X.shape[1], spread),
             head_distance=self._head_distance(),
@@ -242,7 +243,7 @@ class BaseAdversarialAutoencoder(
             average=params["average_weights"],
             joint=params["updates"] == "joint",
             radius=_parameters.virtual_adversarial_radius(params, spread),
-            balanced=self._is_balanced() and params["virtual_adversarial_learning_rate"] > 0.0,
+            balanced="virtual_adversarial" in rates and self._is_balanced(),
             seed=seed,
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )

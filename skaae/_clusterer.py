@@ -30,6 +30,7 @@ from skaae.priors import Categorical, as_prior
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="clusters",
+    smoothing="0.0",
     balance=(
         "It also keeps clusters of one size, by their mean over each mini-batch, so mini-batches\n"
         "        should hold many rows of each."
@@ -102,7 +103,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     batch_norm: str | None = "encoder"
     solver: str = "sgd"
     init: str = "k-means"
-    virtual_adversarial_learning_rate: float = 0.0
+    virtual_adversarial_learning_rate: Any = 0.0
     virtual_adversarial_radius: Any = "auto"
 
     _parameter_constraints = {

@@ -37,6 +37,7 @@ IDENTITY_SCALE = 10.0
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="classes and clusters",
+    smoothing="0.0",
     balance=(
         "Without labels it also keeps clusters of one size, by their mean over each mini-batch,\n"
         "        so mini-batches should hold many rows of each."
@@ -131,7 +132,7 @@ default="learned"
     unlabeled_label: Any = "auto"
     init: str = "k-means"
     classification_learning_rate: Any = "auto"
-    virtual_adversarial_learning_rate: float = 0.0
+    virtual_adversarial_learning_rate: Any = 0.0
     virtual_adversarial_radius: Any = "auto"
 
     _parameter_constraints = {

@@ -32,7 +32,7 @@ POSTERIOR_CONSTRAINTS = {
 }
 # Parameters of the estimators that infer classes or clusters.
 LABEL_CONSTRAINTS = {
-    "virtual_adversarial_learning_rate": [NON_NEGATIVE],
+    "virtual_adversarial_learning_rate": [AUTO, NON_NEGATIVE],
     "virtual_adversarial_radius": [AUTO, POSITIVE],
 }
 # What estimators do that lack these parameters.
@@ -93,8 +93,18 @@ SHARED_CONSTRAINTS = {
 # gradient of the reconstruction fades with the contrast of the rows, so the rate grows with its
 # inverse: to 0.11 for the digits of scikit-learn, where 0.01 hardly moves the decoder.
 AUTO_RATES = {
-    "sgd": {"reconstruction": 0.01, "adversarial": 0.1, "classification": 0.1},
-    "adam": {"reconstruction": 0.001, "adversarial": 0.0003, "classification": 0.001},
+    "sgd": {
+        "reconstruction": 0.01,
+        "adversarial": 0.1,
+        "classification": 0.1,
+        "virtual_adversarial": 0.1,
+    },
+    "adam": {
+        "reconstruction": 0.001,
+        "adversarial": 0.0003,
+        "classification": 0.001,
+        "virtual_adversarial": 0.001,
+    },
 }
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
@@ -223,10 +233,8 @@ def phase_rates(params, *, sigmoid, spread, blocks, classification=False):
         rates |= {"discriminator": game, "generator": game}
     if classification:
         rates["classification"] = PhaseRates(rate("classification"), params["momentum"])
-    if params["virtual_adversarial_learning_rate"] > 0.0:
-        rates["virtual_adversarial"] = PhaseRates(
-            params["virtual_adversarial_learning_rate"], params["momentum"]
-        )
+    if rate("virtual_adversarial") > 0.0:
+        rates["virtual_adversarial"] = PhaseRates(rate("virtual_adversarial"), params["momentum"])
     return rates
 
 
@@ -405,13 +413,13 @@ verbose : int or bool, default=0
 
 
 LABEL_DOC = """\
-virtual_adversarial_learning_rate : float, default=0.0
+virtual_adversarial_learning_rate : "auto" or float, default={smoothing}
     Learning rate of one more phase, which keeps {labels} the same between a row and the neighbour
     where the encoder would change its mind the most (virtual adversarial training, Miyato et al.
     2018), so that borders run where there are no rows. It sets in after the first fifth of max_iter
     epochs: before that it would hold clusters in place that are still on the move.
     {balance}
-    0 leaves it out; 0.1 suits "sgd". Not part of the paper.
+    "auto" is 0.001 for "adam", 0.1 for "sgd"; 0 leaves the phase out. Not part of the paper.
 virtual_adversarial_radius : "auto" or float, default="auto"
     Mean distance of that neighbour in scaled units. "auto" is 0.17 times the root of the mean
     squared distance of the scaled rows from their mean: 1.2 for MNIST with pixels in [0, 1]. It is

@@ -32,6 +32,7 @@ from skaae.priors import Categorical, as_prior
     auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="classes",
+    smoothing='"auto"',
     balance=(
         'Where class_prior is stated, not "labeled", it also keeps the mean over each mini-batch\n'
         "        at these shares, so mini-batches should hold many rows of each class."
@@ -136,7 +137,7 @@ class SemiSupervisedAAEClassifier(
     unlabeled_label: Any = "auto"
     classification_learning_rate: Any = "auto"
     spread_labels: Any = "auto"
-    virtual_adversarial_learning_rate: float = 0.0
+    virtual_adversarial_learning_rate: Any = "auto"
     virtual_adversarial_radius: Any = "auto"
 
     _classifies = True

@@ -28,9 +28,19 @@ def test_it_waits_as_long_over_calls(blobs, few_labels):
     assert np.isnan(in_ten).tolist() == np.isnan(in_one).tolist()
 
 
-def test_it_is_off_by_default(blobs, few_labels):
+@pytest.mark.parametrize(("solver", "rate"), [("sgd", 0.1), ("adam", 0.001)])
+def test_it_is_on_for_classes_and_off_for_clusters(blobs, few_labels, solver, rate):
     X, _ = blobs
-    assert "virtual_adversarial" not in classifier(max_iter=5).fit(X, few_labels).history_
+    auto = classifier(solver=solver, max_iter=5).fit(X, few_labels)
+    given = classifier(solver=solver, max_iter=5, virtual_adversarial_learning_rate=rate)
+    assert (
+        given.fit(X, few_labels).history_["virtual_adversarial"][1:]
+        == (auto.history_["virtual_adversarial"][1:])
+    )
+    without = classifier(max_iter=5, virtual_adversarial_learning_rate=0.0).fit(X, few_labels)
+    assert "virtual_adversarial" not in without.history_
+    clusters = AAEClusterer(3, **{**FITS, "max_iter": 5}).fit(X)
+    assert "virtual_adversarial" not in clusters.history_
 
 
 @pytest.mark.parametrize("estimator", [AAEClusterer, AAEEmbedding])
@@ -60,9 +70,9 @@ def test_a_stated_prior_is_kept_and_an_estimate_is_not(blobs, few_labels):
     stated = classifier(class_prior=shares, **PHASE).fit(X, few_labels)
     assert stated.history_["balance"][-1] > 0.0
     assert "balance" not in classifier(**PHASE).fit(X, few_labels).history_
-    assert "balance" not in classifier(class_prior=shares, max_iter=5).fit(X, few_labels).history_
-
-    free = classifier(class_prior=shares, max_iter=10).fit(X, few_labels)
+    without = {"max_iter": 10, "virtual_adversarial_learning_rate": 0.0}
+    free = classifier(class_prior=shares, **without).fit(X, few_labels)
+    assert "balance" not in free.history_
     deviation = [np.abs(m.predict_proba(X).mean(axis=0) - shares).sum() for m in (stated, free)]
     assert deviation[0] < deviation[1]
 
