@@ -8,7 +8,8 @@ speed does not depend on them. Rows of the table:
 
 * "plain port": the public tutorial's loop as it is, that is a DataLoader over a TensorDataset, six
   Adam optimisers, dropout, float32, losses on sigmoid outputs; "same maths" is ours with the same
-  networks, batches, phases, dropout and solver.
+  networks, batches, phases, dropout and solver; "defaults" has our own dropout and solver, and
+  "joint" updates too, all without the virtual adversarial phase, which the port does not have.
 * "pythae": its adversarial autoencoder and trainer, where that package is installed.
 * "bound": the bare matrix products of our step, in its precision, and nothing else.
 """

@@ -232,6 +232,7 @@ class BaseAdversarialAutoencoder(
             blocks=[block for block, _ in blocks.values()],
             classification=self._classifies,
         )
+        balanced = "virtual_adversarial" in rates and self._is_balanced()
         return Recipe(
             architecture=self._make_architecture(X.shape[1], blocks, params, seed),
             priors={name: prior for name, (_, prior) in blocks.items() if prior is not None},
@@ -243,7 +244,7 @@ class BaseAdversarialAutoencoder(
             average=params["average_weights"],
             joint=params["updates"] == "joint",
             radius=_parameters.virtual_adversarial_radius(params, spread),
-            balanced="virtual_adversarial" in rates and self._is_balanced(),
+            shares=tuple(blocks["label"][1].probabilities) if balanced else None,
             seed=seed,
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )
@@ -286,7 +287,7 @@ class BaseAdversarialAutoencoder(
         return 0.0
 
     def _is_balanced(self):
-        """Return whether the label's prior is known, not an estimate from a few labeled rows."""
+        """Return whether smoothing keeps labels at their shares: not where a few rows gave them."""
         return False
 
     # Inference ------------------------------------------------------------------------------------

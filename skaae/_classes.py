@@ -57,6 +57,17 @@ class ReadsClasses:
             self._set_classes(known, codes)
         return codes
 
+    def _given(self, y, n_rows):
+        """Return the labels of training rows: unlabeled ones where y is None."""
+        if y is not None:
+            return y
+        if self.unlabeled_label is None:
+            raise ValueError(
+                "use_labels=True with unlabeled_label=None needs a label for every row, but y is "
+                "None; pass y, or set unlabeled_label='auto'."
+            )
+        return np.full(n_rows, np.nan)
+
     def _set_classes(self, classes, codes):
         """Keep the classes; refuse too few of them and a changed warm start."""
         if len(classes) < self._min_classes:

@@ -32,8 +32,8 @@ from skaae.priors import Categorical, as_prior
     labels="clusters",
     smoothing="0.0",
     balance=(
-        "It also keeps clusters of one size, by their mean over each mini-batch, so mini-batches\n"
-        "        should hold many rows of each."
+        "It also pulls clusters to one size, by their mean over each mini-batch, for which 25\n"
+        "        rows of each or more are good to have."
     ),
 )
 @estimator
@@ -149,8 +149,9 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     def partial_fit(self, X, y=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling, and with init="k-means" where clusters begin, so its
-        rows should be typical of the data. All clusters are kept, those without a row too.
+        The first call decides the scaling, so its rows should be typical of the data; with
+        init="k-means" it is also the only one to teach clusters of k-means. All clusters are kept,
+        those without a row too; after a `fit` the ones that it had dropped come last.
 
         Parameters
         ----------
@@ -166,8 +167,11 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         if first:
             self._require_rows(X)
         self._partial_fit(X)
-        self._heads = np.arange(self._recipe.n_classes)
-        self.labels_ = self._logits(X).argmax(axis=1)
+        # clusters that `fit` has numbered keep their numbers
+        every = np.arange(self._recipe.n_classes)
+        numbered = every[:0] if first else self._heads
+        self._heads = np.concatenate([numbered, np.setdiff1d(every, numbered)])
+        self.labels_ = self._logits(X)[:, self._heads].argmax(axis=1)
         self._set_cluster_heads()
         return self
 

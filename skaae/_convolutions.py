@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from skaae._layers import ACTIVATIONS, BatchNorm, dropout, linear
+from skaae._layers import ACTIVATIONS, BatchNorm, Source, dropout, linear
 
 ImageShape = tuple[int, int, int]  # height, width, channels: NumPy's order of an image
 
@@ -60,7 +60,7 @@ class Convolutions(nn.Module):
         self.norms = nn.ModuleList(BatchNorm(n) for n in channels) if batch_norm else None
         self.n_outputs = height * width * (channels[-1] if channels else shape[2]) + n_noise
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, generator: Source = None) -> Tensor:
         activate = ACTIVATIONS[self.activation]
         x, noise = x.split([x.shape[1] - self.n_noise, self.n_noise], dim=1)
         h = x.unflatten(1, self.shape).movedim(3, 1)  # (batch, channels, height, width)
@@ -111,7 +111,7 @@ class TransposedConvolutions(nn.Module):
         )
         self.norms = nn.ModuleList(BatchNorm(n) for n in channels) if batch_norm else None
 
-    def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, z: Tensor, generator: Source = None) -> Tensor:
         activate = ACTIVATIONS[self.activation]
         h = self.fill(z).unflatten(1, self.first_map)
         for index, layer in enumerate(self.layers):

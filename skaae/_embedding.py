@@ -39,8 +39,8 @@ IDENTITY_SCALE = 10.0
     labels="classes and clusters",
     smoothing="0.0",
     balance=(
-        "Without labels it also keeps clusters of one size, by their mean over each mini-batch,\n"
-        "        so mini-batches should hold many rows of each."
+        "Without labels it also pulls clusters to one size, by their mean over each mini-batch,\n"
+        "        for which 25 rows of each or more are good to have."
     ),
 )
 @estimator
@@ -194,10 +194,11 @@ default="learned"
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Ignored, unless use_labels=True; after the first call all may be unlabeled.
+            Ignored, unless use_labels=True; after the first call all may be unlabeled, as with
+            None.
         classes : array-like of shape (n_classes,), default=None
             With use_labels, all classes that will ever come; needed in the first call if its y
-            lacks some.
+            lacks some. Ignored without.
 
         Returns
         -------
@@ -207,6 +208,7 @@ default="learned"
         X = self._begin(X, partial=True)
         codes = None
         if self.use_labels:
+            y = self._given(y, len(X))
             codes = self._read_more_classes(X, y, classes, first=first)
         self._partial_fit(X, codes)
         self._set_map(X)

@@ -290,7 +290,9 @@ class Fitting(CallbackSupportMixin):
         def before_epoch(epoch):
             factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
             step.scale_learning_rates(factor)
-            step.settled = done + epoch >= _parameters.SETTLED * plan.last_epoch
+            # once settled, more epochs do not unsettle them
+            planned = _parameters.SETTLED * plan.last_epoch
+            step.settled = "virtual_adversarial" in self.history_ or done + epoch >= planned
             if plan.prepare is not None:
                 plan.prepare(step, epoch)
             tasks[:] = [context.subcontext(task_name="epoch")]

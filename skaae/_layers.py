@@ -1,13 +1,15 @@
 """Layers and their initial weights.
 
 Randomness is an argument: weights, dropout masks and noise come from the caller's generator. A
-forward pass without a generator is inference: no dropout, no batch statistics, no noise.
+forward pass without a generator is inference: no dropout, no batch statistics, no noise. One with
+`NoDraws` in its place is training without chance: batch statistics alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -32,14 +34,29 @@ SMALL_GAIN = 0.01 * math.sqrt(1000)
 Factory = Callable[[int, int], nn.Module]
 
 
-def dropout(h: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+@dataclass(frozen=True)
+class NoDraws:
+    """In place of a generator: training, but nothing is drawn.
+
+    Parameters
+    ----------
+    updates : whether running statistics follow those of the batch.
+    """
+
+    updates: bool
+
+
+Source = torch.Generator | NoDraws | None
+
+
+def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
     """Return h with each entry set to 0 with probability p, the others divided by 1 - p.
 
     One random word of 64 bits decides on eight entries, so p is rounded to a multiple of 1/256:
     a draw for each entry would cost as much as the matrix products.
     """
     n_dropped = min(round(256 * p), 255)
-    if generator is None or n_dropped == 0:
+    if not isinstance(generator, torch.Generator) or n_dropped == 0:
         return h
     words = torch.empty((h.numel() + 7) // 8, dtype=torch.int64, device=h.device)
     words.random_(-(2**63), None, generator=generator)
@@ -100,7 +117,8 @@ class BatchNorm(nn.BatchNorm1d):
     row, the running ones elsewhere.
     """
 
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, h: Tensor, generator: Source = None) -> Tensor:  # type: ignore[override]
+        follows = not isinstance(generator, NoDraws) or generator.updates
         return F.batch_norm(
             h,
             self.running_mean,
@@ -108,7 +126,7 @@ class BatchNorm(nn.BatchNorm1d):
             self.weight,
             self.bias,
             training=generator is not None and len(h) > 1,
-            momentum=0.1,
+            momentum=0.1 if follows else 0.0,
             eps=self.eps,
         )
 
@@ -137,7 +155,7 @@ class MLP(nn.Module):
         self.activation = activation
         self.dropout = dropout
 
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         activate = ACTIVATIONS[self.activation]
         for index, layer in enumerate(self.layers):
             h = layer(h)  # (batch, width)
@@ -161,7 +179,7 @@ class Foreign(nn.Module):
         self.module = module.eval()
         self._check(name, factory, n_in, n_out)
 
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         training = generator is not None
         if self.module.training != training:  # never true of threads that only predict
             self.module.train(training)

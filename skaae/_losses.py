@@ -67,20 +67,24 @@ def virtual_adversarial_loss(
 
 def balance_loss(logits: Tensor, shares: Tensor) -> Tensor:
     """Return the KL divergence of the mean label of a batch from the shares (K,) of the classes."""
-    mean = logits.softmax(dim=1).mean(dim=0)
-    return F.kl_div(shares.clamp(min=1e-6).log(), mean, reduction="sum")
+    # from the logarithms: the mean itself may be 0 for a class, and its gradient then has no bound
+    mean = logits.log_softmax(dim=1).logsumexp(dim=0) - math.log(len(logits))
+    return F.kl_div(shares.clamp(min=1e-6).log(), mean, reduction="sum", log_target=True)
 
 
 def local_radii(x: Tensor, radius: float) -> Tensor:
     """Return a radius (batch, 1) for each row x (batch, n_features), in proportion to its gap.
 
-    That is the distance to the nearest other row. The mean is `radius`, the most twice as much: a
-    row far from all others shall not be taken for one among them.
+    That is the distance to the nearest other row, taken for a quarter of the median at least, for
+    twice the median at most: rows may be there twice, or far from all others. The mean is `radius`.
     """
     if len(x) == 1:
         return x.new_full((1, 1), radius)
-    gaps = torch.cdist(x, x).fill_diagonal_(torch.inf).amin(dim=1, keepdim=True)
-    return radius * (gaps / gaps.mean().clamp(min=1e-12)).clamp(max=2.0)
+    centred = x - x.mean(dim=0)  # distances come from products, which lose digits far from 0
+    gaps = torch.cdist(centred, centred).fill_diagonal_(torch.inf).amin(dim=1, keepdim=True)
+    typical = torch.where(gaps > 0.0, gaps, torch.nan).nanmedian().nan_to_num(1.0)
+    gaps = gaps.clamp(0.25 * typical, 2.0 * typical)
+    return radius * gaps / gaps.mean()
 
 
 def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:

@@ -14,7 +14,16 @@ from torch import Tensor, nn
 
 from skaae._convolutions import Convolutions, ImageShape, TransposedConvolutions
 from skaae._device import cpu_generator, seeded_global_generators
-from skaae._layers import MLP, BatchNorm, Factory, Foreign, dropout, init_weights, linear
+from skaae._layers import (
+    MLP,
+    BatchNorm,
+    Factory,
+    Foreign,
+    Source,
+    dropout,
+    init_weights,
+    linear,
+)
 from skaae._posteriors import POSTERIORS
 
 Code = dict[str, Tensor]
@@ -113,7 +122,7 @@ class Heads(nn.Module):
             else None
         )
 
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+    def forward(self, h: Tensor, generator: Source = None) -> Code:
         heads = {name: head(h) for name, head in self.maps.items()}
         if self.norms is None:
             return heads
@@ -132,7 +141,7 @@ class Slices(nn.Module):
         super().__init__()
         self.sizes = dict(sizes)
 
-    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Code:
+    def forward(self, h: Tensor, generator: Source = None) -> Code:
         return dict(zip(self.sizes, h.split(list(self.sizes.values()), dim=1), strict=True))
 
     def parameters_of(self, name: str) -> list[nn.Parameter]:
@@ -171,18 +180,16 @@ class Encoder(nn.Module):
             self.trunk = MLP(widths, plan.activation, plan.dropout, normalized)
             self.heads = Heads(widths[-1], sizes, normalized)
 
-    def forward(
-        self, x: Tensor, generator: torch.Generator | None = None, noise: Tensor | None = None
-    ) -> Code:
+    def forward(self, x: Tensor, generator: Source = None, noise: Tensor | None = None) -> Code:
         """Return the heads' raw outputs; without a generator, their means.
 
         noise (batch, n_noise) may be given in place of a draw from the generator.
         """
         if self.n_noise == 0:
             return self._heads(x, generator)
-        if noise is None and generator is None:
-            return self._mean_heads(x)
         if noise is None:
+            if not isinstance(generator, torch.Generator):
+                return self._mean_heads(x)
             noise = x.new_empty(len(x), self.n_noise).normal_(generator=generator)
         return self._heads(x, generator, noise)
 
@@ -190,9 +197,7 @@ class Encoder(nn.Module):
         """Return the weights that the label depends on."""
         return [*self.trunk.parameters(), *self.heads.parameters_of("label")]
 
-    def _heads(
-        self, x: Tensor, generator: torch.Generator | None, noise: Tensor | None = None
-    ) -> Code:
+    def _heads(self, x: Tensor, generator: Source, noise: Tensor | None = None) -> Code:
         x = dropout(x, self.input_dropout, generator)
         if noise is not None:
             x = torch.cat([x, noise], dim=1)
@@ -316,10 +321,9 @@ class AdversarialAutoencoder(nn.Module):
             }
         )
         self.n_components = plan.blocks["style"].size
-        # classes of a label, and of one that is given with a row: 0 where there is none
+        # classes of a label that is given with a row, 0 where there is none
         label = plan.blocks.get("label")
-        self.n_classes = 0 if label is None else label.size
-        self.n_given = 0 if label is None or label.inferred else label.size
+        self.n_given = label.size if label is not None and not label.inferred else 0
 
     def code(
         self, heads: Code, y: Tensor | None = None, generator: torch.Generator | None = None

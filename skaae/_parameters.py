@@ -114,7 +114,7 @@ AUTO_MMD_WEIGHT = 0.1  # 5.3 for MNIST: half of what Wasserstein autoencoders us
 AUTO_STYLE_RATE = 0.001
 # To bring each class to its own part of the prior, past the others, takes more.
 AUTO_BY_PARTS_RATE = 0.003
-# Of the root mean squared distance of the scaled rows from their mean: 1.5 for MNIST.
+# Of the root mean squared distance of the scaled rows from their mean: 1.2 for MNIST.
 AUTO_RADIUS = 0.17
 # Share of the epochs before labels count as settled: too early it would confirm clusters that
 # reconstruction and adversary are about to change.
@@ -378,9 +378,9 @@ default="auto"
     gets the epoch, counted from 0, and returns the factor.
 updates : {"alternating", "joint"}, default="alternating"
     "alternating": each phase encodes its rows anew, after the weights have moved in the one before,
-    as in the paper. "joint": one encoding of rows and labeled rows serves all phases, and
-    reconstruction and classification step together, which is faster for large batches and for small
-    networks.
+    as in the paper. "joint": one encoding of rows and labeled rows serves all phases of the paper,
+    and reconstruction and classification step together, which is faster for large batches and for
+    small networks.
 average_weights : bool, default={average_weights}
     Use a running average of the weights for all but training: over about the last tenth of all
     steps so far. It takes out much of the noise that "sgd" at a constant rate leaves.
@@ -417,14 +417,15 @@ virtual_adversarial_learning_rate : "auto" or float, default={smoothing}
     Learning rate of one more phase, which keeps {labels} the same between a row and the neighbour
     where the encoder would change its mind the most (virtual adversarial training, Miyato et al.
     2018), so that borders run where there are no rows. It sets in after the first fifth of max_iter
-    epochs: before that it would hold clusters in place that are still on the move.
+    epochs (so not at all where early stopping comes before): until then it would hold clusters in
+    place that are still on the move.
     {balance}
     "auto" is 0.001 for "adam", 0.1 for "sgd"; 0 leaves the phase out. Not part of the paper.
 virtual_adversarial_radius : "auto" or float, default="auto"
     Mean distance of that neighbour in scaled units. "auto" is 0.17 times the root of the mean
-    squared distance of the scaled rows from their mean: 1.2 for MNIST with pixels in [0, 1]. It is
-    more for a row that is far from the others of its mini-batch, less for one close to them: in
-    proportion to the distance to the nearest, twice the mean at most."""
+    squared distance of the scaled rows from their mean: 1.2 for MNIST with pixels in [0, 1]. Rows
+    have more or less of it in proportion to their distance to the nearest row of the mini-batch,
+    taken for a quarter to twice the median of these."""
 
 
 def with_shared_parameters(**words):

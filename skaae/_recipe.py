@@ -7,7 +7,7 @@ Knows nothing of estimators and their parameters.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,10 +53,10 @@ class Recipe:
     average: bool
     joint: bool
     radius: float
-    balanced: bool
     precision: str
     device: str
     seed: int
+    shares: Sequence[float] | None = None
 
     @property
     def n_features(self) -> int:
@@ -92,7 +92,7 @@ class Recipe:
             average=self.average,
             joint=self.joint,
             radius=self.radius,
-            balanced=self.balanced,
+            shares=self.shares,
         )
 
     def _penalties(self) -> dict[str, Penalty]:

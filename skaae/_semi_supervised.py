@@ -35,7 +35,7 @@ from skaae.priors import Categorical, as_prior
     smoothing='"auto"',
     balance=(
         'Where class_prior is stated, not "labeled", it also keeps the mean over each mini-batch\n'
-        "        at these shares, so mini-batches should hold many rows of each class."
+        "        at these shares, for which 25 rows of each class or more are good to have."
     ),
 )
 @estimator
@@ -61,7 +61,7 @@ class SemiSupervisedAAEClassifier(
     class_prior : "labeled", "uniform" or array-like of shape (n_classes,), default="labeled"
         Share of each class among all rows, in the order of `classes_`. "labeled" estimates it from
         the labeled rows, with one row added to each class; "uniform" makes all equal, as the paper
-        does.
+        does. Shares that are stated, not estimated, are also kept in the virtual adversarial phase.
     unlabeled_label : "auto", scalar or None, default="auto"
         What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, except
         with None, where every row must have a label. "auto" adds the number -1, unless y is exactly
@@ -92,8 +92,9 @@ class SemiSupervisedAAEClassifier(
         Rows of the last fit with and without a label.
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
-        "discriminator_style", "generator_label", "generator_style", "classification" and, where
-        asked for, "virtual_adversarial" and "balance" (NaN before they set in) and "validation".
+        "discriminator_style", "generator_label", "generator_style", "classification", unless
+        that phase is left out "virtual_adversarial", with a stated class_prior "balance" (both NaN
+        before they set in), and with early stopping "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int

@@ -19,9 +19,10 @@ from torch import Tensor
 from skaae import _losses as losses
 from skaae import _posteriors as posteriors
 from skaae._device import autocast
+from skaae._layers import NoDraws
 from skaae._networks import AdversarialAutoencoder, Code
 from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
-from skaae.priors import Categorical, Prior
+from skaae.priors import Prior
 
 Losses = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
@@ -52,7 +53,7 @@ class AAEStep:
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
     radius : mean distance of a row from its worst neighbour, for the virtual adversarial phase.
-    balanced : whether that phase also keeps the mean label at its prior.
+    shares : what that phase keeps the mean label at, (n_classes,); None leaves it free.
 
     Attributes
     ----------
@@ -75,7 +76,7 @@ class AAEStep:
     average: bool = False
     joint: bool = False
     radius: float = 0.0
-    balanced: bool = False
+    shares: Sequence[float] | None = None
     settled: bool = field(init=False, default=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
@@ -93,11 +94,8 @@ class AAEStep:
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
         self._averages, self._averaged = inferring(self.trained), inferring(self.networks)
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
-        if self.balanced:
-            label = self.priors["label"]
-            assert isinstance(label, Categorical)
-            shares = torch.from_numpy(label.shares(self.networks.n_classes))
-            self._shares = shares.to(self.n_steps)
+        if self.shares is not None:
+            self._shares = self.n_steps.new_tensor(self.shares)
 
     def __call__(
         self,
@@ -217,20 +215,20 @@ class AAEStep:
     def smooth(self, x: Tensor) -> Losses:
         """The encoder's trunk and label head step to keep labels the same close to clean rows x.
 
-        Where balanced, also to keep the mean label at its prior: the same in all places would be as
-        smooth as can be.
+        Also to keep the mean label at its shares, where there are any: the same in all places would
+        be as smooth as can be. No dropout: it would change labels more than the neighbours do.
         """
 
-        def label(rows: Tensor) -> Tensor:
-            return self.networks.encoder(rows, self.generator)["label"].float()
+        def label(rows: Tensor, *, typical: bool = False) -> Tensor:
+            return self.networks.encoder(rows, NoDraws(updates=typical))["label"].float()
 
         direction = torch.empty_like(x).normal_(generator=self.generator)
         radii = losses.local_radii(x, self.radius)
         with self._autocast():
-            logits = label(x)
+            logits = label(x, typical=True)
             change = losses.virtual_adversarial_loss(label, x, logits, radii, direction)
         parts = {"virtual_adversarial": change}
-        if self.balanced:
+        if self.shares is not None:
             parts["balance"] = losses.balance_loss(logits, self._shares)
         self._update("virtual_adversarial", total(parts))
         return detached(parts)

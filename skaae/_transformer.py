@@ -343,17 +343,6 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
             return None
         return self._read_classes(X, self._given(y, len(X)))
 
-    def _given(self, y, n_rows):
-        """Return the labels of training rows: unlabeled ones where y is None."""
-        if y is not None:
-            return y
-        if self.unlabeled_label is None:
-            raise ValueError(
-                "use_labels=True with unlabeled_label=None needs a label for every row, but y is "
-                "None; pass y, or set unlabeled_label='auto'."
-            )
-        return np.full(n_rows, np.nan)
-
     def _require_parts(self, prior, n_parts):
         """Refuse classes that a prior or a regularizer can do nothing with."""
         if self.regularizer != "adversarial":

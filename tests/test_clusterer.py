@@ -120,6 +120,19 @@ def test_partial_fit_goes_on_and_keeps_every_cluster(blobs):
         clusterer(3).partial_fit(X[:2])
 
 
+def test_clusters_keep_their_numbers(blobs):
+    X, _ = blobs
+    model = clusterer(30, batch_norm=None, init="random").fit(X)
+    found, n_clusters = model.labels_, model.n_clusters_
+    assert n_clusters < 30
+    model.partial_fit(X)
+    assert model.n_clusters_ == model.predict_proba(X).shape[1] == len(model.cluster_heads_) == 30
+    assert np.mean(model.labels_ == found) > 0.9
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    again = model.predict(model.sample(50, y=model.labels_[0], random_state=0))
+    assert np.mean(again == model.labels_[0]) > 0.5
+
+
 def test_a_fit_goes_on_as_calls_of_partial_fit_do(blobs):
     X, _ = blobs
     params = {"init": "random", "max_iter": 10, "virtual_adversarial_learning_rate": 0.01}

@@ -5,7 +5,12 @@ import pytest
 from conftest import FITS, classifier
 from sklearn.preprocessing import StandardScaler
 
-from skaae import AAEClusterer, AAEEmbedding, AAETransformer
+from skaae import (
+    AAEClusterer,
+    AAEEmbedding,
+    AAETransformer,
+    SemiSupervisedAAEClassifier,
+)
 
 PHASE = {"virtual_adversarial_learning_rate": 0.01, "max_iter": 10}
 
@@ -64,17 +69,44 @@ def test_the_radius_follows_the_spread_of_the_rows(blobs, few_labels):
     assert wide.history_["virtual_adversarial"][2] > 2.0 * model.history_["virtual_adversarial"][2]
 
 
-def test_a_stated_prior_is_kept_and_an_estimate_is_not(blobs, few_labels):
+@pytest.fixture
+def cloud():
+    """Rows without gaps between classes, which are the halves of the first column."""
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    return X, np.where(np.arange(300) < 30, X[:, 0] > 0.0, -1)
+
+
+def test_a_stated_prior_is_kept_and_an_estimate_is_not(cloud, monkeypatch):
+    params = {"class_prior": [0.7, 0.3], "max_iter": 60, "spread_labels": False}
+    share = {}
+    for balanced in (True, False):
+        monkeypatch.setattr(SemiSupervisedAAEClassifier, "_is_balanced", lambda _, b=balanced: b)
+        model = classifier(**params).fit(*cloud)
+        assert ("balance" in model.history_) == balanced
+        share[balanced] = model.predict_proba(cloud[0])[:, 0].mean()
+    assert share[True] > share[False] + 0.05, share
+
+
+def test_which_priors_are_stated(blobs, few_labels):
     X, _ = blobs
-    shares = [0.6, 0.3, 0.1]  # true are thirds
-    stated = classifier(class_prior=shares, **PHASE).fit(X, few_labels)
-    assert stated.history_["balance"][-1] > 0.0
-    assert "balance" not in classifier(**PHASE).fit(X, few_labels).history_
-    without = {"max_iter": 10, "virtual_adversarial_learning_rate": 0.0}
-    free = classifier(class_prior=shares, **without).fit(X, few_labels)
-    assert "balance" not in free.history_
-    deviation = [np.abs(m.predict_proba(X).mean(axis=0) - shares).sum() for m in (stated, free)]
-    assert deviation[0] < deviation[1]
+    for prior, stated in (("labeled", False), ("uniform", True), ([0.2, 0.3, 0.5], True)):
+        model = classifier(class_prior=prior, max_iter=5).fit(X, few_labels)
+        assert ("balance" in model.history_) == stated
+    without = classifier(class_prior="uniform", max_iter=5, virtual_adversarial_learning_rate=0.0)
+    assert "balance" not in without.fit(X, few_labels).history_
+
+
+def test_a_prior_may_rule_out_a_class(blobs, few_labels):
+    X, _ = blobs
+    model = classifier(class_prior=[0.5, 0.5, 0.0], max_iter=10).fit(X, few_labels)
+    assert np.isfinite(model.history_["balance"][-1])
+
+
+def test_more_epochs_do_not_unsettle_labels(blobs, few_labels):
+    X, _ = blobs
+    model = classifier(warm_start=True, **PHASE).fit(X, few_labels)
+    model.set_params(max_iter=100).fit(X, few_labels)
+    assert np.isfinite(model.history_["virtual_adversarial"]).sum() == 108
 
 
 def test_maps_are_balanced_without_labels_only(blobs, few_labels):

@@ -283,20 +283,17 @@ class Categorical(Prior):
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
         """Draw rows: a tensor of shape (n_samples, n_components)."""
-        drawn = _choose(self.shares(n_components), n_samples, generator)
+        if self.probabilities is None:
+            weights = np.full(n_components, 1.0 / n_components)
+        else:
+            weights = np.asarray(self.probabilities, float)
+            require_dimension(self, len(weights), n_components)
+        drawn = _choose(weights, n_samples, generator)
         if y is not None:
             given = _labels(y, drawn)
             _require_range(self, given, n_components)
             drawn = torch.where(given == FULL, drawn, given)
         return torch.nn.functional.one_hot(drawn, n_components).float()
-
-    def shares(self, n_components):
-        """Return the probability of each of n_components classes: an array (n_components,)."""
-        if self.probabilities is None:
-            return np.full(n_components, 1.0 / n_components)
-        shares = np.asarray(self.probabilities, float)
-        require_dimension(self, len(shares), n_components)
-        return shares
 
 
 def check_probabilities(name: str, values: ArrayLike, size: int | None = None) -> np.ndarray:
