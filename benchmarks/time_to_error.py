@@ -3,9 +3,10 @@
     python benchmarks/time_to_error.py --data FOLDER --error 12 --epochs 10 --threads 2
 
 The plain port is the tutorial's loop as it is (see speed.py), ours the classifier with its default
-parameters but the phases of the port alone, alternating and joint. Each trains epoch by epoch until its test error is at or below
-the stated one, or for as many epochs as are allowed. Only training is timed. The error is looked at
-after every epoch, so the figure is the time of a user who knows when to stop: the same for all.
+parameters but the phases of the port alone, alternating and joint. Each trains epoch by epoch until
+its test error is at or below the stated one, or for as many epochs as are allowed. Only training is
+timed. The error is looked at after every epoch, so the figure is the time of a user who knows when
+to stop: the same for all.
 """
 
 from __future__ import annotations
