@@ -81,10 +81,14 @@ def local_radii(x: Tensor, radius: float) -> Tensor:
     if len(x) == 1:
         return x.new_full((1, 1), radius)
     centred = x - x.mean(dim=0)  # distances come from products, which lose digits far from 0
-    gaps = torch.cdist(centred, centred).fill_diagonal_(torch.inf).amin(dim=1, keepdim=True)
-    typical = torch.where(gaps > 0.0, gaps, torch.nan).nanmedian().nan_to_num(1.0)
-    gaps = gaps.clamp(0.25 * typical, 2.0 * typical)
-    return radius * gaps / gaps.mean()
+    gaps = torch.cdist(centred, centred).fill_diagonal_(torch.inf).amin(dim=1)
+    # the median of those above 0, found without a look at their number: the device goes on
+    n_twice = (gaps == 0.0).sum()
+    middle = (n_twice + (len(x) - n_twice - 1) // 2).clamp(max=len(x) - 1)
+    typical = gaps.sort().values.gather(0, middle[None])
+    typical = torch.where(typical > 0.0, typical, 1.0)
+    gaps = torch.minimum(torch.maximum(gaps, 0.25 * typical), 2.0 * typical)
+    return (radius * gaps / gaps.mean())[:, None]
 
 
 def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import classifier, label, transformer
+from conftest import FITS, classifier, label, transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skaae import AAETransformer, SemiSupervisedAAEClassifier
+from skaae import AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
 from skaae.priors import Petals, Prior
 
 
@@ -200,7 +200,15 @@ def test_no_warnings_in_ordinary_use(blobs, few_labels):
         classifier(max_iter=2).fit(X, few_labels).predict_log_proba(X)
 
 
-@pytest.mark.parametrize("make", [transformer, classifier])
+def clusterer(**params):
+    return AAEClusterer(3, **{**FITS, **params})
+
+
+def embedding(**params):
+    return AAEEmbedding(n_clusters=3, **{**FITS, **params})
+
+
+@pytest.mark.parametrize("make", [transformer, classifier, clusterer, embedding])
 def test_a_failed_partial_fit_leaves_the_weights(blobs, make):
     X, y = blobs
     model = make(max_iter=3).fit(X, y)
