@@ -137,7 +137,7 @@ def test_training_curves(fitted_classifier):
     display = TrainingCurvesDisplay.from_estimator(fitted_classifier)
     lines = {line.get_label(): line.get_ydata() for line in display.ax_.get_lines()}
     for name, values in fitted_classifier.history_.items():
-        shown = lines[name.replace("_", " of ", 1) if "or_" in name else name]
+        shown = lines[name.replace("_", " of ", 1) if "or_" in name else name.replace("_", " ")]
         np.testing.assert_array_equal(shown, values)
     assert 2 * np.log(2) in [line.get_ydata()[0] for line in display.ax_.get_lines()]
     some = TrainingCurvesDisplay.from_estimator(fitted_classifier, names=["reconstruction"])
