@@ -1,7 +1,8 @@
 """Estimators whose rows have classes: labels in, rows of a class out.
 
-Two halves to mix in: `ReadsClasses` turns y into class indices and keeps `classes_`, `DrawsClasses`
-decodes and samples with a class. Knows nothing of training.
+Halves to mix in: `ReadsClasses` turns y into class indices and keeps `classes_`, `MayReadClasses`
+does so where the user asks for it, `DrawsClasses` decodes and samples with a class. Knows nothing
+of training.
 """
 
 from __future__ import annotations
@@ -57,17 +58,6 @@ class ReadsClasses:
             self._set_classes(known, codes)
         return codes
 
-    def _given(self, y, n_rows):
-        """Return the labels of training rows: unlabeled ones where y is None."""
-        if y is not None:
-            return y
-        if self.unlabeled_label is None:
-            raise ValueError(
-                "use_labels=True with unlabeled_label=None needs a label for every row, but y is "
-                "None; pass y, or set unlabeled_label='auto'."
-            )
-        return np.full(n_rows, np.nan)
-
     def _set_classes(self, classes, codes):
         """Keep the classes; refuse too few of them and a changed warm start."""
         if len(classes) < self._min_classes:
@@ -97,6 +87,35 @@ class ReadsClasses:
         if value == "uniform":
             return np.full(n_classes, 1.0 / n_classes)
         return labeled_shares(codes, n_classes)
+
+
+class MayReadClasses(ReadsClasses):
+    """Turns y into class indices where use_labels says so; without, y plays no part."""
+
+    def _read_labels(self, X, y):
+        """Return class indices of the rows of a `fit`, or None."""
+        if self.use_labels:
+            return self._read_classes(X, self._given(y, len(X)))
+        for name in ("classes_", "class_prior_"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        return None
+
+    def _read_more_labels(self, X, y, classes, *, first):
+        """Return class indices of the rows of a `partial_fit`, or None."""
+        if self.use_labels:
+            return self._read_more_classes(X, self._given(y, len(X)), classes, first=first)
+        return None
+
+    def _given(self, y, n_rows):
+        """Return the labels of training rows: unlabeled ones where y is None."""
+        if y is not None:
+            return y
+        if self.unlabeled_label is None:
+            raise ValueError(
+                "use_labels=True with unlabeled_label=None needs a label for every row, but y is "
+                "None; pass y, or set unlabeled_label='auto'."
+            )
+        return np.full(n_rows, np.nan)
 
 
 class DrawsClasses:

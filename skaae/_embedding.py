@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae import _inference, _parameters
 from skaae._base import BaseAdversarialAutoencoder, estimator
-from skaae._classes import DrawsClasses, ReadsClasses
+from skaae._classes import DrawsClasses, MayReadClasses
 from skaae._clusters import INIT, StartsFromKMeans
 from skaae._fitting import fits
 from skaae._networks import Block
@@ -44,7 +44,7 @@ IDENTITY_SCALE = 10.0
     ),
 )
 @estimator
-class AAEEmbedding(ReadsClasses, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
+class AAEEmbedding(MayReadClasses, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
     """Map of rows into few dimensions, with a place of its own for each cluster or class.
 
     The encoder gives a softmax over clusters and a style; the code is the sum of the style and of
@@ -172,13 +172,7 @@ default="learned"
             Where a loss becomes infinite in the first epochs.
         """
         X = self._begin(X)
-        codes = None
-        if self.use_labels:
-            codes = self._read_classes(X, y)
-        else:
-            for name in ("classes_", "class_prior_"):
-                self.__dict__.pop(name, None)
-        self._fit(X, codes)
+        self._fit(X, self._read_labels(X, y))
         self._set_map(X)
         return self
 
@@ -206,11 +200,7 @@ default="learned"
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
-        codes = None
-        if self.use_labels:
-            y = self._given(y, len(X))
-            codes = self._read_more_classes(X, y, classes, first=first)
-        self._partial_fit(X, codes)
+        self._partial_fit(X, self._read_more_labels(X, y, classes, first=first))
         self._set_map(X)
         return self
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae import _inference, _likelihood, _parameters
 from skaae._base import BaseAdversarialAutoencoder, estimator
-from skaae._classes import ReadsClasses
+from skaae._classes import MayReadClasses
 from skaae._fitting import fits
 from skaae._labels import label_block
 from skaae._networks import Block
@@ -30,7 +30,7 @@ from skaae.priors import as_prior
     input_noise="0.0",
 )
 @estimator
-class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
+class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     """Adversarial autoencoder that turns rows into codes following a chosen prior.
 
     An encoder and a decoder learn to reconstruct rows while a discriminator pushes the distribution
@@ -167,11 +167,7 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
-        codes = None
-        if self.use_labels:
-            y = self._given(y, len(X))
-            codes = self._read_more_classes(X, y, classes, first=first)
-        self._partial_fit(X, codes)
+        self._partial_fit(X, self._read_more_labels(X, y, classes, first=first))
         return self
 
     def inverse_transform(self, Z):
@@ -335,13 +331,6 @@ class AAETransformer(ReadsClasses, BaseAdversarialAutoencoder):
             by_parts=self.use_labels,
         )
         return {"style": (block, prior)}
-
-    def _read_labels(self, X, y):
-        """Return class indices of training rows, or None where labels play no part."""
-        if not self.use_labels:
-            self.__dict__.pop("classes_", None)  # of an earlier fit
-            return None
-        return self._read_classes(X, self._given(y, len(X)))
 
     def _require_parts(self, prior, n_parts):
         """Refuse classes that a prior or a regularizer can do nothing with."""
