@@ -16,7 +16,7 @@ def rows(digits):
     return experiments.Rows(X[:300], y[:300], X[300:400], y[300:400])
 
 
-@pytest.fixture(params=["labels-20", "map-2-clusters-20", "mixture-labels"])
+@pytest.fixture(params=["labels-20-virtual-adversarial", "map-2-clusters-20", "mixture-labels"])
 def row(request, monkeypatch):
     """A row of the tables with small networks and few labels."""
     experiment = experiments.EXPERIMENTS[request.param]
@@ -55,28 +55,38 @@ def test_an_interrupted_run_ends_where_the_whole_one_does(row, rows, tmp_path):
 
 def test_a_checkpoint_of_other_rows_is_refused(rows, tmp_path, monkeypatch):
     path = tmp_path / "run.pkl"
-    experiment = experiments.EXPERIMENTS["labels-20"]
+    experiment = experiments.EXPERIMENTS["labels-20-virtual-adversarial"]
     changed = {**experiment.parameters, "hidden_layer_sizes": (16,)}
     monkeypatch.setattr(experiment, "parameters", changed)
-    reproduce.run("labels-20", rows, 0, 1, path)
+    reproduce.run("labels-20-virtual-adversarial", rows, 0, 1, path)
     fewer = experiments.Rows(rows.X[:200], rows.y[:200], rows.X_test, rows.y_test)
     with pytest.raises(ValueError, match=r"run\.pkl is of other parameters or rows.*remove it"):
-        reproduce.run("labels-20", fewer, 0, 2, path)
+        reproduce.run("labels-20-virtual-adversarial", fewer, 0, 2, path)
 
 
 def test_a_command_leaves_a_file_for_every_draw(digits, tmp_path, monkeypatch):
     X, y = digits
     np.savez(tmp_path / "mnist.npz", X_train=X, y_train=y, X_test=X[:50], y_test=y[:50])
-    experiment = experiments.EXPERIMENTS["labels-50"]
+    experiment = experiments.EXPERIMENTS["labels-50-virtual-adversarial"]
     changed = {**experiment.parameters, "hidden_layer_sizes": (16,)}
     monkeypatch.setattr(experiment, "parameters", changed)
     monkeypatch.setattr(load("_common"), "RESULTS", tmp_path / "results")
-    command = ["reproduce.py", "labels-50", "--data", str(tmp_path), "--draws", "2"]
+    command = [
+        "reproduce.py",
+        "labels-50-virtual-adversarial",
+        "--data",
+        str(tmp_path),
+        "--draws",
+        "2",
+    ]
     command += ["--epochs", "2", "--checkpoints", str(tmp_path)]
     monkeypatch.setattr("sys.argv", command)
     reproduce.main()
     files = sorted((tmp_path / "results" / "reproduction").glob("*.json"))
-    assert [path.stem for path in files] == ["labels-50_draw_0", "labels-50_draw_1"]
+    assert [path.stem for path in files] == [
+        "labels-50-virtual-adversarial_draw_0",
+        "labels-50-virtual-adversarial_draw_1",
+    ]
     record = json.loads(files[1].read_text())
     assert record["draw"] == 1
     assert record["epochs"] == [1, 2]
