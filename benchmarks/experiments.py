@@ -361,7 +361,9 @@ EXPERIMENTS = {
     "likelihood-10k": likelihood(10_000, "10K"),
     "likelihood-1m": likelihood(1_000_000, "1M"),
     "mixture-labels": label_informed(Petals(), "mixture of 10 petals"),
-    "swiss-roll-labels": label_informed(SwissRoll(), "swiss roll in 10 stretches"),
+    "swiss-roll-labels": label_informed(
+        SwissRoll(noise=0.1), "swiss roll in 10 stretches, with noise"
+    ),
     "svhn-labels-1000": SVHN,
     "computed-joint": computed(updates="joint"),
     "computed-float32": computed(precision="float32"),
