@@ -154,8 +154,8 @@ SMOOTHED = {
     "virtual_adversarial_learning_rate": 0.1,
 }
 
-# With fewer labels: initial weights that let the label's discriminator, which has ten inputs, learn
-# from the first epoch on.
+# With fewer labels: larger initial weights in the label's discriminator, which has ten inputs and
+# with the others learns next to nothing in the first epochs.
 FEW_LABELS = {**SMOOTHED, "weight_init": "small"}
 
 # The Paperspace tutorial's script, with the sum of its loss in place of the mean over pixels.
@@ -338,6 +338,9 @@ EXPERIMENTS = {
     "labels-all": semi_supervised(None, "0.85 ± 0.02"),
     "labels-20-virtual-adversarial": smoothed(20, FEW_LABELS, epochs=50),
     "labels-50-virtual-adversarial": smoothed(50, FEW_LABELS, epochs=50),
+    "labels-50-early-phase": semi_supervised(
+        50, parameters=SMOOTHED, named=", that phase after 6 epochs", epochs=30
+    ),
     "labels-100-virtual-adversarial": smoothed(100),
     "labels-1000-virtual-adversarial": smoothed(1000),
     "labels-all-virtual-adversarial": smoothed(None),

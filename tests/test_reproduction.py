@@ -67,26 +67,17 @@ def test_a_checkpoint_of_other_rows_is_refused(rows, tmp_path, monkeypatch):
 def test_a_command_leaves_a_file_for_every_draw(digits, tmp_path, monkeypatch):
     X, y = digits
     np.savez(tmp_path / "mnist.npz", X_train=X, y_train=y, X_test=X[:50], y_test=y[:50])
-    experiment = experiments.EXPERIMENTS["labels-50-virtual-adversarial"]
+    name = "labels-50-virtual-adversarial"
+    experiment = experiments.EXPERIMENTS[name]
     changed = {**experiment.parameters, "hidden_layer_sizes": (16,)}
     monkeypatch.setattr(experiment, "parameters", changed)
     monkeypatch.setattr(load("_common"), "RESULTS", tmp_path / "results")
-    command = [
-        "reproduce.py",
-        "labels-50-virtual-adversarial",
-        "--data",
-        str(tmp_path),
-        "--draws",
-        "2",
-    ]
+    command = ["reproduce.py", name, "--data", str(tmp_path), "--draws", "2"]
     command += ["--epochs", "2", "--checkpoints", str(tmp_path)]
     monkeypatch.setattr("sys.argv", command)
     reproduce.main()
     files = sorted((tmp_path / "results" / "reproduction").glob("*.json"))
-    assert [path.stem for path in files] == [
-        "labels-50-virtual-adversarial_draw_0",
-        "labels-50-virtual-adversarial_draw_1",
-    ]
+    assert [path.stem for path in files] == [f"{name}_draw_0", f"{name}_draw_1"]
     record = json.loads(files[1].read_text())
     assert record["draw"] == 1
     assert record["epochs"] == [1, 2]
