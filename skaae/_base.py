@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import skaae
 from skaae import _inference, _parameters
+from skaae._augmentation import Augmentation
 from skaae._device import cpu_generator, fits_on
 from skaae._fitting import Fitting
 from skaae._networks import Architecture
@@ -207,6 +208,8 @@ class BaseAdversarialAutoencoder(
             draws = check_draws(prior, prior.sample(8, size, generator=cpu_generator(0)), 8, size)
             if name == "style" and recipe.regularizer == "kl":
                 prior.log_prob(draws)
+        if recipe.augment is not None:
+            recipe.augment.try_on(X, recipe.seed)
         self._recipe, self._scaling, self._step = recipe, scaling, recipe.build()
         self._frozen = self._frozen_parameters()
         self.history_, self.n_iter_ = {}, 0
@@ -232,6 +235,7 @@ class BaseAdversarialAutoencoder(
             blocks=[block for block, _ in blocks.values()],
             classification=self._classifies,
         )
+        augment = params["augment"]
         balanced = "virtual_adversarial" in rates and self._is_balanced()
         return Recipe(
             architecture=self._make_architecture(X.shape[1], blocks, params, seed),
@@ -243,6 +247,7 @@ class BaseAdversarialAutoencoder(
             sigmoid=sigmoid,
             average=params["average_weights"],
             joint=params["updates"] == "joint",
+            augment=None if augment is None else Augmentation(augment, scaling),
             radius=_parameters.virtual_adversarial_radius(params, spread),
             shares=tuple(blocks["label"][1].probabilities) if balanced else None,
             seed=seed,

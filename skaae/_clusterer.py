@@ -105,6 +105,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     init: str = "k-means"
     virtual_adversarial_learning_rate: Any = 0.0
     virtual_adversarial_radius: Any = "auto"
+    augment: Any = None
 
     _parameter_constraints = {
         **_parameters.SHARED_CONSTRAINTS,

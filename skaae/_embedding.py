@@ -134,6 +134,7 @@ default="learned"
     classification_learning_rate: Any = "auto"
     virtual_adversarial_learning_rate: Any = 0.0
     virtual_adversarial_radius: Any = "auto"
+    augment: Any = None
 
     _parameter_constraints = {
         **_parameters.SHARED_CONSTRAINTS,

@@ -274,8 +274,8 @@ class Fitting(CallbackSupportMixin):
         context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **plan.shown)
 
     def _global_generators(self):
-        """Return a context in which a user's own modules draw from seeded generators."""
-        if self._recipe.architecture.is_own:
+        """Return a context in which a user's own code draws from seeded generators."""
+        if self._recipe.architecture.is_own and self._recipe.augment is None:
             return contextlib.nullcontext()
         seed = self._recipe.seed + 3 + self.n_iter_
         return seeded_global_generators(seed, self._step.generator.device)

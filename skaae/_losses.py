@@ -51,11 +51,11 @@ def virtual_adversarial_loss(
 ) -> Tensor:
     """Return the mean KL divergence between the labels of rows and those of their worst neighbours.
 
-    `label` gives logits (batch, K) of rows (batch, n_features); those of the rows x are `logits`.
-    The worst neighbour of a row, at a distance of its `radius` (batch, 1), is found by one step of
-    power iteration from a random `direction` (batch, n_features): Miyato et al., "Virtual
-    adversarial training", 2018. The difference is taken over a step of the radius itself: one so
-    short as theirs drowns in bfloat16.
+    `label` gives logits (batch, K) of rows (batch, n_features); `logits` are those of the rows x,
+    or of the rows that x are variants of. The worst neighbour of a row, at a distance of its
+    `radius` (batch, 1), is found by one step of power iteration from a random `direction` (batch,
+    n_features): Miyato et al., "Virtual adversarial training", 2018. The difference is taken over a
+    step of the radius itself: one so short as theirs drowns in bfloat16.
     """
     target = logits.detach().softmax(dim=1)
     probe = (radius * F.normalize(direction)).requires_grad_()

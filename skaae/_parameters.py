@@ -34,6 +34,7 @@ POSTERIOR_CONSTRAINTS = {
 LABEL_CONSTRAINTS = {
     "virtual_adversarial_learning_rate": [AUTO, NON_NEGATIVE],
     "virtual_adversarial_radius": [AUTO, POSITIVE],
+    "augment": [callable, None],
 }
 # What estimators do that lack these parameters.
 LACKING = {
@@ -42,6 +43,7 @@ LACKING = {
     "regularizer_weight": "auto",
     "virtual_adversarial_learning_rate": 0.0,
     "virtual_adversarial_radius": "auto",
+    "augment": None,
 }
 
 SHARED_CONSTRAINTS = {
@@ -425,7 +427,13 @@ virtual_adversarial_radius : "auto" or float, default="auto"
     Mean distance of that neighbour in scaled units. "auto" is 0.17 times the root of the mean
     squared distance of the scaled rows from their mean: 1.2 for MNIST with pixels in [0, 1]. Rows
     have more or less of it in proportion to their distance to the nearest row of the mini-batch,
-    taken for a quarter to twice the median of these."""
+    taken for a quarter to twice the median of these.
+augment : callable or None, default=None
+    Varies rows in ways that leave their {labels} as they are, such as small shifts of images. A
+    function of a float32 tensor (batch, n_features) in the units of X, on the device of training;
+    it returns a tensor of that shape. Every mini-batch is trained on as it returns it, and the
+    virtual adversarial phase gives a row and the neighbours of its variant the same label. Draws
+    from PyTorch's global generator in it are seeded by `random_state`. Not part of the paper."""
 
 
 def with_shared_parameters(**words):

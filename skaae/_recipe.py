@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skaae._augmentation import Augmentation
 from skaae._device import make_generator, resolve_device, resolve_precision
 from skaae._networks import Architecture
 from skaae._optimizers import PhaseRates
@@ -33,6 +34,7 @@ class Recipe:
     regularizer : what ties the style to its prior: "adversarial", "mmd", "kl" or None.
     regularizer_weight : of the penalties "mmd" and "kl".
     head_distance : distance that cluster heads are kept at; 0 where there is no such penalty.
+    augment : what varies rows in training, or None.
     device, precision : as the user gave them; "auto" is decided on the machine at hand.
     seed : of all randomness in training.
 
@@ -56,6 +58,7 @@ class Recipe:
     precision: str
     device: str
     seed: int
+    augment: Augmentation | None = None
     shares: Sequence[float] | None = None
 
     @property
@@ -91,6 +94,7 @@ class Recipe:
             precision=resolve_precision(self.precision, device, width),
             average=self.average,
             joint=self.joint,
+            augment=None if self.augment is None else self.augment.on(device),
             radius=self.radius,
             shares=self.shares,
         )

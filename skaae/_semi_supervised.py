@@ -140,6 +140,7 @@ class SemiSupervisedAAEClassifier(
     spread_labels: Any = "auto"
     virtual_adversarial_learning_rate: Any = "auto"
     virtual_adversarial_radius: Any = "auto"
+    augment: Any = None
 
     _classifies = True
 

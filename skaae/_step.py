@@ -52,6 +52,7 @@ class AAEStep:
     average : whether to keep a running average of the weights beside them, for inference.
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
+    augment : varies scaled rows without changing their class; None leaves them as they are.
     radius : mean distance of a row from its worst neighbour, for the virtual adversarial phase.
     shares : what that phase keeps the mean label at, (n_classes,); None leaves it free.
 
@@ -75,6 +76,7 @@ class AAEStep:
     precision: torch.dtype = torch.float32
     average: bool = False
     joint: bool = False
+    augment: Callable[[Tensor], Tensor] | None = None
     radius: float = 0.0
     shares: Sequence[float] | None = None
     settled: bool = field(init=False, default=False)
@@ -108,13 +110,13 @@ class AAEStep:
 
         y (batch,) are the classes of x, for networks that are told them: -1 where unlabeled.
         """
-        labeled = None
+        varied, labeled = self._vary(x), None
         if x_labeled is not None and y_labeled is not None:
-            labeled = x_labeled, y_labeled
+            labeled = self._vary(x_labeled), y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
-        step_losses = update(x, y, labeled)
+        step_losses = update(varied, y, labeled)
         if self.settled and "virtual_adversarial" in self.rates:
-            step_losses |= self.smooth(x)
+            step_losses |= self.smooth(x, varied)
         self.n_steps.add_(1.0)
         if self.average:
             self._update_average()
@@ -212,9 +214,10 @@ class AAEStep:
         self._update("classification", loss)
         return {"classification": loss.detach()}
 
-    def smooth(self, x: Tensor) -> Losses:
+    def smooth(self, x: Tensor, varied: Tensor | None = None) -> Losses:
         """The encoder's trunk and label head step to keep labels the same close to clean rows x.
 
+        Close to the `varied` rows, where there are such: their labels too are to be those of x.
         Also to keep the mean label at its shares, where there are any: the same in all places would
         be as smooth as can be. No dropout: it would change labels more than the neighbours do.
         """
@@ -226,7 +229,8 @@ class AAEStep:
         radii = losses.local_radii(x, self.radius)
         with self._autocast():
             logits = label(x, typical=True)
-            change = losses.virtual_adversarial_loss(label, x, logits, radii, direction)
+            rows = x if varied is None else varied
+            change = losses.virtual_adversarial_loss(label, rows, logits, radii, direction)
         parts = {"virtual_adversarial": change}
         if self.shares is not None:
             parts["balance"] = losses.balance_loss(logits, self._shares)
@@ -305,6 +309,10 @@ class AAEStep:
         """
         share = 10.0 / (10.0 + self.n_steps)
         torch._foreach_lerp_(self._averages, self._averaged, [share] * len(self._averages))
+
+    def _vary(self, x: Tensor) -> Tensor:
+        """Return rows x as the augmentation varies them: x itself where there is none."""
+        return x if self.augment is None else self.augment(x)
 
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""

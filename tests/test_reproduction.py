@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from scipy.io import savemat
 from test_results import load
 
@@ -16,7 +17,15 @@ def rows(digits):
     return experiments.Rows(X[:300], y[:300], X[300:400], y[300:400])
 
 
-@pytest.fixture(params=["labels-20-virtual-adversarial", "map-2-clusters-20", "mixture-labels"])
+ROWS = [
+    "labels-20-virtual-adversarial",
+    "labels-100-augmented",
+    "map-2-clusters-20",
+    "mixture-labels",
+]
+
+
+@pytest.fixture(params=ROWS)
 def row(request, monkeypatch):
     """A row of the tables with small networks and few labels."""
     experiment = experiments.EXPERIMENTS[request.param]
@@ -83,6 +92,29 @@ def test_a_command_leaves_a_file_for_every_draw(digits, tmp_path, monkeypatch):
     assert record["epochs"] == [1, 2]
     assert len(record["figures"]) == len(record["seconds"]) == 2
     assert {"torch", "skaae", "hardware", "commit"} <= set(record["circumstances"])
+
+
+def test_images_are_varied_about_where_they_are():
+    """A bright pixel in the middle only shifts: turns and changes of size leave it there."""
+    torch.manual_seed(0)
+    x = torch.zeros(500, 15, 15)
+    x[:, 7, 7] = 1.0
+    x = x.flatten(1)
+    torch.testing.assert_close(experiments.RandomAffine(0.0, 0.0, 0.0)(x), x)
+    turned = experiments.RandomAffine(20.0, 0.0, 0.0)(x)
+    torch.testing.assert_close(turned.argmax(1), x.argmax(1))
+    shifted = experiments.RandomAffine(0.0, 2.0, 0.0)(x).reshape(-1, 15, 15)
+    at = torch.arange(15.0)
+    for axis in (1, 2):
+        place = (shifted.sum(3 - axis) * at).sum(1) - 7.0
+        assert place.abs().max() < 2.0 + 1e-4
+        assert place.std() == pytest.approx(2.0 / 3.0**0.5, rel=0.1)
+    x = torch.zeros(500, 15, 15)
+    x[:, 7, 2:13] = 1.0
+    resized = experiments.RandomAffine(0.0, 0.0, 0.2)(x.flatten(1)).reshape(-1, 15, 15)
+    length = resized[:, 7].sum(1)
+    assert 0.75 * 11 < length.min() < 0.9 * 11
+    assert 1.1 * 11 < length.max() < 1.25 * 11
 
 
 def test_svhn_is_read_as_its_files_hold_it(tmp_path):

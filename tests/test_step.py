@@ -532,6 +532,21 @@ def test_smoothing_makes_labels_change_less_close_to_rows():
     assert step.smooth(x)["virtual_adversarial"] < 0.5 * before
 
 
+def test_smoothing_gives_variants_the_labels_of_their_rows():
+    x, y = rows(60), torch.tensor([0, 1] * 30)
+    x[:, 0] = 4.0 * y - 2.0
+    right = {}
+    for varied in (None, -x):  # which the labeled rows alone give the opposite labels
+        step = make_step(radius=0.05)
+        for _ in range(300):
+            step.classify(x, y)
+            step.smooth(x, varied)
+        labels = step.networks.encoder(-x)["label"].argmax(1)
+        right[varied is not None] = float((labels == y).float().mean())
+    assert right[True] > 0.9, right
+    assert right[False] < 0.1, right
+
+
 def test_smoothing_drops_nothing_and_displaced_rows_leave_the_statistics():
     """At a radius of next to nothing labels can only differ by a dropout mask."""
     architecture = {"dropout": 0.5, "input_dropout": 0.5, "batch_norm": "encoder"}

@@ -14,7 +14,7 @@ PACKAGE = Path(skaae.__file__).parent
 # A module may import from modules of lower layers only; estimators also from _base and _labels.
 LAYERS = [
     {"_device", "_scaling", "_losses", "_posteriors", "_optimizers"},
-    {"_layers", "priors"},
+    {"_augmentation", "_layers", "priors"},
     {"_convolutions"},
     {"_networks"},
     {"_step"},
