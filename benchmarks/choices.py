@@ -1,17 +1,19 @@
 """The classifier's defaults, changed one at a time, on held-out training rows of small data sets.
 
     python benchmarks/choices.py --draws 3
+    python benchmarks/choices.py --draws 3 --changes "posterior='gaussian'" "posterior='universal'"
 
-The draws are other splits than those of tables.py, and a quarter of each training part is held out:
-the test rows of a split play no part.
+The second adds changes to the file that the first has left. Draws are other splits than those of
+tables.py, and a quarter of each training part is held out: the test rows of a split play no part.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 
 import numpy as np
-from _common import hide_labels, save
+from _common import RESULTS, hide_labels, save
 from sklearn.model_selection import train_test_split
 from tables import data_sets
 
@@ -29,6 +31,9 @@ CHANGES = {
     "virtual_adversarial_learning_rate=0.03": {"virtual_adversarial_learning_rate": 0.03},
     "class_prior='uniform'": {"class_prior": "uniform"},
     "batch_norm='encoder'": {"batch_norm": "encoder"},
+    "discriminator_noise=0.3": {"discriminator_noise": 0.3},
+    "posterior='gaussian'": {"posterior": "gaussian"},
+    "posterior='universal'": {"posterior": "universal"},
 }
 
 
@@ -47,11 +52,15 @@ def accuracy(X, y, n_per_class, seed, params):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--changes", nargs="+", choices=CHANGES, metavar="CHANGE")
     arguments = parser.parse_args()
     result = {"experiment": "defaults changed one at a time, held-out training rows", "data": {}}
+    if arguments.changes:
+        result["data"] = json.loads((RESULTS / "choices.json").read_text())["data"]
     for data, X, y, n_per_class in data_sets():
-        result["data"][data] = {}
-        for change, params in CHANGES.items():
+        result["data"].setdefault(data, {})
+        for change in arguments.changes or CHANGES:
+            params = CHANGES[change]
             scores = [accuracy(X, y, n_per_class, s, params) for s in range(arguments.draws)]
             result["data"][data][change] = scores
             print(data, change, scores, flush=True)

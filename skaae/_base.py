@@ -40,6 +40,7 @@ COPIED_TO_RECIPE = (
     "solver",
     "reconstruction_loss",
     "input_noise",
+    "discriminator_noise",
     "max_gradient_norm",
     "precision",
     "device",
@@ -66,6 +67,7 @@ class BaseAdversarialAutoencoder(
     dropout: float = 0.0
     input_dropout: float = 0.0
     input_noise: float = 0.0
+    discriminator_noise: float = 0.0
     batch_norm: str | None = None
     encoder: Any = None
     decoder: Any = None
@@ -236,7 +238,8 @@ class BaseAdversarialAutoencoder(
             classification=self._classifies,
         )
         augment = params["augment"]
-        balanced = "virtual_adversarial" in rates and self._is_balanced()
+        smooths = "virtual_adversarial" in rates
+        balanced = smooths and self._is_balanced()
         return Recipe(
             architecture=self._make_architecture(X.shape[1], blocks, params, seed),
             priors={name: prior for name, (_, prior) in blocks.items() if prior is not None},
@@ -250,6 +253,7 @@ class BaseAdversarialAutoencoder(
             augment=None if augment is None else Augmentation(augment, scaling),
             radius=_parameters.virtual_adversarial_radius(params, spread),
             shares=tuple(blocks["label"][1].probabilities) if balanced else None,
+            smooth_first=smooths and self._is_smooth_first(),
             seed=seed,
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )
@@ -293,6 +297,10 @@ class BaseAdversarialAutoencoder(
 
     def _is_balanced(self):
         """Return whether smoothing keeps labels at their shares: not where a few rows gave them."""
+        return False
+
+    def _is_smooth_first(self):
+        """Return whether smoothing is what finds clusters: not where labels or k-means do."""
         return False
 
     # Inference ------------------------------------------------------------------------------------

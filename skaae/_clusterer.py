@@ -33,7 +33,10 @@ from skaae.priors import Categorical, as_prior
     smoothing="0.0",
     balance=(
         "It also pulls clusters to one size, by their mean over each mini-batch, for which 25\n"
-        "        rows of each or more are good to have."
+        "        rows of each or more are good to have.\n"
+        '        With init="random" the phase comes first: for three fifths of max_iter it alone\n'
+        "        moves clusters, and makes rows sure of theirs by the entropy of their labels;\n"
+        "        only then do reconstruction and label's discriminator join in (Hu et al. 2017)."
     ),
 )
 @estimator
@@ -71,8 +74,9 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", with init="k-means"
-        "classification" (NaN after the first half) and, where asked for, "virtual_adversarial" and
-        "balance" (NaN before they set in) and "validation".
+        "classification" (NaN after the first half) and, where asked for, "virtual_adversarial",
+        "balance" and with init="random" "uncertainty", the entropy of labels times its weight (all
+        NaN before they set in), and "validation".
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int
@@ -205,6 +209,9 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
 
     def _is_balanced(self):
         return True
+
+    def _is_smooth_first(self):
+        return self.init == "random"
 
     def _require_rows(self, X):
         """Refuse fewer rows than clusters."""

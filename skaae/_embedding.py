@@ -40,7 +40,8 @@ IDENTITY_SCALE = 10.0
     smoothing="0.0",
     balance=(
         "Without labels it also pulls clusters to one size, by their mean over each mini-batch,\n"
-        "        for which 25 rows of each or more are good to have."
+        "        for which 25 rows of each or more are good to have; with "
+        'init="random" it comes\n        first, see `AAEClusterer`.'
     ),
 )
 @estimator
@@ -95,8 +96,8 @@ default="learned"
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
-        there is none) and, where asked for, "virtual_adversarial" and "balance" (NaN before they
-        set in) and "validation".
+        there is none) and, where asked for, "virtual_adversarial", "balance" and "uncertainty" (NaN
+        before they set in) and "validation"; see `AAEClusterer`.
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int
@@ -353,6 +354,9 @@ default="learned"
 
     def _is_balanced(self):
         return not self.use_labels
+
+    def _is_smooth_first(self):
+        return self.init == "random" and not self.use_labels
 
     def _head_distance(self):
         learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"

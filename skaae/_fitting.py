@@ -291,8 +291,10 @@ class Fitting(CallbackSupportMixin):
             factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
             step.scale_learning_rates(factor)
             # once settled, more epochs do not unsettle them
-            planned = _parameters.SETTLED * plan.last_epoch
-            step.settled = "virtual_adversarial" in self.history_ or done + epoch >= planned
+            share, sign = _parameters.SETTLED, "virtual_adversarial"
+            if step.smooth_first:
+                share, sign = _parameters.SETTLED_BY_SMOOTHING, "discriminator_label"
+            step.settled = sign in self.history_ or done + epoch >= share * plan.last_epoch
             if plan.prepare is not None:
                 plan.prepare(step, epoch)
             tasks[:] = [context.subcontext(task_name="epoch")]

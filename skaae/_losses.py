@@ -72,6 +72,11 @@ def balance_loss(logits: Tensor, shares: Tensor) -> Tensor:
     return F.kl_div(shares.clamp(min=1e-6).log(), mean, reduction="sum", log_target=True)
 
 
+def uncertainty_loss(logits: Tensor) -> Tensor:
+    """Return the mean entropy of labels: 0 where each is sure of one class."""
+    return -(logits.softmax(dim=1) * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
 def local_radii(x: Tensor, radius: float) -> Tensor:
     """Return a radius (batch, 1) for each row x (batch, n_features), in proportion to its gap.
 

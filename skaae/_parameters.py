@@ -24,9 +24,11 @@ AUTO = StrOptions({"auto"})
 UNLABELED_CONSTRAINT = "no_validation"  # any scalar may mark an unlabeled row
 CLASS_PRIOR = [StrOptions({"labeled", "uniform"}), "array-like"]
 
+POSTERIOR = [StrOptions(set(POSTERIORS))]
+
 # Parameters of the estimators without classes of their own to infer.
 POSTERIOR_CONSTRAINTS = {
-    "posterior": [StrOptions(set(POSTERIORS))],
+    "posterior": POSTERIOR,
     "regularizer": [StrOptions({"adversarial", "mmd", "kl"}), None],
     "regularizer_weight": [AUTO, NON_NEGATIVE],
 }
@@ -57,6 +59,7 @@ SHARED_CONSTRAINTS = {
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "input_noise": [NON_NEGATIVE],
+    "discriminator_noise": [NON_NEGATIVE],
     "batch_norm": [StrOptions({"encoder", "autoencoder"}), None],
     "encoder": [callable, None],
     "decoder": [callable, None],
@@ -121,6 +124,8 @@ AUTO_RADIUS = 0.17
 # Share of the epochs before labels count as settled: too early it would confirm clusters that
 # reconstruction and adversary are about to change.
 SETTLED = 0.2
+# The same where that phase is what finds clusters: too early they would be hard before they part.
+SETTLED_BY_SMOOTHING = 0.6
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 
@@ -330,6 +335,10 @@ input_dropout : float in [0, 1), default=0.0
 input_noise : float, default={input_noise}
     Standard deviation of Gaussian noise on the encoder's input after scaling, in training only;
     the decoder learns to give the clean row. The paper uses 0.3 on MNIST.
+discriminator_noise : float, default=0.0
+    Standard deviation of Gaussian noise on what the discriminators see, codes and draws of the
+    prior alike, in training only: it keeps a discriminator from winning where the two lie apart.
+    Not part of the paper.
 batch_norm : {"encoder", "autoencoder"} or None, default={batch_norm}
     Batch normalization of all layers of the encoder, code included (the paper's clustering), and
     of the decoder's hidden layers too (the paper's SVHN). Discriminators never have it.

@@ -51,6 +51,7 @@ class Recipe:
     reconstruction_loss: str
     sigmoid: bool
     input_noise: float
+    discriminator_noise: float
     max_gradient_norm: float | None
     average: bool
     joint: bool
@@ -60,6 +61,7 @@ class Recipe:
     seed: int
     augment: Augmentation | None = None
     shares: Sequence[float] | None = None
+    smooth_first: bool = False
 
     @property
     def n_features(self) -> int:
@@ -90,6 +92,7 @@ class Recipe:
             reconstruction_loss=self.reconstruction_loss,
             sigmoid=self.sigmoid,
             input_noise=self.input_noise,
+            discriminator_noise=self.discriminator_noise,
             max_gradient_norm=self.max_gradient_norm,
             precision=resolve_precision(self.precision, device, width),
             average=self.average,
@@ -97,6 +100,7 @@ class Recipe:
             augment=None if self.augment is None else self.augment.on(device),
             radius=self.radius,
             shares=self.shares,
+            smooth_first=self.smooth_first,
         )
 
     def _penalties(self) -> dict[str, Penalty]:

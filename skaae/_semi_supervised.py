@@ -58,6 +58,9 @@ class SemiSupervisedAAEClassifier(
         style can hold the class too, which tends to help accuracy.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         What the style is to follow; see `AAETransformer`.
+    posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
+        The form of q(z|x), the style of a row; see `AAETransformer`. With "universal" the label
+        depends on the encoder's normal inputs too, and `predict` goes by the mean of its logits.
     class_prior : "labeled", "uniform" or array-like of shape (n_classes,), default="labeled"
         Share of each class among all rows, in the order of `classes_`. "labeled" estimates it from
         the labeled rows, with one row added to each class; "uniform" makes all equal, as the paper
@@ -124,6 +127,7 @@ class SemiSupervisedAAEClassifier(
     _parameter_constraints = {
         **_parameters.SHARED_CONSTRAINTS,
         **_parameters.LABEL_CONSTRAINTS,
+        "posterior": _parameters.POSTERIOR,
         "class_prior": _parameters.CLASS_PRIOR,
         "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
         "classification_learning_rate": [_parameters.AUTO, _parameters.NON_NEGATIVE],
@@ -134,6 +138,7 @@ class SemiSupervisedAAEClassifier(
     input_noise: float = 0.3
     solver: str = "sgd"
     average_weights: bool = True
+    posterior: str = "deterministic"
     class_prior: Any = "labeled"
     unlabeled_label: Any = "auto"
     classification_learning_rate: Any = "auto"

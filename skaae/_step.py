@@ -20,9 +20,14 @@ from skaae import _losses as losses
 from skaae import _posteriors as posteriors
 from skaae._device import autocast
 from skaae._layers import NoDraws
-from skaae._networks import AdversarialAutoencoder, Code
+from skaae._networks import AdversarialAutoencoder, Code, Discriminator
 from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
 from skaae.priors import Prior
+
+# Weights beside the virtual adversarial loss where no labels name the clusters: those of Hu et al.,
+# "Learning discrete representations via information maximizing self-augmented training", 2017.
+UNCERTAINTY_WEIGHT = 0.1
+FIRST_BALANCE_WEIGHT = 0.4
 
 Losses = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
@@ -47,6 +52,7 @@ class AAEStep:
     reconstruction_loss : "squared_error" or "binary_cross_entropy".
     sigmoid : whether the decoder's output passes through a sigmoid.
     input_noise : standard deviation of the Gaussian noise on the encoder's input.
+    discriminator_noise : the same of codes and draws alike, as the discriminators see them.
     max_gradient_norm : longer gradients of a phase are shortened to this norm; None leaves them.
     precision : dtype of the products; weights and optimiser state stay in float32.
     average : whether to keep a running average of the weights beside them, for inference.
@@ -55,10 +61,12 @@ class AAEStep:
     augment : varies scaled rows without changing their class; None leaves them as they are.
     radius : mean distance of a row from its worst neighbour, for the virtual adversarial phase.
     shares : what that phase keeps the mean label at, (n_classes,); None leaves it free.
+    smooth_first : whether that phase alone moves labels until they are settled, and makes them
+        sure; else it waits until then.
 
     Attributes
     ----------
-    settled : whether labels have found their clusters: before, the virtual adversarial phase waits.
+    settled : whether labels have found their clusters; see `smooth_first`.
     trained : networks for inference: `networks`, or where `average`, their running average.
     n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
     """
@@ -72,6 +80,7 @@ class AAEStep:
     reconstruction_loss: str = "squared_error"
     sigmoid: bool = False
     input_noise: float = 0.0
+    discriminator_noise: float = 0.0
     max_gradient_norm: float | None = None
     precision: torch.dtype = torch.float32
     average: bool = False
@@ -79,6 +88,7 @@ class AAEStep:
     augment: Callable[[Tensor], Tensor] | None = None
     radius: float = 0.0
     shares: Sequence[float] | None = None
+    smooth_first: bool = False
     settled: bool = field(init=False, default=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
@@ -115,7 +125,7 @@ class AAEStep:
             labeled = self._vary(x_labeled), y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
         step_losses = update(varied, y, labeled)
-        if self.settled and "virtual_adversarial" in self.rates:
+        if "virtual_adversarial" in self.rates and (self.settled or self.smooth_first):
             step_losses |= self.smooth(x, varied)
         self.n_steps.add_(1.0)
         if self.average:
@@ -143,7 +153,7 @@ class AAEStep:
         with self._autocast():
             all_heads = self.networks.encoder(self._corrupt(rows), self.generator)
             heads = {name: head[: len(x)] for name, head in all_heads.items()}
-            code = self.networks.code(heads, y, self.generator)
+            code = self._code(heads, y)
         parts = self._reconstruction(heads, code, x)
         loss, step_losses = total(parts), detached(parts)
         if labeled is not None:
@@ -166,7 +176,7 @@ class AAEStep:
         """Encoder and decoder step on the error between the clean x and its reconstruction."""
         with self._autocast():
             heads = self.networks.encoder(x_noisy, self.generator)
-            code = self.networks.code(heads, y, self.generator)
+            code = self._code(heads, y)
         parts = self._reconstruction(heads, code, x)
         self._update("reconstruction", total(parts))
         return detached(parts)
@@ -178,7 +188,7 @@ class AAEStep:
         """
         with self._autocast():
             heads = self.networks.encoder(x, self.generator)
-        code = self.networks.code(in_float32(heads), y, self.generator)
+        code = self._code(in_float32(heads), y)
         return self.discriminate(code, y) | self.generate(code, y)
 
     def discriminate(self, code: Code, y: Tensor | None = None) -> Losses:
@@ -188,9 +198,10 @@ class AAEStep:
         class, from anywhere if it is unlabeled.
         """
         pairs = {}
-        for name, discriminator in self.networks.discriminators.items():
+        for name, discriminator in self._playing():
             draws = self.draw_prior(name, code[name], y if discriminator.by_parts else None)
-            pairs[name] = torch.cat([draws, code[name].detach()])  # (2 batch, block)
+            both = torch.cat([draws, code[name].detach()])  # (2 batch, block)
+            pairs[name] = self._add_noise(both, self.discriminator_noise)
         twice = None if y is None else torch.cat([y, y])
         parts = {}
         with self._autocast():
@@ -232,10 +243,30 @@ class AAEStep:
             rows = x if varied is None else varied
             change = losses.virtual_adversarial_loss(label, rows, logits, radii, direction)
         parts = {"virtual_adversarial": change}
+        if self.smooth_first:
+            parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
         if self.shares is not None:
-            parts["balance"] = losses.balance_loss(logits, self._shares)
+            weight = FIRST_BALANCE_WEIGHT if self.smooth_first else 1.0
+            parts["balance"] = weight * losses.balance_loss(logits, self._shares)
         self._update("virtual_adversarial", total(parts))
         return detached(parts)
+
+    def _code(self, heads: Code, y: Tensor | None) -> Code:
+        """Return a draw of the code; a label that is left to the smoothing has no gradient."""
+        code = self.networks.code(heads, y, self.generator)
+        if self._leaves_label:
+            code["label"] = code["label"].detach()
+        return code
+
+    def _playing(self) -> list[tuple[str, Discriminator]]:
+        """Return the discriminators, but that of a label which is left to the smoothing."""
+        found: list[tuple[str, Any]] = list(self.networks.discriminators.items())
+        return [(name, d) for name, d in found if not (name == "label" and self._leaves_label)]
+
+    @property
+    def _leaves_label(self) -> bool:
+        """Whether the label is still left to the smoothing."""
+        return self.smooth_first and not self.settled
 
     def _reconstruction(self, heads: Code, code: Code, x: Tensor) -> Losses:
         """Return the reconstruction loss of clean rows x and the penalties beside it."""
@@ -253,8 +284,9 @@ class AAEStep:
         """Return the losses of codes that the discriminators see through."""
         parts = {}
         with self._autocast():
-            for name, discriminator in self.networks.discriminators.items():
-                logits = discriminator(code[name], y, self.generator).float()
+            for name, discriminator in self._playing():
+                seen = self._add_noise(code[name], self.discriminator_noise)
+                logits = discriminator(seen, y, self.generator).float()
                 parts[f"generator_{name}"] = losses.generator_loss(logits)
         return parts
 
@@ -316,9 +348,13 @@ class AAEStep:
 
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""
-        if self.input_noise == 0.0:
+        return self._add_noise(x, self.input_noise)
+
+    def _add_noise(self, x: Tensor, deviation: float) -> Tensor:
+        """Return x with Gaussian noise of a standard deviation; x itself where that is 0."""
+        if deviation == 0.0:
             return x
-        noise = torch.empty_like(x).normal_(0.0, self.input_noise, generator=self.generator)
+        noise = torch.empty_like(x).normal_(0.0, deviation, generator=self.generator)
         return noise.add_(x)
 
     def _autocast(self) -> AbstractContextManager[object]:

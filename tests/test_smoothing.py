@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from conftest import FITS, classifier
+from sklearn.datasets import make_moons
+from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from skaae import (
@@ -13,6 +15,11 @@ from skaae import (
 )
 
 PHASE = {"virtual_adversarial_learning_rate": 0.01, "max_iter": 10}
+
+
+@pytest.fixture(scope="module")
+def moons():
+    return make_moons(600, noise=0.06, random_state=0)
 
 
 @pytest.mark.parametrize("updates", ["alternating", "joint"])
@@ -53,6 +60,35 @@ def test_clusters_have_it_too(blobs, estimator):
     X, _ = blobs
     model = estimator(n_clusters=3, **{**FITS, **PHASE}).fit(X)
     assert np.isfinite(model.history_["virtual_adversarial"]).sum() == 8
+
+
+@pytest.mark.parametrize("estimator", [AAEClusterer, AAEEmbedding])
+def test_it_comes_first_where_nothing_else_finds_clusters(blobs, estimator):
+    X, _ = blobs
+    params = {**FITS, **PHASE, "n_clusters": 3, "init": "random"}
+    model = estimator(**params, warm_start=True).fit(X)
+    game = [6 * [True] + 4 * [False], 10 * [False]]
+    for name in ("generator_label", "discriminator_label"):
+        assert np.isnan(model.history_[name]).tolist() == game[0]
+    for name in ("virtual_adversarial", "uncertainty", "balance", "generator_style"):
+        assert np.isnan(model.history_[name]).tolist() == game[1]
+    model.set_params(max_iter=100).fit(X)  # labels that have settled remain so
+    assert np.isfinite(model.history_["generator_label"]).sum() == 104
+    taught = estimator(**{**params, "init": "k-means"}).fit(X)
+    assert "uncertainty" not in taught.history_
+
+
+def test_clusters_that_it_finds_have_gaps_between_them(moons):
+    """Two interleaved half circles, which k-means and the paper's game cut across."""
+    X, y = moons
+    params = {**FITS, "n_clusters": 2, "init": "random", "max_iter": 60, "solver": "adam"}
+    phase = {"virtual_adversarial_learning_rate": 0.002, "virtual_adversarial_radius": 0.3}
+    agreement = {
+        named: adjusted_rand_score(y, AAEClusterer(**params, **more).fit_predict(X))
+        for named, more in (("with", phase), ("without", {}))
+    }
+    assert agreement["with"] > 0.9, agreement
+    assert agreement["without"] < 0.6, agreement
 
 
 def test_codes_without_classes_have_not():

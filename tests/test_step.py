@@ -448,6 +448,33 @@ def test_labels_are_smoothed_once_they_have_settled(joint):
     assert found["balance"] > 0.0
 
 
+@pytest.mark.parametrize("joint", [False, True])
+def test_smoothing_may_have_labels_for_itself_until_they_have_settled(joint):
+    settings = {"radius": 0.5, "shares": [0.5, 0.3, 0.2], "smooth_first": True, "joint": joint}
+    step = make_step(**settings)
+    found = step(rows())
+    assert {"virtual_adversarial", "uncertainty", "balance", "generator_style"} <= set(found)
+    assert not {"generator_label", "discriminator_label"} & set(found)
+
+    step = make_step(**settings)
+    step.rates["virtual_adversarial"].learning_rate = 0.0
+    step.scale_learning_rates(1.0)
+    label = names(step, "encoder.heads.maps.label", "discriminators.label")
+    assert label
+    assert not label & moved(step, lambda: step(rows()))
+    step.settled = True
+    assert label <= moved(step, lambda: step(rows()))
+    assert {"generator_label", "discriminator_label", "uncertainty"} <= set(step(rows()))
+
+
+def test_uncertainty_is_the_entropy_of_labels():
+    logits = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    wanted = torch.distributions.Categorical(logits=logits).entropy().mean()
+    torch.testing.assert_close(losses.uncertainty_loss(logits), wanted)
+    sure = losses.uncertainty_loss(torch.tensor([[200.0, -200.0, 0.0]]))
+    assert sure == 0.0
+
+
 def test_the_worst_neighbour_of_a_linear_label_lies_along_its_gradient():
     """For two linear logits all directions but one change nothing, and a radius is a radius."""
     weights = torch.tensor([[3.0, 4.0, 0.0], [0.0, 0.0, 0.0]])
@@ -515,6 +542,23 @@ def test_a_class_without_any_probability_can_be_balanced():
     (gradient,) = torch.autograd.grad(loss, logits)
     assert loss.isfinite()
     assert gradient.isfinite().all()
+
+
+def test_discriminators_see_codes_and_draws_with_noise():
+    step = make_step(STYLE, discriminator_noise=3.0)
+    seen = []
+    discriminator = step.networks.discriminators["style"]
+    discriminator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    x = rows(2000)
+    code = code_of(step, x)
+    step.regularize(x)
+    both, codes = seen
+    prior_spread, code_spread = both[:2000].std(dim=0), both[2000:].std(dim=0)
+    wanted = (9.0 + code["style"].var(dim=0)).sqrt().detach()
+    torch.testing.assert_close(prior_spread, torch.full((2,), 10.0**0.5), rtol=0.06, atol=0.0)
+    torch.testing.assert_close(code_spread, wanted, rtol=0.06, atol=0.0)
+    torch.testing.assert_close(codes.std(dim=0), wanted, rtol=0.06, atol=0.0)
+    assert not torch.equal(both[2000:], codes)
 
 
 def test_smoothing_makes_labels_change_less_close_to_rows():

@@ -1,9 +1,9 @@
-"""The systems of sections 2 and 3 in AAETransformer: posteriors, regularizers, labels, Parzen."""
+"""The systems of sections 2 and 3 : posteriors, regularizers, labels, Parzen."""
 
 import numpy as np
 import pytest
 import torch
-from conftest import FITS, hide, label, transformer
+from conftest import FITS, classifier, hide, label, transformer
 from scipy.stats import norm
 from sklearn.mixture import GaussianMixture as FittedMixture
 from test_transformer import distance_to_prior
@@ -90,6 +90,17 @@ def test_input_noise_makes_a_denoising_autoencoder(small_digits):
     plain = transformer(**params).fit(X)
     denoising = transformer(input_noise=0.25, **params).fit(X)  # a quarter of the range, 16
     assert error(denoising) < 0.8 * error(plain)
+
+
+def test_a_classifier_may_draw_its_styles(blobs, few_labels):
+    X, y = blobs
+    plain = classifier(max_iter=60).fit(X, few_labels)
+    for posterior in ("gaussian", "universal"):
+        model = classifier(max_iter=60, posterior=posterior).fit(X, few_labels)
+        assert model.score(X, y) > 0.9
+        assert not np.allclose(model.predict_proba(X), plain.predict_proba(X))
+        np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
+        assert model.transform(X).shape == plain.transform(X).shape
 
 
 # Section 2.3: labels tie classes to parts of the prior --------------------------------------------
