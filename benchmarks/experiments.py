@@ -401,9 +401,11 @@ EXPERIMENTS = {
     "clusters-16": clusters(16, "9.55 ± 2.05"),
     "clusters-30": clusters(30, "4.10 ± 1.13"),
     "map-2-labels-1000": embedding(2, 1000, "4.20"),
-    "map-2-labels-100": embedding(2, 100, "6.08"),
+    "map-2-labels-100": embedding(
+        2, 100, "6.08", class_prior="uniform", reconstruction_learning_rate=0.001
+    ),
     "map-2-clusters-20": embedding(2, 0, "about 13.5", n_clusters=20),
-    "map-10-labels-100": embedding(10, 100, "3.90"),
+    "map-10-labels-100": embedding(10, 100, "3.90", class_prior="uniform"),
     "likelihood-10k": likelihood(10_000, "10K"),
     "likelihood-1m": likelihood(1_000_000, "1M"),
     "mixture-labels": label_informed(Petals(), "mixture of 10 petals"),

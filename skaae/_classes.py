@@ -21,6 +21,8 @@ class ReadsClasses:
 
     # The smallest number of classes that the estimator can do anything with.
     _min_classes = 2
+    # What an estimator without this parameter does.
+    class_prior = "labeled"
 
     def _marker(self):
         """Return what marks an unlabeled row."""
@@ -77,16 +79,17 @@ class ReadsClasses:
 
     def _set_class_prior(self, codes):
         """Keep the share of each class, for estimators that need it."""
-        self.class_prior_ = labeled_shares(codes, len(self.classes_))
-
-    def _resolve_class_prior(self, value, codes):
-        """Return the share of each class as the parameter class_prior says."""
         n_classes = len(self.classes_)
-        if not isinstance(value, str):
-            return check_probabilities("class_prior", value, n_classes)
-        if value == "uniform":
-            return np.full(n_classes, 1.0 / n_classes)
-        return labeled_shares(codes, n_classes)
+        if not isinstance(self.class_prior, str):
+            self.class_prior_ = check_probabilities("class_prior", self.class_prior, n_classes)
+        elif self.class_prior == "uniform":
+            self.class_prior_ = np.full(n_classes, 1.0 / n_classes)
+        else:
+            self.class_prior_ = labeled_shares(codes, n_classes)
+
+    def _is_prior_stated(self):
+        """Return whether the user knows the shares, which are else estimated."""
+        return not (isinstance(self.class_prior, str) and self.class_prior == "labeled")
 
 
 class MayReadClasses(ReadsClasses):

@@ -39,9 +39,9 @@ IDENTITY_SCALE = 10.0
     labels="classes and clusters",
     smoothing="0.0",
     balance=(
-        "Without labels it also pulls clusters to one size, by their mean over each mini-batch,\n"
-        "        for which 25 rows of each or more are good to have; with "
-        'init="random" it comes\n        first, see `AAEClusterer`.'
+        "Without labels it also pulls clusters to one size, with a stated class_prior classes to\n"
+        "        their shares, by their mean over each mini-batch: 25 rows of each or more are good to\n"
+        '        have. Without labels and with init="random" it comes first, see `AAEClusterer`.'
     ),
 )
 @estimator
@@ -72,6 +72,8 @@ default="learned"
         In units of the style: 3 keeps heads 3 deviations of a standard normal apart. 0 for none.
     use_labels : bool, default=False
         Whether `fit` uses y: classes of some or all rows.
+    class_prior : "labeled", "uniform" or array-like of shape (n_classes,), default="labeled"
+        With use_labels, the share of each class among all rows; see `SemiSupervisedAAEClassifier`.
     unlabeled_label : "auto", scalar or None, default="auto"
         With use_labels, what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
     init : {"k-means", "random"}, default="k-means"
@@ -92,7 +94,7 @@ default="learned"
     classes_ : ndarray of shape (n_classes,)
         With labels, the class of each head.
     class_prior_ : ndarray of shape (n_classes,)
-        With labels, their share of each class, with one row added to each.
+        With labels, the share of each class that the label part of the code was trained to follow.
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
@@ -130,6 +132,7 @@ default="learned"
     cluster_heads: Any = "learned"
     head_distance: float = 3.0
     use_labels: bool = False
+    class_prior: Any = "labeled"
     unlabeled_label: Any = "auto"
     init: str = "k-means"
     classification_learning_rate: Any = "auto"
@@ -144,6 +147,7 @@ default="learned"
         "cluster_heads": [StrOptions({"learned", "identity"}), "array-like"],
         "head_distance": [_parameters.NON_NEGATIVE],
         "use_labels": ["boolean"],
+        "class_prior": _parameters.CLASS_PRIOR,
         "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
         "init": INIT,
         "classification_learning_rate": [_parameters.AUTO, _parameters.NON_NEGATIVE],
@@ -353,7 +357,7 @@ default="learned"
         return heads
 
     def _is_balanced(self):
-        return not self.use_labels
+        return not self.use_labels or self._is_prior_stated()
 
     def _is_smooth_first(self):
         return self.init == "random" and not self.use_labels

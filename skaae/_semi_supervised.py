@@ -322,10 +322,7 @@ class SemiSupervisedAAEClassifier(
         }
 
     def _is_balanced(self):
-        return not (isinstance(self.class_prior, str) and self.class_prior == "labeled")
-
-    def _set_class_prior(self, codes):
-        self.class_prior_ = self._resolve_class_prior(self.class_prior, codes)
+        return self._is_prior_stated()
 
     def _set_transduction(self, X, codes):
         """Keep a label for every training row: the given one or the predicted one."""

@@ -145,12 +145,16 @@ def test_more_epochs_do_not_unsettle_labels(blobs, few_labels):
     assert np.isfinite(model.history_["virtual_adversarial"]).sum() == 108
 
 
-def test_maps_are_balanced_without_labels_only(blobs, few_labels):
+def test_maps_are_balanced_without_labels_or_where_shares_are_stated(blobs, few_labels):
     X, _ = blobs
     without = AAEEmbedding(n_clusters=3, **{**FITS, **PHASE}).fit(X)
     assert np.isfinite(without.history_["balance"]).sum() == 8
     told = AAEEmbedding(use_labels=True, **{**FITS, **PHASE}).fit(X, few_labels)
     assert "balance" not in told.history_
+    params = {**FITS, **PHASE, "use_labels": True, "class_prior": [0.2, 0.3, 0.5]}
+    stated = AAEEmbedding(**params).fit(X, few_labels)
+    assert np.isfinite(stated.history_["balance"]).sum() == 8
+    np.testing.assert_allclose(stated.class_prior_, [0.2, 0.3, 0.5])
 
 
 @pytest.mark.parametrize(
