@@ -40,8 +40,8 @@ IDENTITY_SCALE = 10.0
     smoothing="0.0",
     balance=(
         "Without labels it also pulls clusters to one size, with a stated class_prior classes to\n"
-        "        their shares, by their mean over each mini-batch: 25 rows of each or more are good\n"
-        '        to have. Without labels and with init="random" it comes first, see `AAEClusterer`.'
+        "        their shares, by their mean over each mini-batch; 25 rows of each or more are\n"
+        '        good to have. Without labels and with init="random" it comes first: see `AAEClusterer`.'
     ),
 )
 @estimator
