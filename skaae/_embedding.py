@@ -41,7 +41,8 @@ IDENTITY_SCALE = 10.0
     balance=(
         "Without labels it also pulls clusters to one size, with a stated class_prior classes to\n"
         "        their shares, by their mean over each mini-batch; 25 rows of each or more are\n"
-        '        good to have. Without labels and with init="random" it comes first: see `AAEClusterer`.'
+        '        good to have. Without labels and with init="random" it comes first, as in\n'
+        "        `AAEClusterer`."
     ),
 )
 @estimator
