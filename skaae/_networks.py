@@ -68,7 +68,8 @@ class Architecture:
     activation : key of ACTIVATIONS.
     dropout, input_dropout : probability of setting a hidden unit of encoder or decoder, an input of
         the encoder, to 0 in training.
-    batch_norm : "encoder", "autoencoder" or None, whose layers are normalized over the batch.
+    batch_norm : what is normalized over the batch: "hidden" layers of the encoder, all of the
+        "encoder", of the "autoencoder", or None.
     weight_init : "uniform", "small" or the standard deviation of a normal.
     posterior : key of POSTERIORS, for the style.
     cluster_heads : None where the decoder sees the blocks side by side; else it sees the sum of the
@@ -165,6 +166,7 @@ class Encoder(nn.Module):
             if block.inferred
         }
         n_inputs, normalized = plan.n_features + self.n_noise, plan.batch_norm is not None
+        normalized_code = plan.batch_norm in ("encoder", "autoencoder")
         self.trunk: nn.Module
         self.heads: Heads | Slices
         if plan.encoder is not None:
@@ -174,11 +176,11 @@ class Encoder(nn.Module):
             assert plan.image_shape is not None
             layers = (plan.hidden, plan.activation, plan.dropout, normalized)
             self.trunk = Convolutions(plan.image_shape, *layers, n_noise=self.n_noise)
-            self.heads = Heads(self.trunk.n_outputs, sizes, normalized)
+            self.heads = Heads(self.trunk.n_outputs, sizes, normalized_code)
         else:
             widths = [n_inputs, *plan.hidden]
             self.trunk = MLP(widths, plan.activation, plan.dropout, normalized)
-            self.heads = Heads(widths[-1], sizes, normalized)
+            self.heads = Heads(widths[-1], sizes, normalized_code)
 
     def forward(self, x: Tensor, generator: Source = None, noise: Tensor | None = None) -> Code:
         """Return the heads' raw outputs; without a generator, their means.

@@ -60,7 +60,7 @@ SHARED_CONSTRAINTS = {
     "input_dropout": [Interval(Real, 0, 1, closed="left")],
     "input_noise": [NON_NEGATIVE],
     "discriminator_noise": [NON_NEGATIVE],
-    "batch_norm": [StrOptions({"encoder", "autoencoder"}), None],
+    "batch_norm": [StrOptions({"hidden", "encoder", "autoencoder"}), None],
     "encoder": [callable, None],
     "decoder": [callable, None],
     "discriminator": [callable, None],
@@ -339,9 +339,10 @@ discriminator_noise : float, default=0.0
     Standard deviation of Gaussian noise on what the discriminators see, codes and draws of the
     prior alike, in training only: it keeps a discriminator from winning where the two lie apart.
     Not part of the paper.
-batch_norm : {"encoder", "autoencoder"} or None, default={batch_norm}
-    Batch normalization of all layers of the encoder, code included (the paper's clustering), and
-    of the decoder's hidden layers too (the paper's SVHN). Discriminators never have it.
+batch_norm : {"hidden", "encoder", "autoencoder"} or None, default={batch_norm}
+    Batch normalization of the encoder's hidden layers, with "encoder" of the code too (the paper's
+    clustering), with "autoencoder" of the decoder's hidden layers too (the paper's SVHN).
+    Discriminators never have it.
 encoder, decoder, discriminator : callable or None, default=None
     Your own networks: functions of (n_inputs, n_outputs) that return a `torch.nn.Module` from
     (batch, n_inputs) to (batch, n_outputs), without an output activation. They are called in each

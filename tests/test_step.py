@@ -376,6 +376,19 @@ def test_batch_norm_uses_the_batch_in_training_and_its_history_elsewhere():
     step(x[:1])  # a batch of one row has no variance, and works
 
 
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_which_layers_are_normalized(kind):
+    normalized = {}
+    for choice in (None, "hidden", "encoder", "autoencoder"):
+        networks = make_networks(n_features=64, kind=kind, image_shape=(8, 8, 1), batch_norm=choice)
+        found = {name.rpartition(".norms.")[0] for name, _ in networks.named_parameters()}
+        normalized[choice] = found - {""}
+    assert normalized[None] == set()
+    assert normalized["hidden"] == {"encoder.trunk"}
+    assert normalized["encoder"] == {"encoder.trunk", "encoder.heads"}
+    assert normalized["autoencoder"] == {"encoder.trunk", "encoder.heads", "decoder.body"}
+
+
 @pytest.mark.parametrize("shape", [(8, 8, 1), (7, 5, 1), (9, 6, 3), (28, 28, 1)])
 @pytest.mark.parametrize("batch_norm", [None, "autoencoder"])
 def test_convolutions_give_back_the_shape_they_took(shape, batch_norm):
