@@ -149,14 +149,18 @@ SEMI_SUPERVISED = {
     "virtual_adversarial_learning_rate": 0.0,
 }
 
-# The same, normalized over larger batches, and a phase that the paper does not have; it sets in
-# after a fifth of the epochs.
+# The same with hidden layers normalized over larger batches, larger initial weights, and a phase
+# that the paper does not have; it sets in after a fifth of the epochs.
 SMOOTHED = {
     **SEMI_SUPERVISED,
-    "batch_norm": "encoder",
+    "batch_norm": "hidden",
+    "weight_init": "small",
     "batch_size": 250,
     "virtual_adversarial_learning_rate": 0.1,
 }
+
+# What came before it: codes are normalized too, which holds classes in place.
+NORMALIZED_CODES = {**SMOOTHED, "batch_norm": "encoder", "weight_init": 0.01}
 
 
 @dataclass(frozen=True)
@@ -187,11 +191,11 @@ class RandomAffine:
         return images.reshape(n, -1)
 
 
-AUGMENTED = {**SMOOTHED, "augment": RandomAffine(degrees=10.0, pixels=2.0, sizes=0.1)}
+AUGMENTED = {**NORMALIZED_CODES, "augment": RandomAffine(degrees=10.0, pixels=2.0, sizes=0.1)}
 
 # With fewer labels: larger initial weights in the label's discriminator, which has ten inputs and
 # with the others learns next to nothing in the first epochs.
-FEW_LABELS = {**SMOOTHED, "weight_init": "small"}
+FEW_LABELS = {**NORMALIZED_CODES, "weight_init": "small"}
 
 # The Paperspace tutorial's script, with the sum of its loss in place of the mean over pixels.
 TUTORIAL = {
@@ -212,7 +216,7 @@ TUTORIAL = {
     "virtual_adversarial_learning_rate": 0.0,
 }
 
-# Clusters and maps have that phase too; their encoders are normalized by default.
+# Maps have that phase too; their encoders are normalized by default.
 MAP = {
     "hidden_layer_sizes": (1000, 1000),
     "average_weights": True,
@@ -220,7 +224,20 @@ MAP = {
     "virtual_adversarial_learning_rate": 0.1,
 }
 
-CLUSTERS = {**MAP, "n_components": 5, "init": "random"}
+FEW_LABELS_MAP = {"class_prior": "uniform", "batch_norm": "hidden"}
+
+# Nothing but that phase finds clusters at first: see `AAEClusterer`. Adam's steps and the small
+# initial weights let labels change their minds for long.
+UNTAUGHT = {
+    **MAP,
+    "init": "random",
+    "batch_norm": "hidden",
+    "solver": "adam",
+    "weight_init": 0.003,
+    "virtual_adversarial_learning_rate": 0.002,
+}
+
+CLUSTERS = {**UNTAUGHT, "n_components": 5}
 
 LIKELIHOOD = {
     "n_components": 8,
@@ -293,7 +310,12 @@ def embedding(n_components, n_labels, published, **changes):
         f"MNIST, map of {n_components} dimensions, {given}: test error, %",
         published,
         AAEEmbedding,
-        {**MAP, "n_components": n_components, "use_labels": bool(n_labels), **changes},
+        {
+            **(MAP if n_labels else UNTAUGHT),
+            "n_components": n_components,
+            "use_labels": bool(n_labels),
+            **changes,
+        },
         classification_error if n_labels else naming_error,
         epochs=30,
         n_labels=n_labels,
@@ -374,11 +396,11 @@ EXPERIMENTS = {
     "labels-20-virtual-adversarial": smoothed(20, FEW_LABELS, epochs=50),
     "labels-50-virtual-adversarial": smoothed(50, FEW_LABELS, epochs=50),
     "labels-50-early-phase": semi_supervised(
-        50, parameters=SMOOTHED, named=", that phase after 6 epochs", epochs=30
+        50, parameters=NORMALIZED_CODES, named=", that phase after 6 epochs", epochs=30
     ),
     "labels-100-virtual-adversarial": smoothed(100),
-    "labels-1000-virtual-adversarial": smoothed(1000),
-    "labels-all-virtual-adversarial": smoothed(None),
+    "labels-1000-virtual-adversarial": smoothed(1000, NORMALIZED_CODES),
+    "labels-all-virtual-adversarial": smoothed(None, NORMALIZED_CODES),
     "labels-100-augmented": smoothed(100, AUGMENTED, named=" and varied images"),
     "labels-100-not-averaged": semi_supervised(
         100,
@@ -402,10 +424,10 @@ EXPERIMENTS = {
     "clusters-30": clusters(30, "4.10 ± 1.13"),
     "map-2-labels-1000": embedding(2, 1000, "4.20"),
     "map-2-labels-100": embedding(
-        2, 100, "6.08", class_prior="uniform", reconstruction_learning_rate=0.001
+        2, 100, "6.08", reconstruction_learning_rate=0.001, **FEW_LABELS_MAP
     ),
     "map-2-clusters-20": embedding(2, 0, "about 13.5", n_clusters=20),
-    "map-10-labels-100": embedding(10, 100, "3.90", class_prior="uniform"),
+    "map-10-labels-100": embedding(10, 100, "3.90", **FEW_LABELS_MAP),
     "likelihood-10k": likelihood(10_000, "10K"),
     "likelihood-1m": likelihood(1_000_000, "1M"),
     "mixture-labels": label_informed(Petals(), "mixture of 10 petals"),
