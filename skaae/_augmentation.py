@@ -16,6 +16,8 @@ from skaae._device import seeded_global_generators
 from skaae._scaling import Scaling
 
 Vary = Callable[[Tensor], Tensor]
+Losses = dict[str, Tensor]
+Step = Callable[..., Losses]
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,8 @@ class Augmentation:
     function: Vary
     scaling: Scaling
 
-    def on(self, device: torch.device) -> Vary:
+    def for_device(self, device: torch.device) -> Vary:
         """Return a function of scaled rows on a device, which gives scaled rows there."""
-        # there before the first batch: a step that is recorded copies nothing from the host
         center, scale = (
             torch.as_tensor(values, dtype=torch.float32, device=device)
             for values in (self.scaling.center, self.scaling.scale)
@@ -41,16 +42,17 @@ class Augmentation:
 
         def vary(x: Tensor) -> Tensor:
             with torch.no_grad():
-                rows = x * scale + center  # a table of its own: the function may write into it
-                varied = self.function(rows)
+                rows = x * scale + center
+                varied = self.function(rows.clone())  # which may write into its rows
                 require_rows_like(varied, x)
-                return (varied.to(device, torch.float32) - center) / scale
+                # the difference, since columns far from 0 have lost digits in units of X
+                return x + (varied.to(device, torch.float32) - rows) / scale
 
         return vary
 
-    def try_on(self, X: np.ndarray, seed: int) -> None:
+    def check(self, X: np.ndarray, seed: int, device: torch.device) -> None:
         """Raise ValueError where the function does not return rows like some of X."""
-        device, seen = torch.device("cpu"), torch.from_numpy(X[:8].astype(np.float32))
+        seen = torch.from_numpy(X[:8].astype(np.float32)).to(device)
         with seeded_global_generators(seed, device):
             varied = self.function(seen.clone())
         require_rows_like(varied, seen)
@@ -59,6 +61,21 @@ class Augmentation:
                 "augment returned values that are not finite for finite rows; it must return rows "
                 "in the units of X."
             )
+
+
+def with_variants(step: Step, vary: Vary) -> Step:
+    """Return a step that is given variants of its rows beside them, and of labeled rows instead.
+
+    They are made outside of it: a step that is recorded may not call what draws from elsewhere.
+    """
+
+    def varied_step(x: Tensor, x_labeled: Tensor | None = None, **others: Tensor) -> Losses:
+        batch = {"x": x, "varied": vary(x), **others}
+        if x_labeled is not None:
+            batch["x_labeled"] = vary(x_labeled)
+        return step(**batch)
+
+    return varied_step
 
 
 def require_rows_like(varied: object, x: Tensor) -> None:

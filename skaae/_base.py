@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 import skaae
 from skaae import _inference, _parameters
 from skaae._augmentation import Augmentation
-from skaae._device import cpu_generator, fits_on
+from skaae._device import cpu_generator, fits_on, resolve_device
 from skaae._fitting import Fitting
 from skaae._networks import Architecture
 from skaae._recipe import Recipe, to_numpy
@@ -211,7 +211,7 @@ class BaseAdversarialAutoencoder(
             if name == "style" and recipe.regularizer == "kl":
                 prior.log_prob(draws)
         if recipe.augment is not None:
-            recipe.augment.try_on(X, recipe.seed)
+            recipe.augment.check(X, recipe.seed, resolve_device(recipe.device))
         self._recipe, self._scaling, self._step = recipe, scaling, recipe.build()
         self._frozen = self._frozen_parameters()
         self.history_, self.n_iter_ = {}, 0

@@ -19,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skaae import _parameters, _validation
+from skaae._augmentation import with_variants
 from skaae._callbacks import CallbackSupportMixin, with_callbacks
 from skaae._capture import captured
 from skaae._device import seeded_global_generators
@@ -291,10 +292,10 @@ class Fitting(CallbackSupportMixin):
             factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
             step.scale_learning_rates(factor)
             # once settled, more epochs do not unsettle them
-            share, sign = _parameters.SETTLED, "virtual_adversarial"
-            if step.smooth_first:
-                share, sign = _parameters.SETTLED_BY_SMOOTHING, "discriminator_label"
-            step.settled = sign in self.history_ or done + epoch >= share * plan.last_epoch
+            waits = step.smooth_first
+            share = _parameters.SETTLED_BY_SMOOTHING if waits else _parameters.SETTLED
+            if done + epoch >= share * plan.last_epoch:
+                step.settle()
             if plan.prepare is not None:
                 plan.prepare(step, epoch)
             tasks[:] = [context.subcontext(task_name="epoch")]
@@ -314,7 +315,7 @@ class Fitting(CallbackSupportMixin):
 
         try:
             train(
-                captured(step, step.generator, lambda: step.settled),
+                self._runnable(step),
                 *plan.streams,
                 batch_size=plan.batch_size,
                 max_iter=plan.max_iter,
@@ -329,6 +330,13 @@ class Fitting(CallbackSupportMixin):
             if plan.stopping is not None:
                 del plan.stopping.losses[safe["epochs"] :]
         return history
+
+    def _runnable(self, step):
+        """Return what the loop calls: the step, recorded where it can be, on rows as varied."""
+        run = captured(step, step.generator, lambda: step.settled)
+        if self._recipe.augment is None:
+            return run
+        return with_variants(run, self._recipe.augment.for_device(step.generator.device))
 
     def _go_back(self, error, safe):
         """Return to the last safe state with a warning, or raise where there is none."""

@@ -66,6 +66,12 @@ class Optimizer:
                 divisor = None
             self._move(weights, given, memory, divisor)
 
+    def restart(self) -> None:
+        """Forget all gradients: the next step is as the first."""
+        self.n_steps.zero_()
+        for tensors in self.memory.values():
+            torch._foreach_zero_(tensors)
+
     def scale_learning_rate(self, factor: float) -> None:
         """Set the learning rate to its initial value times `factor`."""
         self.learning_rate.fill_(self.rates.learning_rate * factor)

@@ -97,7 +97,6 @@ class Recipe:
             precision=resolve_precision(self.precision, device, width),
             average=self.average,
             joint=self.joint,
-            augment=None if self.augment is None else self.augment.on(device),
             radius=self.radius,
             shares=self.shares,
             smooth_first=self.smooth_first,

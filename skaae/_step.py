@@ -24,10 +24,11 @@ from skaae._networks import AdversarialAutoencoder, Code, Discriminator
 from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
 from skaae.priors import Prior
 
-# Weights beside the virtual adversarial loss where no labels name the clusters: those of Hu et al.,
-# "Learning discrete representations via information maximizing self-augmented training", 2017.
+# Weights beside the virtual adversarial loss where smoothing is what finds the clusters: those of
+# Hu et al., "Learning discrete representations via information maximizing self-augmented training",
+# 2017.
 UNCERTAINTY_WEIGHT = 0.1
-FIRST_BALANCE_WEIGHT = 0.4
+FINDING_BALANCE_WEIGHT = 0.4
 
 Losses = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
@@ -58,11 +59,10 @@ class AAEStep:
     average : whether to keep a running average of the weights beside them, for inference.
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
-    augment : varies scaled rows without changing their class; None leaves them as they are.
     radius : mean distance of a row from its worst neighbour, for the virtual adversarial phase.
     shares : what that phase keeps the mean label at, (n_classes,); None leaves it free.
-    smooth_first : whether that phase alone moves labels until they are settled, and makes them
-        sure; else it waits until then.
+    smooth_first : whether that phase has the label head for itself until labels are settled, and
+        makes them sure; else it waits until then.
 
     Attributes
     ----------
@@ -85,7 +85,6 @@ class AAEStep:
     precision: torch.dtype = torch.float32
     average: bool = False
     joint: bool = False
-    augment: Callable[[Tensor], Tensor] | None = None
     radius: float = 0.0
     shares: Sequence[float] | None = None
     smooth_first: bool = False
@@ -115,16 +114,18 @@ class AAEStep:
         y: Tensor | None = None,
         x_labeled: Tensor | None = None,
         y_labeled: Tensor | None = None,
+        varied: Tensor | None = None,
     ) -> Losses:
         """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
 
-        y (batch,) are the classes of x, for networks that are told them: -1 where unlabeled.
+        y (batch,) are the classes of x, for networks that are told them: -1 where unlabeled. The
+        varied rows are those of x as an augmentation returns them, to be trained on in their place.
         """
-        varied, labeled = self._vary(x), None
+        labeled = None
         if x_labeled is not None and y_labeled is not None:
-            labeled = self._vary(x_labeled), y_labeled
+            labeled = x_labeled, y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
-        step_losses = update(varied, y, labeled)
+        step_losses = update(x if varied is None else varied, y, labeled)
         if "virtual_adversarial" in self.rates and (self.settled or self.smooth_first):
             step_losses |= self.smooth(x, varied)
         self.n_steps.add_(1.0)
@@ -198,7 +199,7 @@ class AAEStep:
         class, from anywhere if it is unlabeled.
         """
         pairs = {}
-        for name, discriminator in self._playing():
+        for name, discriminator in self._active_discriminators():
             draws = self.draw_prior(name, code[name], y if discriminator.by_parts else None)
             both = torch.cat([draws, code[name].detach()])  # (2 batch, block)
             pairs[name] = self._add_noise(both, self.discriminator_noise)
@@ -230,11 +231,14 @@ class AAEStep:
 
         Close to the `varied` rows, where there are such: their labels too are to be those of x.
         Also to keep the mean label at its shares, where there are any: the same in all places would
-        be as smooth as can be. No dropout: it would change labels more than the neighbours do.
+        be as smooth as can be. Where nothing else finds classes, also to make labels sure. No
+        dropout: it would change labels more than the neighbours do; for an encoder that sees noise,
+        the same noise for a row and its neighbours.
         """
+        noise = x.new_empty(len(x), self.networks.encoder.n_noise).normal_(generator=self.generator)
 
         def label(rows: Tensor, *, typical: bool = False) -> Tensor:
-            return self.networks.encoder(rows, NoDraws(updates=typical))["label"].float()
+            return self.networks.encoder(rows, NoDraws(updates=typical), noise)["label"].float()
 
         direction = torch.empty_like(x).normal_(generator=self.generator)
         radii = losses.local_radii(x, self.radius)
@@ -246,7 +250,7 @@ class AAEStep:
         if self.smooth_first:
             parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
         if self.shares is not None:
-            weight = FIRST_BALANCE_WEIGHT if self.smooth_first else 1.0
+            weight = FINDING_BALANCE_WEIGHT if self.smooth_first else 1.0
             parts["balance"] = weight * losses.balance_loss(logits, self._shares)
         self._update("virtual_adversarial", total(parts))
         return detached(parts)
@@ -258,7 +262,7 @@ class AAEStep:
             code["label"] = code["label"].detach()
         return code
 
-    def _playing(self) -> list[tuple[str, Discriminator]]:
+    def _active_discriminators(self) -> list[tuple[str, Discriminator]]:
         """Return the discriminators, but that of a label which is left to the smoothing."""
         found: list[tuple[str, Any]] = list(self.networks.discriminators.items())
         return [(name, d) for name, d in found if not (name == "label" and self._leaves_label)]
@@ -284,11 +288,20 @@ class AAEStep:
         """Return the losses of codes that the discriminators see through."""
         parts = {}
         with self._autocast():
-            for name, discriminator in self._playing():
+            for name, discriminator in self._active_discriminators():
                 seen = self._add_noise(code[name], self.discriminator_noise)
                 logits = discriminator(seen, y, self.generator).float()
                 parts[f"generator_{name}"] = losses.generator_loss(logits)
         return parts
+
+    def settle(self) -> None:
+        """Count labels as settled: phases that had to wait for that take part from here on."""
+        if self.smooth_first and not self.settled:
+            # weights that join in now would move too far: Adam counts the steps of all alike
+            for phase in ("reconstruction", "discriminator", "generator"):
+                if phase in self.optimizers:
+                    self.optimizers[phase].restart()
+        self.settled = True
 
     @property
     def is_regularized(self) -> bool:
@@ -310,6 +323,7 @@ class AAEStep:
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "generator": self.generator.get_state(),
             "n_steps": self.n_steps,
+            "settled": self.settled,
             **({"average": self.trained.state_dict()} if self.average else {}),
         }
 
@@ -320,6 +334,7 @@ class AAEStep:
             optimizer.load_state_dict(state["optimizers"][name])
         self.generator.set_state(state["generator"])
         self.n_steps.copy_(state["n_steps"])
+        self.settled = bool(state["settled"])
         if self.average:
             self.trained.load_state_dict(state["average"])
 
@@ -341,10 +356,6 @@ class AAEStep:
         """
         share = 10.0 / (10.0 + self.n_steps)
         torch._foreach_lerp_(self._averages, self._averaged, [share] * len(self._averages))
-
-    def _vary(self, x: Tensor) -> Tensor:
-        """Return rows x as the augmentation varies them: x itself where there is none."""
-        return x if self.augment is None else self.augment(x)
 
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""

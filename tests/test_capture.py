@@ -97,12 +97,37 @@ def test_only_cuda_records():
     assert captured(sums, CPU, lambda: None) is sums
 
 
-@pytest.mark.parametrize("settings", [{}, {"solver": "adam", "average_weights": True}])
+class Nudge:
+    """An augmentation that draws where no recording would see it."""
+
+    def __init__(self):
+        self.random, self.n_calls = np.random.default_rng(0), 0
+
+    def __call__(self, x):
+        self.n_calls += 1
+        return x + self.random.normal()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"solver": "adam", "average_weights": True},
+        {"augment": Nudge},
+        {"discriminator_noise": 0.3, "posterior": "universal"},
+    ],
+    ids=str,
+)
 def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatch, settings):
     """The real step in place of a counter: nothing in it depends on where its batch lies."""
     X, _ = blobs
     settings = {"max_iter": 12, "device": "cpu", **settings}
-    plain = classifier(**settings).fit(X, few_labels)
+
+    def fit():
+        fresh = {name: value() if value is Nudge else value for name, value in settings.items()}
+        return classifier(**fresh).fit(X, few_labels)
+
+    plain = fit()
 
     def record(step, batch, generator):
         """Like `record_on_cpu`, without the step that finds the names: it would train."""
@@ -125,8 +150,10 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         return recorders[-1]
 
     monkeypatch.setattr(_fitting, "captured", through_places)
-    recorded = classifier(**settings).fit(X, few_labels)
+    recorded = fit()
     assert recorders[0]._recordings
+    if "augment" in settings:
+        assert recorded.augment.n_calls == plain.augment.n_calls > 2 * 12 * N_WARM_UP / 2
     np.testing.assert_array_equal(recorded.transform(X), plain.transform(X))
     np.testing.assert_equal(recorded.history_, plain.history_)  # NaN before a loss sets in
 
@@ -140,6 +167,8 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         {"dropout": 0.2, "max_gradient_norm": None},
         {"virtual_adversarial_learning_rate": 0.0},
         {"class_prior": "uniform", "batch_norm": "encoder"},
+        {"discriminator_noise": 0.3, "posterior": "universal", "batch_norm": "hidden"},
+        {"augment": torch.clone},
     ],
     ids=str,
 )

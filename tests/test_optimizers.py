@@ -61,6 +61,22 @@ def test_a_divisor_shortens_gradients():
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_restart_forgets_all(solver):
+    """A weight that gets its first gradient late would move up to 16 rates far in Adam's count."""
+    used, fresh = weights(), weights()
+    optimizer = make_optimizer(solver, used, PhaseRates(0.1, 0.5))
+    optimizer.step(weights(seed=1))
+    for weight, start in zip(used, fresh, strict=True):
+        weight.copy_(start)
+    optimizer.restart()
+    other = make_optimizer(solver, fresh, PhaseRates(0.1, 0.5))
+    for each in (optimizer, other):
+        each.step(weights(seed=2))
+    for weight, wanted in zip(used, fresh, strict=True):
+        torch.testing.assert_close(weight, wanted, rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_state_goes_on_where_it_was_saved(solver):
     def run(stop):
         ours = weights()

@@ -475,7 +475,11 @@ def test_smoothing_may_have_labels_for_itself_until_they_have_settled(joint):
     label = names(step, "encoder.heads.maps.label", "discriminators.label")
     assert label
     assert not label & moved(step, lambda: step(rows()))
-    step.settled = True
+    step.settle()
+    assert all(step.optimizers[p].n_steps == 0.0 for p in ("discriminator", "generator"))
+    again = make_step(**settings)
+    again.load_state_dict(copy.deepcopy(step.state_dict()))
+    assert again.settled
     assert label <= moved(step, lambda: step(rows()))
     assert {"generator_label", "discriminator_label", "uncertainty"} <= set(step(rows()))
 
@@ -604,19 +608,23 @@ def test_smoothing_gives_variants_the_labels_of_their_rows():
     assert right[False] < 0.1, right
 
 
-def test_smoothing_drops_nothing_and_displaced_rows_leave_the_statistics():
-    """At a radius of next to nothing labels can only differ by a dropout mask."""
+@pytest.mark.parametrize("posterior", ["deterministic", "universal"])
+def test_smoothing_drops_nothing_and_displaced_rows_leave_the_statistics(posterior):
+    """At a radius of next to nothing labels can only differ by a dropout mask, or by noise."""
     architecture = {"dropout": 0.5, "input_dropout": 0.5, "batch_norm": "encoder"}
+    architecture["posterior"] = posterior
     step = make_step(architecture=architecture, radius=1e-4)
     assert step.smooth(rows())["virtual_adversarial"] < 1e-4
 
     norm = step.networks.encoder.trunk.norms[0]
     layer = step.networks.encoder.trunk.layers[0]
     norm.reset_running_stats()
-    wanted = 0.1 * layer(rows()).mean(dim=0).detach()
+    seen = []
+    layer.register_forward_hook(lambda *call: seen.append(call[-1].detach()))
     step.radius = 100.0
     step.smooth(rows())
-    torch.testing.assert_close(norm.running_mean, wanted)
+    assert len(seen) == 3  # rows, probes, worst neighbours
+    torch.testing.assert_close(norm.running_mean, 0.1 * seen[0].mean(dim=0))
 
 
 def test_one_row_can_be_smoothed():
