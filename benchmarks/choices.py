@@ -56,7 +56,14 @@ def main():
     arguments = parser.parse_args()
     result = {"experiment": "defaults changed one at a time, held-out training rows", "data": {}}
     if arguments.changes:
-        result["data"] = json.loads((RESULTS / "choices.json").read_text())["data"]
+        kept = json.loads((RESULTS / "choices.json").read_text())
+        n_draws = len(kept["data"]["digits"]["defaults"])
+        if arguments.draws != n_draws:
+            parser.error(
+                f"--draws {arguments.draws}: the file holds {n_draws} draws of each change."
+            )
+        result["data"] = kept["data"]
+        result["others_from"] = kept.get("others_from", kept["circumstances"])
     for data, X, y, n_per_class in data_sets():
         result["data"].setdefault(data, {})
         for change in arguments.changes or CHANGES:
@@ -64,7 +71,9 @@ def main():
             scores = [accuracy(X, y, n_per_class, s, params) for s in range(arguments.draws)]
             result["data"][data][change] = scores
             print(data, change, scores, flush=True)
-        save("choices", result)
+        if not arguments.changes:
+            save("choices", result)
+    save("choices", result)
 
 
 if __name__ == "__main__":

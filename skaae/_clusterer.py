@@ -31,12 +31,17 @@ from skaae.priors import Categorical, as_prior
     input_noise="0.3",
     labels="clusters",
     smoothing="0.0",
+    sets_in=(
+        'With init="k-means" it sets in after the first fifth of max_iter epochs: until then it'
+        ' would hold clusters in place that are still on the move. With init="random" it comes '
+        "first: for three fifths of max_iter it is what moves the label head of the encoder, "
+        "and the entropy of labels, a small cost, makes rows sure of their clusters (Hu et al. "
+        "2017); then reconstruction and discriminator of the label join in. Early stopping may "
+        "come before."
+    ),
     balance=(
-        "It also pulls clusters to one size, by their mean over each mini-batch, for which 25\n"
-        "        rows of each or more are good to have.\n"
-        '        With init="random" the phase comes first: for three fifths of max_iter it alone\n'
-        "        moves clusters, and makes rows sure of theirs by the entropy of their labels;\n"
-        "        only then do reconstruction and label's discriminator join in (Hu et al. 2017)."
+        "It also pulls clusters to one size, by their mean over each mini-batch, for which 25 "
+        "rows of each or more are good to have."
     ),
 )
 @estimator
@@ -59,7 +64,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     init : {"k-means", "random"}, default="k-means"
         How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
         labels during the first half of training, before that is left to itself; one run is then as
-        good as another. "random" is the paper's: nothing but the adversary and the reconstruction.
+        good as another. "random" is the paper's: nothing but the adversary and the reconstruction,
+        unless the virtual adversarial phase is on, which then comes first.
     {label_parameters}
     {shared_parameters}
 
@@ -75,8 +81,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", with init="k-means"
         "classification" (NaN after the first half) and, where asked for, "virtual_adversarial",
-        "balance" and with init="random" "uncertainty", the entropy of labels times its weight (all
-        NaN before they set in), and "validation".
+        "balance" and with init="random" "uncertainty", the last two times their weights, and
+        "validation". NaN where a loss has not set in yet.
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int

@@ -38,11 +38,15 @@ IDENTITY_SCALE = 10.0
     input_noise="0.3",
     labels="classes and clusters",
     smoothing="0.0",
+    sets_in=(
+        "It sets in after the first fifth of max_iter epochs: until then it would hold clusters"
+        ' in place that are still on the move. Without labels and with init="random" it comes '
+        "first, as in `AAEClusterer`. Early stopping may come before."
+    ),
     balance=(
-        "Without labels it also pulls clusters to one size, with a stated class_prior classes to\n"
-        "        their shares, by their mean over each mini-batch; 25 rows of each or more are\n"
-        '        good to have. Without labels and with init="random" it comes first, as in\n'
-        "        `AAEClusterer`."
+        "Without labels it also pulls clusters to one size, with a stated class_prior classes "
+        "to their shares, by their mean over each mini-batch; 25 rows of each or more are good "
+        "to have."
     ),
 )
 @estimator
@@ -99,8 +103,8 @@ default="learned"
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
-        there is none) and, where asked for, "virtual_adversarial", "balance" and "uncertainty" (NaN
-        before they set in) and "validation"; see `AAEClusterer`.
+        there is none) and, where asked for, "virtual_adversarial", "balance", "uncertainty" and
+        "validation"; see `AAEClusterer`. NaN where a loss has not set in yet.
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int

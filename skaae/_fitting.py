@@ -346,6 +346,8 @@ class Fitting(CallbackSupportMixin):
             f"{self.n_iter_ + error.epoch}. Lower reconstruction_learning_rate and "
             f"adversarial_learning_rate{adam}, or leave scaling='auto' and max_gradient_norm on."
         )
+        if self._recipe.augment is not None:
+            reason += " See also that augment returns finite rows in the units of X."
         weights = safe.get("state", {}).get("networks", {}).values()
         if not safe or not all(bool(weight.isfinite().all()) for weight in weights):
             raise FloatingPointError(reason) from error

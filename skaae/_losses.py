@@ -54,7 +54,8 @@ def virtual_adversarial_loss(
     `label` gives logits (batch, K) of rows (batch, n_features); `logits` are those of the rows x,
     or of the rows that x are variants of. The worst neighbour of a row, at a distance of its
     `radius` (batch, 1), is found by one step of power iteration from a random `direction` (batch,
-    n_features): Miyato et al., "Virtual adversarial training", 2018. The difference is taken over a
+    n_features): Miyato et al., "Virtual adversarial training", 2018; for variants it is one step up
+    the gradient. The difference is taken over a
     step of the radius itself: one so short as theirs drowns in bfloat16.
     """
     target = logits.detach().softmax(dim=1)

@@ -107,7 +107,7 @@ class Architecture:
 
     @property
     def is_own(self) -> bool:
-        """Whether all modules are ours: then no global generator is drawn from in training."""
+        """Whether all modules are ours: then they draw from no global generator in training."""
         return not (self.encoder or self.decoder or self.discriminator)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import textwrap
 from numbers import Integral, Real
 
 import numpy as np
@@ -338,11 +339,11 @@ input_noise : float, default={input_noise}
 discriminator_noise : float, default=0.0
     Standard deviation of Gaussian noise on what the discriminators see, codes and draws of the
     prior alike, in training only: it keeps a discriminator from winning where the two lie apart.
-    Not part of the paper.
+    Without a discriminator there is none. Not part of the paper.
 batch_norm : {"hidden", "encoder", "autoencoder"} or None, default={batch_norm}
     Batch normalization of the encoder's hidden layers, with "encoder" of the code too (the paper's
     clustering), with "autoencoder" of the decoder's hidden layers too (the paper's SVHN).
-    Discriminators never have it.
+    Discriminators never have it, nor networks of your own.
 encoder, decoder, discriminator : callable or None, default=None
     Your own networks: functions of (n_inputs, n_outputs) that return a `torch.nn.Module` from
     (batch, n_inputs) to (batch, n_outputs), without an output activation. They are called in each
@@ -428,9 +429,8 @@ LABEL_DOC = """\
 virtual_adversarial_learning_rate : "auto" or float, default={smoothing}
     Learning rate of one more phase, which keeps {labels} the same between a row and the neighbour
     where the encoder would change its mind the most (virtual adversarial training, Miyato et al.
-    2018), so that borders run where there are no rows. It sets in after the first fifth of max_iter
-    epochs (so not at all where early stopping comes before): until then it would hold clusters in
-    place that are still on the move.
+    2018), so that borders run where there are no rows.
+    {sets_in}
     {balance}
     "auto" is 0.001 for "adam", 0.1 for "sgd"; 0 leaves the phase out. Not part of the paper.
 virtual_adversarial_radius : "auto" or float, default="auto"
@@ -453,6 +453,10 @@ def with_shared_parameters(**words):
         for place, doc in (("shared_parameters", SHARED_DOC), ("label_parameters", LABEL_DOC)):
             text = doc.replace("\n", "\n    ")
             for word, meaning in words.items():
+                # a sentence on lines of its own, or a value within one
+                margin = 8 * " "
+                lines = textwrap.fill(meaning, 100, initial_indent=margin, subsequent_indent=margin)
+                text = text.replace(f"{margin}{{{word}}}\n", f"{lines}\n")
                 text = text.replace(f"{{{word}}}", meaning)
             cls.__doc__ = cls.__doc__.replace(f"{{{place}}}", text)
         return cls

@@ -33,9 +33,14 @@ from skaae.priors import Categorical, as_prior
     input_noise="0.3",
     labels="classes",
     smoothing='"auto"',
+    sets_in=(
+        "It sets in after the first fifth of max_iter epochs (so not at all where early "
+        "stopping comes before): until then it would hold clusters in place that are still on "
+        "the move."
+    ),
     balance=(
-        'Where class_prior is stated, not "labeled", it also keeps the mean over each mini-batch\n'
-        "        at these shares, for which 25 rows of each class or more are good to have."
+        'Where class_prior is stated, not "labeled", it also keeps the mean over each mini-'
+        "batch at these shares, for which 25 rows of each class or more are good to have."
     ),
 )
 @estimator
