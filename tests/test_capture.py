@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import classifier
+from conftest import classifier, label
 
 from skaae import AAETransformer, _capture, _fitting
 from skaae._capture import N_WARM_UP, Captured, Recording, captured, record_graph
@@ -116,7 +116,7 @@ class Nudge:
         {"augment": Nudge},
         {"discriminator_noise": 0.3, "posterior": "universal"},
     ],
-    ids=str,
+    ids=label,
 )
 def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatch, settings):
     """The real step in place of a counter: nothing in it depends on where its batch lies."""
@@ -170,7 +170,7 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         {"discriminator_noise": 0.3, "posterior": "universal", "batch_norm": "hidden"},
         {"augment": torch.clone},
     ],
-    ids=str,
+    ids=label,
 )
 def test_graphs_train_as_the_step_does(device, blobs, few_labels, monkeypatch, settings):
     if torch.device(device).type != "cuda":
