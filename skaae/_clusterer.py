@@ -16,11 +16,12 @@ from skaae._classes import DrawsClasses
 from skaae._clusters import INIT, StartsFromKMeans
 from skaae._fitting import fits
 from skaae._networks import Block
+from skaae._parameter_docs import with_shared_parameters
 from skaae._scaling import ScaledRows
 from skaae.priors import Categorical, as_prior
 
 
-@_parameters.with_shared_parameters(
+@with_shared_parameters(
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
     solver="sgd",

@@ -17,6 +17,7 @@ from skaae._classes import DrawsClasses, MayReadClasses
 from skaae._clusters import INIT, StartsFromKMeans
 from skaae._fitting import fits
 from skaae._networks import Block
+from skaae._parameter_docs import with_shared_parameters
 from skaae._scaling import ScaledRows
 from skaae.priors import Categorical, as_prior
 
@@ -24,7 +25,7 @@ from skaae.priors import Categorical, as_prior
 IDENTITY_SCALE = 10.0
 
 
-@_parameters.with_shared_parameters(
+@with_shared_parameters(
     validation_loss=(
         "the reconstruction loss plus the distance of codes to the prior (MMD), or with labels the "
         "cross-entropy,"

@@ -292,8 +292,8 @@ class Fitting(CallbackSupportMixin):
             factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
             step.scale_learning_rates(factor)
             # once settled, more epochs do not unsettle them
-            waits = step.smooth_first
-            share = _parameters.SETTLED_BY_SMOOTHING if waits else _parameters.SETTLED
+            first = step.smooths_first
+            share = _parameters.SETTLED_BY_SMOOTHING if first else _parameters.SETTLED
             if done + epoch >= share * plan.last_epoch:
                 step.settle()
             if plan.prepare is not None:

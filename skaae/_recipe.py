@@ -18,7 +18,9 @@ from skaae._augmentation import Augmentation
 from skaae._device import make_generator, resolve_device, resolve_precision
 from skaae._networks import Architecture
 from skaae._optimizers import PhaseRates
-from skaae._step import AAEStep, Penalty, discrepancy, divergence, head_distance
+from skaae._penalties import discrepancy, divergence, head_distance
+from skaae._smoothing import Smoothing
+from skaae._step import AAEStep, Penalty
 from skaae.priors import Prior
 
 
@@ -35,6 +37,7 @@ class Recipe:
     regularizer_weight : of the penalties "mmd" and "kl".
     head_distance : distance that cluster heads are kept at; 0 where there is no such penalty.
     augment : what varies rows in training, or None.
+    radius, shares, smooth_first : see `Smoothing`; used where there is a rate for its phase.
     device, precision : as the user gave them; "auto" is decided on the machine at hand.
     seed : of all randomness in training.
 
@@ -97,10 +100,17 @@ class Recipe:
             precision=resolve_precision(self.precision, device, width),
             average=self.average,
             joint=self.joint,
-            radius=self.radius,
-            shares=self.shares,
-            smooth_first=self.smooth_first,
+            smoothing=self._smoothing(device),
         )
+
+    def _smoothing(self, device: torch.device) -> Smoothing | None:
+        """Return what the virtual adversarial phase lowers, if there is one."""
+        if "virtual_adversarial" not in self.rates:
+            return None
+        shares = None
+        if self.shares is not None:
+            shares = torch.tensor(self.shares, dtype=torch.float32, device=device)
+        return Smoothing(self.radius, shares, self.smooth_first)
 
     def _penalties(self) -> dict[str, Penalty]:
         """Return what the reconstruction phase lowers beside the reconstruction loss."""

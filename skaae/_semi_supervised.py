@@ -18,11 +18,12 @@ from skaae._classes import DrawsClasses, ReadsClasses
 from skaae._fitting import fits
 from skaae._labels import UNKNOWN, UNLABELED, lookup_labels
 from skaae._networks import Block
+from skaae._parameter_docs import with_shared_parameters
 from skaae._scaling import ScaledRows
 from skaae.priors import Categorical, as_prior
 
 
-@_parameters.with_shared_parameters(
+@with_shared_parameters(
     validation_loss="the cross-entropy",
     validation_rows="the labeled rows",
     solver="sgd",

@@ -17,18 +17,11 @@ import torch
 from torch import Tensor
 
 from skaae import _losses as losses
-from skaae import _posteriors as posteriors
 from skaae._device import autocast
-from skaae._layers import NoDraws
 from skaae._networks import AdversarialAutoencoder, Code, Discriminator
 from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
+from skaae._smoothing import Smoothing
 from skaae.priors import Prior
-
-# Weights beside the virtual adversarial loss where smoothing is what finds the clusters: those of
-# Hu et al., "Learning discrete representations via information maximizing self-augmented training",
-# 2017.
-UNCERTAINTY_WEIGHT = 0.1
-FINDING_BALANCE_WEIGHT = 0.4
 
 Losses = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
@@ -59,14 +52,12 @@ class AAEStep:
     average : whether to keep a running average of the weights beside them, for inference.
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
-    radius : mean distance of a row from its worst neighbour, for the virtual adversarial phase.
-    shares : what that phase keeps the mean label at, (n_classes,); None leaves it free.
-    smooth_first : whether that phase has the label head for itself until labels are settled, and
-        makes them sure; else it waits until then.
+    smoothing : what the virtual adversarial phase lowers, where there is one. Where it comes first
+        it has the label head for itself until labels are settled; else it waits until then.
 
     Attributes
     ----------
-    settled : whether labels have found their clusters; see `smooth_first`.
+    settled : whether labels have found their clusters; see `smoothing`.
     trained : networks for inference: `networks`, or where `average`, their running average.
     n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
     """
@@ -85,9 +76,7 @@ class AAEStep:
     precision: torch.dtype = torch.float32
     average: bool = False
     joint: bool = False
-    radius: float = 0.0
-    shares: Sequence[float] | None = None
-    smooth_first: bool = False
+    smoothing: Smoothing | None = None
     settled: bool = field(init=False, default=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
@@ -105,8 +94,6 @@ class AAEStep:
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
         self._averages, self._averaged = inferring(self.trained), inferring(self.networks)
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
-        if self.shares is not None:
-            self._shares = self.n_steps.new_tensor(self.shares)
 
     def __call__(
         self,
@@ -126,7 +113,7 @@ class AAEStep:
             labeled = x_labeled, y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
         step_losses = update(x if varied is None else varied, y, labeled)
-        if "virtual_adversarial" in self.rates and (self.settled or self.smooth_first):
+        if self.smoothing is not None and (self.settled or self.smoothing.first):
             step_losses |= self.smooth(x, varied)
         self.n_steps.add_(1.0)
         if self.average:
@@ -230,28 +217,11 @@ class AAEStep:
         """The encoder's trunk and label head step to keep labels the same close to clean rows x.
 
         Close to the `varied` rows, where there are such: their labels too are to be those of x.
-        Also to keep the mean label at its shares, where there are any: the same in all places would
-        be as smooth as can be. Where nothing else finds classes, also to make labels sure. No
-        dropout: it would change labels more than the neighbours do; for an encoder that sees noise,
-        the same noise for a row and its neighbours.
         """
-        noise = x.new_empty(len(x), self.networks.encoder.n_noise).normal_(generator=self.generator)
-
-        def label(rows: Tensor, *, typical: bool = False) -> Tensor:
-            return self.networks.encoder(rows, NoDraws(updates=typical), noise)["label"].float()
-
-        direction = torch.empty_like(x).normal_(generator=self.generator)
-        radii = losses.local_radii(x, self.radius)
-        with self._autocast():
-            logits = label(x, typical=True)
-            rows = x if varied is None else varied
-            change = losses.virtual_adversarial_loss(label, rows, logits, radii, direction)
-        parts = {"virtual_adversarial": change}
-        if self.smooth_first:
-            parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
-        if self.shares is not None:
-            weight = FINDING_BALANCE_WEIGHT if self.smooth_first else 1.0
-            parts["balance"] = weight * losses.balance_loss(logits, self._shares)
+        assert self.smoothing is not None
+        parts = self.smoothing(
+            self.networks.encoder, x, varied, self.generator, autocast=self._autocast()
+        )
         self._update("virtual_adversarial", total(parts))
         return detached(parts)
 
@@ -268,9 +238,14 @@ class AAEStep:
         return [(name, d) for name, d in found if not (name == "label" and self._leaves_label)]
 
     @property
+    def smooths_first(self) -> bool:
+        """Whether smoothing is what finds the clusters, before other phases may move the label."""
+        return self.smoothing is not None and self.smoothing.first
+
+    @property
     def _leaves_label(self) -> bool:
         """Whether the label is still left to the smoothing."""
-        return self.smooth_first and not self.settled
+        return self.smooths_first and not self.settled
 
     def _reconstruction(self, heads: Code, code: Code, x: Tensor) -> Losses:
         """Return the reconstruction loss of clean rows x and the penalties beside it."""
@@ -296,7 +271,7 @@ class AAEStep:
 
     def settle(self) -> None:
         """Count labels as settled: phases that had to wait for that take part from here on."""
-        if self.smooth_first and not self.settled:
+        if self._leaves_label:
             # weights that join in now would move too far: Adam counts the steps of all alike
             for phase in ("reconstruction", "discriminator", "generator"):
                 if phase in self.optimizers:
@@ -413,39 +388,6 @@ class AAEStep:
         else:
             weights = [weight for module in modules[phase] for weight in module.parameters()]
         return [weight for weight in weights if weight.requires_grad]
-
-
-def divergence(weight: float) -> Penalty:
-    """Return the variational autoencoder's penalty: the divergence of q(z|x) from the prior."""
-
-    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
-        _, log_variance = posteriors.Gaussian().split(heads["style"])
-        log_prob = step.priors["style"].log_prob
-        return weight * losses.divergence(log_variance, code["style"], log_prob)
-
-    return penalty
-
-
-def discrepancy(weight: float) -> Penalty:
-    """Return the Wasserstein autoencoder's penalty: the distance of codes to draws (MMD)."""
-
-    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
-        draws = step.draw_prior("style", code["style"])
-        scale = draws.square().mean().sqrt()
-        return weight * losses.maximum_mean_discrepancy(code["style"], draws, scale)
-
-    return penalty
-
-
-def head_distance(distance: float) -> Penalty:
-    """Return the penalty that keeps cluster heads at a distance from each other."""
-
-    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
-        points = step.networks.decoder.join.points
-        assert isinstance(points, Tensor)
-        return losses.head_distance_loss(points, distance)
-
-    return penalty
 
 
 def inferring(networks: AdversarialAutoencoder) -> list[Tensor]:

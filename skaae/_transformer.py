@@ -16,10 +16,11 @@ from skaae._classes import MayReadClasses
 from skaae._fitting import fits
 from skaae._labels import label_block
 from skaae._networks import Block
+from skaae._parameter_docs import with_shared_parameters
 from skaae.priors import as_prior
 
 
-@_parameters.with_shared_parameters(
+@with_shared_parameters(
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
     solver="adam",

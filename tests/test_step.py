@@ -11,7 +11,9 @@ from skaae import _losses as losses
 from skaae._layers import dropout
 from skaae._networks import Architecture, Block
 from skaae._optimizers import PhaseRates
-from skaae._step import AAEStep, discrepancy, divergence, head_distance
+from skaae._penalties import discrepancy, divergence, head_distance
+from skaae._smoothing import Smoothing
+from skaae._step import AAEStep
 from skaae.priors import Categorical, Gaussian
 
 N_FEATURES = 5
@@ -30,7 +32,7 @@ def make_step(blocks=BLOCKS, seed=0, priors=PRIORS, architecture=None, momentum=
     phases = ["reconstruction"]
     phases += ["discriminator", "generator"] if networks.discriminators else []
     phases += ["classification"] if "label" in blocks and blocks["label"].inferred else []
-    phases += ["virtual_adversarial"] if "radius" in settings else []
+    phases += ["virtual_adversarial"] if "smoothing" in settings else []
     return AAEStep(
         networks,
         priors,
@@ -62,7 +64,7 @@ def names(step, *prefixes):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_each_phase_moves_its_weights_and_no_others(solver):
-    step = make_step(solver=solver, radius=0.5)
+    step = make_step(solver=solver, smoothing=Smoothing(0.5))
     x, y = rows(), torch.tensor([0, 1, 2] * 4)
     code = code_of(step, x)
     trunk_and_label = names(step, "encoder.trunk", "encoder.heads.maps.label")
@@ -453,7 +455,7 @@ def test_joint_updates_go_the_way_of_alternating_ones():
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_labels_are_smoothed_once_they_have_settled(joint):
-    step = make_step(joint=joint, radius=0.5, shares=[0.5, 0.3, 0.2])
+    step = make_step(joint=joint, smoothing=Smoothing(0.5, torch.tensor([0.5, 0.3, 0.2])))
     assert "virtual_adversarial" not in step(rows())
     step.settled = True
     found = step(rows())
@@ -463,7 +465,8 @@ def test_labels_are_smoothed_once_they_have_settled(joint):
 
 @pytest.mark.parametrize("joint", [False, True])
 def test_smoothing_may_have_labels_for_itself_until_they_have_settled(joint):
-    settings = {"radius": 0.5, "shares": [0.5, 0.3, 0.2], "smooth_first": True, "joint": joint}
+    smoothing = Smoothing(0.5, torch.tensor([0.5, 0.3, 0.2]), first=True)
+    settings = {"smoothing": smoothing, "joint": joint}
     step = make_step(**settings)
     found = step(rows())
     assert {"virtual_adversarial", "uncertainty", "balance", "generator_style"} <= set(found)
@@ -579,7 +582,7 @@ def test_discriminators_see_codes_and_draws_with_noise():
 
 
 def test_smoothing_makes_labels_change_less_close_to_rows():
-    step = make_step(architecture={"activation": "relu"}, radius=0.5, momentum=0.9)
+    step = make_step(architecture={"activation": "relu"}, smoothing=Smoothing(0.5), momentum=0.9)
     generator = torch.Generator().manual_seed(0)
     x = 0.1 * torch.randn(200, N_FEATURES, generator=generator)
     x[100:, 0] += 2.0
@@ -598,7 +601,7 @@ def test_smoothing_gives_variants_the_labels_of_their_rows():
     x[:, 0] = 4.0 * y - 2.0
     right = {}
     for varied in (None, -x):  # which the labeled rows alone give the opposite labels
-        step = make_step(radius=0.05)
+        step = make_step(smoothing=Smoothing(0.05))
         for _ in range(300):
             step.classify(x, y)
             step.smooth(x, varied)
@@ -613,7 +616,7 @@ def test_smoothing_drops_nothing_and_displaced_rows_leave_the_statistics(posteri
     """At a radius of next to nothing labels can only differ by a dropout mask, or by noise."""
     architecture = {"dropout": 0.5, "input_dropout": 0.5, "batch_norm": "encoder"}
     architecture["posterior"] = posterior
-    step = make_step(architecture=architecture, radius=1e-4)
+    step = make_step(architecture=architecture, smoothing=Smoothing(1e-4))
     assert step.smooth(rows())["virtual_adversarial"] < 1e-4
 
     norm = step.networks.encoder.trunk.norms[0]
@@ -621,12 +624,13 @@ def test_smoothing_drops_nothing_and_displaced_rows_leave_the_statistics(posteri
     norm.reset_running_stats()
     seen = []
     layer.register_forward_hook(lambda *call: seen.append(call[-1].detach()))
-    step.radius = 100.0
+    step.smoothing.radius = 100.0
     step.smooth(rows())
     assert len(seen) == 3  # rows, probes, worst neighbours
     torch.testing.assert_close(norm.running_mean, 0.1 * seen[0].mean(dim=0))
 
 
 def test_one_row_can_be_smoothed():
-    step = make_step(architecture={"batch_norm": "encoder"}, radius=0.5, shares=[0.2, 0.3, 0.5])
+    smoothing = Smoothing(0.5, torch.tensor([0.2, 0.3, 0.5]))
+    step = make_step(architecture={"batch_norm": "encoder"}, smoothing=smoothing)
     assert all(loss.isfinite() for loss in step.smooth(rows(1)).values())

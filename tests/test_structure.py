@@ -17,15 +17,17 @@ LAYERS = [
     {"_augmentation", "_layers", "priors"},
     {"_convolutions"},
     {"_networks"},
+    {"_smoothing"},
     {"_step"},
+    {"_penalties"},
     {"_training", "_capture", "_recipe", "_inference", "_validation", "_likelihood"},
-    {"_parameters", "_labels", "_callbacks"},
+    {"_parameters", "_parameter_docs", "_labels", "_callbacks"},
     {"_fitting", "_classes", "_clusters", "_agreement"},
     {"_base"},
     {"_transformer", "_supervised", "_semi_supervised", "_clusterer", "_embedding"},
 ]
 BESIDE = {"displays": {"displays"}}  # read fitted estimators through public methods alone
-TORCH_HALF = set.union(*LAYERS[:6])
+TORCH_HALF = set.union(*LAYERS[:8])
 
 
 def modules():

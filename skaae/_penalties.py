@@ -1,0 +1,46 @@
+"""What the reconstruction phase may lower beside its loss: the relatives of the paper's model.
+
+Each function here returns a penalty: a function of the step, the encoder's output and the code.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from skaae import _losses as losses
+from skaae import _posteriors as posteriors
+from skaae._networks import Code
+from skaae._step import AAEStep, Penalty
+
+
+def divergence(weight: float) -> Penalty:
+    """Return the variational autoencoder's penalty: the divergence of q(z|x) from the prior."""
+
+    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
+        _, log_variance = posteriors.Gaussian().split(heads["style"])
+        log_prob = step.priors["style"].log_prob
+        return weight * losses.divergence(log_variance, code["style"], log_prob)
+
+    return penalty
+
+
+def discrepancy(weight: float) -> Penalty:
+    """Return the Wasserstein autoencoder's penalty: the distance of codes to draws (MMD)."""
+
+    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
+        draws = step.draw_prior("style", code["style"])
+        scale = draws.square().mean().sqrt()
+        return weight * losses.maximum_mean_discrepancy(code["style"], draws, scale)
+
+    return penalty
+
+
+def head_distance(distance: float) -> Penalty:
+    """Return the penalty that keeps cluster heads at a distance from each other."""
+
+    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
+        points = step.networks.decoder.join.points
+        assert isinstance(points, Tensor)
+        return losses.head_distance_loss(points, distance)
+
+    return penalty
