@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.special import softmax
 from sklearn.base import ClusterMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skaae import _inference, _parameters
 from skaae._base import BaseAdversarialAutoencoder, estimator
 from skaae._classes import DrawsClasses
-from skaae._clusters import INIT, StartsFromKMeans
+from skaae._clusters import INIT, StartsFromKMeans, join_clusters
 from skaae._fitting import fits
 from skaae._networks import Block
 from skaae._parameter_docs import with_shared_parameters
@@ -62,6 +63,11 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Dimensions of the style. The more of them, the less the decoder needs the clusters.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         What the style is to follow; see `AAETransformer`.
+    n_subclusters : int, default=None
+        Number of smaller clusters to train in their place, more than n_clusters, which are joined
+        into n_clusters after training: first those that rows are unsure between the most, for their
+        sizes (average linkage). Clusters may then be of any size, where those that are trained are
+        pulled to one. None trains n_clusters.
     init : {"k-means", "random"}, default="k-means"
         How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
         labels during the first half of training, before that is left to itself; one run is then as
@@ -76,8 +82,11 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Cluster of every row of the last `fit` or `partial_fit`, from 0 to n_clusters_ - 1.
     n_clusters_ : int
         Number of clusters: after `fit` of those with at least one training row.
+    subcluster_labels_ : ndarray of shape (n_subclusters_,)
+        Cluster of each trained one; without n_subclusters that is itself.
     cluster_heads_ : ndarray of shape (n_clusters_, n_features)
-        The decoded head of each cluster: its categorical code with a style of 0.
+        The decoded head of each cluster: its categorical code with a style of 0. Of a joined
+        cluster, the head of its largest part.
     history_ : dict of str to list of float
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", with init="k-means"
@@ -110,6 +119,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
 
     n_clusters: int = field(default=8, kw_only=False)
     n_components: int = 5
+    n_subclusters: int | None = None
     input_noise: float = 0.3
     batch_norm: str | None = "encoder"
     solver: str = "sgd"
@@ -122,6 +132,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         **_parameters.SHARED_CONSTRAINTS,
         **_parameters.LABEL_CONSTRAINTS,
         "n_clusters": [_parameters.COUNT],
+        "n_subclusters": [_parameters.COUNT, None],
         "init": INIT,
     }
     _classifies = True
@@ -151,9 +162,9 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         X = self._begin(X)
         self._require_rows(X)
         self._fit(X)
-        found = self._logits(X).argmax(axis=1)
-        self._heads, self.labels_ = np.unique(found, return_inverse=True)
-        self._set_cluster_heads()
+        logits = self._logits(X)
+        self._heads = np.unique(logits.argmax(axis=1))
+        self._set_clusters(logits)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -183,8 +194,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         every = np.arange(self._recipe.n_classes)
         numbered = every[:0] if first else self._heads
         self._heads = np.concatenate([numbered, np.setdiff1d(every, numbered)])
-        self.labels_ = self._logits(X)[:, self._heads].argmax(axis=1)
-        self._set_cluster_heads()
+        self._set_clusters(self._logits(X))
         return self
 
     def predict(self, X):
@@ -212,7 +222,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         probabilities : ndarray of shape (n_samples, n_clusters_)
         """
         check_is_fitted(self)
-        return softmax(self._logits(self._check_rows(X, reset=False))[:, self._heads], axis=1)
+        return self._joined(self._logits(self._check_rows(X, reset=False)))
 
     def _is_balanced(self):
         return True
@@ -228,33 +238,59 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
                 "lower n_clusters."
             )
 
-    def _set_cluster_heads(self):
-        """Keep the decoded head of each cluster in use."""
-        self.n_clusters_ = len(self._heads)
+    def _set_clusters(self, logits):
+        """Keep which cluster each head belongs to, by the logits of training rows."""
+        probabilities = softmax(logits[:, self._heads], axis=1)
+        self.subcluster_labels_ = join_clusters(probabilities, self.n_clusters)
+        self.n_clusters_ = int(self.subcluster_labels_.max()) + 1
+        self._subcluster_shares = probabilities.mean(axis=0, dtype=float)
+        self.labels_ = self._joined(logits).argmax(axis=1)
         style = np.zeros((self.n_clusters_, self._recipe.n_components), dtype=np.float32)
         self.cluster_heads_ = self.inverse_transform(style, np.arange(self.n_clusters_))
+
+    def _joined(self, logits):
+        """Return the probability of each cluster from the logits of all heads."""
+        return softmax(logits[:, self._heads], axis=1) @ self._members().T.astype(logits.dtype)
+
+    def _members(self):
+        """Return which heads in use belong to which cluster, (n_clusters_, n_subclusters_)."""
+        return np.equal.outer(np.arange(self.n_clusters_), self.subcluster_labels_)
 
     def _logits(self, X):
         """Return the label's logits of checked rows, for all heads."""
         return _inference.logits(self._step, ScaledRows(X, self._scaling))
 
+    def _n_heads(self):
+        """Return the number of clusters to train."""
+        n_heads = self.n_clusters if self.n_subclusters is None else self.n_subclusters
+        if n_heads < self.n_clusters:
+            raise ValueError(
+                f"n_subclusters={n_heads} is fewer than n_clusters={self.n_clusters}, into which "
+                "they are to be joined; raise it, or leave it None."
+            )
+        return n_heads
+
     def _blocks(self):
-        label = Categorical(np.full(self.n_clusters, 1.0 / self.n_clusters))
+        n_heads = self._n_heads()
         return {
-            "label": (Block(self.n_clusters), label),
+            "label": (Block(n_heads), Categorical(np.full(n_heads, 1.0 / n_heads))),
             "style": (Block(self.n_components), as_prior(self.prior)),
         }
 
     def _label_block(self, y, n_samples):
-        """Return the label part of a code: all heads, of which only those in use have weight."""
-        block = np.zeros((n_samples, self._recipe.n_classes))
-        block[:, self._heads] = super()._label_block(y, n_samples)
-        return block
+        """Return the label part of a code: of each cluster, the head of its largest part."""
+        sizes = self._members() * self._subcluster_shares
+        largest = np.zeros((self.n_clusters_, self._recipe.n_classes))
+        largest[np.arange(self.n_clusters_), self._heads[sizes.argmax(axis=1)]] = 1.0
+        return super()._label_block(y, n_samples) @ largest
 
     def _draw_label(self, y, n_samples, generator):
-        block = np.zeros((n_samples, self._recipe.n_classes))
-        block[:, self._heads] = super()._draw_label(y, n_samples, generator)
-        return block
+        """Return one-hot rows: a head for each row of a cluster, from their shares in it."""
+        clusters = super()._draw_label(y, n_samples, generator)
+        sizes = clusters @ (self._members() * self._subcluster_shares)
+        sizes /= sizes.sum(axis=1, keepdims=True)
+        drawn = torch.multinomial(torch.from_numpy(sizes), 1, generator=generator).ravel().numpy()
+        return np.eye(self._recipe.n_classes)[self._heads[drawn]]
 
     def _label_values(self):
         return np.arange(self.n_clusters_), np.full(self.n_clusters_, 1.0 / self.n_clusters_)

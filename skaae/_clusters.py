@@ -1,9 +1,10 @@
-"""Clusters from k-means as a start for estimators that look for clusters of their own."""
+"""Clusters before and after training: taught by k-means as a start, joined in the end."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.utils._param_validation import StrOptions
 
 from skaae import _parameters
@@ -26,10 +27,28 @@ class StartsFromKMeans:
             return streams
         index = streams[0].rows
         n_epochs = _parameters.epochs(self.max_iter, len(index), self._batch_size(streams)) // 2
-        n_clusters = min(self.n_clusters, len(index))
+        n_clusters = min(self._recipe.n_classes, len(index))
         start = KMeans(n_clusters, n_init=10, random_state=self._recipe.seed)
         found = start.fit_predict(x[index.to(x.device)].cpu().numpy())
         y = torch.zeros(len(x), dtype=torch.int64, device=index.device)
         y[index] = torch.from_numpy(found).to(index.device, torch.int64)
         streams.append(Stream({"x_labeled": x, "y_labeled": y}, index, n_epochs=max(1, n_epochs)))
         return streams
+
+
+def join_clusters(probabilities, n_clusters):
+    """Return which of `n_clusters` each cluster of (n_rows, n) probabilities belongs to: (n,).
+
+    Clusters are alike where rows are unsure between them more often than their sizes let expect:
+    across a border with many rows on it. Numbers follow the first member of each.
+    """
+    n = probabilities.shape[1]
+    if n <= n_clusters:
+        return np.arange(n)
+    shares = probabilities.mean(axis=0, dtype=float).clip(min=1e-12)
+    together = probabilities.T.astype(float) @ probabilities / len(probabilities)
+    lift = together / np.outer(shares, shares)
+    linkage = AgglomerativeClustering(n_clusters, metric="precomputed", linkage="average")
+    found = linkage.fit_predict(lift.max() - lift)
+    _, first, found = np.unique(found, return_index=True, return_inverse=True)
+    return first.argsort().argsort()[found]

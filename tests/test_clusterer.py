@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from conftest import FITS
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
@@ -9,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from skaae import AAEClusterer
+from skaae._clusters import join_clusters
 
 
 def clusterer(n_clusters=3, **params):
@@ -144,3 +146,82 @@ def test_a_fit_goes_on_as_calls_of_partial_fit_do(blobs):
     np.testing.assert_array_equal(
         in_ten.sample(5, random_state=0), in_one.sample(5, random_state=0)
     )
+
+
+# Clusters that are joined from smaller ones -------------------------------------------------------
+
+# What it takes for borders to run where there are no rows.
+PHASE = {"init": "random", "solver": "adam", "virtual_adversarial_learning_rate": 0.002}
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    """Three groups of 500, 60 and 60 rows."""
+    sizes, centres = [500, 60, 60], np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    y = np.repeat(np.arange(3), sizes)
+    spread = np.where(y == 0, 0.5, 0.3)[:, None]
+    return centres[y] + spread * np.random.default_rng(0).normal(size=(620, 2)), y
+
+
+@pytest.fixture(scope="module")
+def joined(uneven):
+    params = {"n_components": 1, "batch_norm": "hidden", "hidden_layer_sizes": (64, 64)}
+    return clusterer(n_subclusters=8, max_iter=60, **params, **PHASE).fit(uneven[0])
+
+
+def test_joined_clusters_may_be_of_any_size(uneven, joined):
+    """Cut into three of one size, as the phase by itself asks for, the index is below 0.4."""
+    X, y = uneven
+    assert adjusted_rand_score(y, joined.labels_) > 0.95
+    np.testing.assert_array_equal(joined.predict(X), joined.labels_)
+    probabilities = joined.predict_proba(X)
+    assert probabilities.shape == (620, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
+
+
+def test_joined_clusters_are_numbered_from_their_parts(joined):
+    found = joined.subcluster_labels_
+    assert joined.n_clusters_ == 3
+    assert 3 < len(found) <= 8
+    first = [np.flatnonzero(found == cluster)[0] for cluster in range(3)]
+    assert first == sorted(first)
+
+
+def test_joined_clusters_draw_all_their_parts_and_show_the_largest(joined):
+    wanted = np.arange(900) % 3
+    X = joined.sample(900, wanted, random_state=0)
+    # by chance a third: a style of one dimension tells some of the group as well
+    assert np.mean(joined.predict(X) == wanted) > 0.42
+    assert joined.cluster_heads_.shape == (3, 2)
+    heads = joined.inverse_transform(np.zeros((3, 1)), np.arange(3))
+    np.testing.assert_allclose(joined.cluster_heads_, heads, rtol=1e-4, atol=1e-4)
+    largest = np.bincount(joined.labels_).argmax()
+    parts = joined._draw_label(np.full(500, largest), 500, torch.Generator().manual_seed(0))
+    assert (parts.sum(axis=1) == 1.0).all()
+    assert (parts.sum(axis=0) > 0.0).sum() == (joined.subcluster_labels_ == largest).sum() > 1
+
+
+def test_joining_goes_by_borders_for_their_sizes():
+    """Parts 0 and 3 share a tenth of the small part, 1 and 2 as many rows of a large one."""
+    P = np.repeat(np.eye(4), [20, 200, 200, 20], axis=0)
+    P[:2], P[420:422] = [0.5, 0.0, 0.0, 0.5], [0.5, 0.0, 0.0, 0.5]
+    P[20:24], P[220:224] = [0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]
+    np.testing.assert_array_equal(join_clusters(P, 3), [0, 1, 2, 0])
+    np.testing.assert_array_equal(join_clusters(P, 2), [0, 1, 1, 0])
+    np.testing.assert_array_equal(join_clusters(P, 4), np.arange(4))
+    np.testing.assert_array_equal(join_clusters(P, 9), np.arange(4))
+
+
+def test_parts_are_joined_after_every_call(uneven):
+    X, _ = uneven
+    model = clusterer(n_subclusters=5).partial_fit(X)
+    for rows in (X[:4], X):
+        model.partial_fit(rows)
+        assert model.predict_proba(X).shape == (620, 3)
+        assert len(model.subcluster_labels_) == 5
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def test_fewer_parts_than_clusters_are_refused(blobs):
+    with pytest.raises(ValueError, match=r"n_subclusters=2 is fewer than n_clusters=3.*raise it"):
+        clusterer(3, n_subclusters=2).fit(blobs[0])
