@@ -36,9 +36,9 @@ def encode(step: AAEStep, X: Rows, block: str) -> np.ndarray:
 
 
 def logits(step: AAEStep, X: Rows) -> np.ndarray:
-    """Return the label's logits, (n_samples, n_classes), for scaled rows X."""
+    """Return the logits of classes, (n_samples, n_classes), for scaled rows X."""
     encoder = in_dtype(step.trained.encoder, X.dtype)
-    return apply(step, lambda x: encoder(x)["label"], X)
+    return apply(step, lambda x: encoder.class_logits(encoder(x)), X)
 
 
 def joined(step: AAEStep, X: Rows) -> np.ndarray:

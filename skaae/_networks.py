@@ -44,6 +44,7 @@ class Block:
     n_classes : number of classes that its discriminator is told, 0 for none.
     by_parts : whether each class has a part of the prior to itself (section 2.3); else codes of all
         classes are compared with the whole prior, so that they tell nothing of the class.
+    n_subclasses : of a label, how many neighbouring dimensions make up a class.
     """
 
     size: int
@@ -51,6 +52,7 @@ class Block:
     adversarial: bool = True
     n_classes: int = 0
     by_parts: bool = False
+    n_subclasses: int = 1
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ class Encoder(nn.Module):
             for name, block in plan.blocks.items()
             if block.inferred
         }
+        self.n_subclasses = plan.blocks["label"].n_subclasses if "label" in plan.blocks else 1
         n_inputs, normalized = plan.n_features + self.n_noise, plan.batch_norm is not None
         normalized_code = plan.batch_norm in ("encoder", "autoencoder")
         self.trunk: nn.Module
@@ -194,6 +197,16 @@ class Encoder(nn.Module):
                 return self._mean_heads(x)
             noise = x.new_empty(len(x), self.n_noise).normal_(generator=generator)
         return self._heads(x, generator, noise)
+
+    def class_logits(self, heads: Code) -> Tensor:
+        """Return the logits of classes, each the log of the sum over its subclasses.
+
+        Without subclasses they are the label's; of heads as `forward` returns them.
+        """
+        logits = heads["label"]
+        if self.n_subclasses == 1:
+            return logits
+        return logits.unflatten(1, (-1, self.n_subclasses)).logsumexp(dim=2)
 
     def label_parameters(self) -> list[nn.Parameter]:
         """Return the weights that the label depends on."""

@@ -78,8 +78,13 @@ class Recipe:
 
     @property
     def n_classes(self) -> int:
-        """Number of classes or clusters of the label."""
+        """Number of classes or clusters of the label, each subclass by itself."""
         return self.architecture.blocks["label"].size
+
+    @property
+    def n_subclasses(self) -> int:
+        """Number of subclasses of each class."""
+        return self.architecture.blocks["label"].n_subclasses
 
     def build(self) -> AAEStep:
         """Return networks with fresh weights in a step that has not been taken yet."""

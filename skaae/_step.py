@@ -145,7 +145,8 @@ class AAEStep:
         parts = self._reconstruction(heads, code, x)
         loss, step_losses = total(parts), detached(parts)
         if labeled is not None:
-            part = losses.classification_loss(all_heads["label"][len(x) :].float(), labeled[1])
+            logits = self.networks.encoder.class_logits(in_float32(all_heads))
+            part = losses.classification_loss(logits[len(x) :], labeled[1])
             loss = loss + self._relative_rate("classification") * part
             step_losses["classification"] = part.detach()
         # all gradients are those of the weights that encoded: none moves before the last is known
@@ -209,7 +210,8 @@ class AAEStep:
         """The encoder's trunk and label head step on the cross-entropy of labeled rows."""
         with self._autocast():
             heads = self.networks.encoder(self._corrupt(x), self.generator)
-        loss = losses.classification_loss(heads["label"].float(), y)
+        logits = self.networks.encoder.class_logits(in_float32(heads))
+        loss = losses.classification_loss(logits, y)
         self._update("classification", loss)
         return {"classification": loss.detach()}
 

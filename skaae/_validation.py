@@ -23,7 +23,8 @@ def classification(step: AAEStep, x: Tensor, y: Tensor) -> Callable[[], float]:
 
     def loss() -> float:
         with torch.inference_mode():
-            return float(classification_loss(step.trained.encoder(x)["label"], y))
+            encoder = step.trained.encoder
+            return float(classification_loss(encoder.class_logits(encoder(x)), y))
 
     return loss
 

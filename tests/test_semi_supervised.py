@@ -1,15 +1,18 @@
 """SemiSupervisedAAEClassifier: what it learns from few labels, its methods, unlabeled rows."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import FITS, classifier, hide
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from skaae import SemiSupervisedAAEClassifier
+from skaae import SemiSupervisedAAEClassifier, _inference
 
 
 @pytest.fixture(scope="module")
@@ -238,3 +241,80 @@ def test_seed_and_labels_alone_decide(blobs, few_labels):
     np.testing.assert_array_equal(first, classifier(max_iter=5).fit(X, few_labels).predict_proba(X))
     other = classifier(max_iter=5, random_state=1).fit(X, few_labels).predict_proba(X)
     assert not np.array_equal(first, other)
+
+
+# Classes of several groups ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rings():
+    """Two classes of four blobs each, on a ring, in turn; one label a blob."""
+    rng = np.random.default_rng(0)
+    which = np.arange(800) % 8
+    angle = 2.0 * np.pi * which / 8
+    X = 3.0 * np.c_[np.cos(angle), np.sin(angle)] + 0.25 * rng.normal(size=(800, 2))
+    return X, which % 2, np.where(np.arange(800) < 8, which % 2, -1)
+
+
+SUBCLASSES = {
+    "solver": "adam",
+    "batch_norm": "hidden",
+    "virtual_adversarial_learning_rate": 0.002,
+    "hidden_layer_sizes": (64, 64),
+    "spread_labels": False,
+    "max_iter": 60,
+}
+
+
+@pytest.mark.parametrize("class_prior", ["labeled", "uniform"])
+def test_subclasses_find_the_groups_of_a_class(rings, class_prior):
+    X, y, y_few = rings
+    model = classifier(n_subclasses=4, class_prior=class_prior, **SUBCLASSES).fit(X, y_few)
+    assert model.score(X, y) > 0.97
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (800, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
+    parts = _inference.encode(model._step, model._scaled(X), "label")
+    assert parts.shape == (800, 8)
+    np.testing.assert_allclose(parts.reshape(800, 2, 4).sum(axis=2), probabilities, atol=1e-5)
+    assert (np.bincount(parts.argmax(axis=1), minlength=8) > 40).all()
+
+
+def test_subclasses_are_drawn_alike_and_the_largest_stands_for_its_class(rings):
+    X, _, y_few = rings
+    model = classifier(n_subclasses=4, **{**SUBCLASSES, "max_iter": 2}).fit(X, y_few)
+    generator = torch.Generator().manual_seed(0)
+    label = model._draw_label(np.arange(4000) % 2, 4000, generator)
+    assert (label.sum(axis=1) == 1.0).all()
+    assert (label[::2, 4:] == 0.0).all()
+    assert (label[1::2, :4] == 0.0).all()
+    np.testing.assert_allclose(label.mean(axis=0), 1 / 8, atol=0.02)
+    parts = _inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
+    rows = model._label_block([0, 1], 2)
+    assert rows.argmax(axis=1).tolist() == [parts[:4].argmax(), 4 + parts[4:].argmax()]
+    assert model.sample(5, y=1, random_state=0).shape == (5, 2)
+    assert model.inverse_transform(np.zeros((3, 10))).shape == (3, 2)
+
+
+@pytest.mark.parametrize("updates", ["alternating", "joint"])
+def test_with_subclasses_smoothing_comes_first(rings, updates):
+    X, _, y_few = rings
+    params = {**SUBCLASSES, "max_iter": 10, "updates": updates}
+    history = classifier(n_subclasses=2, **params).fit(X, y_few).history_
+    assert np.isnan(history["generator_label"]).tolist() == 6 * [True] + 4 * [False]
+    for name in ("classification", "virtual_adversarial", "uncertainty", "balance"):
+        assert np.isfinite(history[name]).all()
+    assert "balance" not in classifier(**params).fit(X, y_few).history_
+
+
+def test_subclasses_stop_early_and_go_on_by_calls(rings):
+    X, _, y_few = rings
+    params = {**SUBCLASSES, "n_subclasses": 3, "max_iter": 4}
+    model = classifier(early_stopping=True, validation_fraction=0.25, **params).fit(X, y_few)
+    assert np.isfinite(model.history_["validation"]).all()
+    model = classifier(**params)
+    for _ in range(2):
+        model.partial_fit(X, y_few)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.sample(9, random_state=0), model.sample(9, random_state=0))
