@@ -345,7 +345,7 @@ def likelihood(n_samples, named):
         parzen(n_samples),
         epochs=50,
         n_labels=0,
-        chunk=10,
+        chunk=10 if n_samples <= 10_000 else 50,  # to look takes as long as to train
         n_validation=N_HELD_OUT,
     )
 
