@@ -34,6 +34,13 @@ CHANGES = {
     "discriminator_noise=0.3": {"discriminator_noise": 0.3},
     "posterior='gaussian'": {"posterior": "gaussian"},
     "posterior='universal'": {"posterior": "universal"},
+    "n_subclasses=2": {"n_subclasses": 2},
+    "n_subclasses=3 and what it is made for": {
+        "n_subclasses": 3,
+        "solver": "adam",
+        "batch_norm": "hidden",
+        "virtual_adversarial_learning_rate": 0.002,
+    },
 }
 
 
