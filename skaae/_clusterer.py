@@ -43,7 +43,7 @@ from skaae.priors import Categorical, as_prior
     ),
     balance=(
         "It also pulls clusters to one size, by their mean over each mini-batch, for which 25 "
-        "rows of each or more are good to have."
+        "rows of each or more are good to have; n_subclusters do with four."
     ),
 )
 @estimator
@@ -174,7 +174,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
 
         The first call decides the scaling, so its rows should be typical of the data; with
         init="k-means" it is also the only one to teach clusters of k-means. All clusters are kept,
-        those without a row too; after a `fit` the ones that it had dropped come last.
+        those without a row too; after a `fit` the ones that it had dropped come last. With
+        n_subclusters they are joined anew after each call, by the rows at hand.
 
         Parameters
         ----------
@@ -285,12 +286,11 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         return super()._label_block(y, n_samples) @ largest
 
     def _draw_label(self, y, n_samples, generator):
-        """Return one-hot rows: a head for each row of a cluster, from their shares in it."""
+        """Return one-hot rows: for each row of a cluster any of its heads."""
         clusters = super()._draw_label(y, n_samples, generator)
-        sizes = clusters @ (self._members() * self._subcluster_shares)
-        sizes /= sizes.sum(axis=1, keepdims=True)
-        drawn = torch.multinomial(torch.from_numpy(sizes), 1, generator=generator).ravel().numpy()
+        members = torch.from_numpy(clusters @ self._members())
+        drawn = torch.multinomial(members, 1, generator=generator).ravel().numpy()
         return np.eye(self._recipe.n_classes)[self._heads[drawn]]
 
     def _label_values(self):
-        return np.arange(self.n_clusters_), np.full(self.n_clusters_, 1.0 / self.n_clusters_)
+        return np.arange(self.n_clusters_), self._members().mean(axis=1)
