@@ -64,10 +64,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         What the style is to follow; see `AAETransformer`.
     n_subclusters : int, default=None
-        Number of smaller clusters to train in their place, more than n_clusters, which are joined
+        Number of smaller clusters to train in their place, at least n_clusters, which are joined
         into n_clusters after training: first those that rows are unsure between the most, for their
-        sizes (average linkage). Clusters may then be of any size, where those that are trained are
-        pulled to one. None trains n_clusters.
+        sizes. Clusters may then be of any size, where those that are trained are pulled to one.
+        None trains n_clusters.
     init : {"k-means", "random"}, default="k-means"
         How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
         labels during the first half of training, before that is left to itself; one run is then as
@@ -82,8 +82,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Cluster of every row of the last `fit` or `partial_fit`, from 0 to n_clusters_ - 1.
     n_clusters_ : int
         Number of clusters: after `fit` of those with at least one training row.
-    subcluster_labels_ : ndarray of shape (n_subclusters_,)
-        Cluster of each trained one; without n_subclusters that is itself.
+    subcluster_labels_ : ndarray of shape (n_in_use,)
+        Cluster of each trained one that is in use; without n_subclusters that is itself.
     cluster_heads_ : ndarray of shape (n_clusters_, n_features)
         The decoded head of each cluster: its categorical code with a style of 0. Of a joined
         cluster, the head of its largest part.
@@ -165,6 +165,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         logits = self._logits(X)
         self._heads = np.unique(logits.argmax(axis=1))
         self._set_clusters(logits)
+        while len(found := np.unique(self.labels_)) < self.n_clusters_:
+            # parts that lose all of their rows to the sum of a joined cluster
+            self._heads = self._heads[np.isin(self.subcluster_labels_, found)]
+            self._set_clusters(logits)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -175,7 +179,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         The first call decides the scaling, so its rows should be typical of the data; with
         init="k-means" it is also the only one to teach clusters of k-means. All clusters are kept,
         those without a row too; after a `fit` the ones that it had dropped come last. With
-        n_subclusters they are joined anew after each call, by the rows at hand.
+        n_subclusters these are joined anew after each call, and numbered anew, by the rows of the
+        call, so all calls should have typical rows then.
 
         Parameters
         ----------
@@ -191,7 +196,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         if first:
             self._require_rows(X)
         self._partial_fit(X)
-        # clusters that `fit` has numbered keep their numbers
+        # those that `fit` has numbered keep their numbers
         every = np.arange(self._recipe.n_classes)
         numbered = every[:0] if first else self._heads
         self._heads = np.concatenate([numbered, np.setdiff1d(every, numbered)])
@@ -244,7 +249,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         probabilities = softmax(logits[:, self._heads], axis=1)
         self.subcluster_labels_ = join_clusters(probabilities, self.n_clusters)
         self.n_clusters_ = int(self.subcluster_labels_.max()) + 1
-        self._subcluster_shares = probabilities.mean(axis=0, dtype=float)
+        shares = probabilities.mean(axis=0, dtype=float) + np.finfo(float).eps  # none is 0
+        self._subcluster_shares = shares / shares.sum()
         self.labels_ = self._joined(logits).argmax(axis=1)
         style = np.zeros((self.n_clusters_, self._recipe.n_components), dtype=np.float32)
         self.cluster_heads_ = self.inverse_transform(style, np.arange(self.n_clusters_))
@@ -286,11 +292,11 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         return super()._label_block(y, n_samples) @ largest
 
     def _draw_label(self, y, n_samples, generator):
-        """Return one-hot rows: for each row of a cluster any of its heads."""
+        """Return one-hot rows: for each row of a cluster one of its heads, by their shares."""
         clusters = super()._draw_label(y, n_samples, generator)
-        members = torch.from_numpy(clusters @ self._members())
-        drawn = torch.multinomial(members, 1, generator=generator).ravel().numpy()
+        sizes = torch.from_numpy(clusters @ (self._members() * self._subcluster_shares))
+        drawn = torch.multinomial(sizes, 1, generator=generator).ravel().numpy()
         return np.eye(self._recipe.n_classes)[self._heads[drawn]]
 
     def _label_values(self):
-        return np.arange(self.n_clusters_), self._members().mean(axis=1)
+        return np.arange(self.n_clusters_), self._members() @ self._subcluster_shares

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.cluster import KMeans
 from sklearn.utils._param_validation import StrOptions
 
 from skaae import _parameters
@@ -40,15 +40,35 @@ def join_clusters(probabilities, n_clusters):
     """Return which of `n_clusters` each cluster of (n_rows, n) probabilities belongs to: (n,).
 
     Clusters are alike where rows are unsure between them more often than their sizes let expect:
-    across a border with many rows on it. Numbers follow the first member of each.
+    across a border with many rows on it. The two most alike are joined until few enough are left.
+    Clusters without a row to themselves have no say in that, and come to the one most like them.
+    Numbers follow the first member of each.
     """
     n = probabilities.shape[1]
     if n <= n_clusters:
         return np.arange(n)
-    shares = probabilities.mean(axis=0, dtype=float).clip(min=1e-12)
+    shares = probabilities.mean(axis=0, dtype=float)
     together = probabilities.T.astype(float) @ probabilities / len(probabilities)
-    lift = together / np.outer(shares, shares)
-    linkage = AgglomerativeClustering(n_clusters, metric="precomputed", linkage="average")
-    found = linkage.fit_predict(lift.max() - lift)
+    n_won = np.bincount(probabilities.argmax(axis=1), minlength=n)
+    by_size = np.lexsort((-shares, -n_won))
+    groups = np.eye(n)[by_size[: max(n_clusters, np.count_nonzero(n_won))]]  # (n_groups, n)
+    while len(groups) > n_clusters:
+        alike = likeness(groups, together, shares)
+        np.fill_diagonal(alike, -np.inf)
+        one, other = divmod(int(alike.argmax()), len(groups))
+        groups[one] += groups[other]
+        groups = np.delete(groups, other, axis=0)
+    alike = likeness(groups, together, shares, np.eye(n))
+    found = np.where(groups.any(axis=0), groups.argmax(axis=0), alike.argmax(axis=0))
     _, first, found = np.unique(found, return_index=True, return_inverse=True)
     return first.argsort().argsort()[found]
+
+
+def likeness(groups, together, shares, others=None):
+    """Return how often rows are in both of two groups, by what their sizes let expect.
+
+    Groups and others are (n_groups, n) memberships; the others are the groups where not given.
+    """
+    others = groups if others is None else others
+    expected = np.outer(groups @ shares, others @ shares)
+    return (groups @ together @ others.T) / np.maximum(expected, np.finfo(float).tiny)

@@ -41,7 +41,8 @@ from skaae.priors import Categorical, as_prior
         "the move. With n_subclasses above 1 it comes first: for three fifths of max_iter the "
         "label head of the encoder moves by it and by the labeled rows alone, and the entropy of "
         "labels, a small cost, makes rows sure of them (Hu et al. 2017); then reconstruction and "
-        "discriminator of the label join in."
+        "discriminator of the label join in. Early stopping, or an end of `partial_fit`, may come "
+        "before."
     ),
     balance=(
         'Where class_prior is stated, not "labeled", it also keeps the mean over each mini-'
@@ -79,8 +80,8 @@ class SemiSupervisedAAEClassifier(
     n_subclasses : int, default=1
         Groups that make up a class, as a digit has handwritings: the label part of the code has as
         many entries for each class, and the probability of a class is their sum. With more than one
-        the virtual adversarial phase, which finds them, comes first; see there. Not part of the
-        paper.
+        the virtual adversarial phase, which finds them, comes first; see there. Without that phase
+        nothing does. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, except
         with None, where every row must have a label. "auto" adds the number -1, unless y is exactly
@@ -114,7 +115,7 @@ class SemiSupervisedAAEClassifier(
         "discriminator_style", "generator_label", "generator_style", "classification", unless
         that phase is left out "virtual_adversarial", with a stated class_prior or subclasses
         "balance", with subclasses "uncertainty", the last two times their weights, and with early
-        stopping "validation". NaN where a loss has not set in yet.
+        stopping "validation". NaN where a loss has not set in yet; one that never does is missing.
     n_iter_ : int
         Number of epochs trained.
     n_features_in_ : int

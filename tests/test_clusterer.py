@@ -1,11 +1,13 @@
 """AAEClusterer: clusters as a categorical part of the code (section 6)."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from conftest import FITS
 from sklearn.cluster import KMeans
-from sklearn.datasets import make_blobs
+from sklearn.datasets import load_iris, make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
@@ -210,6 +212,39 @@ def test_joining_goes_by_borders_for_their_sizes():
     np.testing.assert_array_equal(join_clusters(P, 2), [0, 1, 1, 0])
     np.testing.assert_array_equal(join_clusters(P, 4), np.arange(4))
     np.testing.assert_array_equal(join_clusters(P, 9), np.arange(4))
+
+
+def test_parts_without_rows_have_no_say():
+    live = np.repeat(np.eye(4), 50, axis=0)
+    live[[0, 50]] = [0.5, 0.5, 0.0, 0.0]
+    live[[100, 150]] = [0.0, 0.0, 0.5, 0.5]
+    for p in (1e-3, 1e-9, 1e-14, 0.0):
+        P = np.c_[(1.0 - 2.0 * p) * live, np.full((200, 2), p)]
+        P[:50, 4] += 0.1 * p  # the first of the two is a bit more like parts 0 and 1
+        np.testing.assert_array_equal(join_clusters(P, 2)[:4], [0, 0, 1, 1])
+        np.testing.assert_array_equal(np.unique(join_clusters(P, 4)[:4]), np.arange(4))
+    np.testing.assert_array_equal(join_clusters(np.c_[live[:, :1], np.zeros((200, 3))], 2).max(), 1)
+
+
+@pytest.mark.parametrize(("n_clusters", "n_subclusters"), [(5, 12), (8, 20), (10, 30)])
+def test_every_joined_cluster_has_rows(n_clusters, n_subclusters):
+    X, _ = load_iris(return_X_y=True)
+    params = {"virtual_adversarial_learning_rate": 0.1, "hidden_layer_sizes": (64, 64)}
+    for max_iter in (2, 50):
+        model = clusterer(n_clusters, n_subclusters=n_subclusters, max_iter=max_iter, **params)
+        labels = model.fit_predict(X)
+        np.testing.assert_array_equal(np.unique(labels), np.arange(model.n_clusters_))
+        assert model.n_clusters_ == len(model.cluster_heads_) <= n_clusters
+        np.testing.assert_array_equal(model.predict(X), labels)
+        again = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_drawn_rows_have_the_shares_of_their_clusters(uneven, joined):
+    label = joined._draw_label(None, 4000, torch.Generator().manual_seed(0))
+    drawn = joined._members() @ label[:, joined._heads].mean(axis=0)
+    wanted = np.bincount(joined.labels_) / 620
+    np.testing.assert_allclose(drawn, wanted, atol=0.03)
 
 
 def test_parts_are_joined_after_every_call(uneven):
