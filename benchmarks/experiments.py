@@ -191,8 +191,6 @@ class RandomAffine:
         return images.reshape(n, -1)
 
 
-AUGMENTED = {**SMOOTHED, "augment": RandomAffine(degrees=10.0, pixels=2.0, sizes=0.1)}
-
 # With fewer labels: larger initial weights in the label's discriminator, which has ten inputs and
 # with the others learns next to nothing in the first epochs.
 FEW_LABELS = {**SMOOTHED, "weight_init": "small"}
@@ -253,6 +251,8 @@ SUBCLASSES = {
 }
 del SUBCLASSES["init"]
 
+VARIED = {"augment": RandomAffine(degrees=10.0, pixels=2.0, sizes=0.1)}
+
 LIKELIHOOD = {
     "n_components": 8,
     "prior": Gaussian(5.0),
@@ -308,7 +308,7 @@ def computed(**changes):
 
 def clusters(n_clusters, published):
     return Experiment(
-        f"MNIST, {n_clusters} clusters without labels: test error, %",
+        f"MNIST, {n_clusters} clusters without labels, joined from 60: test error, %",
         published,
         AAEClusterer,
         {**CLUSTERS, "n_clusters": n_clusters},
@@ -420,7 +420,10 @@ EXPERIMENTS = {
     "labels-1000-subclasses": smoothed(1000, SUBCLASSES, named=" and subclasses"),
     "labels-1000-virtual-adversarial": smoothed(1000),
     "labels-all-virtual-adversarial": smoothed(None),
-    "labels-100-augmented": smoothed(100, AUGMENTED, named=" and varied images"),
+    "labels-100-augmented": smoothed(100, {**SMOOTHED, **VARIED}, named=" and varied images"),
+    "labels-100-subclasses-augmented": smoothed(
+        100, {**SUBCLASSES, **VARIED}, named=", subclasses and varied images"
+    ),
     "labels-100-not-averaged": semi_supervised(
         100,
         parameters={**SEMI_SUPERVISED, "average_weights": False},

@@ -137,6 +137,24 @@ def reproduction():
     return lines
 
 
+def highlights():
+    """What a reader of the front page may want to know first."""
+    lines = ["| MNIST, plain networks | the paper | ours | draws | minutes on a core |"]
+    lines += ["|---|---|---|---|---|"]
+    rows = ("clusters-10", "clusters-16", "labels-50-subclasses", "labels-100-subclasses")
+    for name in rows:
+        experiment, records = EXPERIMENTS[name], draws_of(name)
+        if records:
+            what = experiment.title.removeprefix("MNIST, ").partition(":")[0].partition(", with")[0]
+            figures = mean_and_error([record["figures"][-1] for record in records])
+            minutes = np.median([sum(record["seconds"]) / 60.0 for record in records])
+            paper = EXPERIMENTS.get(name.removesuffix("-subclasses"), experiment)
+            published = paper.published or "-"
+            cells = [what, published, figures, len(records), f"{minutes:.0f}"]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
 def listed(values):
     """Return different values, in the order in which they come, with commas between them."""
     return ", ".join(map(str, dict.fromkeys(values)))
@@ -145,7 +163,7 @@ def listed(values):
 def curves():
     """How the error with 100 labels falls, draw by draw, with the paper's recipe and beyond it."""
     lines = []
-    for row in ("labels-100", "labels-100-virtual-adversarial"):
+    for row in ("labels-100", "labels-100-virtual-adversarial", "labels-100-subclasses"):
         lines += [f"`{row}`:", "", *curves_of(draws_of(row)), ""]
     return lines[:-1]
 
@@ -279,6 +297,7 @@ TABLES = {
     "computed": computed,
     "time_to_error": time_to_error,
     "prior_match": prior_match,
+    "highlights": highlights,
 }
 
 

@@ -31,6 +31,17 @@ def test_pages_hold_the_results(report, page):
     assert report.filled(text) == text
 
 
+def test_figures_are_of_the_settings_that_their_rows_have(report):
+    """What both name must be the same: files are older than some parameters."""
+    records = [record for row in report.EXPERIMENTS for record in report.draws_of(row)]
+    assert len(records) > 20
+    for record in records:
+        row = report.EXPERIMENTS[record["experiment"]].parameters
+        for name in set(row) & set(record["parameters"]):
+            there = record["parameters"][name].translate(str.maketrans("[]", "()"))
+            assert there == repr(row[name]), (record["experiment"], record["draw"], name)
+
+
 def test_local_links_exist():
     import re
 
