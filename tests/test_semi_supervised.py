@@ -318,3 +318,36 @@ def test_subclasses_stop_early_and_go_on_by_calls(rings):
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     np.testing.assert_array_equal(again.sample(9, random_state=0), model.sample(9, random_state=0))
+
+
+def own_encoder(n_inputs, n_outputs):
+    return torch.nn.Sequential(
+        torch.nn.Linear(n_inputs, 16), torch.nn.ReLU(), torch.nn.Linear(16, n_outputs)
+    )
+
+
+@pytest.mark.parametrize("updates", ["alternating", "joint"])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"encoder": own_encoder},
+        {"posterior": "universal"},
+        {"class_prior": [1.0, 0.0]},
+        {"virtual_adversarial_learning_rate": 0.0},
+        {"architecture": "conv", "hidden_layer_sizes": (8,)},
+    ],
+    ids=lambda params: next(iter(params)),
+)
+def test_subclasses_go_with_everything_else(rings, params, updates):
+    X, _, y_few = rings
+    settings = {**SUBCLASSES, "n_subclasses": 3, "max_iter": 4, "updates": updates, **params}
+    if "architecture" in params:
+        X = np.tile(X, (1, 8))
+        settings["image_shape"] = (4, 4)
+    model = classifier(**settings).fit(X, y_few)
+    scores, probabilities = model.decision_function(X), model.predict_proba(X)
+    odds = np.log(probabilities[:, 1] / probabilities[:, 0])
+    np.testing.assert_allclose(scores, odds, rtol=1e-5, atol=1e-6)
+    assert model.sample(4, random_state=0).shape == (4, X.shape[1])
+    wanted = params.get("virtual_adversarial_learning_rate") != 0.0
+    assert ("uncertainty" in model.history_) == wanted
