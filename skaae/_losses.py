@@ -73,18 +73,6 @@ def balance_loss(logits: Tensor, shares: Tensor) -> Tensor:
     return F.kl_div(shares.clamp(min=1e-6).log(), mean, reduction="sum", log_target=True)
 
 
-def subclass_balance_loss(logits: Tensor, n_subclasses: int) -> Tensor:
-    """Return the KL divergence of the mean label of a batch from one with even subclasses.
-
-    Classes have the share that they have; neighbouring `n_subclasses` of the logits (batch, K) make
-    up a class.
-    """
-    mean = logits.log_softmax(dim=1).logsumexp(dim=0) - math.log(len(logits))
-    classes = mean.unflatten(0, (-1, n_subclasses)).logsumexp(dim=1)
-    even = classes.repeat_interleave(n_subclasses) - math.log(n_subclasses)
-    return F.kl_div(even, mean, reduction="sum", log_target=True)
-
-
 def uncertainty_loss(logits: Tensor) -> Tensor:
     """Return the mean entropy of labels: 0 where each is sure of one class."""
     return -(logits.softmax(dim=1) * logits.log_softmax(dim=1)).sum(dim=1).mean()

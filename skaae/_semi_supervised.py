@@ -45,9 +45,9 @@ from skaae.priors import Categorical, as_prior
         "before."
     ),
     balance=(
-        'Where class_prior is stated, not "labeled", it also keeps the mean over each mini-'
-        "batch at these shares, for which 25 rows of each class or more are good to have. It "
-        "keeps the subclasses of a class at one size."
+        'Where class_prior is stated, not "labeled", or with n_subclasses, it also keeps the mean '
+        "over each mini-batch at these shares, for which 25 rows of each class or more are good "
+        "to have, and the subclasses of a class at one size."
     ),
 )
 @estimator
@@ -345,7 +345,8 @@ class SemiSupervisedAAEClassifier(
         }
 
     def _is_balanced(self):
-        return self._is_prior_stated()
+        # where smoothing comes first, the same class in all places would be smoothest
+        return self._is_prior_stated() or self.n_subclasses > 1
 
     def _is_smooth_first(self):
         return self.n_subclasses > 1

@@ -48,11 +48,10 @@ class Smoothing:
     ) -> dict[str, Tensor]:
         """Return losses of clean rows x (batch, n_features), or of variants with the labels of x.
 
-        That labels change close to them; that the mean label leaves its shares, or where there are
-        none that subclasses are of other sizes: the same in all places would be as smooth as can
-        be; and where nothing else finds classes, that labels are unsure. No dropout: it would
-        change labels more than the neighbours do; for an encoder that sees noise, the same noise
-        for a row and its neighbours.
+        That labels change close to them; that the mean label leaves its shares, where there are
+        any: the same in all places would be as smooth as can be; and where nothing else finds
+        classes, that labels are unsure. No dropout: it would change labels more than the neighbours
+        do; for an encoder that sees noise, the same noise for a row and its neighbours.
         """
         noise = x.new_empty(len(x), encoder.n_noise).normal_(generator=generator)
 
@@ -68,10 +67,7 @@ class Smoothing:
         parts = {"virtual_adversarial": change}
         if self.first:
             parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
-        weight = FINDING_BALANCE_WEIGHT if self.first else 1.0
         if self.shares is not None:
+            weight = FINDING_BALANCE_WEIGHT if self.first else 1.0
             parts["balance"] = weight * losses.balance_loss(logits, self.shares)
-        elif encoder.n_subclasses > 1:
-            balance = losses.subclass_balance_loss(logits, encoder.n_subclasses)
-            parts["balance"] = weight * balance
         return parts
