@@ -294,6 +294,8 @@ class Fitting(CallbackSupportMixin):
             # once settled, more epochs do not unsettle them
             first = step.smooths_first
             share = _parameters.SETTLED_BY_SMOOTHING if first else _parameters.SETTLED
+            if done + epoch >= _parameters.GROUPED * plan.last_epoch:
+                step.group()
             if done + epoch >= share * plan.last_epoch:
                 step.settle()
             if plan.prepare is not None:
@@ -333,7 +335,7 @@ class Fitting(CallbackSupportMixin):
 
     def _runnable(self, step):
         """Return what the loop calls: the step, recorded where it can be, on rows as varied."""
-        run = captured(step, step.generator, lambda: step.settled)
+        run = captured(step, step.generator, lambda: step.stage)
         if self._recipe.augment is None:
             return run
         return with_variants(run, self._recipe.augment.for_device(step.generator.device))

@@ -126,6 +126,9 @@ AUTO_RADIUS = 0.17
 SETTLED = 0.2
 # The same where that phase is what finds clusters: too early they would be hard before they part.
 SETTLED_BY_SMOOTHING = 0.6
+# Share of the epochs in which subclasses find their rows: after it a piece of a class that another
+# one has caught can come back, since only borders between classes count.
+GROUPED = 0.3
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 

@@ -40,14 +40,15 @@ from skaae.priors import Categorical, as_prior
         "stopping comes before): until then it would hold clusters in place that are still on "
         "the move. With n_subclasses above 1 it comes first: for three fifths of max_iter the "
         "label head of the encoder moves by it and by the labeled rows alone, and the entropy of "
-        "labels, a small cost, makes rows sure of them (Hu et al. 2017); then reconstruction and "
+        "labels, a small cost, makes rows sure of them (Hu et al. 2017), in the first half of that "
+        "time of their subclass, in the second of their class; then reconstruction and "
         "discriminator of the label join in. Early stopping, or an end of `partial_fit`, may come "
         "before."
     ),
     balance=(
         'Where class_prior is stated, not "labeled", or with n_subclasses, it also keeps the mean '
         "over each mini-batch at these shares, for which 25 rows of each class or more are good "
-        "to have, and the subclasses of a class at one size."
+        "to have."
     ),
 )
 @estimator

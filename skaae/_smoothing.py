@@ -44,10 +44,13 @@ class Smoothing:
         varied: Tensor | None,
         generator: torch.Generator,
         *,
+        by_class: bool,
         autocast: AbstractContextManager[object],
     ) -> dict[str, Tensor]:
         """Return losses of clean rows x (batch, n_features), or of variants with the labels of x.
 
+        They are those of labels, or `by_class` of classes, which then may be shared out among their
+        subclasses in any way.
         That labels change close to them; that the mean label leaves its shares, where there are
         any: the same in all places would be as smooth as can be; and where nothing else finds
         classes, that labels are unsure. No dropout: it would change labels more than the neighbours
@@ -56,7 +59,9 @@ class Smoothing:
         noise = x.new_empty(len(x), encoder.n_noise).normal_(generator=generator)
 
         def label(rows: Tensor, *, typical: bool = False) -> Tensor:
-            return encoder(rows, NoDraws(updates=typical), noise)["label"].float()
+            heads = encoder(rows, NoDraws(updates=typical), noise)
+            logits = encoder.class_logits(heads) if by_class else heads["label"]
+            return logits.float()
 
         direction = torch.empty_like(x).normal_(generator=generator)
         radii = losses.local_radii(x, self.radius)
@@ -69,5 +74,6 @@ class Smoothing:
             parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
         if self.shares is not None:
             weight = FINDING_BALANCE_WEIGHT if self.first else 1.0
-            parts["balance"] = weight * losses.balance_loss(logits, self.shares)
+            shares = self.shares.view(logits.shape[1], -1).sum(dim=1)
+            parts["balance"] = weight * losses.balance_loss(logits, shares)
         return parts

@@ -58,6 +58,7 @@ class AAEStep:
     Attributes
     ----------
     settled : whether labels have found their clusters; see `smoothing`.
+    grouped : whether subclasses have found their rows: smoothing then minds classes alone.
     trained : networks for inference: `networks`, or where `average`, their running average.
     n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
     """
@@ -78,6 +79,7 @@ class AAEStep:
     joint: bool = False
     smoothing: Smoothing | None = None
     settled: bool = field(init=False, default=False)
+    grouped: bool = field(init=False, default=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
@@ -222,7 +224,12 @@ class AAEStep:
         """
         assert self.smoothing is not None
         parts = self.smoothing(
-            self.networks.encoder, x, varied, self.generator, autocast=self._autocast()
+            self.networks.encoder,
+            x,
+            varied,
+            self.generator,
+            by_class=self.grouped,
+            autocast=self._autocast(),
         )
         self._update("virtual_adversarial", total(parts))
         return detached(parts)
@@ -280,6 +287,15 @@ class AAEStep:
                     self.optimizers[phase].restart()
         self.settled = True
 
+    def group(self) -> None:
+        """Count subclasses, where there are any, as found: smoothing minds classes from here on."""
+        self.grouped = self.networks.encoder.n_subclasses > 1
+
+    @property
+    def stage(self) -> tuple[bool, bool]:
+        """What a recorded step depends on beside its batch."""
+        return self.settled, self.grouped
+
     @property
     def is_regularized(self) -> bool:
         """Whether anything ties the style to its prior."""
@@ -301,6 +317,7 @@ class AAEStep:
             "generator": self.generator.get_state(),
             "n_steps": self.n_steps,
             "settled": self.settled,
+            "grouped": self.grouped,
             **({"average": self.trained.state_dict()} if self.average else {}),
         }
 
@@ -311,7 +328,7 @@ class AAEStep:
             optimizer.load_state_dict(state["optimizers"][name])
         self.generator.set_state(state["generator"])
         self.n_steps.copy_(state["n_steps"])
-        self.settled = bool(state["settled"])
+        self.settled, self.grouped = bool(state["settled"]), bool(state["grouped"])
         if self.average:
             self.trained.load_state_dict(state["average"])
 

@@ -300,7 +300,11 @@ def test_subclasses_are_drawn_alike_and_the_largest_stands_for_its_class(rings):
 def test_with_subclasses_smoothing_comes_first(rings, updates):
     X, _, y_few = rings
     params = {**SUBCLASSES, "max_iter": 10, "updates": updates}
-    history = classifier(n_subclasses=2, **params).fit(X, y_few).history_
+    model = classifier(n_subclasses=2, **params)
+    stages = [model.partial_fit(X, y_few)._step.stage for _ in range(10)]
+    # settled or not, classes or subclasses
+    assert stages == 3 * [(False, False)] + 3 * [(False, True)] + 4 * [(True, True)]
+    history = model.history_
     assert np.isnan(history["generator_label"]).tolist() == 6 * [True] + 4 * [False]
     for name in ("classification", "virtual_adversarial", "uncertainty", "balance"):
         assert np.isfinite(history[name]).all()

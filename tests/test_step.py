@@ -487,6 +487,21 @@ def test_smoothing_may_have_labels_for_itself_until_they_have_settled(joint):
     assert {"generator_label", "discriminator_label", "uncertainty"} <= set(step(rows()))
 
 
+def test_smoothing_minds_classes_once_subclasses_are_found():
+    x, smoothing = rows(), Smoothing(0.5, torch.tensor([0.2, 0.3, 0.5]), first=True)
+    whole = make_step({"label": Block(3, n_subclasses=3), "style": Block(2)}, smoothing=smoothing)
+    assert all(loss > 1e-6 for loss in whole.smooth(x).values())
+    whole.group()
+    assert whole.grouped
+    assert all(loss.abs() < 1e-6 for loss in whole.smooth(x).values())  # there is but one class
+    again = make_step({"label": Block(3, n_subclasses=3), "style": Block(2)}, smoothing=smoothing)
+    again.load_state_dict(copy.deepcopy(whole.state_dict()))
+    assert again.grouped
+    without = make_step(smoothing=smoothing)
+    without.group()
+    assert not without.grouped
+
+
 def test_uncertainty_is_the_entropy_of_labels():
     logits = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     wanted = torch.distributions.Categorical(logits=logits).entropy().mean()
