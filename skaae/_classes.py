@@ -8,6 +8,7 @@ of training.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import _parameters
@@ -168,19 +169,35 @@ class DrawsClasses:
         """Return the classes as the user names them, and the share of each."""
         return self.classes_, self.class_prior_
 
+    def _label_parts(self):
+        """Return the share of each entry of the label in the rows of a class.
+
+        Of shape (n_classes, n_entries), or None where each class has one entry.
+        """
+        return None
+
     def _label_block(self, y, n_samples):
-        """Return the label part of a code, (n_samples, n_classes)."""
+        """Return the label part of a code: of each class, its largest entry."""
         classes, shares = self._label_values()
-        if y is None:
-            return np.tile(shares, (n_samples, 1))
-        return label_block(y, classes, n_samples)
+        label = np.tile(shares, (n_samples, 1)) if y is None else label_block(y, classes, n_samples)
+        parts = self._label_parts()
+        return label if parts is None else label @ np.eye(parts.shape[1])[parts.argmax(axis=1)]
 
     def _draw_label(self, y, n_samples, generator):
-        """Return one-hot rows for given classes, or for drawn ones where y is None."""
+        """Return one-hot rows for given classes, or for drawn ones where y is None.
+
+        Of the entries of a class each is drawn as often as its share says.
+        """
         classes, shares = self._label_values()
         if y is not None:
-            return label_block(y, classes, n_samples)
-        return Categorical(shares).sample(n_samples, len(classes), generator=generator).numpy()
+            label = label_block(y, classes, n_samples)
+        else:
+            label = Categorical(shares).sample(n_samples, len(classes), generator=generator).numpy()
+        parts = self._label_parts()
+        if parts is None:
+            return label
+        drawn = torch.multinomial(torch.from_numpy(label @ parts), 1, generator=generator)
+        return np.eye(parts.shape[1])[drawn.ravel().numpy()]
 
 
 def labeled_shares(codes, n_classes):

@@ -6,7 +6,6 @@ from dataclasses import field
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.special import softmax
 from sklearn.base import ClusterMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
@@ -284,19 +283,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
             "style": (Block(self.n_components), as_prior(self.prior)),
         }
 
-    def _label_block(self, y, n_samples):
-        """Return the label part of a code: of each cluster, the head of its largest part."""
-        sizes = self._members() * self._subcluster_shares
-        largest = np.zeros((self.n_clusters_, self._recipe.n_classes))
-        largest[np.arange(self.n_clusters_), self._heads[sizes.argmax(axis=1)]] = 1.0
-        return super()._label_block(y, n_samples) @ largest
-
-    def _draw_label(self, y, n_samples, generator):
-        """Return one-hot rows: for each row of a cluster one of its heads, by their shares."""
-        clusters = super()._draw_label(y, n_samples, generator)
-        sizes = torch.from_numpy(clusters @ (self._members() * self._subcluster_shares))
-        drawn = torch.multinomial(sizes, 1, generator=generator).ravel().numpy()
-        return np.eye(self._recipe.n_classes)[self._heads[drawn]]
+    def _label_parts(self):
+        parts = np.zeros((self.n_clusters_, self._recipe.n_classes))
+        parts[:, self._heads] = self._members() * self._subcluster_shares
+        return parts
 
     def _label_values(self):
         return np.arange(self.n_clusters_), self._members() @ self._subcluster_shares

@@ -292,13 +292,16 @@ class Discriminator(nn.Module):
     """D(z): the logit that a code was drawn from the prior; no dropout, no batch norm.
 
     Told of classes, it also sees which one a code belongs to, as a one-hot vector with a last entry
-    for "unlabeled": section 2.3 of the paper.
+    for "unlabeled": section 2.3 of the paper. Of a label with subclasses it sees the classes alone:
+    the prior says nothing of how they are shared out.
     """
 
     def __init__(self, block: Block, plan: Architecture) -> None:
         super().__init__()
         self.n_classes, self.by_parts = block.n_classes, block.by_parts
-        n_inputs = block.size + (block.n_classes + 1 if block.n_classes else 0)
+        self.n_subclasses = block.n_subclasses
+        n_told = block.n_classes + 1 if block.n_classes else 0
+        n_inputs = block.size // block.n_subclasses + n_told
         self.body: nn.Module
         self.out: nn.Module = nn.Identity()
         if plan.discriminator is not None:
@@ -312,6 +315,8 @@ class Discriminator(nn.Module):
         self, z: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return logits (batch,); y holds classes, -1 for "unlabeled"."""
+        if self.n_subclasses > 1:
+            z = z.unflatten(1, (-1, self.n_subclasses)).sum(dim=2)
         if self.n_classes:
             assert y is not None
             index = torch.where(y < 0, self.n_classes, y)

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Any
 
 import numpy as np
-import torch
+from scipy.linalg import block_diag
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
@@ -352,28 +352,18 @@ class SemiSupervisedAAEClassifier(
     def _is_smooth_first(self):
         return self.n_subclasses > 1
 
-    def _label_block(self, y, n_samples):
-        """Return the label part of a code: of each class, its largest subclass."""
-        return super()._label_block(y, n_samples) @ self._largest_subclasses
-
-    def _draw_label(self, y, n_samples, generator):
-        """Return one-hot rows: for each row of a class any of its subclasses."""
-        classes = super()._draw_label(y, n_samples, generator)
-        if self._recipe.n_subclasses == 1:
-            return classes
-        which = torch.randint(self._recipe.n_subclasses, (n_samples,), generator=generator)
-        parts = np.eye(self._recipe.n_subclasses)[which.numpy()]
-        return (classes[:, :, None] * parts[:, None]).reshape(n_samples, -1)
+    def _label_parts(self):
+        return self._subclass_shares
 
     def _set_subclasses(self, X):
-        """Keep which subclass stands for each class: the largest one among training rows."""
+        """Keep how training rows share out the subclasses of each class."""
         n_classes, n_subclasses = len(self.classes_), self._recipe.n_subclasses
-        largest = np.zeros(n_classes, dtype=int)
+        self._subclass_shares = None
         if n_subclasses > 1:
             label = _inference.encode(self._step, ScaledRows(X, self._scaling), "label")
-            largest = label.mean(axis=0).reshape(n_classes, -1).argmax(axis=1)
-        heads = np.arange(n_classes) * n_subclasses + largest
-        self._largest_subclasses = np.eye(self._recipe.n_classes)[heads]
+            sizes = label.mean(axis=0, dtype=float).reshape(n_classes, -1) + np.finfo(float).tiny
+            shares = sizes / sizes.sum(axis=1, keepdims=True)
+            self._subclass_shares = block_diag(*shares)
 
     def _set_transduction(self, X, codes):
         """Keep a label for every training row: the given one or the predicted one."""

@@ -60,8 +60,8 @@ class Smoothing:
 
         def label(rows: Tensor, *, typical: bool = False) -> Tensor:
             heads = encoder(rows, NoDraws(updates=typical), noise)
-            logits = encoder.class_logits(heads) if by_class else heads["label"]
-            return logits.float()
+            heads = {"label": heads["label"].float()}
+            return encoder.class_logits(heads) if by_class else heads["label"]
 
         direction = torch.empty_like(x).normal_(generator=generator)
         radii = losses.local_radii(x, self.radius)

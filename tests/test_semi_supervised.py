@@ -280,18 +280,19 @@ def test_subclasses_find_the_groups_of_a_class(rings, class_prior):
     assert (np.bincount(parts.argmax(axis=1), minlength=8) > 40).all()
 
 
-def test_subclasses_are_drawn_alike_and_the_largest_stands_for_its_class(rings):
+def test_subclasses_are_drawn_by_their_shares_and_the_largest_stands_for_its_class(rings):
     X, _, y_few = rings
     model = classifier(n_subclasses=4, **{**SUBCLASSES, "max_iter": 2}).fit(X, y_few)
+    parts = _inference.encode(model._step, model._scaled(X), "label").mean(axis=0).reshape(2, 4)
+    shares = parts / parts.sum(axis=1, keepdims=True)
     generator = torch.Generator().manual_seed(0)
     label = model._draw_label(np.arange(4000) % 2, 4000, generator)
     assert (label.sum(axis=1) == 1.0).all()
     assert (label[::2, 4:] == 0.0).all()
     assert (label[1::2, :4] == 0.0).all()
-    np.testing.assert_allclose(label.mean(axis=0), 1 / 8, atol=0.02)
-    parts = _inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
+    np.testing.assert_allclose(2.0 * label.mean(axis=0), shares.ravel(), atol=0.04)
     rows = model._label_block([0, 1], 2)
-    assert rows.argmax(axis=1).tolist() == [parts[:4].argmax(), 4 + parts[4:].argmax()]
+    assert rows.argmax(axis=1).tolist() == [parts[0].argmax(), 4 + parts[1].argmax()]
     assert model.sample(5, y=1, random_state=0).shape == (5, 2)
     assert model.inverse_transform(np.zeros((3, 10))).shape == (3, 2)
 

@@ -581,6 +581,16 @@ def test_a_class_is_the_sum_of_its_subclasses():
     torch.testing.assert_close(found, expected)
 
 
+def test_the_prior_says_nothing_of_how_subclasses_share_out_their_class():
+    step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)})
+    discriminator = step.networks.discriminators["label"]
+    label = torch.rand(12, 3, 2)
+    swapped = label.flip(2)
+    torch.testing.assert_close(discriminator(label.flatten(1)), discriminator(swapped.flatten(1)))
+    moved = label.roll(1, dims=1)
+    assert not torch.allclose(discriminator(label.flatten(1)), discriminator(moved.flatten(1)))
+
+
 def test_a_class_without_any_probability_can_be_balanced():
     logits = torch.tensor([[200.0, 0.0], [200.0, -200.0]], requires_grad=True)
     loss = losses.balance_loss(logits, torch.tensor([0.0, 1.0]))
