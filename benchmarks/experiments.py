@@ -248,6 +248,7 @@ SUBCLASSES = {
     "class_prior": "uniform",
     "n_subclasses": 5,
     "spread_labels": False,
+    "learning_rate_schedule": "cosine",
 }
 del SUBCLASSES["init"]
 
