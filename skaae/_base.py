@@ -6,6 +6,7 @@ has and which rows are labeled.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -13,7 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _clone_parametrized,
+)
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import skaae
@@ -311,11 +317,11 @@ class BaseAdversarialAutoencoder(
 
     def _check_codes(self, Z):
         """Return Z as a float array of shape (n_samples, n_components)."""
-        Z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
+        Z = check_array(Z, dtype=[np.float64, np.float32], order="C", input_name="X")
         n_components = self._recipe.n_components
         if Z.shape[1] != n_components:
             raise ValueError(
-                f"Z has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
+                f"X has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
                 f"n_components={n_components}; pass an array of shape (n_samples, {n_components})."
             )
         return Z
@@ -333,6 +339,12 @@ class BaseAdversarialAutoencoder(
         """Number of columns of `transform`, for get_feature_names_out."""
         check_is_fitted(self)
         return self._recipe.n_components
+
+    def __sklearn_clone__(self):
+        copied = _clone_parametrized(self)
+        if hasattr(self.prior, "get_params"):  # a clone of a fitted model could not be drawn from
+            copied.prior = copy.deepcopy(self.prior)
+        return copied
 
     def __getstate__(self):
         state = {**super().__getstate__(), "_skaae_version": skaae.__version__}

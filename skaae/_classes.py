@@ -12,7 +12,7 @@ import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import _parameters
-from skaae._labels import UNLABELED, encode_labels, label_block, lookup_labels
+from skaae._labels import UNLABELED, encode_labels, label_block, lookup_labels, one_hot
 from skaae.priors import Categorical
 from skaae.priors._shapes import check_probabilities
 
@@ -125,22 +125,23 @@ class MayReadClasses(ReadsClasses):
 class DrawsClasses:
     """Decodes styles with a class, and samples rows of a class."""
 
-    def inverse_transform(self, Z, y=None):
+    def inverse_transform(self, X, y=None):
         """Decode styles and classes into rows in the units of the training data.
 
         Parameters
         ----------
-        Z : array-like of shape (n_samples, n_components)
+        X : array-like of shape (n_samples, n_components)
+            Styles, as `transform` returns them.
         y : scalar or array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             A class for all rows, a class for each, or probabilities of the classes. None stands for
-            their shares in the training rows: a row between the classes, as a pipeline asks for it.
+            their shares (class_prior_): a row between the classes, as a pipeline asks for it.
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), in the dtype of Z
+        X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
         """
         check_is_fitted(self)
-        Z = self._check_codes(Z)
+        Z = self._check_codes(X)
         label = self._label_block(y, len(Z))
         return self._decode(style=Z, label=label.astype(Z.dtype))
 
@@ -190,7 +191,7 @@ class DrawsClasses:
         """
         classes, shares = self._label_values()
         if y is not None:
-            label = label_block(y, classes, n_samples)
+            label = one_hot(y, classes, n_samples)
         else:
             label = Categorical(shares).sample(n_samples, len(classes), generator=generator).numpy()
         parts = self._label_parts()

@@ -161,13 +161,6 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         X = self._begin(X)
         self._require_rows(X)
         self._fit(X)
-        logits = self._logits(X)
-        self._heads = np.unique(logits.argmax(axis=1))
-        self._set_clusters(logits)
-        while len(found := np.unique(self.labels_)) < self.n_clusters_:
-            # parts that lose all of their rows to the sum of a joined cluster
-            self._heads = self._heads[np.isin(self.subcluster_labels_, found)]
-            self._set_clusters(logits)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -195,11 +188,6 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         if first:
             self._require_rows(X)
         self._partial_fit(X)
-        # those that `fit` has numbered keep their numbers
-        every = np.arange(self._recipe.n_classes)
-        numbered = every[:0] if first else self._heads
-        self._heads = np.concatenate([numbered, np.setdiff1d(every, numbered)])
-        self._set_clusters(self._logits(X))
         return self
 
     def predict(self, X):
@@ -242,6 +230,22 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
                 f"X has n_samples={len(X)} rows, which is fewer than n_clusters={self.n_clusters}; "
                 "lower n_clusters."
             )
+
+    def _set_results(self, X, codes, *, partial):
+        logits = self._logits(X)
+        if partial:
+            # those that `fit` has numbered keep their numbers
+            every = np.arange(self._recipe.n_classes)
+            numbered = getattr(self, "_heads", every[:0])
+            self._heads = np.concatenate([numbered, np.setdiff1d(every, numbered)])
+            self._set_clusters(logits)
+            return
+        self._heads = np.unique(logits.argmax(axis=1))
+        self._set_clusters(logits)
+        while len(found := np.unique(self.labels_)) < self.n_clusters_:
+            # parts that lose all of their rows to the sum of a joined cluster
+            self._heads = self._heads[np.isin(self.subcluster_labels_, found)]
+            self._set_clusters(logits)
 
     def _set_clusters(self, logits):
         """Keep which cluster each head belongs to, by the logits of training rows."""

@@ -185,7 +185,6 @@ default="learned"
         """
         X = self._begin(X)
         self._fit(X, self._read_labels(X, y))
-        self._set_map(X)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -213,22 +212,7 @@ default="learned"
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
         self._partial_fit(X, self._read_more_labels(X, y, classes, first=first))
-        self._set_map(X)
         return self
-
-    def fit_transform(self, X, y=None):
-        """Learn the map and return that of the training rows; see `fit` and `transform`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_components), in the dtype of X
-        """
-        return self.fit(X, y).transform(X)
 
     def transform(self, X):
         """Place rows on the map: the heads, weighted by the softmax, plus the style.
@@ -244,19 +228,20 @@ default="learned"
         check_is_fitted(self)
         return _inference.joined(self._step, self._scaled(X))
 
-    def inverse_transform(self, Z):
+    def inverse_transform(self, X):
         """Decode places on the map into rows in the units of the training data.
 
         Parameters
         ----------
-        Z : array-like of shape (n_samples, n_components)
+        X : array-like of shape (n_samples, n_components)
+            Places on the map, as `transform` returns them.
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), in the dtype of Z
+        X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
         """
         check_is_fitted(self)
-        rows = _inference.decode_joined(self._step, self._check_codes(Z))
+        rows = _inference.decode_joined(self._step, self._check_codes(X))
         return self._scaling.inverse_transform(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
@@ -307,8 +292,7 @@ default="learned"
         check_is_fitted(self)
         return softmax(_inference.logits(self._step, self._scaled(X)), axis=1)
 
-    def _set_map(self, X):
-        """Keep the heads, and the places of training rows."""
+    def _set_results(self, X, codes, *, partial):
         rows = ScaledRows(X, self._scaling)
         points = self._step.trained.decoder.join.points
         self.cluster_heads_ = points.detach().cpu().numpy().copy()

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import _check_feature_names
 
 from skaae import _parameters, _validation
 from skaae._augmentation import with_variants
@@ -44,20 +45,24 @@ LIVE_PARAMETERS = {
 
 
 def fits(method):
-    """Decorate a fitting method: whatever it raises, the attributes are as before.
+    """Decorate a fitting method: whatever it raises, attributes and weights are as before.
 
-    `_train` does the same for the weights, which it moves in place. Callbacks are told of the end.
+    Callbacks are told of the end.
     """
     method = with_callbacks(method)
 
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
-        before = self.__dict__.copy()
+        before, step = self.__dict__.copy(), self.__dict__.get("_step")
+        # training moves weights in place
+        state = None if step is None else copy.deepcopy(step.state_dict())
         try:
             return method(self, *args, **kwargs)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
+            if step is not None:
+                step.load_state_dict(state)
             raise
 
     return wrapper
@@ -69,21 +74,24 @@ class Plan:
 
     Parameters
     ----------
+    X, codes : checked rows and their class indices (-1 where unlabeled), or None.
     streams : the rows of an epoch, and what goes round beside them.
     batch_size, max_iter : rows of a batch, epochs of this run.
     last_epoch : epoch, counted over all runs, at which the schedule ends.
     schedule : of the learning rates.
-    shown : what callbacks get to see, by name.
+    partial : whether this is a call of `partial_fit`.
     stopping : says when to stop early, or None.
     prepare : called with the step and an epoch of this run, counted from 0, before it.
     """
 
+    X: np.ndarray
+    codes: np.ndarray | None
     streams: list[Stream]
     batch_size: int
     max_iter: int
     last_epoch: int
     schedule: Any
-    shown: dict[str, Any]
+    partial: bool = False
     stopping: EarlyStopping | None = None
     prepare: Callable[[AAEStep, int], None] | None = None
 
@@ -99,6 +107,8 @@ class Fitting(CallbackSupportMixin):
     def _begin(self, X, *, partial=False):
         """Return checked training rows; refuse what a model that goes on cannot take."""
         fitted = hasattr(self, "_step")
+        if fitted and self.warm_start and not partial:
+            _check_feature_names(self, X, reset=False)
         X = self._check_rows(X, reset=not (partial and fitted))
         if fitted and partial:
             self._require_same_model(X, "partial_fit", "call fit")
@@ -125,15 +135,17 @@ class Fitting(CallbackSupportMixin):
             )
         batch_size = self._batch_size(streams)
         max_iter = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
-        # rates that fall until max_iter would wait for an end that early stopping may not see
-        auto = "constant" if self.early_stopping else self._auto_schedule
+        # rates that fall until max_iter would wait for an end that early stopping may not see, and
+        # hardly rise again where further fits go on
+        auto = "constant" if self.early_stopping or self.warm_start else self._auto_schedule
         plan = Plan(
+            X,
+            codes,
             streams,
             batch_size,
             max_iter,
             last_epoch=self.n_iter_ + max_iter,
             schedule=self._schedule(auto),
-            shown=self._shown(X, codes),
             stopping=stopping,
             prepare=self._preparation(streams, codes, max_iter),
         )
@@ -147,14 +159,28 @@ class Fitting(CallbackSupportMixin):
         batch_size = self._batch_size(streams)
         planned = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
         plan = Plan(
+            X,
+            codes,
             streams,
             batch_size,
             max_iter=1,
             last_epoch=max(planned, self.n_iter_ + 1),
             schedule=self._schedule("constant"),  # nobody knows how many calls will come
-            shown=self._shown(X, codes),
+            partial=True,
         )
         self._train(plan)
+
+    def _set_results(self, X, codes, *, partial):
+        """Set what follows from trained weights and training rows, see `Plan`: nothing here."""
+
+    def _results(self, plan, n_iter):
+        """Return the fitted attributes of a model whose training would end here."""
+        ended = object.__new__(type(self))
+        ended.__dict__.update(self.__dict__)
+        ended.n_iter_ = n_iter
+        ended._set_results(plan.X, plan.codes, partial=plan.partial)
+        before = self.__dict__
+        return {n: value for n, value in vars(ended).items() if before.get(n) is not value}
 
     def _preparation(self, streams, codes, max_iter):
         """Return what is to happen before epochs of `fit`, see `Plan`."""
@@ -254,17 +280,13 @@ class Fitting(CallbackSupportMixin):
                 )
 
     def _train(self, plan):
-        """Run the loop and keep its history; whatever is raised, the weights are as before."""
-        before = copy.deepcopy(self._step.state_dict()) if self.n_iter_ else None
+        """Run the loop, keep its history and set what follows from it."""
+        shown = self._shown(plan.X, plan.codes)
         context = self._init_callback_context(max_subtasks=plan.max_iter)
-        context.call_on_fit_task_begin(estimator=self, **plan.shown)
+        context.call_on_fit_task_begin(estimator=self, **shown)
         try:
             with torch.enable_grad(), self._global_generators():
-                history = self._run(plan, context)
-        except BaseException:
-            if before is not None:
-                self._step.load_state_dict(before)
-            raise
+                history = self._run(plan, context, shown)
         finally:
             self._step.networks.eval()
         if plan.stopping is not None:
@@ -272,7 +294,8 @@ class Fitting(CallbackSupportMixin):
             if plan.stopping.best_state is not None:
                 self._step.load_state_dict(plan.stopping.best_state)
         self._extend_history(history)
-        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **plan.shown)
+        self._set_results(plan.X, plan.codes, partial=plan.partial)
+        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **shown)
 
     def _global_generators(self):
         """Return a context in which a user's own code draws from seeded generators."""
@@ -281,8 +304,11 @@ class Fitting(CallbackSupportMixin):
         seed = self._recipe.seed + 3 + self.n_iter_
         return seeded_global_generators(seed, self._step.generator.device)
 
-    def _run(self, plan, context):
-        """Return the history of the loop; come back from a loss that is not finite."""
+    def _run(self, plan, context, shown):
+        """Return the history of the loop; come back from a loss that is not finite.
+
+        Callbacks get to see the rows `shown`.
+        """
         step, done, history = self._step, self.n_iter_, {}
         # epochs between states to come back to
         keep_every = max(1, 100 * plan.batch_size // len(plan.streams[0]))
@@ -301,7 +327,7 @@ class Fitting(CallbackSupportMixin):
             if plan.prepare is not None:
                 plan.prepare(step, epoch)
             tasks[:] = [context.subcontext(task_name="epoch")]
-            tasks[0].call_on_fit_task_begin(estimator=self, **plan.shown)
+            tasks[0].call_on_fit_task_begin(estimator=self, **shown)
 
         def after_epoch(epoch, means):
             if self.verbose:
@@ -309,9 +335,11 @@ class Fitting(CallbackSupportMixin):
                 print(f"Epoch {done + epoch + 1}/{plan.last_epoch}: {losses}")
             if epoch % keep_every == 0:
                 safe.update(epochs=epoch + 1, state=copy.deepcopy(step.state_dict()))
-            attributes = {"n_iter_": done + epoch + 1}
+            n_iter = done + epoch + 1
             asked = tasks[0].call_on_fit_task_end(
-                estimator=self, **plan.shown, reconstruction_attributes=lambda: attributes
+                estimator=self,
+                **shown,
+                reconstruction_attributes=lambda: self._results(plan, n_iter),
             )
             return (plan.stopping is not None and plan.stopping()) or asked
 

@@ -44,7 +44,8 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
         raise ValueError(
             f"y holds no labeled row: all {len(y)} entries are missing or equal to the marker of "
             f"unlabeled_label={unlabeled_label!r}. {estimator_name} needs labeled rows of "
-            "at least two classes; without labels use AAETransformer."
+            "at least two classes; without labels set use_labels=False where there is such a "
+            "parameter, or use AAETransformer or AAEClusterer."
         )
     labeled = _plain(y[~unlabeled])
     _check_finite(labeled)
@@ -85,9 +86,9 @@ def label_block(y, classes, n_samples):
 
     y is one class for all rows, a class for each, or rows of probabilities.
     """
-    y = np.asarray(y)
     shape = (n_samples, len(classes))
-    if y.ndim == 2:
+    if np.ndim(y) == 2:
+        y = np.asarray(y)
         if y.shape != shape:
             raise ValueError(
                 f"y has shape {y.shape}, but probabilities need (n_samples, n_classes) = {shape}."
@@ -99,6 +100,17 @@ def label_block(y, classes, n_samples):
                 f"at least 0 and sum to 1, but rows sum to {sums.min():.4g} to {sums.max():.4g}."
             )
         return y
+    return one_hot(y, classes, n_samples)
+
+
+def one_hot(y, classes, n_samples):
+    """Return one-hot rows (n_samples, n_classes) for one class for all, or one for each."""
+    y = np.asarray(y)
+    if y.ndim > 1:
+        raise ValueError(
+            f"y has shape {y.shape}; draws are of one class for all rows, or of one for each in an "
+            "array of shape (n_samples,). Probabilities are decoded by inverse_transform."
+        )
     y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
     if len(y) != n_samples:
         raise ValueError(f"y has {len(y)} entries for {n_samples} rows; give one class a row.")
@@ -119,7 +131,7 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
         Classes already known: one of them is never a marker.
     """
     y = np.asarray(y)
-    missing = _missing(y)
+    missing = find_missing(y)
     if unlabeled_label is None:
         if missing.any():
             raise ValueError(
@@ -134,6 +146,7 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
             "unlabeled rows."
         )
     if _is_missing(unlabeled_label):
+        _refuse_stringified(y, unlabeled_label)
         return missing
     if not _is_auto(unlabeled_label):
         _refuse_stringified(y, unlabeled_label)
@@ -183,7 +196,8 @@ def _is_missing(value):
         return False
 
 
-def _missing(y):
+def find_missing(y):
+    """Return a boolean mask of the missing values (None, NaN, pandas.NA, NaT) of an array."""
     if y.dtype.kind == "f":
         return np.isnan(y)
     if y.dtype.kind in "mM":
@@ -223,13 +237,14 @@ def _is_plain_binary(y, marked, missing):
 
 
 def _refuse_stringified(y, marker):
-    """Refuse strings that hold a numeric marker: NumPy turned it into text on the way."""
-    if isinstance(marker, str) or y.dtype.kind not in "UO":
-        return
-    text = str(marker)
-    if any(isinstance(value, str) and value == text for value in y.tolist()):
+    """Refuse strings that hold a number that marks: NumPy turned it into text on the way."""
+    texts = set() if isinstance(marker, str) else {str(marker)}
+    if y.dtype.kind == "U":
+        texts |= {"nan"} - {marker}
+    found = texts & set(y.tolist()) if texts and y.dtype.kind in "UO" else ()
+    for text in found:
         raise ValueError(
-            f"y holds the string {text!r} where {marker} would mark an unlabeled row. An array of "
+            f"y holds the string {text!r} where {text} would mark an unlabeled row. An array of "
             "strings turns numbers into text: build y with dtype=object, or use None for unlabeled "
             f"rows, or set unlabeled_label={text!r} (unlabeled_label=None if it is a class)."
         )

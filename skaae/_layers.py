@@ -180,7 +180,7 @@ class Foreign(nn.Module):
         self._check(name, factory, n_in, n_out)
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
-        training = generator is not None
+        training = generator is not None and len(h) > 1  # one row has no variance to normalize by
         if self.module.training != training:  # never true of threads that only predict
             self.module.train(training)
         return self.module(h)

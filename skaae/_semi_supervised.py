@@ -210,8 +210,6 @@ class SemiSupervisedAAEClassifier(
         X = self._begin(X)
         codes = self._read_classes(X, y)
         self._fit(X, codes)
-        self._set_subclasses(X)
-        self._set_transduction(X, codes)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -238,8 +236,6 @@ class SemiSupervisedAAEClassifier(
         X = self._begin(X, partial=True)
         codes = self._read_more_classes(X, y, classes, first=first)
         self._partial_fit(X, codes)
-        self._set_subclasses(X)
-        self._set_transduction(X, codes)
         return self
 
     def predict(self, X):
@@ -354,6 +350,10 @@ class SemiSupervisedAAEClassifier(
 
     def _label_parts(self):
         return self._subclass_shares
+
+    def _set_results(self, X, codes, *, partial):
+        self._set_subclasses(X)
+        self._set_transduction(X, codes)
 
     def _set_subclasses(self, X):
         """Keep how training rows share out the subclasses of each class."""

@@ -26,7 +26,9 @@ from skaae.priors import as_prior
     batch_norm='"encoder"',
     average_weights="False",
     adam_rate="0.001",
-    auto_schedule='"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping.',
+    auto_schedule=(
+        '"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping or warm_start.'
+    ),
     input_noise="0.0",
 )
 @estimator
@@ -49,6 +51,9 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         itself follow the prior, and a style tells nothing of its class. False is the paper's: the
         styles of all classes together follow the prior, and in more than a few dimensions much of
         the class stays in them.
+    unlabeled_label : "auto", scalar or None, default="auto"
+        What marks a row without a label; such rows are refused here. With None every value is a
+        class, -1 too; see `SemiSupervisedAAEClassifier`.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x); see `AAETransformer`.
     regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
@@ -93,6 +98,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     n_components: int = field(default=10, kw_only=False)
     batch_norm: str | None = "encoder"
     class_conditional: bool = True
+    unlabeled_label: Any = "auto"
     posterior: str = "deterministic"
     regularizer: str | None = "adversarial"
     regularizer_weight: Any = "auto"
@@ -101,6 +107,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         **_parameters.SHARED_CONSTRAINTS,
         **_parameters.POSTERIOR_CONSTRAINTS,
         "class_conditional": ["boolean"],
+        "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
     }
     _auto_schedule = "cosine"
     _min_classes = 1
@@ -241,12 +248,11 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         label = Block(n_classes, inferred=False, adversarial=False)
         return {"label": (label, None), "style": (style, as_prior(self.prior))}
 
-    def _marker(self):
-        return "auto"
-
     def _lookup(self, y, rows):
         """Return the class index of every row."""
-        codes = lookup_labels(y, self.classes_, "auto", estimator_name=type(self).__name__)
+        codes = lookup_labels(
+            y, self.classes_, self.unlabeled_label, estimator_name=type(self).__name__
+        )
         self._require_labels(codes)
         check_consistent_length(rows, codes)
         return codes
@@ -256,9 +262,11 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         n_unlabeled = int((codes < 0).sum())
         if n_unlabeled:
             raise ValueError(
-                f"y holds {n_unlabeled} unlabeled rows (-1 or missing) of {len(codes)}, but "
-                f"{type(self).__name__} needs the class of every row; drop them, or predict their "
-                "classes with SemiSupervisedAAEClassifier."
+                f"y holds {n_unlabeled} unlabeled rows of {len(codes)} (missing, or marked so by "
+                f"unlabeled_label={self.unlabeled_label!r}: with 'auto' that is -1), but "
+                f"{type(self).__name__} needs the class of every row; drop them, predict their "
+                "classes with SemiSupervisedAAEClassifier, or set unlabeled_label=None if -1 is a "
+                "class."
             )
 
     def __sklearn_tags__(self):

@@ -14,10 +14,11 @@ from skaae import _inference, _likelihood, _parameters
 from skaae._base import BaseAdversarialAutoencoder, estimator
 from skaae._classes import MayReadClasses
 from skaae._fitting import fits
-from skaae._labels import label_block
+from skaae._labels import one_hot
 from skaae._networks import Block
 from skaae._parameter_docs import with_shared_parameters
 from skaae.priors import as_prior
+from skaae.priors._prior import refuse_components
 
 
 @with_shared_parameters(
@@ -27,7 +28,9 @@ from skaae.priors import as_prior
     batch_norm="None",
     average_weights="False",
     adam_rate="0.001 (0.003 with use_labels)",
-    auto_schedule='"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping.',
+    auto_schedule=(
+        '"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping or warm_start.'
+    ),
     input_noise="0.0",
 )
 @estimator
@@ -171,19 +174,20 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         self._partial_fit(X, self._read_more_labels(X, y, classes, first=first))
         return self
 
-    def inverse_transform(self, Z):
+    def inverse_transform(self, X):
         """Decode codes into rows in the units of the training data.
 
         Parameters
         ----------
-        Z : array-like of shape (n_samples, n_components)
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), in the dtype of Z
+        X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
         """
         check_is_fitted(self)
-        return self._decode(style=self._check_codes(Z))
+        return self._decode(style=self._check_codes(X))
 
     def sample(self, n_samples=1, y=None, *, random_state=None):
         """Draw codes from the prior and decode them: new rows like the training data.
@@ -355,9 +359,9 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             names = getattr(self, "classes_", ())
             if not len(names):
                 names = np.arange(self._recipe.priors["style"].count_parts())
-            if not len(names):  # the prior says that it has no parts
-                return super()._draw_style(n_samples, generator, np.zeros(n_samples))
-            y = label_block(y, names, n_samples).argmax(axis=1)
+            if not len(names):
+                refuse_components(self._recipe.priors["style"], y)
+            y = one_hot(y, names, n_samples).argmax(axis=1)
         return super()._draw_style(n_samples, generator, y)
 
     def _set_class_prior(self, codes):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import classifier, hide, transformer
+from conftest import FITS, classifier, hide, transformer
 from sklearn.model_selection import GridSearchCV
+
+from skaae import AAEClusterer, AAEEmbedding
 
 callback = pytest.importorskip("sklearn.callback")
 
@@ -51,6 +53,41 @@ def test_callbacks_see_labeled_rows_and_a_model_that_predicts(blobs):
     np.testing.assert_array_equal(shown_X, X[few >= 0])
     np.testing.assert_array_equal(shown_y, few[few >= 0])
     np.testing.assert_array_equal(fitted.predict(X), model.predict(X))
+
+
+class Uses:
+    """A callback that uses the model of every epoch."""
+
+    def __init__(self, use):
+        self.use, self.found = use, []
+
+    def setup(self, estimator, context):
+        pass
+
+    teardown = on_fit_task_begin = setup
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        self.found.append(self.use(fitted_estimator))
+
+
+def test_models_of_an_epoch_are_as_if_the_fit_had_ended_there(blobs):
+    X, y = blobs
+    uses = Uses(lambda model: (model.predict(X), model.labels_, model.sample(4, random_state=0)))
+    model = AAEClusterer(6, max_iter=2, **FITS).set_callbacks(uses).fit(X)
+    assert len(uses.found) == 3
+    model.set_params(n_clusters=3).fit(X[:90])  # none of the model before is left in it
+    for predicted, labels, rows in uses.found[3:]:
+        assert predicted.max() < 3
+        np.testing.assert_array_equal(labels, predicted[:90])
+        assert rows.shape == (4, X.shape[1])
+    np.testing.assert_array_equal(uses.found[-1][0], model.predict(X))
+    uses = Uses(lambda model: model.sample(4, 1, random_state=0) + len(model.transduction_))
+    model = classifier(max_iter=1, n_subclasses=2).set_callbacks(uses).fit(X, hide(y, 5))
+    model.set_params(n_subclasses=3).fit(X[:90], y[:90]).partial_fit(X[:60], y[:60])
+    assert len(uses.found) == 6
+    uses = Uses(lambda model: model.sample_prior(4, random_state=0) + len(model.embedding_))
+    AAEEmbedding(n_clusters=3, max_iter=1, **FITS).set_callbacks(uses).fit(X).partial_fit(X[:50])
+    assert len(uses.found) == 4
 
 
 def test_callbacks_are_told_of_the_end_of_a_failed_fit(blobs):

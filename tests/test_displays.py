@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import FITS, classifier, transformer
 
@@ -49,6 +50,29 @@ def test_latent_space(blobs, fitted_transformer):
     assert names == ["prior", "0", "1", "2"]
     assert display.figure_ is display.ax_.figure
     display.figure_.savefig("/dev/null", format="png")
+
+
+def test_rows_without_a_class_are_grey(blobs, fitted_transformer):
+    X, y = blobs
+    some = np.where(np.arange(len(y)) < 9, None, y.astype(object))
+    display = LatentSpaceDisplay.from_estimator(
+        fitted_transformer, X, some, X_test=X, y_test=np.full(len(X), np.nan), prior=None
+    )
+    grey, *classes, crosses = display.ax_.collections
+    np.testing.assert_allclose(grey.get_offsets(), display.codes[:9])
+    assert (len(classes), len(crosses.get_offsets())) == (3, len(X))
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names == ["unlabeled", "0", "1", "2"]
+
+
+def test_pictures_of_data_frames(images):
+    X, y = images
+    table = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(12)])
+    for model in (transformer(max_iter=1).fit(table), classifier(max_iter=1).fit(table, y)):
+        display = ReconstructionDisplay.from_estimator(model, table, image_shape=(4, 3))
+        assert display.originals.shape == (12, 4, 3)
+    display = StyleDisplay.from_estimator(model, table, n_styles=5, image_shape=(4, 3))
+    assert display.originals.shape == (5, 4, 3)
 
 
 def test_latent_space_without_classes_on_given_axes(blobs, fitted_transformer):

@@ -4,6 +4,7 @@ import copy
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import torch
@@ -11,7 +12,7 @@ from conftest import FITS, classifier, label, transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skaae import AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
-from skaae.priors import Petals, Prior
+from skaae.priors import Categorical, Petals, Prior
 
 
 def with_nan(X):
@@ -103,8 +104,8 @@ def test_bad_names_leave_the_fitted_names(blobs):
     ("method", "argument", "message"),
     [
         ("transform", np.zeros((2, 5)), "X has 5 features, but AAETransformer is expecting 6"),
-        ("inverse_transform", np.zeros((2, 3)), r"Z has 3 columns.*n_components=2"),
-        ("inverse_transform", np.full((2, 2), np.nan), "Input Z contains NaN"),
+        ("inverse_transform", np.zeros((2, 3)), r"X has 3 columns.*n_components=2"),
+        ("inverse_transform", np.full((2, 2), np.nan), "Input X contains NaN"),
         ("sample", 0, "n_samples=0 must be an integer of at least 1"),
         ("sample", 2.5, "n_samples=2.5"),
         ("sample_prior", True, "n_samples=True"),
@@ -159,6 +160,11 @@ def test_bad_classes_to_decode(blobs, fitted_classifier):
         fitted_classifier.inverse_transform(Z, [0, 1, 2])
     with pytest.raises(ValueError, match="label -1"):
         fitted_classifier.sample(2, -1)
+    with pytest.raises(ValueError, match="decoded by inverse_transform"):
+        fitted_classifier.sample(2, np.eye(3)[:2])
+    model = transformer(prior=Categorical(), max_iter=1).fit(blobs[0])
+    with pytest.raises(ValueError, match="no components for y"):
+        model.sample_prior(3, 1)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +243,41 @@ def test_an_interrupted_warm_start_leaves_the_weights(blobs):
     assert model.n_iter_ == 3
 
 
+@pytest.mark.parametrize("make", [classifier, clusterer, embedding])
+def test_an_interrupt_after_the_last_epoch_leaves_the_weights(blobs, make, monkeypatch):
+    X, y = blobs
+    model = make(max_iter=1).fit(X, y)
+    before = model.transform(X)
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(model), "_set_results", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X, y)
+    np.testing.assert_array_equal(model.transform(X), before)
+    assert model.n_iter_ == 1
+
+
+def test_a_warm_start_refuses_columns_in_another_order(blobs):
+    table = pd.DataFrame(blobs[0], columns=list("abcdef"))
+    model = transformer(max_iter=1, warm_start=True).fit(table)
+    before = model.transform(table)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.fit(table[list("fedcba")])
+    np.testing.assert_array_equal(model.transform(table), before)
+    assert model.fit(table).n_iter_ == 2
+
+
+def test_a_warm_start_goes_on_at_the_rates_of_one_long_run(blobs):
+    X, _ = blobs
+    often = transformer(max_iter=1, warm_start=True)
+    for _ in range(6):
+        often.fit(X)
+    once = transformer(max_iter=6, learning_rate_schedule="constant").fit(X)
+    assert often.score(X) == pytest.approx(once.score(X), rel=0.02)
+
+
 def test_history_ends_with_the_weights_that_are_kept(blobs):
     explode = {"learning_rate_schedule": ((5, 1e8),), "solver": "sgd", "max_iter": 20}
     model = transformer(
@@ -281,10 +322,13 @@ class Faulty(Prior):
         (Faulty(lambda n, d: torch.full((n, d), torch.nan)), r"Faulty.*not a number"),
         (Petals(radius=float("nan")), "Petals.*not a number"),
         (lambda n, rng: [["a", "b"]] * n, "drew no table of numbers"),
+        (Faulty(lambda n, d: np.zeros((n, d))), "Faulty.*drew a ndarray.*float32 tensor"),
+        (torch.distributions.Normal(0.0, 1.0), "Normal.*no random_state.*function of"),
+        (scipy.stats.gaussian_kde(np.eye(2, 9)), "gaussian_kde.*cannot be drawn from"),
     ],
 )
 def test_faulty_priors_are_named_before_training(blobs, prior, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         transformer(prior=prior).fit(blobs[0])
 
 

@@ -59,6 +59,8 @@ def test_a_missing_value_makes_minus_one_a_marker_again():
         ([0, 1, NAN], None, "unlabeled_label='auto'"),
         (["a", "-1"], "auto", "dtype=object"),
         (np.array(["a", "b", -1]), -1, "dtype=object"),
+        (np.array(["a", "b", NAN]), "auto", "holds the string 'nan'"),
+        (np.array(["a", "b", NAN]), NAN, "holds the string 'nan'"),
         ([0.5, 1.5, NAN], "auto", "Unknown label type"),
         ([0.0, np.inf], "auto", "infinity"),
         (["a", 1, None], "auto", "types"),
@@ -78,6 +80,8 @@ def test_a_string_minus_one_can_be_the_marker_or_a_class():
     np.testing.assert_array_equal(classes, ["a", "b"])
     np.testing.assert_array_equal(codes, [0, 1, -1])
     assert len(encode_labels(["a", "-1"], None)[0]) == 2
+    assert encode_labels(np.array(["a", "nan"]), "nan")[1].tolist() == [0, -1]
+    assert len(encode_labels(np.array(["a", "nan"]), None)[0]) == 2
 
 
 def test_known_classes_decide_about_minus_one():

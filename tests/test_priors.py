@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import label
+from conftest import label, transformer
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture as FittedMixture
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KernelDensity
 
 from skaae import AAETransformer
@@ -42,6 +44,7 @@ FOREIGN = {
     "multivariate": scipy.stats.multivariate_normal([0, 1], np.eye(2)),
     "dirichlet": scipy.stats.dirichlet([2.0, 3.0]),
     "mixture": FittedMixture(2, random_state=0).fit(POINTS),
+    "frozen": FrozenEstimator(FittedMixture(2, random_state=0).fit(POINTS)),
     "density": KernelDensity(bandwidth=0.1).fit(POINTS),
     "callable": lambda n, rng: rng.uniform(size=(n, 2)),
     "tensor": lambda n, rng: torch.ones(n, 2),
@@ -207,3 +210,15 @@ def test_own_subclass():
             return torch.stack([angle.cos(), angle.sin()], dim=1)
 
     assert as_prior(Ring()).sample(5).shape == (5, 2)
+
+
+@pytest.mark.parametrize("kind", ["mixture", "frozen", "density"])
+def test_a_clone_keeps_a_fitted_model_as_its_prior(blobs, kind):
+    X, _ = blobs
+    model = transformer(prior=FOREIGN[kind], max_iter=1)
+    copied = clone(model)
+    assert copied.prior is not model.prior or kind == "frozen"
+    np.testing.assert_array_equal(copied.fit_transform(X), model.fit_transform(X))
+    assert np.isfinite(cross_val_score(model, X, cv=2)).all()
+    grid = {"prior": [as_prior(FOREIGN[kind])], "n_components": [2]}
+    assert np.isfinite(GridSearchCV(model, grid, cv=2).fit(X).best_score_)

@@ -87,6 +87,10 @@ def test_rows_without_a_class_are_refused(blobs):
     with pytest.raises(ValueError, match=r"3 unlabeled rows .* SemiSupervisedAAEClassifier"):
         supervised().fit(X, np.where(np.arange(180) < 3, -1, y))
     model = supervised(max_iter=1).fit(X, y)
+    codes = y - 1
+    signed = supervised(max_iter=1, unlabeled_label=None).fit(X, codes)
+    np.testing.assert_array_equal(signed.classes_, [-1, 0, 1])
+    assert np.isfinite(signed.score(X, codes))
     with pytest.raises(ValueError, match="unlabeled rows"):
         model.reconstruct(X[:3], [0, -1, 1])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -316,6 +316,13 @@ def test_own_networks_train_repeat_and_leave_the_global_generator(blobs, posteri
     np.testing.assert_allclose(first.transform(X)[:1], first.transform(X[:1]), rtol=1e-6)
 
 
+def test_own_networks_with_batch_norm_train_on_one_labeled_row(blobs):
+    X, y = blobs
+    model = classifier(encoder=own_encoder, max_iter=1).fit(X, y)
+    model.partial_fit(X, np.where(np.arange(len(y)) == 0, y, -1))
+    assert np.isfinite(model.history_["classification"]).all()
+
+
 @pytest.mark.parametrize(
     ("factory", "error", "message"),
     [
@@ -336,7 +343,6 @@ def test_own_networks_of_a_wrong_shape_are_refused(blobs, factory, error, messag
 
 
 def test_average_weights_take_out_noise(blobs, few_labels):
-    from conftest import classifier
 
     X, y = blobs
     model = classifier(average_weights=True, max_iter=40).fit(X, few_labels)

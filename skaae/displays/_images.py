@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skaae.displays._display import Display
@@ -110,7 +111,7 @@ class ManifoldDisplay(Tiles):
         estimator : fitted estimator with n_components=2 and `inverse_transform`
         n_parts : int, default=None
             Number of parts of the prior to walk along, each in a row of the picture; None or 0
-            walks over a grid.
+            walks over a grid. For an `AAETransformer`, whose `sample_prior` takes a part.
         image_shape : tuple (height, width) or (height, width, 3), default=None
             Shape of a row as an image; None takes a square.
         n_images : int, default=15
@@ -214,9 +215,9 @@ class StyleDisplay(Tiles):
         if X is None:
             styles = estimator.sample_prior(n_styles, random_state=random_state)
         else:
-            rows = np.asarray(X)[:n_styles]
+            rows = _safe_indexing(X, slice(0, n_styles))
             styles = np.asarray(estimator.transform(rows))
-            originals = as_images(rows, image_shape)
+            originals = as_images(np.asarray(rows), image_shape)
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             classes = np.arange(estimator.n_clusters_)
@@ -281,10 +282,11 @@ class ReconstructionDisplay(Tiles):
         display : ReconstructionDisplay
         """
         check_is_fitted(estimator)
-        rows = np.asarray(X)[:n_images]
+        rows = _safe_indexing(X, slice(0, n_images))
         known = [] if y is None else [np.asarray(y)[:n_images]]
         found = estimator.reconstruct(rows, *known)
-        return cls(as_images(rows, image_shape), as_images(found, image_shape)).plot(ax, **style)
+        images = (as_images(np.asarray(table), image_shape) for table in (rows, found))
+        return cls(*images).plot(ax, **style)
 
 
 class ClusterHeadsDisplay(Tiles):

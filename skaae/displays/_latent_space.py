@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skaae._labels import find_missing
 from skaae.displays._display import COLORS, Display, legend_beside
 
 CONTOUR_SHARES = (0.95, 0.5)  # of the prior's draws within each line
@@ -89,7 +90,7 @@ class LatentSpaceDisplay(Display):
         X : array-like of shape (n_samples, n_features)
             Rows shown as circles, such as the training rows.
         y : array-like of shape (n_samples,), default=None
-            Classes of the rows.
+            Classes of the rows; those without one (None, NaN) are grey.
         X_test : array-like of shape (n_test_samples, n_features), default=None
             Rows shown as crosses.
         y_test : array-like of shape (n_test_samples,), default=None
@@ -140,7 +141,7 @@ class LatentSpaceDisplay(Display):
             self._draw_prior(ax)
         circles = {"s": 9, "alpha": 0.8, "linewidths": 0, **style}
         crosses = {"s": 18, "marker": "x", "linewidths": 0.9, **style}
-        known = [y for y in (self.y, self.y_test) if y is not None]
+        known = [y[~find_missing(y)] for y in (self.y, self.y_test) if y is not None]
         classes = np.unique(np.concatenate(known)) if known else None
         self._draw_codes(ax, self.codes, self.y, classes, circles)
         if self.test_codes is not None:
@@ -157,6 +158,10 @@ class LatentSpaceDisplay(Display):
             ax.scatter(*codes[:, :2].T, **{"color": COLORS[0], **style})
             return
         _, named = ax.get_legend_handles_labels()
+        unlabeled = codes[find_missing(y)]
+        if len(unlabeled):
+            name = "_" if "unlabeled" in named else "unlabeled"
+            ax.scatter(*unlabeled[:, :2].T, **{"color": "0.5", "label": name, **style})
         for index, label in enumerate(classes):
             rows = codes[y == label]
             if len(rows) == 0:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 from torch import Tensor
 
 from skaae.priors._prior import Prior, check_draws, device_of, refuse_components
@@ -35,7 +36,13 @@ class Drawn(Prior):
         refuse_components(self, y)
         seed = torch.randint(2**62, (), generator=generator, device=device_of(generator))
         rng = np.random.default_rng(int(seed))
-        draws = self.draw(self.source, n_samples, n_components, rng)
+        try:
+            draws = self.draw(self.source, n_samples, n_components, rng)
+        except TypeError as error:
+            raise TypeError(
+                f"prior {self.source!r} cannot be drawn from: {error} Give a frozen scipy.stats "
+                "distribution, a fitted estimator with `sample`, or a function of (n_samples, rng)."
+            ) from error
         if isinstance(draws, Tensor):
             draws = draws.detach().cpu().numpy()
         try:
@@ -60,12 +67,18 @@ def draw_scipy(dist: Any, n: int, d: int, rng: np.random.Generator) -> Any:
 
 def draw_estimator(estimator: Any, n: int, d: int, rng: np.random.Generator) -> Any:
     """Draw from an object with `sample`, with a fresh random state at every call."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
     parameters = inspect.signature(estimator.sample).parameters
     if "rng" in parameters:  # scipy's newer distributions: univariate, drawn for each component
         return estimator.sample((n, d), rng=rng)
     state = np.random.RandomState(rng.integers(2**32))
     if "random_state" in parameters:
         draws = estimator.sample(n, random_state=state)
+    elif not hasattr(estimator, "random_state"):
+        raise TypeError(
+            "its `sample` takes no random_state, and it has none, so its draws would not repeat."
+        )
     else:
         # mixtures draw from their own random_state: an integer there would repeat every batch
         estimator = copy.copy(estimator)

@@ -94,6 +94,11 @@ def require_dimension(prior: Prior, dimension: int, n_components: int) -> None:
 
 def check_draws(prior: object, draws: Tensor, n_samples: int, n_components: int) -> Tensor:
     """Return draws of the shape asked for, or say what is wrong with them."""
+    if not isinstance(draws, Tensor):
+        raise TypeError(
+            f"prior {prior!r} drew a {type(draws).__name__}; the `sample` of a Prior must return a "
+            "float32 tensor. For draws of NumPy give a function of (n_samples, rng) instead."
+        )
     if tuple(draws.shape) != (n_samples, n_components):
         raise ValueError(
             f"prior {prior!r} drew an array of shape {tuple(draws.shape)} where "
