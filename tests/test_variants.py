@@ -343,7 +343,6 @@ def test_own_networks_of_a_wrong_shape_are_refused(blobs, factory, error, messag
 
 
 def test_average_weights_take_out_noise(blobs, few_labels):
-
     X, y = blobs
     model = classifier(average_weights=True, max_iter=40).fit(X, few_labels)
     assert model.score(X, y) > 0.95
