@@ -26,7 +26,8 @@ LAYERS = [
     {"_base"},
     {"_transformer", "_supervised", "_semi_supervised", "_clusterer", "_embedding"},
 ]
-BESIDE = {"displays": {"displays"}}  # read fitted estimators through public methods alone
+# displays read fitted estimators through public methods alone; what a missing label is, is known
+BESIDE = {"displays": {"displays", "_labels"}}
 TORCH_HALF = set.union(*LAYERS[:8])
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.frozen import FrozenEstimator
 from torch import Tensor
 
 from skaae.priors._prior import Prior, check_draws, device_of, refuse_components
@@ -67,8 +66,8 @@ def draw_scipy(dist: Any, n: int, d: int, rng: np.random.Generator) -> Any:
 
 def draw_estimator(estimator: Any, n: int, d: int, rng: np.random.Generator) -> Any:
     """Draw from an object with `sample`, with a fresh random state at every call."""
-    while isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
+    while "estimator" in vars(estimator) and "random_state" not in vars(estimator):
+        estimator = estimator.estimator  # what a FrozenEstimator is wrapped around
     parameters = inspect.signature(estimator.sample).parameters
     if "rng" in parameters:  # scipy's newer distributions: univariate, drawn for each component
         return estimator.sample((n, d), rng=rng)
