@@ -36,6 +36,30 @@ def row(request, monkeypatch):
     return request.param
 
 
+class Clusters:
+    """Clusters that are the classes in another order, but for one row in ten."""
+
+    random_state = 0
+
+    def predict_proba(self, X):
+        wrong = np.arange(len(X)) % 10 == 9
+        cluster = (3 * self.class_of(X) + 1 + wrong) % 10
+        return np.eye(10)[cluster]
+
+    def predict(self, X):
+        return self.predict_proba(X).argmax(axis=1)
+
+    def class_of(self, X):
+        return X[:, 0].astype(int)
+
+
+def test_labels_name_the_clusters_that_they_lie_in():
+    y = np.arange(1000) % 10
+    y[::7] = 0
+    rows = experiments.Rows(y[:, None], y, y[:500, None], y[:500])
+    assert experiments.error_named_by_labels(100)(Clusters(), rows) == pytest.approx(10.0)
+
+
 def test_an_interrupted_run_ends_where_the_whole_one_does(row, rows, tmp_path):
     planned = {"epochs": 4}
     whole = reproduce.run(row, rows, draw=1, path=tmp_path / "whole.pkl", **planned)
