@@ -8,6 +8,7 @@ with seed K, which is also the estimator's. The last epoch counts, not the best 
 
 Each draw leaves results/reproduction/ROW_draw_K.json. A run that is interrupted goes on from its
 last checkpoint when the same command is given again; with more --epochs a finished one goes on too.
+Rows that ask other things of the same models (clusters-10, -16 and -30) share their checkpoints.
 """
 
 from __future__ import annotations
@@ -64,6 +65,17 @@ def run(name, rows, draw, epochs, path):
     return record
 
 
+def take(name, rows, record, path):
+    """Return the record of a row that takes the trained model at `path`, with what that cost."""
+    model = pickle.loads(path.read_bytes())["model"]
+    return {
+        "epochs": record["epochs"][-1:],
+        "figures": [round(EXPERIMENTS[name].measure(model, rows), 3)],
+        "seconds": [round(sum(record["seconds"]), 2)],
+        "last_losses": record["last_losses"],
+    }
+
+
 def train(model, X, y, n_epochs, planned):
     """Train for some more epochs of those planned, which rates and phases may depend on."""
     model.set_params(max_iter=planned)
@@ -103,9 +115,13 @@ def main():
     rows = experiment.load(arguments.data)
     rows = rows.held_out() if arguments.validation else rows
     epochs = arguments.epochs or experiment.epochs
+    trained = experiment.trained_as or arguments.row
     for draw in range(arguments.first_draw, arguments.draws):
-        name = f"{arguments.row}{'_validation' if arguments.validation else ''}_draw_{draw}"
-        record = run(arguments.row, rows, draw, epochs, arguments.checkpoints / f"{name}.pkl")
+        which = f"{'_validation' if arguments.validation else ''}_draw_{draw}"
+        name, path = f"{arguments.row}{which}", arguments.checkpoints / f"{trained}{which}.pkl"
+        record = run(trained, rows, draw, epochs, path)
+        if experiment.trained_as:
+            record = take(arguments.row, rows, record, path)
         result = {
             "experiment": arguments.row,
             "draw": draw,

@@ -212,7 +212,7 @@ class BaseAdversarialAutoencoder(
             _parameters.learning_rate_factor(self.learning_rate_schedule, 0, 1)
         recipe = self._make_recipe(X, blocks, scaling)
         for name, prior in recipe.priors.items():  # one that cannot be drawn from says so now
-            size = recipe.architecture.blocks[name].size
+            size = recipe.architecture.blocks[name].n_compared
             draws = check_draws(prior, prior.sample(8, size, generator=cpu_generator(0)), 8, size)
             if name == "style" and recipe.regularizer == "kl":
                 prior.log_prob(draws)
@@ -260,6 +260,7 @@ class BaseAdversarialAutoencoder(
             radius=_parameters.virtual_adversarial_radius(params, spread),
             shares=tuple(blocks["label"][1].probabilities) if balanced else None,
             smooth_first=smooths and self._is_smooth_first(),
+            names_late=smooths and self._is_named_late(),
             seed=seed,
             **{name: params[name] for name in COPIED_TO_RECIPE},
         )
@@ -307,6 +308,10 @@ class BaseAdversarialAutoencoder(
 
     def _is_smooth_first(self):
         """Return whether smoothing is what finds clusters: not where labels or k-means do."""
+        return False
+
+    def _is_named_late(self):
+        """Return whether subclasses get their class once they are found: not where none has any."""
         return False
 
     # Inference ------------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     n_subclusters : int, default=None
         Number of smaller clusters to train in their place, at least n_clusters, which are joined
         into n_clusters after training: first those that rows are unsure between the most, for their
-        sizes. Clusters may then be of any size, where those that are trained are pulled to one.
-        None trains n_clusters.
+        sizes. Clusters may then be of any size, where those that are trained are pulled to one;
+        `join` joins them into another number. None trains n_clusters.
     init : {"k-means", "random"}, default="k-means"
         How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
         labels during the first half of training, before that is left to itself; one run is then as
@@ -190,6 +190,37 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         self._partial_fit(X)
         return self
 
+    def join(self, X):
+        """Join the trained clusters anew, into what n_clusters is now, without training.
+
+        To look at coarser and finer clusters of one model: `set_params(n_clusters=...)`, then this.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Typical rows, such as those of `fit`: clusters are joined by them, and `labels_` are
+            theirs.
+
+        Returns
+        -------
+        self : AAEClusterer
+
+        Raises
+        ------
+        ValueError
+            Where the model was fitted without n_subclusters, or n_clusters is above it.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        if self.n_subclusters is None or self._n_heads() != self._recipe.n_classes:
+            raise ValueError(
+                "join needs a model that was fitted with n_subclusters, which are what it joins; "
+                f"n_subclusters={self.n_subclusters!r} now, and {self._recipe.n_classes} clusters "
+                "were trained. Set it, such as to some times n_clusters, and fit."
+            )
+        self._set_results(self._check_rows(X, reset=False), None, partial=False)
+        return self
+
     def predict(self, X):
         """Return the cluster of each row.
 
@@ -216,6 +247,12 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         """
         check_is_fitted(self)
         return self._joined(self._logits(self._check_rows(X, reset=False)))
+
+    def _frozen_parameters(self):
+        frozen = super()._frozen_parameters()
+        if self.n_subclusters is not None:
+            del frozen["n_clusters"]  # what is trained does not depend on it
+        return frozen
 
     def _is_balanced(self):
         return True

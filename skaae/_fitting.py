@@ -173,6 +173,10 @@ class Fitting(CallbackSupportMixin):
     def _set_results(self, X, codes, *, partial):
         """Set what follows from trained weights and training rows, see `Plan`: nothing here."""
 
+    def _group(self, plan):
+        """Count subclasses, where there are any, as found."""
+        self._step.group()
+
     def _results(self, plan, n_iter):
         """Return the fitted attributes of a model whose training would end here."""
         ended = object.__new__(type(self))
@@ -273,7 +277,7 @@ class Fitting(CallbackSupportMixin):
                 f"{X.shape[1]} features; {afresh} to start afresh."
             )
         for name, value in self._frozen_parameters().items():
-            if not same(value, self._frozen[name]):
+            if name in self._frozen and not same(value, self._frozen[name]):
                 raise ValueError(
                     f"{how} goes on with a model of {name}={self._frozen[name]!r}, but {name} is "
                     f"now {value!r}; set it back, or {afresh} to start afresh."
@@ -320,8 +324,8 @@ class Fitting(CallbackSupportMixin):
             # once settled, more epochs do not unsettle them
             first = step.smooths_first
             share = _parameters.SETTLED_BY_SMOOTHING if first else _parameters.SETTLED
-            if done + epoch >= _parameters.GROUPED * plan.last_epoch:
-                step.group()
+            if done + epoch >= _parameters.GROUPED * plan.last_epoch and not step.grouped:
+                self._group(plan)
             if done + epoch >= share * plan.last_epoch:
                 step.settle()
             if plan.prepare is not None:
@@ -341,7 +345,12 @@ class Fitting(CallbackSupportMixin):
                 **shown,
                 reconstruction_attributes=lambda: self._results(plan, n_iter),
             )
-            return (plan.stopping is not None and plan.stopping()) or asked
+            if plan.stopping is None:
+                return asked
+            if step.awaits_names:  # classes mean nothing yet
+                plan.stopping.losses.append(np.nan)
+                return asked
+            return plan.stopping() or asked
 
         try:
             train(

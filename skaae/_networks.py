@@ -44,7 +44,7 @@ class Block:
     n_classes : number of classes that its discriminator is told, 0 for none.
     by_parts : whether each class has a part of the prior to itself (section 2.3); else codes of all
         classes are compared with the whole prior, so that they tell nothing of the class.
-    n_subclasses : of a label, how many neighbouring dimensions make up a class.
+    n_subclasses : of a label, how many dimensions there are for each class.
     """
 
     size: int
@@ -53,6 +53,11 @@ class Block:
     n_classes: int = 0
     by_parts: bool = False
     n_subclasses: int = 1
+
+    @property
+    def n_compared(self) -> int:
+        """Number of dimensions that its prior has: of a label, its classes."""
+        return self.size // self.n_subclasses
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,8 @@ class Slices(nn.Module):
 class Encoder(nn.Module):
     """q(z|x): a shared trunk and one head for each block that is inferred from a row."""
 
+    members: Tensor | None  # which label entries make up a class, where each has several
+
     def __init__(self, plan: Architecture) -> None:
         super().__init__()
         posterior = POSTERIORS[plan.posterior]()
@@ -167,7 +174,7 @@ class Encoder(nn.Module):
             for name, block in plan.blocks.items()
             if block.inferred
         }
-        self.n_subclasses = plan.blocks["label"].n_subclasses if "label" in plan.blocks else 1
+        self.register_buffer("members", neighbours(plan.blocks.get("label")))
         n_inputs, normalized = plan.n_features + self.n_noise, plan.batch_norm is not None
         normalized_code = plan.batch_norm in ("encoder", "autoencoder")
         self.trunk: nn.Module
@@ -204,9 +211,18 @@ class Encoder(nn.Module):
         Without subclasses they are the label's; of heads as `forward` returns them.
         """
         logits = heads["label"]
-        if self.n_subclasses == 1:
+        if self.members is None:
             return logits
-        return logits.unflatten(1, (-1, self.n_subclasses)).logsumexp(dim=2)
+        return logits.unsqueeze(1).masked_fill(~self.members, -torch.inf).logsumexp(dim=2)
+
+    def classes(self, label: Tensor) -> Tensor:
+        """Return the probabilities of classes (batch, n_classes) from those of label entries."""
+        return label if self.members is None else label @ self.members.T.to(label.dtype)
+
+    @property
+    def has_subclasses(self) -> bool:
+        """Whether classes have several entries of the label."""
+        return self.members is not None
 
     def label_parameters(self) -> list[nn.Parameter]:
         """Return the weights that the label depends on."""
@@ -223,6 +239,16 @@ class Encoder(nn.Module):
         assert isinstance(self.mean_noise, Tensor)
         draws = [self._heads(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
         return {name: torch.stack([draw[name] for draw in draws]).mean(dim=0) for name in draws[0]}
+
+
+def neighbours(label: Block | None) -> Tensor | None:
+    """Return which entries of a label belong to each class at first, (n_classes, n_entries).
+
+    None where each has but one.
+    """
+    if label is None or label.n_subclasses == 1:
+        return None
+    return torch.eye(label.n_compared).repeat_interleave(label.n_subclasses, dim=1).bool()
 
 
 class SideBySide(nn.Module):
@@ -292,16 +318,15 @@ class Discriminator(nn.Module):
     """D(z): the logit that a code was drawn from the prior; no dropout, no batch norm.
 
     Told of classes, it also sees which one a code belongs to, as a one-hot vector with a last entry
-    for "unlabeled": section 2.3 of the paper. Of a label with subclasses it sees the classes alone:
-    the prior says nothing of how they are shared out.
+    for "unlabeled": section 2.3 of the paper. Of a label it sees the classes alone: the prior says
+    nothing of how they are shared out among subclasses.
     """
 
     def __init__(self, block: Block, plan: Architecture) -> None:
         super().__init__()
         self.n_classes, self.by_parts = block.n_classes, block.by_parts
-        self.n_subclasses = block.n_subclasses
         n_told = block.n_classes + 1 if block.n_classes else 0
-        n_inputs = block.size // block.n_subclasses + n_told
+        n_inputs = block.n_compared + n_told
         self.body: nn.Module
         self.out: nn.Module = nn.Identity()
         if plan.discriminator is not None:
@@ -315,8 +340,6 @@ class Discriminator(nn.Module):
         self, z: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return logits (batch,); y holds classes, -1 for "unlabeled"."""
-        if self.n_subclasses > 1:
-            z = z.unflatten(1, (-1, self.n_subclasses)).sum(dim=2)
         if self.n_classes:
             assert y is not None
             index = torch.where(y < 0, self.n_classes, y)
@@ -363,6 +386,13 @@ class AdversarialAutoencoder(nn.Module):
         if self.n_given and y is not None:
             return {"label": nn.functional.one_hot(y, self.n_given).to(drawn.dtype), "style": drawn}
         return {"style": drawn}
+
+    def compared(self, code: Code) -> Code:
+        """Return what discriminators compare with the priors: of a label, its classes."""
+        return {
+            name: self.encoder.classes(block) if name == "label" else block
+            for name, block in code.items()
+        }
 
     def forward(
         self, x: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None

@@ -129,6 +129,9 @@ SETTLED_BY_SMOOTHING = 0.6
 # Share of the epochs in which subclasses find their rows: after it a piece of a class that another
 # one has caught can come back, since only borders between classes count.
 GROUPED = 0.3
+# Labels of a class, for each of its subclasses, that can say which rows are theirs; with fewer they
+# only name subclasses that were found without them.
+NAMING_LABELS = 2
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 

@@ -38,6 +38,7 @@ class Recipe:
     head_distance : distance that cluster heads are kept at; 0 where there is no such penalty.
     augment : what varies rows in training, or None.
     radius, shares, smooth_first : see `Smoothing`; used where there is a rate for its phase.
+    names_late : see `AAEStep`.
     device, precision : as the user gave them; "auto" is decided on the machine at hand.
     seed : of all randomness in training.
 
@@ -65,6 +66,7 @@ class Recipe:
     augment: Augmentation | None = None
     shares: Sequence[float] | None = None
     smooth_first: bool = False
+    names_late: bool = False
 
     @property
     def n_features(self) -> int:
@@ -105,6 +107,7 @@ class Recipe:
             precision=resolve_precision(self.precision, device, width),
             average=self.average,
             joint=self.joint,
+            names_late=self.names_late,
             smoothing=self._smoothing(device),
         )
 

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Any
 
 import numpy as np
-from scipy.linalg import block_diag
+import torch
 from scipy.special import softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
@@ -16,6 +16,7 @@ from skaae import _inference, _parameters
 from skaae._agreement import MAX_ROWS, Agreement, spread_labels
 from skaae._base import BaseAdversarialAutoencoder, estimator
 from skaae._classes import DrawsClasses, ReadsClasses
+from skaae._clusters import name_clusters
 from skaae._fitting import fits
 from skaae._labels import UNKNOWN, UNLABELED, lookup_labels
 from skaae._networks import Block
@@ -82,7 +83,8 @@ class SemiSupervisedAAEClassifier(
         Groups that make up a class, as a digit has handwritings: the label part of the code has as
         many entries for each class, and the probability of a class is their sum. With more than one
         the virtual adversarial phase, which finds them, comes first; see there. Without that phase
-        nothing does. Not part of the paper.
+        nothing does. Where a class has fewer than two labels for each, labels wait until they are
+        found, and then name them. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, except
         with None, where every row must have a label. "auto" adds the number -1, unless y is exactly
@@ -217,7 +219,9 @@ class SemiSupervisedAAEClassifier(
     def partial_fit(self, X, y, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling and the class prior, so its rows should be typical.
+        The first call decides the scaling and the class prior, so its rows should be typical. With
+        few labels n_subclasses are named by the rows of the last call, of those in their first
+        stage, whose y has a label of every class.
 
         Parameters
         ----------
@@ -334,10 +338,10 @@ class SemiSupervisedAAEClassifier(
         return _inference.logits(self._step, self._scaled(X))
 
     def _blocks(self):
-        n_subclasses = self.n_subclasses
-        shares = np.repeat(self.class_prior_, n_subclasses) / n_subclasses
+        n_entries = len(self.classes_) * self.n_subclasses
+        label = Block(n_entries, n_subclasses=self.n_subclasses)
         return {
-            "label": (Block(len(shares), n_subclasses=n_subclasses), Categorical(shares)),
+            "label": (label, Categorical(self.class_prior_)),
             "style": (Block(self.n_components), as_prior(self.prior)),
         }
 
@@ -348,22 +352,47 @@ class SemiSupervisedAAEClassifier(
     def _is_smooth_first(self):
         return self.n_subclasses > 1
 
+    def _is_named_late(self):
+        # so few labels would be learned row by row, and leave the rest of a group to another class
+        few = _parameters.NAMING_LABELS * self.n_subclasses
+        return self.n_subclasses > 1 and self._n_given.min() < few
+
+    def _set_classes(self, classes, codes):
+        super()._set_classes(classes, codes)
+        self._n_given = np.bincount(codes[codes != UNLABELED], minlength=len(classes))
+
     def _label_parts(self):
         return self._subclass_shares
 
+    def _group(self, plan):
+        rows = plan.streams[0].rows.cpu().numpy()
+        self._name_subclasses(plan.X[rows], plan.codes[rows])
+        super()._group(plan)
+
     def _set_results(self, X, codes, *, partial):
+        if self._step.awaits_names:
+            self._name_subclasses(X, codes)
         self._set_subclasses(X)
         self._set_transduction(X, codes)
 
+    def _name_subclasses(self, X, codes):
+        """Give each subclass to a class, by checked training rows and their classes."""
+        if not self._step.awaits_names or not set(range(len(self.classes_))) <= set(codes):
+            return  # those that had no name before keep their place
+        label = _inference.encode(self._step, ScaledRows(X, self._scaling), "label")
+        found = name_clusters(label, codes, len(self.classes_))
+        members = np.equal.outer(np.arange(len(self.classes_)), found)
+        self._step.name(torch.from_numpy(members))
+
     def _set_subclasses(self, X):
         """Keep how training rows share out the subclasses of each class."""
-        n_classes, n_subclasses = len(self.classes_), self._recipe.n_subclasses
+        members = self._step.trained.encoder.members
         self._subclass_shares = None
-        if n_subclasses > 1:
+        if members is not None:
             label = _inference.encode(self._step, ScaledRows(X, self._scaling), "label")
-            sizes = label.mean(axis=0, dtype=float).reshape(n_classes, -1) + np.finfo(float).tiny
-            shares = sizes / sizes.sum(axis=1, keepdims=True)
-            self._subclass_shares = block_diag(*shares)
+            sizes = label.mean(axis=0, dtype=float) + np.finfo(float).tiny
+            shares = members.cpu().numpy() * sizes
+            self._subclass_shares = shares / shares.sum(axis=1, keepdims=True)
 
     def _set_transduction(self, X, codes):
         """Keep a label for every training row: the given one or the predicted one."""

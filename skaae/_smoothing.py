@@ -30,6 +30,7 @@ class Smoothing:
     ----------
     radius : mean distance of a row from its worst neighbour.
     shares : what the mean label is kept at, (n_classes,) on the device; None leaves it free.
+        Subclasses that belong to no class yet are kept at one size.
     first : whether this is what finds clusters; it then makes labels sure, too.
     """
 
@@ -74,6 +75,8 @@ class Smoothing:
             parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
         if self.shares is not None:
             weight = FINDING_BALANCE_WEIGHT if self.first else 1.0
-            shares = self.shares.view(logits.shape[1], -1).sum(dim=1)
+            n_labels = logits.shape[1]
+            even = torch.full_like(logits[0], 1.0 / n_labels)
+            shares = self.shares if n_labels == len(self.shares) else even
             parts["balance"] = weight * losses.balance_loss(logits, shares)
         return parts

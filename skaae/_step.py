@@ -52,6 +52,8 @@ class AAEStep:
     average : whether to keep a running average of the weights beside them, for inference.
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
+    names_late : whether subclasses have no class until they have found their rows: labeled rows,
+        which would pull them apart, have to wait for that.
     smoothing : what the virtual adversarial phase lowers, where there is one. Where it comes first
         it has the label head for itself until labels are settled; else it waits until then.
 
@@ -77,6 +79,7 @@ class AAEStep:
     precision: torch.dtype = torch.float32
     average: bool = False
     joint: bool = False
+    names_late: bool = False
     smoothing: Smoothing | None = None
     settled: bool = field(init=False, default=False)
     grouped: bool = field(init=False, default=False)
@@ -111,7 +114,7 @@ class AAEStep:
         varied rows are those of x as an augmentation returns them, to be trained on in their place.
         """
         labeled = None
-        if x_labeled is not None and y_labeled is not None:
+        if x_labeled is not None and y_labeled is not None and not self.awaits_names:
             labeled = x_labeled, y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
         step_losses = update(x if varied is None else varied, y, labeled)
@@ -188,7 +191,7 @@ class AAEStep:
         Where classes have parts of the prior, a code is set beside a draw from the part of its
         class, from anywhere if it is unlabeled.
         """
-        pairs = {}
+        pairs, code = {}, self.networks.compared(code)
         for name, discriminator in self._active_discriminators():
             draws = self.draw_prior(name, code[name], y if discriminator.by_parts else None)
             both = torch.cat([draws, code[name].detach()])  # (2 batch, block)
@@ -270,7 +273,7 @@ class AAEStep:
 
     def _generation(self, code: Code, y: Tensor | None) -> Losses:
         """Return the losses of codes that the discriminators see through."""
-        parts = {}
+        parts, code = {}, self.networks.compared(code)
         with self._autocast():
             for name, discriminator in self._active_discriminators():
                 seen = self._add_noise(code[name], self.discriminator_noise)
@@ -287,9 +290,20 @@ class AAEStep:
                     self.optimizers[phase].restart()
         self.settled = True
 
+    def name(self, members: Tensor) -> None:
+        """Set which entries of the label make up each class, (n_classes, n_entries) of bool."""
+        for networks in (self.networks, self.trained):
+            if networks.encoder.members is not None:
+                networks.encoder.members.copy_(members)
+
     def group(self) -> None:
         """Count subclasses, where there are any, as found: smoothing minds classes from here on."""
-        self.grouped = self.networks.encoder.n_subclasses > 1
+        self.grouped = self.networks.encoder.has_subclasses
+
+    @property
+    def awaits_names(self) -> bool:
+        """Whether it is still open which subclasses belong to which class."""
+        return self.names_late and not self.grouped
 
     @property
     def stage(self) -> tuple[bool, bool]:

@@ -1,5 +1,6 @@
 """AAEClusterer: clusters as a categorical part of the code (section 6)."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch
 from conftest import FITS
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_blobs
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from skaae import AAEClusterer
-from skaae._clusters import join_clusters
 
 
 def clusterer(n_clusters=3, **params):
@@ -203,29 +204,6 @@ def test_joined_clusters_draw_all_their_parts_and_show_the_largest(joined):
     assert (parts.sum(axis=0) > 0.0).sum() == (joined.subcluster_labels_ == largest).sum() > 1
 
 
-def test_joining_goes_by_borders_for_their_sizes():
-    """Parts 0 and 3 share a tenth of the small part, 1 and 2 as many rows of a large one."""
-    P = np.repeat(np.eye(4), [20, 200, 200, 20], axis=0)
-    P[:2], P[420:422] = [0.5, 0.0, 0.0, 0.5], [0.5, 0.0, 0.0, 0.5]
-    P[20:24], P[220:224] = [0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]
-    np.testing.assert_array_equal(join_clusters(P, 3), [0, 1, 2, 0])
-    np.testing.assert_array_equal(join_clusters(P, 2), [0, 1, 1, 0])
-    np.testing.assert_array_equal(join_clusters(P, 4), np.arange(4))
-    np.testing.assert_array_equal(join_clusters(P, 9), np.arange(4))
-
-
-def test_parts_without_rows_have_no_say():
-    live = np.repeat(np.eye(4), 50, axis=0)
-    live[[0, 50]] = [0.5, 0.5, 0.0, 0.0]
-    live[[100, 150]] = [0.0, 0.0, 0.5, 0.5]
-    for p in (1e-3, 1e-9, 1e-14, 0.0):
-        P = np.c_[(1.0 - 2.0 * p) * live, np.full((200, 2), p)]
-        P[:50, 4] += 0.1 * p  # the first of the two is a bit more like parts 0 and 1
-        np.testing.assert_array_equal(join_clusters(P, 2)[:4], [0, 0, 1, 1])
-        np.testing.assert_array_equal(np.unique(join_clusters(P, 4)[:4]), np.arange(4))
-    np.testing.assert_array_equal(join_clusters(np.c_[live[:, :1], np.zeros((200, 3))], 2).max(), 1)
-
-
 @pytest.mark.parametrize(("n_clusters", "n_subclusters"), [(5, 12), (8, 20), (10, 30)])
 def test_every_joined_cluster_has_rows(n_clusters, n_subclusters):
     X, _ = load_iris(return_X_y=True)
@@ -255,6 +233,42 @@ def test_parts_are_joined_after_every_call(uneven):
         assert model.predict_proba(X).shape == (620, 3)
         assert len(model.subcluster_labels_) == 5
     np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
+def test_one_model_is_joined_into_any_number_of_clusters(uneven, joined):
+    X, _ = uneven
+    model = pickle.loads(pickle.dumps(joined))
+    state = copy.deepcopy(model._step.state_dict())
+    assert model.set_params(n_clusters=5).join(X) is model
+    assert model.predict_proba(X).shape == (620, model.n_clusters_) == (620, 5)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    assert model.cluster_heads_.shape == (5, 2)
+    torch.testing.assert_close(model._step.state_dict()["networks"], state["networks"])
+    model.set_params(n_clusters=3).join(X)
+    np.testing.assert_array_equal(model.labels_, joined.labels_)
+    # training goes on whatever it was joined into
+    model.set_params(n_clusters=4).partial_fit(X)
+    assert model.n_clusters_ == 4
+    model.set_params(n_clusters=9)
+    with pytest.raises(ValueError, match=r"n_subclusters=8 is fewer than n_clusters=9"):
+        model.join(X)
+    assert model.n_clusters_ == 4
+
+
+def test_clusters_that_were_not_trained_as_parts_are_not_joined(blobs):
+    X, _ = blobs
+    model = clusterer(5, max_iter=1).fit(X)
+    with pytest.raises(ValueError, match=r"join needs a model.*n_subclusters=None now, and 5 clus"):
+        model.join(X)
+    with pytest.raises(ValueError, match=r"n_subclusters=6 now"):
+        model.set_params(n_subclusters=6).join(X)
+    with pytest.raises(ValueError, match=r"partial_fit goes on with a model of n_subclusters=None"):
+        model.partial_fit(X)
+    other = clusterer(5, n_subclusters=8, max_iter=1).fit(X).set_params(n_subclusters=None)
+    with pytest.raises(ValueError, match=r"partial_fit goes on with a model of n_subclusters=8"):
+        other.partial_fit(X)
+    with pytest.raises(NotFittedError):
+        clusterer(5, n_subclusters=8).join(X)
 
 
 def test_fewer_parts_than_clusters_are_refused(blobs):

@@ -36,30 +36,6 @@ def row(request, monkeypatch):
     return request.param
 
 
-class Clusters:
-    """Clusters that are the classes in another order, but for one row in ten."""
-
-    random_state = 0
-
-    def predict_proba(self, X):
-        wrong = np.arange(len(X)) % 10 == 9
-        cluster = (3 * self.class_of(X) + 1 + wrong) % 10
-        return np.eye(10)[cluster]
-
-    def predict(self, X):
-        return self.predict_proba(X).argmax(axis=1)
-
-    def class_of(self, X):
-        return X[:, 0].astype(int)
-
-
-def test_labels_name_the_clusters_that_they_lie_in():
-    y = np.arange(1000) % 10
-    y[::7] = 0
-    rows = experiments.Rows(y[:, None], y, y[:500, None], y[:500])
-    assert experiments.error_named_by_labels(100)(Clusters(), rows) == pytest.approx(10.0)
-
-
 def test_an_interrupted_run_ends_where_the_whole_one_does(row, rows, tmp_path):
     planned = {"epochs": 4}
     whole = reproduce.run(row, rows, draw=1, path=tmp_path / "whole.pkl", **planned)
@@ -84,6 +60,32 @@ def test_an_interrupted_run_ends_where_the_whole_one_does(row, rows, tmp_path):
     assert in_parts["epochs"] == whole["epochs"] == [1, 2, 3, 4]
     assert in_parts["figures"] == whole["figures"]
     assert in_parts["last_losses"] == whole["last_losses"]
+
+
+def test_rows_that_join_anew_share_what_is_trained(digits, tmp_path, monkeypatch):
+    X, y = digits
+    np.savez(tmp_path / "mnist.npz", X_train=X, y_train=y, X_test=X[:50], y_test=y[:50])
+    monkeypatch.setattr(experiments, "N_HELD_OUT", 100)
+    trained = experiments.EXPERIMENTS["clusters-10"]
+    monkeypatch.setattr(trained, "parameters", {**trained.parameters, "hidden_layer_sizes": (16,)})
+    monkeypatch.setattr(load("_common"), "RESULTS", tmp_path / "results")
+    records = {}
+    for name in ("clusters-16", "clusters-10", "clusters-16", "clusters-30"):
+        command = ["reproduce.py", name, "--data", str(tmp_path), "--draws", "1"]
+        command += ["--epochs", "2", "--checkpoints", str(tmp_path / "checkpoints")]
+        monkeypatch.setattr("sys.argv", command)
+        reproduce.main()
+        path = tmp_path / "results" / "reproduction" / f"{name}_draw_0.json"
+        record = json.loads(path.read_text())
+        assert records.setdefault(name, record)["figures"] == record["figures"]
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [
+        "clusters-10_draw_0.pkl"
+    ]
+    assert records["clusters-10"]["epochs"] == [1, 2]
+    assert records["clusters-30"]["epochs"] == [2]
+    seconds = sum(records["clusters-10"]["seconds"])
+    assert records["clusters-30"]["seconds"] == [pytest.approx(seconds, abs=0.01)]
+    assert records["clusters-16"]["parameters"]["n_clusters"] == "16"
 
 
 def test_a_checkpoint_of_other_rows_is_refused(rows, tmp_path, monkeypatch):

@@ -266,6 +266,11 @@ SUBCLASSES = {
 }
 
 
+def members_of(model):
+    """Which entries of the label make up each class, (n_classes, n_entries)."""
+    return model._step.trained.encoder.members.numpy().astype(float)
+
+
 @pytest.mark.parametrize("class_prior", ["labeled", "uniform"])
 def test_subclasses_find_the_groups_of_a_class(rings, class_prior):
     X, y, y_few = rings
@@ -276,47 +281,78 @@ def test_subclasses_find_the_groups_of_a_class(rings, class_prior):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
     parts = _inference.encode(model._step, model._scaled(X), "label")
     assert parts.shape == (800, 8)
-    np.testing.assert_allclose(parts.reshape(800, 2, 4).sum(axis=2), probabilities, atol=1e-5)
-    assert (np.bincount(parts.argmax(axis=1), minlength=8) > 40).all()
+    np.testing.assert_allclose(parts @ members_of(model).T, probabilities, atol=1e-5)
+    assert len(np.unique(parts.argmax(axis=1))) > 2  # once they have a class, some come together
 
 
 def test_subclasses_are_drawn_by_their_shares_and_the_largest_stands_for_its_class(rings):
     X, _, y_few = rings
     model = classifier(n_subclasses=4, **{**SUBCLASSES, "max_iter": 2}).fit(X, y_few)
-    parts = _inference.encode(model._step, model._scaled(X), "label").mean(axis=0).reshape(2, 4)
+    members = members_of(model)
+    parts = members * _inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
     shares = parts / parts.sum(axis=1, keepdims=True)
     generator = torch.Generator().manual_seed(0)
     label = model._draw_label(np.arange(4000) % 2, 4000, generator)
     assert (label.sum(axis=1) == 1.0).all()
-    assert (label[::2, 4:] == 0.0).all()
-    assert (label[1::2, :4] == 0.0).all()
-    np.testing.assert_allclose(2.0 * label.mean(axis=0), shares.ravel(), atol=0.04)
+    np.testing.assert_array_equal(label @ members.T, np.eye(2)[np.arange(4000) % 2])
+    np.testing.assert_allclose(2.0 * label.mean(axis=0), shares.sum(axis=0), atol=0.04)
     rows = model._label_block([0, 1], 2)
-    assert rows.argmax(axis=1).tolist() == [parts[0].argmax(), 4 + parts[1].argmax()]
+    np.testing.assert_array_equal(rows.argmax(axis=1), parts.argmax(axis=1))
     assert model.sample(5, y=1, random_state=0).shape == (5, 2)
     assert model.inverse_transform(np.zeros((3, 10))).shape == (3, 2)
 
 
+@pytest.mark.parametrize("n_subclasses", [2, 3])  # four labels a class are few for three
 @pytest.mark.parametrize("updates", ["alternating", "joint"])
-def test_with_subclasses_smoothing_comes_first(rings, updates):
+def test_with_subclasses_smoothing_comes_first(rings, updates, n_subclasses):
     X, _, y_few = rings
     params = {**SUBCLASSES, "max_iter": 10, "updates": updates}
-    model = classifier(n_subclasses=2, **params)
+    model = classifier(n_subclasses=n_subclasses, **params)
     stages = [model.partial_fit(X, y_few)._step.stage for _ in range(10)]
     # settled or not, classes or subclasses
     assert stages == 3 * [(False, False)] + 3 * [(False, True)] + 4 * [(True, True)]
     history = model.history_
     assert np.isnan(history["generator_label"]).tolist() == 6 * [True] + 4 * [False]
-    for name in ("classification", "virtual_adversarial", "uncertainty", "balance"):
+    late = 3 if n_subclasses == 3 else 0
+    assert np.isnan(history["classification"]).tolist() == late * [True] + (10 - late) * [False]
+    for name in ("virtual_adversarial", "uncertainty", "balance"):
         assert np.isfinite(history[name]).all()
     assert "balance" not in classifier(**params).fit(X, y_few).history_
+
+
+def test_one_label_names_all_groups_of_its_class():
+    """Two classes, each of four blobs on an arc."""
+    which = np.arange(800) % 8
+    angle = np.pi * (which % 4) / 5 + np.pi * (which // 4)
+    noise = np.random.default_rng(0).normal(size=(800, 2))
+    X = 3.0 * np.c_[np.cos(angle), np.sin(angle)] + 0.25 * noise
+    y_two = np.where(np.isin(np.arange(800), [0, 7]), which // 4, -1)
+    model = classifier(n_subclasses=4, **SUBCLASSES).fit(X, y_two)
+    assert model.score(X, which // 4) > 0.99
+    assert (members_of(model).sum(axis=1) > 1.0).all()
+
+
+def test_subclasses_keep_their_names_where_a_call_lacks_a_class(rings):
+    X, _, y_few = rings
+    model = classifier(n_subclasses=3, **{**SUBCLASSES, "max_iter": 30}).partial_fit(X, y_few)
+    for _ in range(5):
+        model.partial_fit(X, y_few)
+    named = members_of(model)
+    model.partial_fit(X, np.where(y_few == 1, -1, y_few))
+    model.partial_fit(X, np.full(800, -1))
+    np.testing.assert_array_equal(members_of(model), named)
+    assert (named.sum(axis=1) > 0.0).all()
+    first = classifier(n_subclasses=3, **SUBCLASSES)
+    first.partial_fit(X, np.where(y_few == 1, -1, y_few), classes=[0, 1])
+    np.testing.assert_array_equal(members_of(first).sum(axis=1), [3.0, 3.0])
 
 
 def test_subclasses_stop_early_and_go_on_by_calls(rings):
     X, _, y_few = rings
     params = {**SUBCLASSES, "n_subclasses": 3, "max_iter": 4}
     model = classifier(early_stopping=True, validation_fraction=0.25, **params).fit(X, y_few)
-    assert np.isfinite(model.history_["validation"]).all()
+    # a class means nothing before its subclasses are found
+    assert np.isnan(model.history_["validation"]).tolist() == [True, True, False, False]
     model = classifier(**params)
     for _ in range(2):
         model.partial_fit(X, y_few)

@@ -12,7 +12,7 @@ from skaae._layers import dropout
 from skaae._networks import Architecture, Block
 from skaae._optimizers import PhaseRates
 from skaae._penalties import discrepancy, divergence, head_distance
-from skaae._smoothing import Smoothing
+from skaae._smoothing import FINDING_BALANCE_WEIGHT, Smoothing
 from skaae._step import AAEStep
 from skaae.priors import Categorical, Gaussian
 
@@ -488,9 +488,12 @@ def test_smoothing_may_have_labels_for_itself_until_they_have_settled(joint):
 
 
 def test_smoothing_minds_classes_once_subclasses_are_found():
-    x, smoothing = rows(), Smoothing(0.5, torch.tensor([0.2, 0.3, 0.5]), first=True)
+    x, smoothing = rows(), Smoothing(0.5, torch.tensor([1.0]), first=True)
     whole = make_step({"label": Block(3, n_subclasses=3), "style": Block(2)}, smoothing=smoothing)
-    assert all(loss > 1e-6 for loss in whole.smooth(x).values())
+    even = losses.balance_loss(whole.networks.encoder(x)["label"], torch.full((3,), 1.0 / 3.0))
+    found = whole.smooth(x)
+    assert all(loss > 1e-6 for loss in found.values())
+    torch.testing.assert_close(found["balance"], FINDING_BALANCE_WEIGHT * even.detach())
     whole.group()
     assert whole.grouped
     assert all(loss.abs() < 1e-6 for loss in whole.smooth(x).values())  # there is but one class
@@ -583,12 +586,43 @@ def test_a_class_is_the_sum_of_its_subclasses():
 
 def test_the_prior_says_nothing_of_how_subclasses_share_out_their_class():
     step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)})
-    discriminator = step.networks.discriminators["label"]
-    label = torch.rand(12, 3, 2)
-    swapped = label.flip(2)
-    torch.testing.assert_close(discriminator(label.flatten(1)), discriminator(swapped.flatten(1)))
-    moved = label.roll(1, dims=1)
-    assert not torch.allclose(discriminator(label.flatten(1)), discriminator(moved.flatten(1)))
+    label = torch.rand(12, 6)
+    compared = step.networks.compared({"label": label, "style": label[:, :2]})
+    torch.testing.assert_close(compared["label"], label.view(12, 3, 2).sum(dim=2))
+    torch.testing.assert_close(compared["style"], label[:, :2])
+    assert step.draw_prior("label", compared["label"]).shape == (12, 3)
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_subclasses_take_the_class_that_they_are_given(average):
+    step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)}, average=average)
+    members = torch.tensor([[0, 1, 0, 0, 0, 0], [1, 0, 1, 0, 1, 1], [0, 0, 0, 1, 0, 0]]).bool()
+    step.name(members)
+    for networks in (step.networks, step.trained):
+        heads = networks.encoder(rows())
+        label = heads["label"].softmax(dim=1)
+        found = networks.encoder.class_logits(heads).softmax(dim=1)
+        torch.testing.assert_close(found, label @ members.T.float())
+        torch.testing.assert_close(networks.compared({"label": label})["label"], found)
+    again = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)}, average=average)
+    again.load_state_dict(copy.deepcopy(step.state_dict()))
+    torch.testing.assert_close(again.trained.encoder.members, members)
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_labels_wait_where_subclasses_are_named_late(joint):
+    smoothing = Smoothing(0.5, torch.tensor([0.2, 0.3, 0.5]), first=True)
+    blocks = {"label": Block(6, n_subclasses=2), "style": Block(2)}
+    step = make_step(blocks, smoothing=smoothing, joint=joint, names_late=True)
+    assert step.awaits_names
+    labeled = {"x_labeled": rows(), "y_labeled": torch.tensor([0, 1, 2] * 4)}
+    assert "classification" not in step(rows(), **labeled)
+    step.group()
+    assert not step.awaits_names
+    assert "classification" in step(rows(), **labeled)
+    early = make_step(blocks, smoothing=smoothing, joint=joint)
+    assert not early.awaits_names
+    assert "classification" in early(rows(), **labeled)
 
 
 def test_a_class_without_any_probability_can_be_balanced():

@@ -1,0 +1,101 @@
+"""Clusters are joined by the rows on their borders, and named by labels."""
+
+import numpy as np
+import pytest
+
+from skaae._clusters import ClusterTree, join_clusters, name_clusters
+
+
+def test_joining_goes_by_borders_for_their_sizes():
+    """Parts 0 and 3 share a tenth of the small part, 1 and 2 as many rows of a large one."""
+    P = np.repeat(np.eye(4), [20, 200, 200, 20], axis=0)
+    P[:2], P[420:422] = [0.5, 0.0, 0.0, 0.5], [0.5, 0.0, 0.0, 0.5]
+    P[20:24], P[220:224] = [0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]
+    np.testing.assert_array_equal(join_clusters(P, 3), [0, 1, 2, 0])
+    np.testing.assert_array_equal(join_clusters(P, 2), [0, 1, 1, 0])
+    np.testing.assert_array_equal(join_clusters(P, 4), np.arange(4))
+    np.testing.assert_array_equal(join_clusters(P, 9), np.arange(4))
+
+
+def test_parts_without_rows_have_no_say():
+    live = np.repeat(np.eye(4), 50, axis=0)
+    live[[0, 50]] = [0.5, 0.5, 0.0, 0.0]
+    live[[100, 150]] = [0.0, 0.0, 0.5, 0.5]
+    for p in (1e-3, 1e-9, 1e-14, 0.0):
+        P = np.c_[(1.0 - 2.0 * p) * live, np.full((200, 2), p)]
+        P[:50, 4] += 0.1 * p  # the first of the two is a bit more like parts 0 and 1
+        np.testing.assert_array_equal(join_clusters(P, 2)[:4], [0, 0, 1, 1])
+        np.testing.assert_array_equal(np.unique(join_clusters(P, 4)[:4]), np.arange(4))
+    np.testing.assert_array_equal(join_clusters(np.c_[live[:, :1], np.zeros((200, 3))], 2).max(), 1)
+
+
+def chain(n, border=0.1):
+    """Rows of n clusters in a line, a tenth of them on the border to the next; sure of the rest."""
+    P = np.repeat(np.eye(n), 100, axis=0)
+    for k in range(n - 1):
+        P[100 * k : 100 * k + int(100 * border)] = 0.5 * (np.eye(n)[k] + np.eye(n)[k + 1])
+    return P
+
+
+def given(n_rows, labels):
+    """Class indices of few rows, by their number, -1 of the others."""
+    codes = np.full(n_rows, -1)
+    codes[list(labels)] = list(labels.values())
+    return codes
+
+
+def test_a_label_names_its_cluster_and_those_most_like_it():
+    P = chain(6)
+    P[200:210] = np.eye(6)[2]  # no row is between the first three and the last three
+    codes = given(600, {50: 1, 450: 0})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [1, 1, 1, 0, 0, 0])
+
+
+def test_one_label_against_many_names_nothing():
+    P = chain(4)
+    right = {100 * k + 50 + i: 0 for k in range(3) for i in range(3)}
+    codes = given(400, {**right, 160: 1, 350: 1})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 0, 0, 1])
+
+
+def test_classes_of_many_groups_have_them_all():
+    P = np.repeat(np.eye(8), 50, axis=0)
+    codes = given(400, {50 * k + 1: k % 2 for k in range(8)})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), np.arange(8) % 2)
+
+
+def test_a_class_whose_label_lies_in_the_cluster_of_another_gets_one():
+    P = chain(3)
+    codes = given(300, {50: 0, 51: 0, 52: 0, 53: 2, 150: 1, 151: 1, 152: 1})
+    found = name_clusters(P, codes, 3)
+    assert sorted(found) == [0, 1, 2]
+    all_in_one = given(300, {50: 0, 51: 1, 52: 2})
+    assert sorted(name_clusters(P, all_in_one, 3)) == [0, 1, 2]
+
+
+def test_clusters_without_rows_take_the_class_of_those_most_like_them():
+    P = np.c_[chain(2), np.zeros(200)]
+    P[100:, 1:] = [1.0 - 1e-3, 1e-3]
+    codes = given(200, {50: 0, 150: 1})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 1, 1])
+
+
+def test_a_group_without_labels_takes_the_class_that_has_no_other():
+    """The label of class 2 lies in a group that two of class 0 say is theirs."""
+    P = chain(3)
+    P[100:110], P[200:210] = np.eye(3)[1], np.eye(3)[2]
+    codes = given(300, {20: 0, 21: 0, 30: 2, 150: 1})
+    np.testing.assert_array_equal(name_clusters(P, codes, 3), [0, 1, 2])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_joints_are_cut_from_the_last_to_the_first(seed):
+    P = np.random.default_rng(seed).dirichlet(0.2 * np.ones(7), size=300)
+    tree = ClusterTree(P)
+    assert len(tree.groups) == 2 * tree.n_single - 1
+    for n_groups in range(1, 8):
+        groups = tree.groups[tree.cut(n_groups)]
+        assert len(groups) == n_groups
+        np.testing.assert_array_equal(groups.sum(axis=0), 1.0)
+        joined = join_clusters(P, n_groups)
+        np.testing.assert_array_equal(np.equal.outer(joined, joined), groups.T @ groups)
