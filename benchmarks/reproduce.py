@@ -8,7 +8,8 @@ with seed K, which is also the estimator's. The last epoch counts, not the best 
 
 Each draw leaves results/reproduction/ROW_draw_K.json. A run that is interrupted goes on from its
 last checkpoint when the same command is given again; with more --epochs a finished one goes on too.
-Rows that ask other things of the same models (clusters-10, -16 and -30) share their checkpoints.
+Rows that ask other things of the same models (clusters-10, -16 and -30) share their checkpoints:
+run them one after the other.
 """
 
 from __future__ import annotations

@@ -198,8 +198,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Typical rows, such as those of `fit`: clusters are joined by them, and `labels_` are
-            theirs.
+            Typical rows, such as those of `fit`: clusters are joined by them, `labels_` are theirs,
+            and clusters with none of them are dropped.
 
         Returns
         -------
@@ -212,11 +212,13 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         """
         check_is_fitted(self)
         self._validate_params()
-        if self.n_subclusters is None or self._n_heads() != self._recipe.n_classes:
+        self._n_heads()
+        if self.n_subclusters is None or self.n_subclusters != self._frozen["n_subclusters"]:
             raise ValueError(
                 "join needs a model that was fitted with n_subclusters, which are what it joins; "
-                f"n_subclusters={self.n_subclusters!r} now, and {self._recipe.n_classes} clusters "
-                "were trained. Set it, such as to some times n_clusters, and fit."
+                f"n_subclusters={self.n_subclusters!r} now, and was "
+                f"{self._frozen['n_subclusters']!r}. Set it, such as to some times n_clusters, and "
+                "fit."
             )
         self._set_results(self._check_rows(X, reset=False), None, partial=False)
         return self
@@ -253,6 +255,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         if self.n_subclusters is not None:
             del frozen["n_clusters"]  # what is trained does not depend on it
         return frozen
+
+    def _require_same_model(self, X, how, afresh):
+        super()._require_same_model(X, how, afresh)
+        self._n_heads()
 
     def _is_balanced(self):
         return True

@@ -61,31 +61,36 @@ def name_clusters(probabilities, codes, n_classes):
     """Return the class of each cluster of (n_rows, n) probabilities: (n,), n not below n_classes.
 
     codes (n_rows,) are the classes of labeled rows, UNLABELED for the others. Clusters are joined
-    down to as many groups as there are classes, or fewer steps where labels ask for more groups.
+    down to as many groups as there are classes, or to more where labels ask for that.
     """
     labeled = codes != UNLABELED
     votes = probabilities[labeled].T.astype(float) @ np.eye(n_classes)[codes[labeled]]
     tree = ClusterTree(probabilities, at_least=n_classes)
     least, price, found = np.inf, 0.0, None
     for n_groups in range(n_classes, tree.n_single + 1):
+        if n_groups > n_classes:
+            alike = tree.likeness[tree.n_single - n_groups]
+            price += APART + BORDER * alike / (1.0 + alike)
+        if price >= least:
+            break
         groups = tree.groups[tree.cut(n_groups)]
         classes, n_against = name_groups(tree, groups, votes)
         if n_against + price < least:
             least, found = n_against + price, classes[tree.nearest(groups)]
-        alike = tree.likeness[tree.n_single - n_groups - 1] if n_groups < tree.n_single else 0.0
-        price += APART + BORDER * alike / (1.0 + alike)
     return found
 
 
 def name_groups(tree, groups, votes):
     """Return the class of each group, (n_groups,), and the number of labels that are against it.
 
-    Each class has one group, by what suits most labels; the other groups have the class of most of
-    their labels, or without any that of the group most like them.
+    Each class has at least one group, so that the fewest labels are against it; the other groups
+    have the class of most of their labels, or without any that of the group most like them.
     """
     counts = groups @ votes
     classes = np.where(counts.sum(axis=1) < VOTES, -1, counts.argmax(axis=1))
-    taken, of = linear_sum_assignment(counts, maximize=True)
+    # what a group has most of is free; of two ways as good, the one with more labels in it
+    gains = counts - counts.max(axis=1, keepdims=True) + 1e-6 * counts
+    taken, of = linear_sum_assignment(gains, maximize=True)
     classes[taken] = of
     named = classes >= 0
     alike = tree.alike(groups[~named], groups[named])
@@ -118,20 +123,26 @@ class ClusterTree:
         self.together = probabilities.T.astype(float) @ probabilities / len(probabilities)
         n_won = np.bincount(probabilities.argmax(axis=1), minlength=n)
         by_size = np.lexsort((-self.shares, -n_won))
-        groups = list(np.eye(n)[by_size[: max(at_least, np.count_nonzero(n_won))]])
+        single = by_size[: max(at_least, np.count_nonzero(n_won))]
+        groups = list(np.eye(n)[single])
         self.n_single = len(groups)
         self.children, self.likeness = [], []
-        nodes = list(range(self.n_single))  # those that are not joined yet
+        # of those that are not joined yet: their nodes, shares and common rows
+        nodes, shares = list(range(self.n_single)), self.shares[single]
+        together = self.together[np.ix_(single, single)]
         while len(nodes) > 1:
-            left = np.array([groups[node] for node in nodes])
-            alike = self.alike(left, left)
+            alike = together / np.maximum(np.outer(shares, shares), TINY)
             np.fill_diagonal(alike, -np.inf)
             one, other = divmod(int(alike.argmax()), len(nodes))
             self.children.append((nodes[one], nodes[other]))
             self.likeness.append(alike[one, other])
             groups.append(groups[nodes[one]] + groups[nodes[other]])
             nodes[one] = len(groups) - 1
+            for table in (shares, together, together.T):
+                table[one] += table[other]
             del nodes[other]
+            shares = np.delete(shares, other)
+            together = np.delete(np.delete(together, other, axis=0), other, axis=1)
         self.groups = np.array(groups)
 
     def cut(self, n_groups):

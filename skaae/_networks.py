@@ -213,11 +213,30 @@ class Encoder(nn.Module):
         logits = heads["label"]
         if self.members is None:
             return logits
-        return logits.unsqueeze(1).masked_fill(~self.members, -torch.inf).logsumexp(dim=2)
+        members = self.members.to(logits.dtype)
+        class_of = members.argmax(dim=0)
+        nothing = logits.new_full((len(logits), len(members)), -torch.inf)
+        index = class_of.expand(len(logits), -1)
+        largest = nothing.scatter_reduce(1, index, logits.detach(), "amax")
+        with torch.autocast(logits.device.type, enabled=False):
+            sums = (logits - largest[:, class_of]).exp() @ members.T
+        return sums.log() + largest
 
     def classes(self, label: Tensor) -> Tensor:
         """Return the probabilities of classes (batch, n_classes) from those of label entries."""
         return label if self.members is None else label @ self.members.T.to(label.dtype)
+
+    def entry_shares(self, shares: Tensor, *, named: bool) -> Tensor:
+        """Return the shares of label entries, (n_entries,), that those of classes stand for.
+
+        Subclasses have equal parts of their class, or of all where they are not named.
+        """
+        if self.members is None:
+            return shares
+        if not named:
+            n_entries = self.members.shape[1]
+            return shares.new_full((n_entries,), 1.0 / n_entries)
+        return (shares / self.members.sum(dim=1)) @ self.members.to(shares.dtype)
 
     @property
     def has_subclasses(self) -> bool:

@@ -42,9 +42,9 @@ from skaae.priors import Categorical, as_prior
         "the move. With n_subclasses above 1 it comes first: for three fifths of max_iter the "
         "label head of the encoder moves by it and by the labeled rows alone, and the entropy of "
         "labels, a small cost, makes rows sure of them (Hu et al. 2017), in the first half of that "
-        "time of their subclass, in the second of their class; then reconstruction and "
-        "discriminator of the label join in. Early stopping, or an end of `partial_fit`, may come "
-        "before."
+        "time of their subclass, in the second of their class, which few labels wait for; then "
+        "reconstruction and discriminator of the label join in. Early stopping, or an end of "
+        "`partial_fit`, may come before."
     ),
     balance=(
         'Where class_prior is stated, not "labeled", or with n_subclasses, it also keeps the mean '
@@ -83,8 +83,8 @@ class SemiSupervisedAAEClassifier(
         Groups that make up a class, as a digit has handwritings: the label part of the code has as
         many entries for each class, and the probability of a class is their sum. With more than one
         the virtual adversarial phase, which finds them, comes first; see there. Without that phase
-        nothing does. Where a class has fewer than two labels for each, labels wait until they are
-        found, and then name them. Not part of the paper.
+        nothing does. Where most classes have fewer than two labels for each, labels wait until
+        these are found, and then name them. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, except
         with None, where every row must have a label. "auto" adds the number -1, unless y is exactly
@@ -220,8 +220,8 @@ class SemiSupervisedAAEClassifier(
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
         The first call decides the scaling and the class prior, so its rows should be typical. With
-        few labels n_subclasses are named by the rows of the last call, of those in their first
-        stage, whose y has a label of every class.
+        few labels of every class in that call, n_subclasses are named after it, and anew by each
+        call whose y has labels of all classes, until the epochs in which they are found are over.
 
         Parameters
         ----------
@@ -355,7 +355,9 @@ class SemiSupervisedAAEClassifier(
     def _is_named_late(self):
         # so few labels would be learned row by row, and leave the rest of a group to another class
         few = _parameters.NAMING_LABELS * self.n_subclasses
-        return self.n_subclasses > 1 and self._n_given.min() < few
+        learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
+        found = self.n_subclasses > 1 and self._n_given.min() > 0
+        return found and learned * np.median(self._n_given) < few
 
     def _set_classes(self, classes, codes):
         super()._set_classes(classes, codes)
@@ -365,34 +367,39 @@ class SemiSupervisedAAEClassifier(
         return self._subclass_shares
 
     def _group(self, plan):
-        rows = plan.streams[0].rows.cpu().numpy()
-        self._name_subclasses(plan.X[rows], plan.codes[rows])
+        if self._step.awaits_names:
+            rows = plan.streams[0].rows.cpu().numpy()
+            self._name_subclasses(self._encode_label(plan.X[rows]), plan.codes[rows])
         super()._group(plan)
 
     def _set_results(self, X, codes, *, partial):
-        if self._step.awaits_names:
-            self._name_subclasses(X, codes)
-        self._set_subclasses(X)
+        self._set_subclasses(X, codes)
         self._set_transduction(X, codes)
 
-    def _name_subclasses(self, X, codes):
-        """Give each subclass to a class, by checked training rows and their classes."""
-        if not self._step.awaits_names or not set(range(len(self.classes_))) <= set(codes):
-            return  # those that had no name before keep their place
-        label = _inference.encode(self._step, ScaledRows(X, self._scaling), "label")
-        found = name_clusters(label, codes, len(self.classes_))
-        members = np.equal.outer(np.arange(len(self.classes_)), found)
-        self._step.name(torch.from_numpy(members))
-
-    def _set_subclasses(self, X):
+    def _set_subclasses(self, X, codes):
         """Keep how training rows share out the subclasses of each class."""
-        members = self._step.trained.encoder.members
         self._subclass_shares = None
-        if members is not None:
-            label = _inference.encode(self._step, ScaledRows(X, self._scaling), "label")
+        if self._recipe.n_subclasses > 1:
+            label = self._encode_label(X)
+            if self._step.awaits_names:
+                self._name_subclasses(label, codes)
             sizes = label.mean(axis=0, dtype=float) + np.finfo(float).tiny
-            shares = members.cpu().numpy() * sizes
+            shares = self._step.trained.encoder.members.cpu().numpy() * sizes
             self._subclass_shares = shares / shares.sum(axis=1, keepdims=True)
+
+    def _name_subclasses(self, label, codes):
+        """Give each subclass to a class, by the label of training rows and their classes.
+
+        Where a class has no labeled row all keep the class that they have.
+        """
+        classes = np.arange(len(self.classes_))
+        if np.isin(classes, codes).all():
+            members = np.equal.outer(classes, name_clusters(label, codes, len(classes)))
+            self._step.name(torch.from_numpy(members))
+
+    def _encode_label(self, X):
+        """Return the label of checked rows, each subclass by itself."""
+        return _inference.encode(self._step, ScaledRows(X, self._scaling), "label")
 
     def _set_transduction(self, X, codes):
         """Keep a label for every training row: the given one or the predicted one."""

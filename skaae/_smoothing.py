@@ -30,7 +30,6 @@ class Smoothing:
     ----------
     radius : mean distance of a row from its worst neighbour.
     shares : what the mean label is kept at, (n_classes,) on the device; None leaves it free.
-        Subclasses that belong to no class yet are kept at one size.
     first : whether this is what finds clusters; it then makes labels sure, too.
     """
 
@@ -46,16 +45,18 @@ class Smoothing:
         generator: torch.Generator,
         *,
         by_class: bool,
+        named: bool,
         autocast: AbstractContextManager[object],
     ) -> dict[str, Tensor]:
         """Return losses of clean rows x (batch, n_features), or of variants with the labels of x.
 
         They are those of labels, or `by_class` of classes, which then may be shared out among their
         subclasses in any way.
-        That labels change close to them; that the mean label leaves its shares, where there are
-        any: the same in all places would be as smooth as can be; and where nothing else finds
-        classes, that labels are unsure. No dropout: it would change labels more than the neighbours
-        do; for an encoder that sees noise, the same noise for a row and its neighbours.
+        That labels change close to them. That the mean label leaves its shares, where there are
+        any: the same in all places would be as smooth as can be; subclasses have equal parts of
+        their class, or of all where they are not `named`. And where nothing else finds classes,
+        that labels are unsure. No dropout: it would change labels more than the neighbours do; for
+        an encoder that sees noise, the same noise for a row and its neighbours.
         """
         noise = x.new_empty(len(x), encoder.n_noise).normal_(generator=generator)
 
@@ -75,8 +76,8 @@ class Smoothing:
             parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
         if self.shares is not None:
             weight = FINDING_BALANCE_WEIGHT if self.first else 1.0
-            n_labels = logits.shape[1]
-            even = torch.full_like(logits[0], 1.0 / n_labels)
-            shares = self.shares if n_labels == len(self.shares) else even
+            shares = self.shares
+            if not by_class:
+                shares = encoder.entry_shares(shares, named=named)
             parts["balance"] = weight * losses.balance_loss(logits, shares)
         return parts

@@ -232,6 +232,7 @@ class AAEStep:
             varied,
             self.generator,
             by_class=self.grouped,
+            named=not self.awaits_names,
             autocast=self._autocast(),
         )
         self._update("virtual_adversarial", total(parts))

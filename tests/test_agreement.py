@@ -1,5 +1,7 @@
 """Rows that join the labeled ones: where a graph of neighbours and the network agree."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +46,9 @@ def test_fewer_rows_than_neighbours():
     assert len(spread_labels(np.array([[0.0], [1.0], [9.0]]), np.array([0, UNLABELED, 1]))) == 3
 
 
+NAMED = SimpleNamespace(awaits_names=False)
+
+
 @pytest.fixture
 def agreement(monkeypatch):
     """Five training rows of eight: by hand, what joins after the first quarter."""
@@ -61,7 +66,7 @@ def agreement(monkeypatch):
 
 
 def test_rows_join_where_both_agree_and_given_labels_stay(agreement):
-    agreement(None, 2)
+    agreement(NAMED, 2)
     stream = agreement.labeled
     assert stream.rows.tolist() == [1, 4, 7]
     assert stream.tensors["y_labeled"][[1, 4, 7]].tolist() == [0, 1, 1]
@@ -69,13 +74,18 @@ def test_rows_join_where_both_agree_and_given_labels_stay(agreement):
 
 def test_a_network_that_has_not_learned_the_labels_has_no_say(agreement):
     agreement.codes[1] = 0  # where it finds 1
-    agreement(None, 2)
+    agreement(NAMED, 2)
+    assert agreement.labeled.rows.tolist() == [7]
+
+
+def test_no_row_joins_before_subclasses_have_a_class(agreement):
+    agreement(SimpleNamespace(awaits_names=True), 2)
     assert agreement.labeled.rows.tolist() == [7]
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 3, 5, 7])
 def test_rows_join_at_quarters_only(agreement, epoch):
-    agreement(None, epoch)
+    agreement(NAMED, epoch)
     assert agreement.labeled.rows.tolist() == [7]
 
 

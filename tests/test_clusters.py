@@ -1,9 +1,11 @@
 """Clusters are joined by the rows on their borders, and named by labels."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from skaae._clusters import ClusterTree, join_clusters, name_clusters
+from skaae._clusters import ClusterTree, join_clusters, name_clusters, name_groups
 
 
 def test_joining_goes_by_borders_for_their_sizes():
@@ -68,16 +70,17 @@ def test_a_class_whose_label_lies_in_the_cluster_of_another_gets_one():
     P = chain(3)
     codes = given(300, {50: 0, 51: 0, 52: 0, 53: 2, 150: 1, 151: 1, 152: 1})
     found = name_clusters(P, codes, 3)
-    assert sorted(found) == [0, 1, 2]
+    np.testing.assert_array_equal(found, [0, 1, 2])
     all_in_one = given(300, {50: 0, 51: 1, 52: 2})
     assert sorted(name_clusters(P, all_in_one, 3)) == [0, 1, 2]
 
 
 def test_clusters_without_rows_take_the_class_of_those_most_like_them():
-    P = np.c_[chain(2), np.zeros(200)]
-    P[100:, 1:] = [1.0 - 1e-3, 1e-3]
+    P = np.c_[chain(2), np.zeros((200, 2))]
+    P[50:100] = [1.0 - 1e-3, 0.0, 1e-3, 0.0]
+    P[100:] = [0.0, 1.0 - 1e-3, 0.0, 1e-3]
     codes = given(200, {50: 0, 150: 1})
-    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 1, 1])
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 1, 0, 1])
 
 
 def test_a_group_without_labels_takes_the_class_that_has_no_other():
@@ -89,13 +92,72 @@ def test_a_group_without_labels_takes_the_class_that_has_no_other():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_joints_are_cut_from_the_last_to_the_first(seed):
+def test_the_two_most_alike_are_joined_first(seed):
     P = np.random.default_rng(seed).dirichlet(0.2 * np.ones(7), size=300)
     tree = ClusterTree(P)
-    assert len(tree.groups) == 2 * tree.n_single - 1
-    for n_groups in range(1, 8):
-        groups = tree.groups[tree.cut(n_groups)]
-        assert len(groups) == n_groups
-        np.testing.assert_array_equal(groups.sum(axis=0), 1.0)
-        joined = join_clusters(P, n_groups)
-        np.testing.assert_array_equal(np.equal.outer(joined, joined), groups.T @ groups)
+    assert tree.n_single == 7
+    for k, (one, other) in enumerate(tree.children):
+        left = tree.groups[tree.cut(7 - k)]
+        np.testing.assert_array_equal(left.sum(axis=0), 1.0)
+        in_each = P @ left.T  # (n_rows, n_groups)
+        alike = (in_each.T @ in_each / 300) / np.outer(in_each.mean(axis=0), in_each.mean(axis=0))
+        np.fill_diagonal(alike, -1.0)
+        assert tree.likeness[k] == pytest.approx(alike.max())
+        both = tree.groups[[one, other]]
+        np.testing.assert_array_equal(tree.groups[7 + k], both.sum(axis=0))
+        a, b = (P @ group for group in both)
+        assert np.mean(a * b) / (a.mean() * b.mean()) == pytest.approx(alike.max())
+        joined = join_clusters(P, 6 - k)
+        after = tree.groups[tree.cut(6 - k)]
+        np.testing.assert_array_equal(np.equal.outer(joined, joined), after.T @ after)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_are_named_with_the_fewest_labels_against_it(seed):
+    rng = np.random.default_rng(seed)
+    tree = ClusterTree(rng.dirichlet(0.2 * np.ones(5), size=300), at_least=5)
+    votes = rng.integers(0, 4, size=(5, 3)).astype(float)
+    classes, against = name_groups(tree, np.eye(5), votes)
+    costs = [
+        votes.sum() - votes[np.arange(5), list(names)].sum()
+        for names in itertools.product(range(3), repeat=5)
+        if len(set(names)) == 3
+    ]
+    assert set(classes) == {0, 1, 2}
+    assert against == pytest.approx(votes.sum() - votes[np.arange(5), classes].sum())
+    assert against == pytest.approx(min(costs))
+
+
+def test_a_class_that_has_a_group_gives_none_up_to_a_stray_label():
+    P = chain(3)
+    P[0:10] = np.eye(3)[0]  # the third is most like the second
+    codes = given(300, {20: 0, 21: 0, 22: 0, 23: 1, 150: 0, 151: 0, 152: 0})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 0, 1])
+
+
+@pytest.mark.parametrize(("border", "wanted"), [(0.02, 1), (0.5, 0)])
+def test_a_border_with_many_rows_asks_for_more_labels(border, wanted):
+    """Four clusters of one class in a line, and a label that says the second is of another."""
+    P = np.vstack([np.pad(chain(4, border), [(0, 0), (0, 1)]), np.tile(np.eye(5)[4], (100, 1))])
+    right = {100 * k + 90 + i: 0 for k in (0, 2, 3) for i in range(3)}
+    codes = given(500, {**right, 190: 1, 450: 1})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, wanted, 0, 0, 1])
+
+
+def test_groups_without_a_border_are_told_apart_by_a_label():
+    """Three clusters with wide borders, one with a row on the border to them, one with none."""
+    P = np.vstack([np.pad(chain(3, 0.5), [(0, 0), (0, 2)]), np.repeat(np.eye(5)[3:], 100, axis=0)])
+    P[200:250], P[300] = np.eye(5)[2], [0.0, 0.0, 0.5, 0.5, 0.0]
+    codes = given(500, {60: 0, 61: 0, 160: 0, 350: 1, 450: 1})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 0, 0, 1, 1])
+
+
+def test_a_group_without_labels_takes_the_class_of_the_one_most_like_it():
+    P = chain(4)
+    P[100:110] = np.eye(4)[1]  # the first two are alike, and the last two
+    codes = given(400, {50: 0, 51: 0, 350: 1, 351: 1})
+    tree = ClusterTree(P)
+    votes = P[codes >= 0].T @ np.eye(2)[codes[codes >= 0]]
+    classes, against = name_groups(tree, np.eye(4), votes)
+    np.testing.assert_array_equal(classes, [0, 0, 1, 1])
+    assert against == 0.0

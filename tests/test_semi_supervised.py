@@ -320,31 +320,61 @@ def test_with_subclasses_smoothing_comes_first(rings, updates, n_subclasses):
     assert "balance" not in classifier(**params).fit(X, y_few).history_
 
 
-def test_one_label_names_all_groups_of_its_class():
-    """Two classes, each of four blobs on an arc."""
+@pytest.fixture(scope="module")
+def arcs():
+    """Two classes, each of four blobs on an arc, with a label each."""
     which = np.arange(800) % 8
     angle = np.pi * (which % 4) / 5 + np.pi * (which // 4)
     noise = np.random.default_rng(0).normal(size=(800, 2))
     X = 3.0 * np.c_[np.cos(angle), np.sin(angle)] + 0.25 * noise
-    y_two = np.where(np.isin(np.arange(800), [0, 7]), which // 4, -1)
-    model = classifier(n_subclasses=4, **SUBCLASSES).fit(X, y_two)
-    assert model.score(X, which // 4) > 0.99
+    return X, which // 4, np.where(np.isin(np.arange(800), [0, 7]), which // 4, -1)
+
+
+def test_one_label_names_all_groups_of_its_class(arcs):
+    X, y, y_few = arcs
+    model = classifier(n_subclasses=4, **SUBCLASSES).fit(X, y_few)
+    assert model.score(X, y) > 0.99
     assert (members_of(model).sum(axis=1) > 1.0).all()
 
 
-def test_subclasses_keep_their_names_where_a_call_lacks_a_class(rings):
-    X, _, y_few = rings
-    model = classifier(n_subclasses=3, **{**SUBCLASSES, "max_iter": 30}).partial_fit(X, y_few)
-    for _ in range(5):
+def test_subclasses_keep_their_names_where_a_call_lacks_a_class(arcs):
+    X, y, y_few = arcs
+    model = classifier(n_subclasses=3, **SUBCLASSES)
+    for _ in range(15):
         model.partial_fit(X, y_few)
+    assert not model._step.grouped
+    assert model.score(X, y) > 0.9
     named = members_of(model)
-    model.partial_fit(X, np.where(y_few == 1, -1, y_few))
-    model.partial_fit(X, np.full(800, -1))
+    assert not np.array_equal(named, np.repeat(np.eye(2), 3, axis=1))
+    for y_call in (np.where(y_few == 1, -1, y_few), *5 * [np.full(800, -1)]):
+        model.partial_fit(X, y_call)
+    assert model._step.grouped
     np.testing.assert_array_equal(members_of(model), named)
-    assert (named.sum(axis=1) > 0.0).all()
-    first = classifier(n_subclasses=3, **SUBCLASSES)
-    first.partial_fit(X, np.where(y_few == 1, -1, y_few), classes=[0, 1])
-    np.testing.assert_array_equal(members_of(first).sum(axis=1), [3.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("counts", "params", "late"),
+    [
+        ([5, 5, 5], {}, True),
+        ([6, 6, 6], {}, False),
+        ([9, 9, 1], {}, False),  # one rare class does not make the others wait
+        ([5, 5, 0], {}, False),  # nothing would name the third
+        ([8, 8, 8], {"early_stopping": True, "validation_fraction": 0.3}, True),
+        ([5, 5, 5], {"n_subclasses": 1}, False),
+        ([5, 5, 5], {"virtual_adversarial_learning_rate": 0.0}, False),
+    ],
+)
+def test_labels_wait_where_they_are_few_for_their_subclasses(counts, params, late):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    y = np.full(60, -1)
+    y[: sum(counts)] = np.repeat(range(3), counts)
+    settings = {**SUBCLASSES, "n_subclasses": 3, "max_iter": 10, **params}
+    model = classifier(**settings)
+    if settings.get("early_stopping"):
+        model.fit(X, y)
+    else:
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    assert model._recipe.names_late == late
 
 
 def test_subclasses_stop_early_and_go_on_by_calls(rings):

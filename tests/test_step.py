@@ -593,6 +593,32 @@ def test_the_prior_says_nothing_of_how_subclasses_share_out_their_class():
     assert step.draw_prior("label", compared["label"]).shape == (12, 3)
 
 
+def test_smoothing_shares_a_class_out_evenly_where_subclasses_have_one():
+    x, shares = rows(), torch.tensor([0.2, 0.8])
+    blocks = {"label": Block(4, n_subclasses=2), "style": Block(2)}
+    for late, wanted in ((False, [0.1, 0.1, 0.4, 0.4]), (True, [0.25] * 4)):
+        smoothing = Smoothing(0.5, shares, first=True)
+        step = make_step(blocks, smoothing=smoothing, names_late=late)
+        logits = step.networks.encoder(x)["label"].detach()
+        balance = losses.balance_loss(logits, torch.tensor(wanted))
+        found = step.smooth(x)["balance"]
+        torch.testing.assert_close(found, FINDING_BALANCE_WEIGHT * balance)
+    step = make_step(blocks, smoothing=Smoothing(0.5, shares, first=True))
+    step.name(torch.tensor([[1, 0, 0, 0], [0, 1, 1, 1]]).bool())
+    found = step.networks.encoder.entry_shares(shares, named=True)
+    torch.testing.assert_close(found, torch.tensor([0.2, 0.8 / 3, 0.8 / 3, 0.8 / 3]))
+
+
+def test_logits_of_classes_are_exact_however_far_apart_entries_are():
+    step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)})
+    logits = torch.tensor([[300.0, -300.0, 0.0, 1.0, -200.0, -200.0]], requires_grad=True)
+    found = step.networks.encoder.class_logits({"label": logits})
+    wanted = torch.stack([part.logsumexp(dim=1) for part in logits.split(2, dim=1)], dim=1)
+    torch.testing.assert_close(found, wanted)
+    ours, theirs = (torch.autograd.grad(out[0, 1], logits)[0] for out in (found, wanted))
+    torch.testing.assert_close(ours, theirs)
+
+
 @pytest.mark.parametrize("average", [False, True])
 def test_subclasses_take_the_class_that_they_are_given(average):
     step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)}, average=average)
