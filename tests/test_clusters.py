@@ -145,11 +145,11 @@ def test_a_border_with_many_rows_asks_for_more_labels(border, wanted):
 
 
 def test_groups_without_a_border_are_told_apart_by_a_label():
-    """Three clusters with wide borders, one with a row on the border to them, one with none."""
-    P = np.vstack([np.pad(chain(3, 0.5), [(0, 0), (0, 2)]), np.repeat(np.eye(5)[3:], 100, axis=0)])
-    P[200:250], P[300] = np.eye(5)[2], [0.0, 0.0, 0.5, 0.5, 0.0]
-    codes = given(500, {60: 0, 61: 0, 160: 0, 350: 1, 450: 1})
-    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 0, 0, 1, 1])
+    """Two clusters with a wide border, one with a row on the border to them, one with none."""
+    P = np.vstack([np.pad(chain(2, 0.95), [(0, 0), (0, 2)]), np.repeat(np.eye(4)[2:], 400, axis=0)])
+    P[200] = [0.0, 0.5, 0.5, 0.0]
+    codes = given(1000, {96: 0, 97: 0, 196: 0, 250: 1, 750: 1})
+    np.testing.assert_array_equal(name_clusters(P, codes, 2), [0, 0, 1, 1])
 
 
 def test_a_group_without_labels_takes_the_class_of_the_one_most_like_it():
