@@ -110,13 +110,11 @@ def naming_error(model, rows):
     )
 
 
-def after_joining(n_clusters, measure):
-    """Return a measure of clusters that are joined anew, into another number."""
-
-    def joined(model, rows):
-        return measure(model.set_params(n_clusters=n_clusters).join(rows.X), rows)
-
-    return joined
+def naming_error_joined(n_clusters):
+    """Return `naming_error` of clusters that are joined anew, into another number."""
+    return lambda model, rows: naming_error(
+        model.set_params(n_clusters=n_clusters).join(rows.X), rows
+    )
 
 
 def share_on_own_part(model, rows):
@@ -333,7 +331,7 @@ def clusters(n_clusters, published):
 def joined_clusters(n_clusters, published):
     return replace(
         clusters(n_clusters, published),
-        measure=after_joining(n_clusters, naming_error),
+        measure=naming_error_joined(n_clusters),
         trained_as="clusters-10",
     )
 

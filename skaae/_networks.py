@@ -238,11 +238,6 @@ class Encoder(nn.Module):
             return shares.new_full((n_entries,), 1.0 / n_entries)
         return (shares / self.members.sum(dim=1)) @ self.members.to(shares.dtype)
 
-    @property
-    def has_subclasses(self) -> bool:
-        """Whether classes have several entries of the label."""
-        return self.members is not None
-
     def label_parameters(self) -> list[nn.Parameter]:
         """Return the weights that the label depends on."""
         return [*self.trunk.parameters(), *self.heads.parameters_of("label")]
@@ -405,6 +400,11 @@ class AdversarialAutoencoder(nn.Module):
         if self.n_given and y is not None:
             return {"label": nn.functional.one_hot(y, self.n_given).to(drawn.dtype), "style": drawn}
         return {"style": drawn}
+
+    def inference_state(self) -> list[Tensor]:
+        """Return weights and running statistics of the networks that inference uses."""
+        found = [*self.encoder.state_dict().values(), *self.decoder.state_dict().values()]
+        return [tensor for tensor in found if tensor.is_floating_point()]
 
     def compared(self, code: Code) -> Code:
         """Return what discriminators compare with the priors: of a label, its classes."""

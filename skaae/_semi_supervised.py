@@ -356,8 +356,8 @@ class SemiSupervisedAAEClassifier(
         # so few labels would be learned row by row, and leave the rest of a group to another class
         few = _parameters.NAMING_LABELS * self.n_subclasses
         learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
-        found = self.n_subclasses > 1 and self._n_given.min() > 0
-        return found and learned * np.median(self._n_given) < few
+        can_name = self.n_subclasses > 1 and self._n_given.min() > 0
+        return can_name and learned * np.median(self._n_given) < few
 
     def _set_classes(self, classes, codes):
         super()._set_classes(classes, codes)

@@ -97,7 +97,8 @@ class AAEStep:
             if weights
         }
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
-        self._averages, self._averaged = inferring(self.trained), inferring(self.networks)
+        self._averages = self.trained.inference_state()
+        self._averaged = self.networks.inference_state()
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
 
     def __call__(
@@ -299,7 +300,7 @@ class AAEStep:
 
     def group(self) -> None:
         """Count subclasses, where there are any, as found: smoothing minds classes from here on."""
-        self.grouped = self.networks.encoder.has_subclasses
+        self.grouped = self.networks.encoder.members is not None
 
     @property
     def awaits_names(self) -> bool:
@@ -422,12 +423,6 @@ class AAEStep:
         else:
             weights = [weight for module in modules[phase] for weight in module.parameters()]
         return [weight for weight in weights if weight.requires_grad]
-
-
-def inferring(networks: AdversarialAutoencoder) -> list[Tensor]:
-    """Return weights and running statistics of the networks that inference uses."""
-    found = [*networks.encoder.state_dict().values(), *networks.decoder.state_dict().values()]
-    return [tensor for tensor in found if tensor.is_floating_point()]
 
 
 def total(parts: Losses) -> Tensor:
