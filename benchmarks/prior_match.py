@@ -18,7 +18,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.model_selection import train_test_split
 
 from skaae import AAETransformer
-from skaae._losses import maximum_mean_discrepancy
+from skaae.training.losses import maximum_mean_discrepancy
 
 DATA = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine}
 PRIORS = ("gaussian", "uniform", "petals")

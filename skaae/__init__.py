@@ -8,11 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skaae import displays, priors
-    from skaae._clusterer import AAEClusterer
-    from skaae._embedding import AAEEmbedding
-    from skaae._semi_supervised import SemiSupervisedAAEClassifier
-    from skaae._supervised import SupervisedAAETransformer
-    from skaae._transformer import AAETransformer
     from skaae.displays import (
         ClusterHeadsDisplay,
         LatentSpaceDisplay,
@@ -21,15 +16,20 @@ if TYPE_CHECKING:
         StyleDisplay,
         TrainingCurvesDisplay,
     )
+    from skaae.estimators.classifier import SemiSupervisedAAEClassifier
+    from skaae.estimators.clusterer import AAEClusterer
+    from skaae.estimators.embedding import AAEEmbedding
+    from skaae.estimators.supervised import SupervisedAAETransformer
+    from skaae.estimators.transformer import AAETransformer
 
 __version__ = "0.1.0"
 
 _MODULE_OF = {
-    "AAEClusterer": "skaae._clusterer",
-    "AAEEmbedding": "skaae._embedding",
-    "AAETransformer": "skaae._transformer",
-    "SemiSupervisedAAEClassifier": "skaae._semi_supervised",
-    "SupervisedAAETransformer": "skaae._supervised",
+    "AAEClusterer": "skaae.estimators.clusterer",
+    "AAEEmbedding": "skaae.estimators.embedding",
+    "AAETransformer": "skaae.estimators.transformer",
+    "SemiSupervisedAAEClassifier": "skaae.estimators.classifier",
+    "SupervisedAAETransformer": "skaae.estimators.supervised",
     "ClusterHeadsDisplay": "skaae.displays",
     "LatentSpaceDisplay": "skaae.displays",
     "ManifoldDisplay": "skaae.displays",

@@ -8,10 +8,11 @@ import torch
 from conftest import classifier, hide
 from sklearn.datasets import make_moons
 
-from skaae import _agreement, _semi_supervised
-from skaae._agreement import Agreement, spread_labels
-from skaae._labels import UNLABELED
-from skaae._training import Stream
+from skaae.clustering import pseudo_labels
+from skaae.clustering.pseudo_labels import Agreement, spread_labels
+from skaae.estimators import classifier as classifier_module
+from skaae.estimators.labels import UNLABELED
+from skaae.training.loop import Stream
 
 
 def three_groups():
@@ -53,7 +54,7 @@ NAMED = SimpleNamespace(awaits_names=False)
 def agreement(monkeypatch):
     """Five training rows of eight: by hand, what joins after the first quarter."""
     own = np.array([0, 1, 1, 0, 1])  # what the network finds
-    monkeypatch.setattr(_agreement._inference, "logits", lambda step, X: np.eye(2)[own])
+    monkeypatch.setattr(pseudo_labels.inference, "logits", lambda step, X: np.eye(2)[own])
     x = torch.arange(8.0)[:, None]
     labeled = Stream({"x_labeled": x, "y_labeled": torch.zeros(8).long()}, torch.tensor([7]))
     return Agreement(
@@ -107,17 +108,17 @@ def refuse(*arguments):
 
 def test_auto_stops_at_many_rows(blobs, few_labels, monkeypatch):
     X, _ = blobs
-    monkeypatch.setattr(_semi_supervised, "MAX_ROWS", len(X))
-    monkeypatch.setattr(_semi_supervised, "spread_labels", refuse)
+    monkeypatch.setattr(classifier_module, "MAX_ROWS", len(X))
+    monkeypatch.setattr(classifier_module, "spread_labels", refuse)
     with pytest.raises(AssertionError, match="labels were spread"):
         classifier(max_iter=2).fit(X, few_labels)
-    monkeypatch.setattr(_semi_supervised, "MAX_ROWS", len(X) - 1)
+    monkeypatch.setattr(classifier_module, "MAX_ROWS", len(X) - 1)
     classifier(max_iter=2).fit(X, few_labels)
 
 
 def test_nothing_is_spread_where_it_should_not_be(blobs, few_labels, monkeypatch):
     X, y = blobs
-    monkeypatch.setattr(_semi_supervised, "spread_labels", refuse)
+    monkeypatch.setattr(classifier_module, "spread_labels", refuse)
     classifier(max_iter=2, spread_labels=False).fit(X, few_labels)
     classifier(max_iter=2, spread_labels=True).fit(X, y)
     classifier(max_iter=2, spread_labels=True).partial_fit(X, few_labels)
@@ -131,6 +132,6 @@ def test_labels_held_out_for_early_stopping_are_not_spread(blobs, few_labels, mo
         seen.append((len(rows), int((codes != UNLABELED).sum())))
         return spread_labels(rows, codes)
 
-    monkeypatch.setattr(_semi_supervised, "spread_labels", keep)
+    monkeypatch.setattr(classifier_module, "spread_labels", keep)
     classifier(max_iter=4, early_stopping=True, validation_fraction=0.2).fit(X, few_labels)
     assert seen == [(177, 12)]

@@ -5,8 +5,10 @@ import pytest
 import torch
 from conftest import classifier, label
 
-from skaae import AAETransformer, _capture, _fitting
-from skaae._capture import N_WARM_UP, Captured, Recording, captured, record_graph
+from skaae import AAETransformer
+from skaae.estimators import fitting
+from skaae.training import cuda_graph
+from skaae.training.cuda_graph import N_WARM_UP, Captured, Recording, captured, record_graph
 
 CPU = torch.Generator()
 
@@ -149,7 +151,7 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         recorders.append(Captured(step, generator, record, stage))
         return recorders[-1]
 
-    monkeypatch.setattr(_fitting, "captured", through_places)
+    monkeypatch.setattr(fitting, "captured", through_places)
     recorded = fit()
     assert recorders[0]._recordings
     if "augment" in settings:
@@ -185,9 +187,9 @@ def test_graphs_train_as_the_step_does(device, blobs, few_labels, monkeypatch, s
     def fit():
         return classifier(max_iter=20, **settings).fit(X, few_labels)
 
-    monkeypatch.setattr(_fitting, "captured", lambda step, generator, stage: step)
+    monkeypatch.setattr(fitting, "captured", lambda step, generator, stage: step)
     plain = fit()
-    monkeypatch.setattr(_fitting, "captured", keep)
+    monkeypatch.setattr(fitting, "captured", keep)
     graph = fit()
     assert recorders[0]._recordings
     assert not recorders[0]._gave_up
@@ -205,7 +207,7 @@ def test_draws_differ_from_replay_to_replay(device):
     def step(x):
         return {"draw": torch.rand((), generator=generator, device=device) + x.sum()}
 
-    recorded = _capture.Captured(step, generator, record_graph)
+    recorded = cuda_graph.Captured(step, generator, record_graph)
     x = torch.zeros(2, device=device)
     draws = [recorded(x=x)["draw"].item() for _ in range(N_WARM_UP + 8)]
     assert recorded._recordings
@@ -222,7 +224,7 @@ def test_no_prior_of_ours_waits_for_the_device(device, blobs, prior):
 
 def test_a_table_too_large_for_the_device_stays_beside_it(device, blobs, few_labels, monkeypatch):
     """On the CPU nothing is beside it: there this holds the rule alone."""
-    from skaae._device import fits_on
+    from skaae.device import fits_on
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (1000, 2000))
     assert fits_on(torch.device("cpu"), 10**12)

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from skaae._clusters import ClusterTree, join_clusters, name_clusters, name_groups
+from skaae.clustering.assign import name_clusters, name_groups
+from skaae.clustering.merge import ClusterTree, join_clusters
 
 
 def test_joining_goes_by_borders_for_their_sizes():

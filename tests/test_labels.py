@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skaae._labels import UNKNOWN, encode_labels, find_unlabeled, label_block, lookup_labels
+from skaae.estimators.labels import (
+    UNKNOWN,
+    encode_labels,
+    find_unlabeled,
+    label_block,
+    lookup_labels,
+)
 
 NAN = float("nan")
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skaae._optimizers import PhaseRates, make_optimizer
+from skaae.training.optimizers import PhaseRates, make_optimizer
 
 SHAPES = [(4, 3), (4,), (2, 4, 3, 3)]
 

@@ -7,7 +7,7 @@ import pytest
 from conftest import transformer
 from sklearn.datasets import load_breast_cancer, load_iris
 
-from skaae._scaling import BLOCK_SIZE, fit_scaling, looks_like_pixels
+from skaae.columns.scaling import BLOCK_SIZE, fit_scaling, looks_like_pixels
 
 RNG = np.random.default_rng(0)
 TABLES = {

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from skaae import SemiSupervisedAAEClassifier, _inference
+from skaae import SemiSupervisedAAEClassifier, inference
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +279,7 @@ def test_subclasses_find_the_groups_of_a_class(rings, class_prior):
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (800, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
-    parts = _inference.encode(model._step, model._scaled(X), "label")
+    parts = inference.encode(model._step, model._scaled(X), "label")
     assert parts.shape == (800, 8)
     np.testing.assert_allclose(parts @ members_of(model).T, probabilities, atol=1e-5)
     assert len(np.unique(parts.argmax(axis=1))) > 2  # once they have a class, some come together
@@ -289,7 +289,7 @@ def test_subclasses_are_drawn_by_their_shares_and_the_largest_stands_for_its_cla
     X, _, y_few = rings
     model = classifier(n_subclasses=4, **{**SUBCLASSES, "max_iter": 2}).fit(X, y_few)
     members = members_of(model)
-    parts = members * _inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
+    parts = members * inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
     shares = parts / parts.sum(axis=1, keepdims=True)
     generator = torch.Generator().manual_seed(0)
     label = model._draw_label(np.arange(4000) % 2, 4000, generator)

@@ -7,14 +7,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from skaae import _losses as losses
-from skaae._layers import dropout
-from skaae._networks import Architecture, Block
-from skaae._optimizers import PhaseRates
-from skaae._penalties import discrepancy, divergence, head_distance
-from skaae._smoothing import FINDING_BALANCE_WEIGHT, Smoothing
-from skaae._step import AAEStep
+from skaae.networks.autoencoder import Architecture, Block
+from skaae.networks.layers import dropout
 from skaae.priors import Categorical, Gaussian
+from skaae.training import losses
+from skaae.training.optimizers import PhaseRates
+from skaae.training.penalties import discrepancy, divergence, head_distance
+from skaae.training.step import AAEStep
+from skaae.training.virtual_adversarial import FINDING_BALANCE_WEIGHT, Smoothing
 
 N_FEATURES = 5
 BLOCKS = {"label": Block(3), "style": Block(2)}

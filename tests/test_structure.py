@@ -11,24 +11,19 @@ import skaae
 
 PACKAGE = Path(skaae.__file__).parent
 
-# A module may import from modules of lower layers only; estimators also from _base and _labels.
-LAYERS = [
-    {"_device", "_scaling", "_losses", "_posteriors", "_optimizers"},
-    {"_augmentation", "_layers", "priors"},
-    {"_convolutions"},
-    {"_networks"},
-    {"_smoothing"},
-    {"_step"},
-    {"_penalties"},
-    {"_training", "_capture", "_recipe", "_inference", "_validation", "_likelihood"},
-    {"_parameters", "_parameter_docs", "_labels", "_callbacks"},
-    {"_fitting", "_classes", "_clusters", "_agreement"},
-    {"_base"},
-    {"_transformer", "_supervised", "_semi_supervised", "_clusterer", "_embedding"},
+# A room (a folder, or a module beside them) may import from rooms below it, and from itself.
+ROOMS = [
+    {"device"},
+    {"priors", "columns"},
+    {"networks"},
+    {"training"},
+    {"inference", "likelihood", "callbacks"},
+    {"clustering"},
+    {"estimators"},
 ]
 # displays read fitted estimators through public methods alone; what a missing label is, is known
-BESIDE = {"displays": {"displays", "_labels"}}
-TORCH_HALF = set.union(*LAYERS[:8])
+BESIDE = {"displays": {"displays", "estimators"}}
+TORCH_HALF = {"device", "priors", "columns", "networks", "training", "inference", "likelihood"}
 
 
 def modules():
@@ -38,7 +33,7 @@ def modules():
 
 
 def name_of(path):
-    """Return the first part of a module's name inside the package: priors for priors/_shapes.py."""
+    """Return the room of a module: its folder, or its own name."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
@@ -59,14 +54,13 @@ def imports(path):
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down(path):
-    name = name_of(path)
+    room = name_of(path)
     ours = {module.split(".")[1] for module in imports(path) if module.startswith("skaae.")}
-    if name in BESIDE:
-        allowed = BESIDE[name]
+    if room in BESIDE:
+        allowed = BESIDE[room]
     else:
-        (layer,) = [index for index, names in enumerate(LAYERS) if name in names]
-        allowed = set().union(*LAYERS[:layer])
-        allowed |= {"priors"} if name == "priors" else set()
+        (level,) = [index for index, names in enumerate(ROOMS) if room in names]
+        allowed = {room}.union(*ROOMS[:level])
     assert ours <= allowed
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from skaae._training import DivergenceError, EarlyStopping, Stream, train
+from skaae.training.loop import DivergenceError, EarlyStopping, Stream, train
 
 
 class Recorder:

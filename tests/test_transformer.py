@@ -7,8 +7,8 @@ import torch
 from conftest import label, transformer
 
 from skaae import AAETransformer
-from skaae._losses import maximum_mean_discrepancy
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
+from skaae.training.losses import maximum_mean_discrepancy
 
 
 def distance_to_prior(model, X):
@@ -161,7 +161,7 @@ def test_parameters_take_effect_and_train(blobs, params):
     ids=["constant", "pairs", "callable", "cosine"],
 )
 def test_learning_rate_schedule(blobs, monkeypatch, schedule, factors):
-    from skaae._step import AAEStep
+    from skaae.training.step import AAEStep
 
     seen = []
     scale = AAEStep.scale_learning_rates
@@ -188,7 +188,7 @@ def test_sizes_suit_the_data_unless_given(digits):
 
 
 def test_epochs_suit_the_data_unless_given():
-    from skaae._parameters import epochs
+    from skaae.estimators.parameters import epochs
 
     assert epochs("auto", 200, 100) == 200
     assert epochs("auto", 60_000, 100) == 20

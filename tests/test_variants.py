@@ -354,7 +354,7 @@ def test_steps_of_convolutions_go_the_way_of_their_gradients():
     """Fused kernels walk through memory: a gradient in another layout would move other weights."""
     from test_step import make_step
 
-    from skaae._networks import Block
+    from skaae.networks.autoencoder import Block
 
     step = make_step(
         {"style": Block(2, adversarial=False)},
@@ -418,12 +418,12 @@ def test_partial_fit_refuses_parameters_that_are_built_in(blobs):
 
 
 def test_draws_of_codes_do_not_depend_on_the_batches_of_a_device(blobs, monkeypatch):
-    from skaae import _inference
+    from skaae import inference
 
     X = np.tile(blobs[0], (3, 1))
     model = transformer(posterior="gaussian", max_iter=1).fit(X)
     whole = model.encode_samples(X, 2, random_state=0)
-    monkeypatch.setattr(_inference, "BATCH_ROWS", {"cpu": 100})
+    monkeypatch.setattr(inference, "BATCH_ROWS", {"cpu": 100})
     np.testing.assert_allclose(model.encode_samples(X, 2, random_state=0), whole, rtol=1e-6)
 
 

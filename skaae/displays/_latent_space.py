@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skaae._labels import find_missing
 from skaae.displays._display import COLORS, Display, legend_beside
+from skaae.estimators.labels import find_missing
 
 CONTOUR_SHARES = (0.95, 0.5)  # of the prior's draws within each line
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from skaae._device import to_device
+from skaae.device import to_device
 
 Step = Callable[..., dict[str, Tensor]]
 History = dict[str, list[float]]

@@ -23,14 +23,15 @@ from sklearn.base import (
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import skaae
-from skaae import _inference, _parameters
-from skaae._augmentation import Augmentation
-from skaae._device import cpu_generator, fits_on, resolve_device
-from skaae._fitting import Fitting
-from skaae._networks import Architecture
-from skaae._recipe import Recipe, to_numpy
-from skaae._scaling import ScaledRows, fit_scaling
+from skaae import inference
+from skaae.columns.scaling import ScaledRows, fit_scaling
+from skaae.device import cpu_generator, fits_on, resolve_device
+from skaae.estimators import parameters
+from skaae.estimators.fitting import Fitting
+from skaae.networks.autoencoder import Architecture
 from skaae.priors._prior import check_draws
+from skaae.training.augmentation import Augmentation
+from skaae.training.settings import Recipe, to_numpy
 
 # Parameters that networks and step take as they are.
 COPIED_TO_ARCHITECTURE = (
@@ -103,7 +104,7 @@ class BaseAdversarialAutoencoder(
     random_state: Any = None
     verbose: Any = 0
 
-    _parameter_constraints = _parameters.SHARED_CONSTRAINTS
+    _parameter_constraints = parameters.SHARED_CONSTRAINTS
 
     @abstractmethod
     def _blocks(self):
@@ -123,7 +124,7 @@ class BaseAdversarialAutoencoder(
         Z : ndarray of shape (n_samples, n_components), in the dtype of X
         """
         check_is_fitted(self)
-        return _inference.encode(self._step, self._scaled(X), "style")
+        return inference.encode(self._step, self._scaled(X), "style")
 
     def reconstruct(self, X):
         """Encode rows and decode them again.
@@ -137,7 +138,7 @@ class BaseAdversarialAutoencoder(
         X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
         """
         check_is_fitted(self)
-        rows = _inference.reconstruct(self._step, self._scaled(X))
+        rows = inference.reconstruct(self._step, self._scaled(X))
         return self._scaling.inverse_transform(rows)
 
     def score_samples(self, X):
@@ -155,7 +156,7 @@ class BaseAdversarialAutoencoder(
         scores : float64 ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return -_inference.reconstruction_losses(self._step, self._scaled(X)).astype(np.float64)
+        return -inference.reconstruction_losses(self._step, self._scaled(X)).astype(np.float64)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
         """Draw codes from the prior, undecoded.
@@ -171,7 +172,7 @@ class BaseAdversarialAutoencoder(
         Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        return self._draw_style(n_samples, _parameters.make_cpu_generator(random_state))
+        return self._draw_style(n_samples, parameters.make_cpu_generator(random_state))
 
     # Rows -----------------------------------------------------------------------------------------
 
@@ -209,7 +210,7 @@ class BaseAdversarialAutoencoder(
         if cross_entropy:
             require_unit_interval(scaling.transform(X))
         if not isinstance(self.learning_rate_schedule, str):
-            _parameters.learning_rate_factor(self.learning_rate_schedule, 0, 1)
+            parameters.learning_rate_factor(self.learning_rate_schedule, 0, 1)
         recipe = self._make_recipe(X, blocks, scaling)
         for name, prior in recipe.priors.items():  # one that cannot be drawn from says so now
             size = recipe.architecture.blocks[name].n_compared
@@ -224,7 +225,7 @@ class BaseAdversarialAutoencoder(
 
     def _make_recipe(self, X, blocks, scaling):
         """Return the plain values of this estimator's networks and step."""
-        params = {**_parameters.LACKING, **self.get_params(deep=False)}
+        params = {**parameters.LACKING, **self.get_params(deep=False)}
         if params["regularizer"] == "kl" and params["posterior"] != "gaussian":
             raise ValueError(
                 f"regularizer='kl' needs posterior='gaussian', got {params['posterior']!r}: "
@@ -235,8 +236,8 @@ class BaseAdversarialAutoencoder(
             params["output_activation"] == "auto"
             and (scaling.kind == "range" or self.reconstruction_loss == "binary_cross_entropy")
         )
-        seed = _parameters.draw_seed(self.random_state)
-        rates = _parameters.phase_rates(
+        seed = parameters.draw_seed(self.random_state)
+        rates = parameters.phase_rates(
             params,
             sigmoid=sigmoid,
             spread=spread,
@@ -251,13 +252,13 @@ class BaseAdversarialAutoencoder(
             priors={name: prior for name, (_, prior) in blocks.items() if prior is not None},
             rates=rates,
             regularizer=params["regularizer"],
-            regularizer_weight=_parameters.regularizer_weight(params, X.shape[1], spread),
+            regularizer_weight=parameters.regularizer_weight(params, X.shape[1], spread),
             head_distance=self._head_distance(),
             sigmoid=sigmoid,
             average=params["average_weights"],
             joint=params["updates"] == "joint",
             augment=None if augment is None else Augmentation(augment, scaling),
-            radius=_parameters.virtual_adversarial_radius(params, spread),
+            radius=parameters.virtual_adversarial_radius(params, spread),
             shares=tuple(blocks["label"][1].probabilities) if balanced else None,
             smooth_first=smooths and self._is_smooth_first(),
             names_late=smooths and self._is_named_late(),
@@ -267,25 +268,25 @@ class BaseAdversarialAutoencoder(
 
     def _make_architecture(self, n_features, blocks, params, seed):
         """Return the plain values that the networks are built from."""
-        _parameters.refuse_modules(params)
+        parameters.refuse_modules(params)
         shape = None
         if params["architecture"] == "conv":
-            shape = _parameters.image_shape(params["image_shape"], n_features)
+            shape = parameters.image_shape(params["image_shape"], n_features)
         auto_init = params["weight_init"] == "auto"
         return Architecture(
             n_features=n_features,
             blocks={name: block for name, (block, _) in blocks.items()},
-            hidden=_parameters.layer_sizes(
+            hidden=parameters.layer_sizes(
                 "hidden_layer_sizes", params["hidden_layer_sizes"], n_features, shape
             ),
-            discriminator_hidden=_parameters.layer_sizes(
+            discriminator_hidden=parameters.layer_sizes(
                 "discriminator_hidden_layer_sizes",
                 params["discriminator_hidden_layer_sizes"],
                 n_features,
             ),
             kind=params["architecture"],
             image_shape=shape,
-            weight_init=_parameters.AUTO_WEIGHT_INIT[params["solver"]]
+            weight_init=parameters.AUTO_WEIGHT_INIT[params["solver"]]
             if auto_init
             else params["weight_init"],
             posterior=params["posterior"],
@@ -318,7 +319,7 @@ class BaseAdversarialAutoencoder(
 
     def _decode(self, **code):
         """Return rows in the user's units for the blocks of a code, by name."""
-        return self._scaling.inverse_transform(_inference.decode(self._step, code))
+        return self._scaling.inverse_transform(inference.decode(self._step, code))
 
     def _check_codes(self, Z):
         """Return Z as a float array of shape (n_samples, n_components)."""
@@ -333,7 +334,7 @@ class BaseAdversarialAutoencoder(
 
     def _draw_style(self, n_samples, generator, y=None):
         """Return draws of the style's prior as a float32 array (n_samples, n_components)."""
-        n_samples = _parameters.check_count("n_samples", n_samples)
+        n_samples = parameters.check_count("n_samples", n_samples)
         prior, size = self._recipe.priors["style"], self._recipe.n_components
         return prior.sample(n_samples, size, y=y, generator=generator).float().numpy()
 

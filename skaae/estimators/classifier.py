@@ -12,16 +12,17 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skaae import _inference, _parameters
-from skaae._agreement import MAX_ROWS, Agreement, spread_labels
-from skaae._base import BaseAdversarialAutoencoder, estimator
-from skaae._classes import DrawsClasses, ReadsClasses
-from skaae._clusters import name_clusters
-from skaae._fitting import fits
-from skaae._labels import UNKNOWN, UNLABELED, lookup_labels
-from skaae._networks import Block
-from skaae._parameter_docs import with_shared_parameters
-from skaae._scaling import ScaledRows
+from skaae import inference
+from skaae.clustering.assign import name_clusters
+from skaae.clustering.pseudo_labels import MAX_ROWS, Agreement, spread_labels
+from skaae.columns.scaling import ScaledRows
+from skaae.estimators import parameters
+from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.classes import DrawsClasses, ReadsClasses
+from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.fitting import fits
+from skaae.estimators.labels import UNKNOWN, UNLABELED, lookup_labels
+from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 
 
@@ -146,14 +147,14 @@ class SemiSupervisedAAEClassifier(
     """
 
     _parameter_constraints = {
-        **_parameters.SHARED_CONSTRAINTS,
-        **_parameters.LABEL_CONSTRAINTS,
-        "posterior": _parameters.POSTERIOR,
-        "class_prior": _parameters.CLASS_PRIOR,
-        "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
-        "classification_learning_rate": [_parameters.AUTO, _parameters.NON_NEGATIVE],
-        "n_subclasses": [_parameters.COUNT],
-        "spread_labels": [_parameters.AUTO, "boolean"],
+        **parameters.SHARED_CONSTRAINTS,
+        **parameters.LABEL_CONSTRAINTS,
+        "posterior": parameters.POSTERIOR,
+        "class_prior": parameters.CLASS_PRIOR,
+        "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
+        "classification_learning_rate": [parameters.AUTO, parameters.NON_NEGATIVE],
+        "n_subclasses": [parameters.COUNT],
+        "spread_labels": [parameters.AUTO, "boolean"],
     }
 
     n_components: int = field(default=10, kw_only=False)
@@ -335,7 +336,7 @@ class SemiSupervisedAAEClassifier(
     def _logits(self, X):
         """Return the label's logits of rows as the user gives them."""
         check_is_fitted(self)
-        return _inference.logits(self._step, self._scaled(X))
+        return inference.logits(self._step, self._scaled(X))
 
     def _blocks(self):
         n_entries = len(self.classes_) * self.n_subclasses
@@ -354,7 +355,7 @@ class SemiSupervisedAAEClassifier(
 
     def _is_named_late(self):
         # so few labels would be learned row by row, and leave the rest of a group to another class
-        few = _parameters.NAMING_LABELS * self.n_subclasses
+        few = parameters.NAMING_LABELS * self.n_subclasses
         learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
         can_name = self.n_subclasses > 1 and self._n_given.min() > 0
         return can_name and learned * np.median(self._n_given) < few
@@ -399,7 +400,7 @@ class SemiSupervisedAAEClassifier(
 
     def _encode_label(self, X):
         """Return the label of checked rows, each subclass by itself."""
-        return _inference.encode(self._step, ScaledRows(X, self._scaling), "label")
+        return inference.encode(self._step, ScaledRows(X, self._scaling), "label")
 
     def _set_transduction(self, X, codes):
         """Keep a label for every training row: the given one or the predicted one."""
@@ -407,7 +408,7 @@ class SemiSupervisedAAEClassifier(
         found = codes.copy()
         if not labeled.all():
             rows = ScaledRows(X[~labeled], self._scaling)
-            found[~labeled] = _inference.logits(self._step, rows).argmax(axis=1)
+            found[~labeled] = inference.logits(self._step, rows).argmax(axis=1)
         self.transduction_ = self.classes_[found]
         self.n_labeled_ = int(labeled.sum())
         self.n_unlabeled_ = int(len(codes) - labeled.sum())

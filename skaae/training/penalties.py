@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from skaae import _losses as losses
-from skaae import _posteriors as posteriors
-from skaae._networks import Code
-from skaae._step import AAEStep, Penalty
+from skaae.networks import posteriors
+from skaae.networks.autoencoder import Code
+from skaae.training import losses
+from skaae.training.step import AAEStep, Penalty
 
 
 def divergence(weight: float) -> Penalty:

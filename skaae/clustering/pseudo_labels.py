@@ -14,10 +14,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.semi_supervised import LabelSpreading
 
-from skaae import _inference
-from skaae._labels import UNLABELED
-from skaae._training import Stream
+from skaae import inference
+from skaae.training.loop import Stream
 
+UNLABELED = -1
 N_NEIGHBORS = 7
 SHARE = 0.8  # of the rows, those that the graph is surest of
 LEARNED = 0.9  # of the given labels, before the network has a say
@@ -50,7 +50,7 @@ class Agreement:
         if step.awaits_names:
             return  # what it predicts is no class yet
         x = self.labeled.tensors["x_labeled"]
-        own = _inference.logits(step, x[self.index].cpu().numpy()).argmax(axis=1)
+        own = inference.logits(step, x[self.index].cpu().numpy()).argmax(axis=1)
         given = self.codes != UNLABELED
         if np.mean(own[given] == self.codes[given]) < LEARNED:
             return  # it would agree about a class or two alone, and learn no other any more

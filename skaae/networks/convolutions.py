@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from skaae._layers import ACTIVATIONS, BatchNorm, Source, dropout, linear
+from skaae.networks.layers import ACTIVATIONS, BatchNorm, Source, dropout, linear
 
 ImageShape = tuple[int, int, int]  # height, width, channels: NumPy's order of an image
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from skaae import _losses as losses
-from skaae._layers import NoDraws
-from skaae._networks import Encoder
+from skaae.networks.autoencoder import Encoder
+from skaae.networks.layers import NoDraws
+from skaae.training import losses
 
 # Weights beside the virtual adversarial loss where smoothing finds the clusters: those of Hu et al.
 UNCERTAINTY_WEIGHT = 0.1

@@ -10,13 +10,14 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skaae import _inference, _likelihood, _parameters
-from skaae._base import BaseAdversarialAutoencoder, estimator
-from skaae._classes import MayReadClasses
-from skaae._fitting import fits
-from skaae._labels import one_hot
-from skaae._networks import Block
-from skaae._parameter_docs import with_shared_parameters
+from skaae import inference, likelihood
+from skaae.estimators import parameters
+from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.classes import MayReadClasses
+from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.fitting import fits
+from skaae.estimators.labels import one_hot
+from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 from skaae.priors._prior import refuse_components
 
@@ -113,10 +114,10 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     unlabeled_label: Any = "auto"
 
     _parameter_constraints = {
-        **_parameters.SHARED_CONSTRAINTS,
-        **_parameters.POSTERIOR_CONSTRAINTS,
+        **parameters.SHARED_CONSTRAINTS,
+        **parameters.POSTERIOR_CONSTRAINTS,
         "use_labels": ["boolean"],
-        "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
+        "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
     }
     _auto_schedule = "cosine"
     _min_classes = 0
@@ -207,7 +208,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         X : ndarray of shape (n_samples, n_features), float32
         """
         check_is_fitted(self)
-        generator = _parameters.make_cpu_generator(random_state)
+        generator = parameters.make_cpu_generator(random_state)
         return self._decode(style=self._draw_style(n_samples, generator, y))
 
     def sample_prior(self, n_samples=1, y=None, *, random_state=None):
@@ -226,7 +227,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        return self._draw_style(n_samples, _parameters.make_cpu_generator(random_state), y)
+        return self._draw_style(n_samples, parameters.make_cpu_generator(random_state), y)
 
     def encode_samples(self, X, n_samples=1, *, random_state=None):
         """Draw codes of rows from the posterior q(z|x).
@@ -245,9 +246,9 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             With posterior="deterministic" all codes of a row are the same.
         """
         check_is_fitted(self)
-        n_samples = _parameters.check_count("n_samples", n_samples)
-        generator = _parameters.make_cpu_generator(random_state)
-        return _inference.draw_codes(self._step, self._scaled(X), n_samples, generator)
+        n_samples = parameters.check_count("n_samples", n_samples)
+        generator = parameters.make_cpu_generator(random_state)
+        return inference.draw_codes(self._step, self._scaled(X), n_samples, generator)
 
     def score(self, X, y=None):
         """Return the mean of `score_samples`: minus the reconstruction loss, higher is better.
@@ -300,8 +301,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             Where neither bandwidth nor X_validation is given.
         """
         check_is_fitted(self)
-        n_samples = _parameters.check_count("n_samples", n_samples)
-        generator = _parameters.make_cpu_generator(random_state)
+        n_samples = parameters.check_count("n_samples", n_samples)
+        generator = parameters.make_cpu_generator(random_state)
 
         def draw(n):
             return self._decode(style=self._draw_style(n, generator))
@@ -313,11 +314,11 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
                     "are neither training nor test rows, or a bandwidth."
                 )
             rows = self._check_rows(X_validation, reset=False)
-            bandwidth = _likelihood.choose_bandwidth(rows, draw, n_samples)
+            bandwidth = likelihood.choose_bandwidth(rows, draw, n_samples)
         elif not (isinstance(bandwidth, Real) and 0.0 < bandwidth < np.inf):
             raise ValueError(f"bandwidth={bandwidth!r} must be a finite number above 0.")
         rows = self._check_rows(X, reset=False)
-        values = _likelihood.parzen_log_likelihood(rows, draw, n_samples, bandwidth)
+        values = likelihood.parzen_log_likelihood(rows, draw, n_samples, bandwidth)
         if len(values) == 1:
             return float(values[0]), float("nan")
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
@@ -355,7 +356,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     def _draw_style(self, n_samples, generator, y=None):
         """Return draws of the prior, from the parts that y names where it is given."""
         if y is not None:
-            n_samples = _parameters.check_count("n_samples", n_samples)
+            n_samples = parameters.check_count("n_samples", n_samples)
             names = getattr(self, "classes_", ())
             if not len(names):
                 names = np.arange(self._recipe.priors["style"].count_parts())

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from skaae._augmentation import Augmentation
-from skaae._device import make_generator, resolve_device, resolve_precision
-from skaae._networks import Architecture
-from skaae._optimizers import PhaseRates
-from skaae._penalties import discrepancy, divergence, head_distance
-from skaae._smoothing import Smoothing
-from skaae._step import AAEStep, Penalty
+from skaae.device import make_generator, resolve_device, resolve_precision
+from skaae.networks.autoencoder import Architecture
 from skaae.priors import Prior
+from skaae.training.augmentation import Augmentation
+from skaae.training.optimizers import PhaseRates
+from skaae.training.penalties import discrepancy, divergence, head_distance
+from skaae.training.step import AAEStep, Penalty
+from skaae.training.virtual_adversarial import Smoothing
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from skaae._convolutions import Convolutions, ImageShape, TransposedConvolutions
-from skaae._device import cpu_generator, seeded_global_generators
-from skaae._layers import (
+from skaae.device import cpu_generator, seeded_global_generators
+from skaae.networks.convolutions import Convolutions, ImageShape, TransposedConvolutions
+from skaae.networks.layers import (
     MLP,
     BatchNorm,
     Factory,
@@ -24,7 +24,7 @@ from skaae._layers import (
     init_weights,
     linear,
 )
-from skaae._posteriors import POSTERIORS
+from skaae.networks.posteriors import POSTERIORS
 
 Code = dict[str, Tensor]
 

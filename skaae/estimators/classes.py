@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skaae import _parameters
-from skaae._labels import UNLABELED, encode_labels, label_block, lookup_labels, one_hot
+from skaae.estimators import parameters
+from skaae.estimators.labels import UNLABELED, encode_labels, label_block, lookup_labels, one_hot
 from skaae.priors import Categorical
 from skaae.priors._shapes import check_probabilities
 
@@ -161,7 +161,7 @@ class DrawsClasses:
         X : ndarray of shape (n_samples, n_features), float32
         """
         check_is_fitted(self)
-        generator = _parameters.make_cpu_generator(random_state)
+        generator = parameters.make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         label = self._draw_label(y, n_samples, generator)
         return self._decode(style=style, label=label.astype(np.float32))

@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skaae import _inference, _parameters
-from skaae._base import BaseAdversarialAutoencoder, estimator
-from skaae._classes import DrawsClasses, ReadsClasses
-from skaae._fitting import fits
-from skaae._labels import lookup_labels
-from skaae._networks import Block
-from skaae._parameter_docs import with_shared_parameters
+from skaae import inference
+from skaae.estimators import parameters
+from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.classes import DrawsClasses, ReadsClasses
+from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.fitting import fits
+from skaae.estimators.labels import lookup_labels
+from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 
 
@@ -104,10 +105,10 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     regularizer_weight: Any = "auto"
 
     _parameter_constraints = {
-        **_parameters.SHARED_CONSTRAINTS,
-        **_parameters.POSTERIOR_CONSTRAINTS,
+        **parameters.SHARED_CONSTRAINTS,
+        **parameters.POSTERIOR_CONSTRAINTS,
         "class_conditional": ["boolean"],
-        "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
+        "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
     }
     _auto_schedule = "cosine"
     _min_classes = 1
@@ -197,7 +198,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         check_is_fitted(self)
         rows = self._scaled(X)
         codes = self._lookup(y, rows)
-        return self._scaling.inverse_transform(_inference.reconstruct(self._step, rows, codes))
+        return self._scaling.inverse_transform(inference.reconstruct(self._step, rows, codes))
 
     def score_samples(self, X, y=None):
         """Return minus the reconstruction loss of each row, given its class; higher is better.
@@ -215,11 +216,11 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         check_is_fitted(self)
         rows = self._scaled(X)
         if y is not None:
-            losses = _inference.reconstruction_losses(self._step, rows, self._lookup(y, rows))
+            losses = inference.reconstruction_losses(self._step, rows, self._lookup(y, rows))
         else:
             every_class = np.arange(len(self.classes_))[:, None].repeat(len(rows), axis=1)
             losses = np.min(
-                [_inference.reconstruction_losses(self._step, rows, k) for k in every_class], axis=0
+                [inference.reconstruction_losses(self._step, rows, k) for k in every_class], axis=0
             )
         return -losses.astype(np.float64)
 

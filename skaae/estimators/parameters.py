@@ -11,10 +11,10 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaae._device import cpu_generator
-from skaae._layers import ACTIVATIONS
-from skaae._optimizers import PhaseRates
-from skaae._posteriors import POSTERIORS
+from skaae.device import cpu_generator
+from skaae.networks.layers import ACTIVATIONS
+from skaae.networks.posteriors import POSTERIORS
+from skaae.training.optimizers import PhaseRates
 
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skaae._device import seeded_global_generators
-from skaae._scaling import Scaling
+from skaae.columns.scaling import Scaling
+from skaae.device import seeded_global_generators
 
 Vary = Callable[[Tensor], Tensor]
 Losses = dict[str, Tensor]

@@ -11,14 +11,14 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skaae import _inference, _parameters
-from skaae._base import BaseAdversarialAutoencoder, estimator
-from skaae._classes import DrawsClasses, MayReadClasses
-from skaae._clusters import INIT, StartsFromKMeans
-from skaae._fitting import fits
-from skaae._networks import Block
-from skaae._parameter_docs import with_shared_parameters
-from skaae._scaling import ScaledRows
+from skaae import inference
+from skaae.columns.scaling import ScaledRows
+from skaae.estimators import parameters
+from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.classes import DrawsClasses, MayReadClasses
+from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.fitting import INIT, StartsFromKMeans, fits
+from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 
 # The paper's fixed heads for codes with a dimension for each class: 10 times the unit vectors.
@@ -147,16 +147,16 @@ default="learned"
     augment: Any = None
 
     _parameter_constraints = {
-        **_parameters.SHARED_CONSTRAINTS,
-        **_parameters.LABEL_CONSTRAINTS,
-        "n_clusters": [_parameters.COUNT],
+        **parameters.SHARED_CONSTRAINTS,
+        **parameters.LABEL_CONSTRAINTS,
+        "n_clusters": [parameters.COUNT],
         "cluster_heads": [StrOptions({"learned", "identity"}), "array-like"],
-        "head_distance": [_parameters.NON_NEGATIVE],
+        "head_distance": [parameters.NON_NEGATIVE],
         "use_labels": ["boolean"],
-        "class_prior": _parameters.CLASS_PRIOR,
-        "unlabeled_label": _parameters.UNLABELED_CONSTRAINT,
+        "class_prior": parameters.CLASS_PRIOR,
+        "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
         "init": INIT,
-        "classification_learning_rate": [_parameters.AUTO, _parameters.NON_NEGATIVE],
+        "classification_learning_rate": [parameters.AUTO, parameters.NON_NEGATIVE],
     }
     _classifies = True
 
@@ -226,7 +226,7 @@ default="learned"
         Z : ndarray of shape (n_samples, n_components), in the dtype of X
         """
         check_is_fitted(self)
-        return _inference.joined(self._step, self._scaled(X))
+        return inference.joined(self._step, self._scaled(X))
 
     def inverse_transform(self, X):
         """Decode places on the map into rows in the units of the training data.
@@ -241,7 +241,7 @@ default="learned"
         X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
         """
         check_is_fitted(self)
-        rows = _inference.decode_joined(self._step, self._check_codes(X))
+        rows = inference.decode_joined(self._step, self._check_codes(X))
         return self._scaling.inverse_transform(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
@@ -258,7 +258,7 @@ default="learned"
         Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        generator = _parameters.make_cpu_generator(random_state)
+        generator = parameters.make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         label = self._draw_label(None, n_samples, generator)
         return style + label.astype(np.float32) @ self.cluster_heads_
@@ -290,14 +290,14 @@ default="learned"
         probabilities : ndarray of shape (n_samples, n_heads)
         """
         check_is_fitted(self)
-        return softmax(_inference.logits(self._step, self._scaled(X)), axis=1)
+        return softmax(inference.logits(self._step, self._scaled(X)), axis=1)
 
     def _set_results(self, X, codes, *, partial):
         rows = ScaledRows(X, self._scaling)
         points = self._step.trained.decoder.join.points
         self.cluster_heads_ = points.detach().cpu().numpy().copy()
-        self.embedding_ = _inference.joined(self._step, rows)
-        self.labels_ = _inference.logits(self._step, rows).argmax(axis=1)
+        self.embedding_ = inference.joined(self._step, rows)
+        self.labels_ = inference.logits(self._step, rows).argmax(axis=1)
 
     def _label_values(self):
         if hasattr(self, "classes_"):

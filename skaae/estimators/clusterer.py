@@ -10,14 +10,15 @@ from scipy.special import softmax
 from sklearn.base import ClusterMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted
 
-from skaae import _inference, _parameters
-from skaae._base import BaseAdversarialAutoencoder, estimator
-from skaae._classes import DrawsClasses
-from skaae._clusters import INIT, StartsFromKMeans, join_clusters
-from skaae._fitting import fits
-from skaae._networks import Block
-from skaae._parameter_docs import with_shared_parameters
-from skaae._scaling import ScaledRows
+from skaae import inference
+from skaae.clustering.merge import join_clusters
+from skaae.columns.scaling import ScaledRows
+from skaae.estimators import parameters
+from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.classes import DrawsClasses
+from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.fitting import INIT, StartsFromKMeans, fits
+from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 
 
@@ -128,10 +129,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
     augment: Any = None
 
     _parameter_constraints = {
-        **_parameters.SHARED_CONSTRAINTS,
-        **_parameters.LABEL_CONSTRAINTS,
-        "n_clusters": [_parameters.COUNT],
-        "n_subclusters": [_parameters.COUNT, None],
+        **parameters.SHARED_CONSTRAINTS,
+        **parameters.LABEL_CONSTRAINTS,
+        "n_clusters": [parameters.COUNT],
+        "n_subclusters": [parameters.COUNT, None],
         "init": INIT,
     }
     _classifies = True
@@ -311,7 +312,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
 
     def _logits(self, X):
         """Return the label's logits of checked rows, for all heads."""
-        return _inference.logits(self._step, ScaledRows(X, self._scaling))
+        return inference.logits(self._step, ScaledRows(X, self._scaling))
 
     def _n_heads(self):
         """Return the number of clusters to train."""

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from skaae._device import cpu_generator
-from skaae._losses import classification_loss, maximum_mean_discrepancy, reconstruction_rows
-from skaae._step import AAEStep
+from skaae.device import cpu_generator
+from skaae.training.losses import classification_loss, maximum_mean_discrepancy, reconstruction_rows
+from skaae.training.step import AAEStep
 
 # Held-out rows whose codes are compared with the prior: the cost grows as their square.
 MAX_DISCREPANCY_ROWS = 1000

@@ -17,16 +17,21 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names
 
-from skaae import _parameters, _validation
-from skaae._augmentation import with_variants
-from skaae._callbacks import CallbackSupportMixin, with_callbacks
-from skaae._capture import captured
-from skaae._device import seeded_global_generators
-from skaae._step import AAEStep
-from skaae._training import DivergenceError, EarlyStopping, Stream, train
+from skaae.callbacks import CallbackSupportMixin, with_callbacks
+from skaae.clustering.start import kmeans_labels
+from skaae.device import seeded_global_generators
+from skaae.estimators import parameters
 from skaae.priors._prior import same
+from skaae.training import validation
+from skaae.training.augmentation import with_variants
+from skaae.training.cuda_graph import captured
+from skaae.training.loop import DivergenceError, EarlyStopping, Stream, train
+from skaae.training.step import AAEStep
+
+INIT = [StrOptions({"k-means", "random"})]
 
 # Parameters that may change between fits of one model (warm_start); all others are built into it.
 LIVE_PARAMETERS = {
@@ -134,7 +139,7 @@ class Fitting(CallbackSupportMixin):
                 self.tol,
             )
         batch_size = self._batch_size(streams)
-        max_iter = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
+        max_iter = parameters.epochs(self.max_iter, len(streams[0]), batch_size)
         # rates that fall until max_iter would wait for an end that early stopping may not see, and
         # hardly rise again where further fits go on
         auto = "constant" if self.early_stopping or self.warm_start else self._auto_schedule
@@ -157,7 +162,7 @@ class Fitting(CallbackSupportMixin):
             self._set_up(X)
         streams = self._streams(self._to_tensor(X), codes, None)
         batch_size = self._batch_size(streams)
-        planned = _parameters.epochs(self.max_iter, len(streams[0]), batch_size)
+        planned = parameters.epochs(self.max_iter, len(streams[0]), batch_size)
         plan = Plan(
             X,
             codes,
@@ -243,7 +248,7 @@ class Fitting(CallbackSupportMixin):
             _, held_out = train_test_split(
                 candidates,
                 test_size=self.validation_fraction,
-                random_state=_parameters.draw_seed(self.random_state),
+                random_state=parameters.draw_seed(self.random_state),
                 stratify=codes[candidates] if by_class else None,
             )
         except ValueError as error:
@@ -261,8 +266,8 @@ class Fitting(CallbackSupportMixin):
         x (n, n_features) is a scaled tensor on the training device, y (n,) the classes or None.
         """
         if self._classifies and y is not None:
-            return _validation.classification(self._step, x, y)
-        return _validation.reconstruction(self._step, x, y, self._recipe.seed + 2)
+            return validation.classification(self._step, x, y)
+        return validation.reconstruction(self._step, x, y, self._recipe.seed + 2)
 
     def _frozen_parameters(self):
         """Return the parameters that a fitted model cannot go on without, or with others."""
@@ -319,12 +324,12 @@ class Fitting(CallbackSupportMixin):
         safe, tasks = {}, []
 
         def before_epoch(epoch):
-            factor = _parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
+            factor = parameters.learning_rate_factor(plan.schedule, done + epoch, plan.last_epoch)
             step.scale_learning_rates(factor)
             # once settled, more epochs do not unsettle them
             first = step.smooths_first
-            share = _parameters.SETTLED_BY_SMOOTHING if first else _parameters.SETTLED
-            if done + epoch >= _parameters.GROUPED * plan.last_epoch and not step.grouped:
+            share = parameters.SETTLED_BY_SMOOTHING if first else parameters.SETTLED
+            if done + epoch >= parameters.GROUPED * plan.last_epoch and not step.grouped:
                 self._group(plan)
             if done + epoch >= share * plan.last_epoch:
                 step.settle()
@@ -407,3 +412,25 @@ class Fitting(CallbackSupportMixin):
 def padded(values, n):
     """Return n values, NaN where there are fewer."""
     return values + [np.nan] * (n - len(values))
+
+
+class StartsFromKMeans:
+    """Teaches the label part of the code the clusters of k-means, for the first half of training.
+
+    A categorical part that is left to itself from the beginning finds other clusters with every
+    seed, and often few of them.
+    """
+
+    def _streams(self, x, codes, rows):
+        """Return the rows of an epoch; beside them, at first, rows with their k-means cluster."""
+        streams = super()._streams(x, codes, rows)
+        if codes is not None or self.init == "random" or self.n_iter_:
+            return streams
+        index = streams[0].rows
+        n_epochs = parameters.epochs(self.max_iter, len(index), self._batch_size(streams)) // 2
+        rows = x[index.to(x.device)].cpu().numpy()
+        found = kmeans_labels(rows, self._recipe.n_classes, self._recipe.seed)
+        y = torch.zeros(len(x), dtype=torch.int64, device=index.device)
+        y[index] = torch.from_numpy(found).to(index.device)
+        streams.append(Stream({"x_labeled": x, "y_labeled": y}, index, n_epochs=max(1, n_epochs)))
+        return streams

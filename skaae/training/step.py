@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skaae import _losses as losses
-from skaae._device import autocast
-from skaae._networks import AdversarialAutoencoder, Code, Discriminator
-from skaae._optimizers import Optimizer, PhaseRates, make_optimizer
-from skaae._smoothing import Smoothing
+from skaae.device import autocast
+from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminator
 from skaae.priors import Prior
+from skaae.training import losses
+from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer
+from skaae.training.virtual_adversarial import Smoothing
 
 Losses = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight

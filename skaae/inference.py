@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skaae._losses import reconstruction_rows
-from skaae._scaling import ScaledRows
-from skaae._step import AAEStep
+from skaae.columns.scaling import ScaledRows
+from skaae.training.losses import reconstruction_rows
+from skaae.training.step import AAEStep
 
 Module = TypeVar("Module", bound=nn.Module)
 Rows = np.ndarray | ScaledRows

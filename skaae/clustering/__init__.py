@@ -1,0 +1,1 @@
+"""How clusters are found and get classes. Arrays in, arrays out."""

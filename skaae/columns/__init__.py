@@ -1,0 +1,1 @@
+"""What the columns of X are before networks see them, and the way back."""

@@ -1,0 +1,1 @@
+"""How networks are trained: one mini-batch, the schedule of stages, the loop."""
