@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from skaae.estimators.classifier import SemiSupervisedAAEClassifier
     from skaae.estimators.clusterer import AAEClusterer
     from skaae.estimators.embedding import AAEEmbedding
+    from skaae.estimators.options import MLP, SGD, Adam, Conv, VirtualAdversarial
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULE_OF = {
     "AAEClusterer": "skaae.estimators.clusterer",
     "AAEEmbedding": "skaae.estimators.embedding",
+    "Adam": "skaae.estimators.options",
+    "Conv": "skaae.estimators.options",
+    "MLP": "skaae.estimators.options",
+    "SGD": "skaae.estimators.options",
+    "VirtualAdversarial": "skaae.estimators.options",
     "AAETransformer": "skaae.estimators.transformer",
     "SemiSupervisedAAEClassifier": "skaae.estimators.classifier",
     "SupervisedAAETransformer": "skaae.estimators.supervised",
@@ -43,14 +49,19 @@ __all__ = [
     "AAEClusterer",
     "AAEEmbedding",
     "AAETransformer",
+    "Adam",
     "ClusterHeadsDisplay",
+    "Conv",
     "LatentSpaceDisplay",
+    "MLP",
     "ManifoldDisplay",
     "ReconstructionDisplay",
+    "SGD",
     "SemiSupervisedAAEClassifier",
     "StyleDisplay",
     "SupervisedAAETransformer",
     "TrainingCurvesDisplay",
+    "VirtualAdversarial",
     "displays",
     "priors",
 ]

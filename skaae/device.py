@@ -6,12 +6,13 @@ Knows nothing of networks or estimators.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 import torch
 
 # Below this width the cast of weights to bfloat16 costs more than the products gain.
 MIN_BFLOAT16_WIDTH = 256
+# Rows that pass inference at once: few enough to bound memory, enough to fill the processor.
+BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -27,12 +28,12 @@ def resolve_device(device: str | torch.device) -> torch.device:
         torch.empty(0, device=resolved)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"device={device!r} cannot be used on this machine; "
+            f"device={str(device)!r} cannot be used on this machine; "
             f"use 'auto' or one of {available_devices()}."
         ) from error
     if resolved.type == "meta":
         raise ValueError(
-            f"device={device!r} holds no data; use 'auto' or one of {available_devices()}."
+            f"device={str(device)!r} holds no data; use 'auto' or one of {available_devices()}."
         )
     return resolved
 
@@ -71,23 +72,6 @@ def make_generator(seed: int, device: torch.device) -> torch.Generator:
 def cpu_generator(seed: int) -> torch.Generator:
     """Return a generator for draws on the CPU, which repeat on any machine."""
     return make_generator(seed, torch.device("cpu"))
-
-
-@contextlib.contextmanager
-def seeded_global_generators(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch's global generators for a while, and leave them as they were.
-
-    For modules that are not ours: their initial weights and their dropout know no other source.
-    """
-    devices = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(devices=devices, device_type=devices[0].type if devices else "cuda"):
-        torch.random.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        elif device.type == "mps":
-            torch.mps.manual_seed(seed)
-        yield
 
 
 def multiplies_in_bfloat16(device: torch.device) -> bool:

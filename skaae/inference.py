@@ -1,33 +1,29 @@
 """Inference: arrays through trained networks in batches, in the dtype of the arrays.
 
-Hidden layers are held for a batch of rows only, however many rows there are, and the networks are
-left as they are, so threads may share them. Knows nothing of scaling or estimators.
+Hidden layers are held for a batch of rows only, however many rows there are. Networks are left as
+they are, so threads may share them. Knows nothing of scaling or estimators.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skaae.columns.scaling import ScaledRows
+from skaae.device import BATCH_ROWS
 from skaae.training.losses import reconstruction_rows
 from skaae.training.step import AAEStep
 
-Module = TypeVar("Module", bound=nn.Module)
 Rows = np.ndarray | ScaledRows
-
-# Rows that pass at once: few enough to bound memory, enough to fill the processor.
-BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 
 
 def encode(step: AAEStep, X: Rows, block: str) -> np.ndarray:
     """Return one block of the mean code, (n_samples, block), for scaled rows X."""
-    networks = in_dtype(step.trained, X.dtype)
+    networks = in_dtype(step, X.dtype)
 
     def code(x: Tensor) -> Tensor:
         return networks.code(networks.encoder(x))[block]
@@ -37,14 +33,14 @@ def encode(step: AAEStep, X: Rows, block: str) -> np.ndarray:
 
 def logits(step: AAEStep, X: Rows) -> np.ndarray:
     """Return the logits of classes, (n_samples, n_classes), for scaled rows X."""
-    encoder = in_dtype(step.trained.encoder, X.dtype)
+    encoder = in_dtype(step, X.dtype, "encoder")
     return apply(step, lambda x: encoder.class_logits(encoder(x)), X)
 
 
-def joined(step: AAEStep, X: Rows) -> np.ndarray:
+def combine(step: AAEStep, X: Rows) -> np.ndarray:
     """Return what the decoder sees of the mean codes of scaled rows X."""
-    networks = in_dtype(step.trained, X.dtype)
-    return apply(step, lambda x: networks.decoder.join(networks.code(networks.encoder(x))), X)
+    networks = in_dtype(step, X.dtype)
+    return apply(step, lambda x: networks.decoder.combine(networks.code(networks.encoder(x))), X)
 
 
 def draw_codes(step: AAEStep, X: Rows, n_draws: int, generator: torch.Generator) -> np.ndarray:
@@ -52,12 +48,12 @@ def draw_codes(step: AAEStep, X: Rows, n_draws: int, generator: torch.Generator)
 
     The noise comes from a generator on the CPU: one seed gives the same draws on every device.
     """
-    networks = in_dtype(step.trained, X.dtype)
+    networks = in_dtype(step, X.dtype)
     n_noise = networks.encoder.n_noise
 
     def draw(x: Tensor, noise: Tensor) -> Tensor:
-        heads = networks.encoder(x, noise=noise if n_noise else None)
-        return networks.posterior.draw(heads["style"], noise)
+        outputs = networks.encoder(x, noise=noise if n_noise else None)
+        return networks.posterior.draw(outputs["style"], noise)
 
     def draws(x: Tensor, noise: Tensor) -> Tensor:
         return torch.stack([draw(x, one) for one in noise.unbind(dim=1)], dim=1)
@@ -69,7 +65,7 @@ def draw_codes(step: AAEStep, X: Rows, n_draws: int, generator: torch.Generator)
 def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return scaled rows (n_samples, n_features) for the blocks of a code."""
     names, arrays = list(code), list(code.values())
-    decoder = in_dtype(step.trained.decoder, arrays[0].dtype)
+    decoder = in_dtype(step, arrays[0].dtype, "decoder")
 
     def rows(*blocks: Tensor) -> Tensor:
         return activate(step, decoder(dict(zip(names, blocks, strict=True))))
@@ -77,21 +73,21 @@ def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
     return apply(step, rows, *arrays)
 
 
-def decode_joined(step: AAEStep, Z: np.ndarray) -> np.ndarray:
+def decode_combined(step: AAEStep, Z: np.ndarray) -> np.ndarray:
     """Return scaled rows (n_samples, n_features) for what the decoder sees of codes."""
-    decoder = in_dtype(step.trained.decoder, Z.dtype)
+    decoder = in_dtype(step, Z.dtype, "decoder")
     return apply(step, lambda z: activate(step, decoder.expand(z)), Z)
 
 
 def reconstruct(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
     """Return scaled rows after encoding and decoding; y are their classes, where needed."""
-    networks = in_dtype(step.trained, X.dtype)
+    networks = in_dtype(step, X.dtype)
     return apply(step, lambda x, *y: activate(step, networks(x, *y)), *present(X, y))
 
 
 def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
     """Return the reconstruction loss of each scaled row, without noise or dropout."""
-    networks = in_dtype(step.trained, X.dtype)
+    networks = in_dtype(step, X.dtype)
     kind, sigmoid = step.reconstruction_loss, step.sigmoid
 
     def rows(x: Tensor, *y: Tensor) -> Tensor:
@@ -129,10 +125,13 @@ def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.n
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-def in_dtype(module: Module, dtype: np.dtype) -> Module:
-    """Return the module itself for float32, a copy with weights in float64 for float64.
+def in_dtype(step: AAEStep, dtype: np.dtype, name: str = "") -> Any:
+    """Return the trained networks, or their part of that name, with weights in a dtype.
 
-    A copy, since swapping weights in a module that threads share would hand them each other's.
+    For float64 it is a copy, which the step keeps until the weights move: casting the weights takes
+    longer than a few rows do.
     """
-    on_mps = next(module.parameters()).device.type == "mps"
-    return module if dtype == np.float32 or on_mps else copy.deepcopy(module).double()
+    on_mps = step.generator.device.type == "mps"
+    if dtype == np.float32 or on_mps:
+        return step.trained.get_submodule(name)
+    return step.copy_in_float64(name)

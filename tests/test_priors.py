@@ -129,7 +129,7 @@ def test_minus_one_draws_from_the_whole_prior(prior):
     free = prior.sample(n, y=np.full(n, -1), generator=seeded())
     assert torch.equal(free, prior.sample(n, generator=seeded()))
     with pytest.raises(ValueError, match="components 0 to"):
-        prior.sample(1, y=[prior.count_parts()], generator=seeded())
+        prior.sample(1, y=[prior.count_components()], generator=seeded())
 
 
 def test_mixture_component_by_label():

@@ -250,7 +250,7 @@ def test_a_given_label_reaches_the_decoder_and_no_discriminator():
 class ByPart(Gaussian):
     """A prior of three parts that shows which part each draw was asked for."""
 
-    def count_parts(self):
+    def count_components(self):
         return 3
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):

@@ -1,7 +1,7 @@
 """What the estimators share: arrays go down to the torch half, arrays and a history come up.
 
-The only place where scikit-learn's world and PyTorch's meet. Subclasses say which blocks their code
-has and which rows are labeled.
+The only place where scikit-learn's world and PyTorch's meet. Subclasses say what they train
+(`_model`) and what follows from trained weights (`_results`).
 """
 
 from __future__ import annotations
@@ -9,89 +9,45 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _clone_parametrized,
-)
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import skaae
 from skaae import inference
 from skaae.columns.scaling import ScaledRows, fit_scaling
-from skaae.device import cpu_generator, fits_on, resolve_device
-from skaae.estimators import parameters
-from skaae.estimators.fitting import Fitting
-from skaae.networks.autoencoder import Architecture
-from skaae.priors._prior import check_draws
-from skaae.training.augmentation import Augmentation
-from skaae.training.settings import Recipe, to_numpy
+from skaae.device import fits_on
+from skaae.estimators import fitting, parameters
+from skaae.estimators.options import parameters_as_fields
+from skaae.estimators.ranges import check_count
+from skaae.private_sklearn import CallbackSupportMixin
+from skaae.training import validation
+from skaae.training.augmentation import with_augmentation
+from skaae.training.cuda_graph import captured
+from skaae.training.loop import DivergenceError, EarlyStopping, Run, train
+from skaae.training.schedule import ASSIGN_COMPONENTS
+from skaae.training.settings import to_numpy
 
-# Parameters that networks and step take as they are.
-COPIED_TO_ARCHITECTURE = (
-    "activation",
-    "dropout",
-    "input_dropout",
-    "batch_norm",
-    "encoder",
-    "decoder",
-    "discriminator",
-)
-COPIED_TO_RECIPE = (
-    "solver",
-    "reconstruction_loss",
-    "input_noise",
-    "discriminator_noise",
-    "max_gradient_norm",
-    "precision",
-    "device",
-)
-
-# Estimators are dataclasses, so that a parameter that all share is written once. What a dataclass
-# would compare and print is scikit-learn's business.
-estimator = dataclass(kw_only=True, eq=False, repr=False)
+WARM_START = ("warm_start=True", "set warm_start=False")
 
 
-@estimator
+@parameters_as_fields
 class BaseAdversarialAutoencoder(
-    Fitting, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
     """Base of all estimators: parameters, fitting, encoding, decoding, pickling."""
 
     n_components: int = 2
     prior: Any = "gaussian"
-    architecture: str = "mlp"
-    image_shape: Any = None
     hidden_layer_sizes: Any = "auto"
-    discriminator_hidden_layer_sizes: Any = "auto"
-    activation: str = "relu"
-    dropout: float = 0.0
-    input_dropout: float = 0.0
-    input_noise: float = 0.0
-    discriminator_noise: float = 0.0
-    batch_norm: str | None = None
-    encoder: Any = None
-    decoder: Any = None
-    discriminator: Any = None
+    network: Any = "mlp"
     scaling: str | None = "auto"
     reconstruction_loss: str = "squared_error"
-    output_activation: str = "auto"
-    weight_init: Any = "auto"
-    solver: str = "adam"
-    reconstruction_learning_rate: Any = "auto"
-    adversarial_learning_rate: Any = "auto"
-    momentum: float = 0.9
-    adversarial_momentum: Any = "auto"
-    max_gradient_norm: float | None = 10.0
-    learning_rate_schedule: Any = "auto"
-    updates: str = "alternating"
-    average_weights: bool = False
+    input_noise: float = 0.0
+    solver: Any = "adam"
     batch_size: Any = "auto"
     max_iter: Any = "auto"
     early_stopping: bool = False
@@ -99,16 +55,31 @@ class BaseAdversarialAutoencoder(
     n_iter_no_change: int = 10
     tol: float = 1e-4
     warm_start: bool = False
-    precision: str = "auto"
-    device: str = "auto"
+    device: Any = "auto"
     random_state: Any = None
     verbose: Any = 0
 
     _parameter_constraints = parameters.SHARED_CONSTRAINTS
 
+    # Whether the encoder learns the classes of labeled rows from their cross-entropy.
+    _classifies = False
+    # What the solver's learning_rate_schedule="auto" is in `fit`.
+    _auto_schedule = "constant"
+
     @abstractmethod
-    def _blocks(self):
-        """Return {block: (Block, prior)} of the code; the prior of a given block is None."""
+    def _model(self, targets):
+        """Return the `Model` to train; targets (n_samples,) are class indices or None."""
+
+    def _results(self, X, targets, *, partial):
+        """Return the attributes that follow from trained weights, by name; change nothing.
+
+        X and targets are those of the last `fit`, or of a `partial` one.
+        """
+        return {}
+
+    def _actions(self, X, targets, streams):
+        """Return what can happen between stages, by the name that the schedule has for it."""
+        return {}
 
     def transform(self, X):
         """Encode rows; the same rows always give the same codes.
@@ -200,120 +171,119 @@ class BaseAdversarialAutoencoder(
         device = self._step.generator.device
         return torch.from_numpy(scaled).to(device if fits_on(device, scaled.nbytes) else "cpu")
 
-    # Building -------------------------------------------------------------------------------------
+    # Fitting --------------------------------------------------------------------------------------
 
-    def _set_up(self, X):
+    def _begin(self, X, *, partial=False):
+        """Return checked training rows; refuse what a model that goes on cannot take."""
+        fitted = hasattr(self, "_step")
+        goes_on = fitted and (partial or self.warm_start)
+        if goes_on and not partial:
+            validate_data(self, X, reset=False, skip_check_array=True)  # names of features
+        X = self._check_rows(X, reset=not (partial and fitted))
+        if goes_on:
+            how = ("partial_fit", "call fit") if partial else WARM_START
+            frozen, n_features = self._frozen, self._settings.n_features
+            fitting.require_same_model(self, frozen, n_features, X, *how)
+        return X
+
+    def _fit(self, X, targets=None, *, partial=False):
+        """Train on checked rows X and class indices (-1 where unlabeled).
+
+        A `partial` fit is one epoch, from where training stands.
+        """
+        rows, held_out = np.arange(len(X)), None
+        if not partial:
+            by_class = self._classifies
+            rows, held_out = fitting.split_rows(self, targets, len(X), by_class=by_class)
+        if not (hasattr(self, "_step") and (partial or self.warm_start)):
+            self._build(X if held_out is None else X[rows], targets)
+        x, step = self._to_tensor(X), self._step
+        run = self._plan(x, targets, rows, partial=partial)
+        run.actions = self._actions(X, targets, run.streams)
+        if held_out is not None:
+            loss = self._validation_loss(x, targets, held_out)
+            run.stopping = EarlyStopping(loss, step, self.n_iter_no_change, self.tol)
+
+        def results(n_iter):
+            if step.stage.assigns_later:  # a fit that ends here assigns them here
+                run.actions[ASSIGN_COMPONENTS]()
+            return {**self._results(X, targets, partial=partial), "n_iter_": n_iter}
+
+        watch = fitting.Watch(self, run, self._shown(X, targets), results)
+        try:
+            train(step, run, self._runnable(step), watch.before_epoch, watch.after_epoch)
+        except DivergenceError as error:
+            fitting.warn_of_divergence(error, run, self._settings)
+        finally:
+            step.networks.eval()
+        if run.stopping is not None:
+            run.history["validation"] = run.stopping.losses
+            run.stopping.restore_best()
+        self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
+        self.__dict__.update(results(run.n_done + len(run.history["stage"])))
+        watch.end()
+
+    def _build(self, X, targets):
         """Build networks and step for training rows X, with fresh weights and no history."""
-        blocks = self._blocks()
-        cross_entropy = self.reconstruction_loss == "binary_cross_entropy"
-        scaling = fit_scaling(X, self.scaling, bounded=cross_entropy)
-        if cross_entropy:
+        model = self._model(targets)
+        bounded = self.reconstruction_loss == "binary_cross_entropy"
+        scaling = fit_scaling(X, self.scaling, bounded=bounded)
+        if bounded:
             require_unit_interval(scaling.transform(X))
-        if not isinstance(self.learning_rate_schedule, str):
-            parameters.learning_rate_factor(self.learning_rate_schedule, 0, 1)
-        recipe = self._make_recipe(X, blocks, scaling)
-        for name, prior in recipe.priors.items():  # one that cannot be drawn from says so now
-            size = recipe.architecture.blocks[name].n_compared
-            draws = check_draws(prior, prior.sample(8, size, generator=cpu_generator(0)), 8, size)
-            if name == "style" and recipe.regularizer == "kl":
-                prior.log_prob(draws)
-        if recipe.augment is not None:
-            recipe.augment.check(X, recipe.seed, resolve_device(recipe.device))
-        self._recipe, self._scaling, self._step = recipe, scaling, recipe.build()
-        self._frozen = self._frozen_parameters()
+        self._settings = parameters.resolve(self, model, X, scaling)
+        self._scaling, self._step = scaling, self._settings.build()
+        self._frozen = fitting.frozen_parameters(self)
+        self.scaling_ = scaling.kind
         self.history_, self.n_iter_ = {}, 0
 
-    def _make_recipe(self, X, blocks, scaling):
-        """Return the plain values of this estimator's networks and step."""
-        params = {**parameters.LACKING, **self.get_params(deep=False)}
-        if params["regularizer"] == "kl" and params["posterior"] != "gaussian":
-            raise ValueError(
-                f"regularizer='kl' needs posterior='gaussian', got {params['posterior']!r}: "
-                "the divergence of other posteriors is not known."
-            )
-        spread = scaling.spread(X)
-        sigmoid = params["output_activation"] == "sigmoid" or (
-            params["output_activation"] == "auto"
-            and (scaling.kind == "range" or self.reconstruction_loss == "binary_cross_entropy")
+    def _plan(self, x, targets, rows, *, partial):
+        """Return a run of the loop over scaled rows x: one epoch of it where `partial`."""
+        settings, done = self._settings, self.n_iter_
+        device = self._step.generator.device
+        streams = fitting.make_streams(
+            x, targets, rows, settings, device, classifies=self._classifies, is_first=done == 0
         )
-        seed = parameters.draw_seed(self.random_state)
-        rates = parameters.phase_rates(
-            params,
-            sigmoid=sigmoid,
-            spread=spread,
-            blocks=[block for block, _ in blocks.values()],
-            classification=self._classifies,
-        )
-        augment = params["augment"]
-        smooths = "virtual_adversarial" in rates
-        balanced = smooths and self._is_balanced()
-        return Recipe(
-            architecture=self._make_architecture(X.shape[1], blocks, params, seed),
-            priors={name: prior for name, (_, prior) in blocks.items() if prior is not None},
-            rates=rates,
-            regularizer=params["regularizer"],
-            regularizer_weight=parameters.regularizer_weight(params, X.shape[1], spread),
-            head_distance=self._head_distance(),
-            sigmoid=sigmoid,
-            average=params["average_weights"],
-            joint=params["updates"] == "joint",
-            augment=None if augment is None else Augmentation(augment, scaling),
-            radius=parameters.virtual_adversarial_radius(params, spread),
-            shares=tuple(blocks["label"][1].probabilities) if balanced else None,
-            smooth_first=smooths and self._is_smooth_first(),
-            names_late=smooths and self._is_named_late(),
-            seed=seed,
-            **{name: params[name] for name in COPIED_TO_RECIPE},
+        batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
+        planned = parameters.epochs(self.max_iter, len(rows), batch_size)
+        schedule = parameters.as_solver(self.solver).learning_rate_schedule
+        # rates that fall until max_iter would wait for an end that nobody knows, and hardly rise
+        # again where further fits go on
+        open_end = partial or self.early_stopping or self.warm_start
+        auto = "constant" if open_end else self._auto_schedule
+        schedule = parameters.replace_auto(schedule, auto)
+        return Run(
+            streams,
+            batch_size,
+            n_epochs=1 if partial else planned,
+            n_done=done,
+            n_planned=max(planned, done + 1) if partial else done + planned,
+            learning_rate=lambda now, end: parameters.learning_rate_factor(schedule, now, end),
         )
 
-    def _make_architecture(self, n_features, blocks, params, seed):
-        """Return the plain values that the networks are built from."""
-        parameters.refuse_modules(params)
-        shape = None
-        if params["architecture"] == "conv":
-            shape = parameters.image_shape(params["image_shape"], n_features)
-        auto_init = params["weight_init"] == "auto"
-        return Architecture(
-            n_features=n_features,
-            blocks={name: block for name, (block, _) in blocks.items()},
-            hidden=parameters.layer_sizes(
-                "hidden_layer_sizes", params["hidden_layer_sizes"], n_features, shape
-            ),
-            discriminator_hidden=parameters.layer_sizes(
-                "discriminator_hidden_layer_sizes",
-                params["discriminator_hidden_layer_sizes"],
-                n_features,
-            ),
-            kind=params["architecture"],
-            image_shape=shape,
-            weight_init=parameters.AUTO_WEIGHT_INIT[params["solver"]]
-            if auto_init
-            else params["weight_init"],
-            posterior=params["posterior"],
-            cluster_heads=self._cluster_heads(),
-            seed=seed,
-            **{name: params[name] for name in COPIED_TO_ARCHITECTURE},
-        )
+    def _validation_loss(self, x, targets, held_out):
+        """Return a function of nothing that computes the loss of held-out rows."""
+        device = self._step.generator.device
+        rows = x[held_out].to(device)
+        y = None if targets is None else torch.from_numpy(targets[held_out]).to(device)
+        if self._classifies and y is not None:
+            return validation.classification(self._step, rows, y)
+        return validation.reconstruction(self._step, rows, y, self._settings.seed + 2)
 
-    def _cluster_heads(self):
-        """Return what `Architecture` says of points that classes have in the code: none."""
-        return None
+    def _shown(self, X, targets):
+        """Return the rows that callbacks see: labeled ones where classes are learned.
 
-    def _head_distance(self):
-        """Return the distance that such points, where they are learned, are kept at."""
-        return 0.0
+        A metric would take unlabeled rows for a class of their own.
+        """
+        if targets is None or not self._classifies:
+            return {"X": X}
+        labeled = targets >= 0
+        return {"X": lambda: X[labeled], "y": lambda: self.classes_[targets[labeled]]}
 
-    def _is_balanced(self):
-        """Return whether smoothing keeps labels at their shares: not where a few rows gave them."""
-        return False
-
-    def _is_smooth_first(self):
-        """Return whether smoothing is what finds clusters: not where labels or k-means do."""
-        return False
-
-    def _is_named_late(self):
-        """Return whether subclasses get their class once they are found: not where none has any."""
-        return False
+    def _runnable(self, step):
+        """Return what the loop calls: the step, recorded where it can be, on augmented rows."""
+        run = captured(step, step.generator, lambda: step.stage.name)
+        augment = self._settings.augment
+        return run if augment is None else with_augmentation(run, augment.scaled(step.generator))
 
     # Inference ------------------------------------------------------------------------------------
 
@@ -324,7 +294,7 @@ class BaseAdversarialAutoencoder(
     def _check_codes(self, Z):
         """Return Z as a float array of shape (n_samples, n_components)."""
         Z = check_array(Z, dtype=[np.float64, np.float32], order="C", input_name="X")
-        n_components = self._recipe.n_components
+        n_components = self._settings.n_components
         if Z.shape[1] != n_components:
             raise ValueError(
                 f"X has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
@@ -334,8 +304,8 @@ class BaseAdversarialAutoencoder(
 
     def _draw_style(self, n_samples, generator, y=None):
         """Return draws of the style's prior as a float32 array (n_samples, n_components)."""
-        n_samples = parameters.check_count("n_samples", n_samples)
-        prior, size = self._recipe.priors["style"], self._recipe.n_components
+        n_samples = check_count("n_samples", n_samples)
+        prior, size = self._settings.priors["style"], self._settings.n_components
         return prior.sample(n_samples, size, y=y, generator=generator).float().numpy()
 
     # State ----------------------------------------------------------------------------------------
@@ -344,10 +314,10 @@ class BaseAdversarialAutoencoder(
     def _n_features_out(self):
         """Number of columns of `transform`, for get_feature_names_out."""
         check_is_fitted(self)
-        return self._recipe.n_components
+        return self._settings.n_components
 
     def __sklearn_clone__(self):
-        copied = _clone_parametrized(self)
+        copied = super().__sklearn_clone__()
         if hasattr(self.prior, "get_params"):  # a clone of a fitted model could not be drawn from
             copied.prior = copy.deepcopy(self.prior)
         return copied
@@ -355,8 +325,8 @@ class BaseAdversarialAutoencoder(
     def __getstate__(self):
         state = {**super().__getstate__(), "_skaae_version": skaae.__version__}
         step = state.pop("_step", None)
-        if step is not None:
-            state["_step_state"] = to_numpy(step.state_dict())
+        if step is not None:  # what gradients were is for those who go on
+            state["_step_state"] = to_numpy(step.state_dict(optimizers=self.warm_start))
         return state
 
     def __setstate__(self, state):
@@ -371,7 +341,8 @@ class BaseAdversarialAutoencoder(
             )
         super().__setstate__(state)
         if step_state is not None:
-            self._step = self._recipe.rebuild(step_state)
+            with torch.inference_mode(False):
+                self._step = self._settings.rebuild(step_state)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_step")

@@ -11,10 +11,15 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skaae.estimators import parameters
-from skaae.estimators.labels import UNLABELED, encode_labels, label_block, lookup_labels, one_hot
+from skaae.estimators.labels import (
+    class_shares,
+    encode_labels,
+    label_block,
+    lookup_labels,
+    one_hot,
+)
+from skaae.estimators.parameters import make_cpu_generator
 from skaae.priors import Categorical
-from skaae.priors._shapes import check_probabilities
 
 
 class ReadsClasses:
@@ -31,15 +36,15 @@ class ReadsClasses:
 
     def _read_classes(self, X, y):
         """Return class indices of the rows of a `fit`."""
-        classes, codes = encode_labels(
+        classes, targets = encode_labels(
             y,
             self._marker(),
             estimator_name=type(self).__name__,
             needs_labels=self._min_classes > 0,
         )
-        check_consistent_length(X, codes)
-        self._set_classes(classes, codes)
-        return codes
+        check_consistent_length(X, targets)
+        self._set_classes(classes, targets)
+        return targets
 
     def _read_more_classes(self, X, y, classes, *, first):
         """Return class indices of the rows of a `partial_fit`, whose classes may be given."""
@@ -55,13 +60,13 @@ class ReadsClasses:
                 f"classes={known} differ from those of the first call, {self.classes_}; leave "
                 "classes out after the first call, or fit a new estimator."
             )
-        codes = lookup_labels(y, known, self._marker(), estimator_name=name)
-        check_consistent_length(X, codes)
+        targets = lookup_labels(y, known, self._marker(), estimator_name=name)
+        check_consistent_length(X, targets)
         if first:
-            self._set_classes(known, codes)
-        return codes
+            self._set_classes(known, targets)
+        return targets
 
-    def _set_classes(self, classes, codes):
+    def _set_classes(self, classes, targets):
         """Keep the classes; refuse too few of them and a changed warm start."""
         if len(classes) < self._min_classes:
             raise ValueError(
@@ -76,20 +81,14 @@ class ReadsClasses:
             )
         self.classes_ = classes
         if not fitted:
-            self._set_class_prior(codes)
+            self._set_class_prior(targets)
 
-    def _set_class_prior(self, codes):
-        """Keep the share of each class, for estimators that need it."""
-        n_classes = len(self.classes_)
-        if not isinstance(self.class_prior, str):
-            self.class_prior_ = check_probabilities("class_prior", self.class_prior, n_classes)
-        elif self.class_prior == "uniform":
-            self.class_prior_ = np.full(n_classes, 1.0 / n_classes)
-        else:
-            self.class_prior_ = labeled_shares(codes, n_classes)
+    def _set_class_prior(self, targets):
+        """Keep the class proportions, for estimators that need them."""
+        self.class_prior_ = class_shares(self.class_prior, self.classes_, targets)
 
     def _is_prior_stated(self):
-        """Return whether the user knows the shares, which are else estimated."""
+        """Return whether the user knows the class proportions, which are else estimated."""
         return not (isinstance(self.class_prior, str) and self.class_prior == "labeled")
 
 
@@ -134,7 +133,7 @@ class DrawsClasses:
             Styles, as `transform` returns them.
         y : scalar or array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             A class for all rows, a class for each, or probabilities of the classes. None stands for
-            their shares (class_prior_): a row between the classes, as a pipeline asks for it.
+            their proportions (class_prior_): a row between the classes, as a pipeline asks for it.
 
         Returns
         -------
@@ -152,7 +151,7 @@ class DrawsClasses:
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            A class for all rows or for each; None draws them from their shares.
+            A class for all rows or for each; None draws them by their proportions.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
@@ -161,47 +160,45 @@ class DrawsClasses:
         X : ndarray of shape (n_samples, n_features), float32
         """
         check_is_fitted(self)
-        generator = parameters.make_cpu_generator(random_state)
+        generator = make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         label = self._draw_label(y, n_samples, generator)
         return self._decode(style=style, label=label.astype(np.float32))
 
     def _label_values(self):
-        """Return the classes as the user names them, and the share of each."""
+        """Return the classes as the user names them, and the proportion of each."""
         return self.classes_, self.class_prior_
 
-    def _label_parts(self):
-        """Return the share of each entry of the label in the rows of a class.
+    def _component_proportions(self):
+        """Return the proportion of each component in the rows of a class.
 
-        Of shape (n_classes, n_entries), or None where each class has one entry.
+        Of shape (n_classes, n_components), or None where each class has one component.
         """
         return None
 
     def _label_block(self, y, n_samples):
-        """Return the label part of a code: of each class, its largest entry."""
-        classes, shares = self._label_values()
-        label = np.tile(shares, (n_samples, 1)) if y is None else label_block(y, classes, n_samples)
-        parts = self._label_parts()
+        """Return the label part of a code: of each class, its largest component."""
+        classes, proportions = self._label_values()
+        if y is None:
+            label = np.tile(proportions, (n_samples, 1))
+        else:
+            label = label_block(y, classes, n_samples)
+        parts = self._component_proportions()
         return label if parts is None else label @ np.eye(parts.shape[1])[parts.argmax(axis=1)]
 
     def _draw_label(self, y, n_samples, generator):
         """Return one-hot rows for given classes, or for drawn ones where y is None.
 
-        Of the entries of a class each is drawn as often as its share says.
+        Of the components of a class each is drawn as often as its proportion says.
         """
-        classes, shares = self._label_values()
+        classes, proportions = self._label_values()
         if y is not None:
             label = one_hot(y, classes, n_samples)
         else:
-            label = Categorical(shares).sample(n_samples, len(classes), generator=generator).numpy()
-        parts = self._label_parts()
+            prior = Categorical(proportions)
+            label = prior.sample(n_samples, len(classes), generator=generator).numpy()
+        parts = self._component_proportions()
         if parts is None:
             return label
         drawn = torch.multinomial(torch.from_numpy(label @ parts), 1, generator=generator)
         return np.eye(parts.shape[1])[drawn.ravel().numpy()]
-
-
-def labeled_shares(codes, n_classes):
-    """Return the share of each class among labeled rows, with one row added to each class."""
-    counts = np.bincount(codes[codes != UNLABELED], minlength=n_classes) + 1.0
-    return counts / counts.sum()

@@ -2,58 +2,59 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import field
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
-from sklearn.base import ClassifierMixin, _fit_context
+from scipy.special import log_softmax, softmax
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
-from skaae.clustering.assign import name_clusters
-from skaae.clustering.pseudo_labels import MAX_ROWS, Agreement, spread_labels
+from skaae.clustering.assign import assign_components
+from skaae.clustering.pseudo_labels import MAX_ROWS, clear_rows, spread_labels
 from skaae.columns.scaling import ScaledRows
 from skaae.estimators import parameters
-from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import UNKNOWN, UNLABELED, lookup_labels
+from skaae.estimators.options import VirtualAdversarial, parameters_as_fields
+from skaae.estimators.parameters import Model, replace_auto
+from skaae.estimators.ranges import AUTO, COUNT
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
+from skaae.training.loop import ADD_PSEUDO_LABELS
+from skaae.training.schedule import ASSIGN_COMPONENTS
+
+# Labels of a class, for each of its components, that can say which rows are theirs; with fewer they
+# only say which class components belong to that were found without them.
+LABELS_PER_COMPONENT = 2
 
 
 @with_shared_parameters(
     validation_loss="the cross-entropy",
     validation_rows="the labeled rows",
     solver="sgd",
-    batch_norm="None",
-    average_weights="True",
-    adam_rate="0.0003",
-    auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="classes",
-    smoothing='"auto"',
-    sets_in=(
-        "It sets in after the first fifth of max_iter epochs (so not at all where early "
-        "stopping comes before): until then it would hold clusters in place that are still on "
-        "the move. With n_subclasses above 1 it comes first: for three fifths of max_iter the "
-        "label head of the encoder moves by it and by the labeled rows alone, and the entropy of "
-        "labels, a small cost, makes rows sure of them (Hu et al. 2017), in the first half of that "
-        "time of their subclass, in the second of their class, which few labels wait for; then "
-        "reconstruction and discriminator of the label join in. Early stopping, or an end of "
-        "`partial_fit`, may come before."
+    virtual_adversarial='"auto"',
+    stages=(
+        "It sets in after a warm-up of a fifth of max_iter: until then it would hold clusters in "
+        "place that are still on the move. With several components per class it comes first and "
+        "finds them; see `components_per_class`."
     ),
     balance=(
-        'Where class_prior is stated, not "labeled", or with n_subclasses, it also keeps the mean '
-        "over each mini-batch at these shares, for which 25 rows of each class or more are good "
-        "to have."
+        'Where class_prior is stated, not "labeled", or with several components per class, it '
+        "also keeps the mean over each mini-batch at the class proportions, for which 25 rows of "
+        "each class or more are good to have."
     ),
 )
-@estimator
+@parameters_as_fields
 class SemiSupervisedAAEClassifier(
     ClassifierMixin, ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder
 ):
@@ -76,30 +77,32 @@ class SemiSupervisedAAEClassifier(
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x), the style of a row; see `AAETransformer`. With "universal" the label
         depends on the encoder's normal inputs too, and `predict` goes by the mean of its logits.
-    class_prior : "labeled", "uniform" or array-like of shape (n_classes,), default="labeled"
-        Share of each class among all rows, in the order of `classes_`. "labeled" estimates it from
-        the labeled rows, with one row added to each class; "uniform" makes all equal, as the paper
-        does. Shares that are stated, not estimated, are also kept in the virtual adversarial phase.
-    n_subclasses : int, default=1
-        Groups that make up a class, as a digit has handwritings: the label part of the code has as
-        many entries for each class, and the probability of a class is their sum. With more than one
-        the virtual adversarial phase, which finds them, comes first; see there. Without that phase
-        nothing does. Where most classes have fewer than two labels for each, labels wait until
-        these are found, and then name them. Not part of the paper.
+    class_prior : "labeled", "uniform", dict, Series or array-like of shape (n_classes,), \
+default="labeled"
+        Class proportions among all rows. "labeled" estimates them from the labeled rows, with one
+        row added to each class. "uniform" makes all equal, as the paper does. A dict or a pandas
+        Series gives the proportion of each class by name, an array in the order of `classes_`.
+        Proportions that are stated, not estimated, are also kept by the virtual adversarial phase.
+    components_per_class : int, default=1
+        Mixture components that make up a class, as a digit has handwritings. The label part of the
+        code has an entry for each, and the probability of a class is the sum over its components.
+        With more than one the virtual adversarial phase comes first. Until three tenths of max_iter
+        it finds components, until six tenths it moves borders between classes alone; then
+        reconstruction and the label's discriminator join in. Where most classes have fewer than two
+        labels for each component, labels wait until components are found, and then say which class
+        each belongs to. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, except
         with None, where every row must have a label. "auto" adds the number -1, unless y is exactly
         {-1, 1} without missing values, which is read as a plain binary target with a warning.
         A scalar adds that value, such as -1 or "unknown".
-    classification_learning_rate : "auto" or float, default="auto"
-        Learning rate of the classification phase. "auto" is 0.001 for "adam", 0.1 for "sgd".
-    spread_labels : "auto" or bool, default="auto"
+    pseudo_labels : "auto" or bool, default="auto"
         Whether unlabeled rows join the labeled ones in the classification phase where their class
-        is clear: where the model predicts what `sklearn.semi_supervised.LabelSpreading` finds on a
-        graph of nearest neighbours, the fifth of the rows that the graph is least sure of apart.
-        `fit` looks for such rows after each quarter of its epochs, once the model predicts nine in
-        ten of the given labels; `partial_fit` never does. "auto" is True for at most 20,000 rows:
-        the graph takes time that grows with their square. Not part of the paper.
+        is clear. It is clear where the model predicts what `sklearn.semi_supervised.LabelSpreading`
+        finds on a graph of nearest neighbours; the fifth of the rows that the graph is least sure
+        of is left out. `fit` looks for such rows after each quarter of its epochs, once the model
+        predicts nine in ten of the given labels; `partial_fit` never does. "auto" is True for at
+        most 20,000 rows: the graph takes time that grows with their square. Not part of the paper.
     {label_parameters}
     {shared_parameters}
 
@@ -108,24 +111,21 @@ class SemiSupervisedAAEClassifier(
     classes_ : ndarray of shape (n_classes,)
         The classes, never the marker of unlabeled rows.
     class_prior_ : ndarray of shape (n_classes,)
-        The share of each class that the label part of the code was trained to follow.
+        The class proportions that the label part of the code was trained to follow.
     transduction_ : ndarray of shape (n_samples,)
         A label for every row of the last `fit` or `partial_fit`: the given one, or the predicted
         one where none was given.
     n_labeled_, n_unlabeled_ : int
         Rows of the last fit with and without a label.
-    history_ : dict of str to list of float
+    history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
-        "discriminator_style", "generator_label", "generator_style", "classification", unless
-        that phase is left out "virtual_adversarial", with a stated class_prior or subclasses
-        "balance", with subclasses "uncertainty", the last two times their weights, and with early
-        stopping "validation". NaN where a loss has not set in yet; one that never does is missing.
-    n_iter_ : int
-        Number of epochs trained.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had string column names.
+        "discriminator_style", "generator_label", "generator_style", "classification" and, with the
+        virtual adversarial phase, "virtual_adversarial". With class proportions to keep
+        "class_balance", with several components per class "conditional_entropy", both times their
+        weights. With early stopping "validation". NaN where a loss has not set in yet; one that
+        never does is missing. "stage" holds the name of each epoch's stage: "train", or "warm-up"
+        and "refine", or "find components", "find classes" and "refine".
+    {shared_attributes}
 
     See Also
     --------
@@ -149,43 +149,26 @@ class SemiSupervisedAAEClassifier(
     _parameter_constraints = {
         **parameters.SHARED_CONSTRAINTS,
         **parameters.LABEL_CONSTRAINTS,
-        "posterior": parameters.POSTERIOR,
-        "class_prior": parameters.CLASS_PRIOR,
+        "posterior": parameters.POSTERIOR_CONSTRAINT,
+        "class_prior": parameters.CLASS_PRIOR_CONSTRAINT,
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
-        "classification_learning_rate": [parameters.AUTO, parameters.NON_NEGATIVE],
-        "n_subclasses": [parameters.COUNT],
-        "spread_labels": [parameters.AUTO, "boolean"],
+        "components_per_class": [COUNT],
+        "pseudo_labels": [AUTO, "boolean"],
     }
 
     n_components: int = field(default=10, kw_only=False)
     input_noise: float = 0.3
     solver: str = "sgd"
-    average_weights: bool = True
     posterior: str = "deterministic"
     class_prior: Any = "labeled"
-    n_subclasses: int = 1
+    components_per_class: int = 1
     unlabeled_label: Any = "auto"
-    classification_learning_rate: Any = "auto"
-    spread_labels: Any = "auto"
-    virtual_adversarial_learning_rate: Any = "auto"
-    virtual_adversarial_radius: Any = "auto"
+    pseudo_labels: Any = "auto"
+    virtual_adversarial: Any = "auto"
     augment: Any = None
 
     _classifies = True
 
-    def _preparation(self, streams, codes, max_iter):
-        """Return what lets rows join the labeled ones."""
-        index = streams[0].rows.cpu().numpy()
-        given = codes[index]
-        wanted = self.spread_labels
-        if wanted == "auto":
-            wanted = len(index) <= MAX_ROWS
-        if not wanted or (given != UNLABELED).all():
-            return None
-        spread = spread_labels(streams[0].tensors["x"][index].cpu().numpy(), given)
-        return Agreement(streams[1], index, spread, given, max_iter)
-
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def fit(self, X, y):
         """Train on labeled and unlabeled rows.
@@ -211,18 +194,17 @@ class SemiSupervisedAAEClassifier(
             Where a loss becomes infinite in the first epochs.
         """
         X = self._begin(X)
-        codes = self._read_classes(X, y)
-        self._fit(X, codes)
+        self._fit(X, self._read_classes(X, y))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def partial_fit(self, X, y, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
         The first call decides the scaling and the class prior, so its rows should be typical. With
-        few labels of every class in that call, n_subclasses are named after it, and anew by each
-        call whose y has labels of all classes, until the epochs in which they are found are over.
+        several components per class and few labels of every class in that call, components are
+        assigned to classes after it, and anew by each call whose y has labels of all classes, until
+        the stage in which they are found is over.
 
         Parameters
         ----------
@@ -239,8 +221,8 @@ class SemiSupervisedAAEClassifier(
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
-        codes = self._read_more_classes(X, y, classes, first=first)
-        self._partial_fit(X, codes)
+        targets = self._read_more_classes(X, y, classes, first=first)
+        self._fit(X, targets, partial=True)
         return self
 
     def predict(self, X):
@@ -282,8 +264,7 @@ class SemiSupervisedAAEClassifier(
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        return log_softmax(self._logits(X), axis=1)
 
     def decision_function(self, X):
         """Return the logits of the classes.
@@ -314,22 +295,22 @@ class SemiSupervisedAAEClassifier(
         accuracy : float
         """
         predicted = self.predict(X)
-        codes = lookup_labels(
+        targets = lookup_labels(
             y,
             self.classes_,
             self.unlabeled_label,
             estimator_name=type(self).__name__,
             unknown=UNKNOWN,
         )
-        check_consistent_length(predicted, codes, sample_weight)
-        labeled = codes != UNLABELED
+        check_consistent_length(predicted, targets, sample_weight)
+        labeled = targets != UNLABELED
         if not labeled.any():
             raise ValueError(
-                f"y holds no labeled row: all {len(codes)} entries are unlabeled, and accuracy "
+                f"y holds no labeled row: all {len(targets)} entries are unlabeled, and accuracy "
                 "needs at least one label."
             )
         weights = None if sample_weight is None else np.asarray(sample_weight)[labeled]
-        true = codes[labeled]
+        true = targets[labeled]
         found = np.searchsorted(self.classes_, predicted[labeled])
         return float(accuracy_score(true, found, sample_weight=weights))
 
@@ -338,77 +319,99 @@ class SemiSupervisedAAEClassifier(
         check_is_fitted(self)
         return inference.logits(self._step, self._scaled(X))
 
-    def _blocks(self):
-        n_entries = len(self.classes_) * self.n_subclasses
-        label = Block(n_entries, n_subclasses=self.n_subclasses)
-        return {
-            "label": (label, Categorical(self.class_prior_)),
-            "style": (Block(self.n_components), as_prior(self.prior)),
-        }
+    def _model(self, targets):
+        n_classes, several = len(self.classes_), self.components_per_class > 1
+        label = Block(
+            n_classes * self.components_per_class, components_per_class=self.components_per_class
+        )
+        # where components are found, the same class in all places would change nowhere
+        keeps_proportions = self._is_prior_stated() or several
+        return Model(
+            {"label": label, "style": Block(self.n_components)},
+            {"label": Categorical(self.class_prior_), "style": as_prior(self.prior)},
+            classifies=True,
+            assigns_later=several and self._has_few_labels(targets),
+            pseudo_labels=self.pseudo_labels in ("auto", True),
+            proportions=tuple(self.class_prior_) if keeps_proportions else None,
+            average_weights=True,
+            posterior=self.posterior,
+            virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
+            augment=self.augment,
+        )
 
-    def _is_balanced(self):
-        # where smoothing comes first, the same class in all places would be smoothest
-        return self._is_prior_stated() or self.n_subclasses > 1
+    def _has_few_labels(self, targets):
+        """Return whether labels can say which class a component belongs to, but not find it.
 
-    def _is_smooth_first(self):
-        return self.n_subclasses > 1
-
-    def _is_named_late(self):
-        # so few labels would be learned row by row, and leave the rest of a group to another class
-        few = parameters.NAMING_LABELS * self.n_subclasses
+        So few would be learned row by row, and leave the rest of a group to another class.
+        """
+        counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
+        few = LABELS_PER_COMPONENT * self.components_per_class
         learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
-        can_name = self.n_subclasses > 1 and self._n_given.min() > 0
-        return can_name and learned * np.median(self._n_given) < few
+        return counts.min() > 0 and learned * np.median(counts) < few
 
-    def _set_classes(self, classes, codes):
-        super()._set_classes(classes, codes)
-        self._n_given = np.bincount(codes[codes != UNLABELED], minlength=len(classes))
+    def _actions(self, X, targets, streams):
+        rows = streams[0].rows.cpu().numpy()
+        actions = {ASSIGN_COMPONENTS: lambda: self._assign_components(X, targets, rows)}
+        unlabeled = bool((targets[rows] < 0).any())
+        if unlabeled and replace_auto(self.pseudo_labels, len(rows) <= MAX_ROWS):
+            x = streams[0].tensors["x"]
 
-    def _label_parts(self):
-        return self._subclass_shares
+            @functools.cache  # the graph is the same each time, and may not be asked for at all
+            def spread():
+                return spread_labels(x[torch.from_numpy(rows)].cpu().numpy(), targets[rows])
 
-    def _group(self, plan):
-        if self._step.awaits_names:
-            rows = plan.streams[0].rows.cpu().numpy()
-            self._name_subclasses(self._encode_label(plan.X[rows]), plan.codes[rows])
-        super()._group(plan)
+            actions[ADD_PSEUDO_LABELS] = lambda: self._add_pseudo_labels(streams, spread(), targets)
+        return actions
 
-    def _set_results(self, X, codes, *, partial):
-        self._set_subclasses(X, codes)
-        self._set_transduction(X, codes)
-
-    def _set_subclasses(self, X, codes):
-        """Keep how training rows share out the subclasses of each class."""
-        self._subclass_shares = None
-        if self._recipe.n_subclasses > 1:
-            label = self._encode_label(X)
-            if self._step.awaits_names:
-                self._name_subclasses(label, codes)
-            sizes = label.mean(axis=0, dtype=float) + np.finfo(float).tiny
-            shares = self._step.trained.encoder.members.cpu().numpy() * sizes
-            self._subclass_shares = shares / shares.sum(axis=1, keepdims=True)
-
-    def _name_subclasses(self, label, codes):
-        """Give each subclass to a class, by the label of training rows and their classes.
+    def _assign_components(self, X, targets, rows):
+        """Give each component to a class, by the label of training rows and their classes.
 
         Where a class has no labeled row all keep the class that they have.
         """
         classes = np.arange(len(self.classes_))
-        if np.isin(classes, codes).all():
-            members = np.equal.outer(classes, name_clusters(label, codes, len(classes)))
-            self._step.name(torch.from_numpy(members))
+        if np.isin(classes, targets[rows]).all():
+            found = assign_components(self._encode_label(X[rows]), targets[rows], len(classes))
+            self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
 
-    def _encode_label(self, X):
-        """Return the label of checked rows, each subclass by itself."""
-        return inference.encode(self._step, ScaledRows(X, self._scaling), "label")
+    def _add_pseudo_labels(self, streams, spread, targets):
+        """Let rows join the labeled stream where the graph and the network agree."""
+        if self._step.stage.assigns_later:
+            return  # what it predicts is no class yet
+        x, index = streams[0].tensors["x"], streams[0].rows
+        rows = index.cpu().numpy()
+        logits = inference.logits(self._step, x[index.to(x.device)].cpu().numpy())
+        given, predicted = targets[rows], logits.argmax(axis=1)
+        clear = clear_rows(spread, given, predicted)
+        if clear is None:
+            return
+        y = np.full(len(x), UNLABELED)
+        y[rows] = np.where(given >= 0, given, predicted)
+        streams[1].tensors = {"x_labeled": x, "y_labeled": torch.from_numpy(y).to(index.device)}
+        streams[1].rows = torch.from_numpy(rows[clear]).to(index.device)
 
-    def _set_transduction(self, X, codes):
-        """Keep a label for every training row: the given one or the predicted one."""
-        labeled = codes != UNLABELED
-        found = codes.copy()
+    def _results(self, X, targets, *, partial):
+        labeled, found = targets != UNLABELED, targets.copy()
         if not labeled.all():
             rows = ScaledRows(X[~labeled], self._scaling)
             found[~labeled] = inference.logits(self._step, rows).argmax(axis=1)
-        self.transduction_ = self.classes_[found]
-        self.n_labeled_ = int(labeled.sum())
-        self.n_unlabeled_ = int(len(codes) - labeled.sum())
+        return {
+            "transduction_": self.classes_[found],
+            "n_labeled_": int(labeled.sum()),
+            "n_unlabeled_": int(len(targets) - labeled.sum()),
+            "_proportions_of_components": self._count_components(X),
+        }
+
+    def _count_components(self, X):
+        """Return the proportion of each component in its class, by training rows, or None."""
+        if self._settings.components_per_class == 1:
+            return None
+        sizes = self._encode_label(X).mean(axis=0, dtype=float) + np.finfo(float).tiny
+        found = self._step.trained.encoder.members.cpu().numpy() * sizes
+        return found / found.sum(axis=1, keepdims=True)
+
+    def _component_proportions(self):
+        return self._proportions_of_components
+
+    def _encode_label(self, X):
+        """Return the label of checked rows, each component by itself."""
+        return inference.encode(self._step, ScaledRows(X, self._scaling), "label")

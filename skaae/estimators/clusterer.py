@@ -6,18 +6,20 @@ from dataclasses import field
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
-from sklearn.base import ClusterMixin, _fit_context
+from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
-from skaae.clustering.merge import join_clusters
+from skaae.clustering.merge import merge_components
 from skaae.columns.scaling import ScaledRows
 from skaae.estimators import parameters
-from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import INIT, StartsFromKMeans, fits
+from skaae.estimators.fitting import fits
+from skaae.estimators.options import VirtualAdversarial, parameters_as_fields
+from skaae.estimators.parameters import INIT_CONSTRAINT, Model, replace_auto
+from skaae.estimators.ranges import COUNT, check_count
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 
@@ -26,28 +28,23 @@ from skaae.priors import Categorical, as_prior
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
     solver="sgd",
-    batch_norm='"encoder"',
-    average_weights="False",
-    adam_rate="0.0003",
-    auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="clusters",
-    smoothing="0.0",
-    sets_in=(
-        'With init="k-means" it sets in after the first fifth of max_iter epochs: until then it'
-        ' would hold clusters in place that are still on the move. With init="random" it comes '
-        "first: for three fifths of max_iter it is what moves the label head of the encoder, "
-        "and the entropy of labels, a small cost, makes rows sure of their clusters (Hu et al. "
-        "2017); then reconstruction and discriminator of the label join in. Early stopping may "
-        "come before."
+    virtual_adversarial="None",
+    stages=(
+        'With init="k-means" it sets in after a warm-up of a fifth of max_iter: until then it '
+        'would hold clusters in place that are still on the move. With init="random" it comes '
+        "first and finds them: for six tenths of max_iter nothing else moves the label, and the "
+        "conditional entropy, a small cost, makes rows sure of their clusters (Hu et al., 2017). "
+        "Then reconstruction and the label's discriminator join in."
     ),
     balance=(
         "It also pulls clusters to one size, by their mean over each mini-batch, for which 25 "
-        "rows of each or more are good to have; n_subclusters do with four."
+        "rows of each or more are good to have; over-clustering does with four."
     ),
 )
-@estimator
-class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
+@parameters_as_fields
+class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     """Clustering by an autoencoder whose code has a categorical part.
 
     The code of a row is a softmax over clusters, pushed towards one-hot draws by one discriminator,
@@ -63,11 +60,12 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Dimensions of the style. The more of them, the less the decoder needs the clusters.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         What the style is to follow; see `AAETransformer`.
-    n_subclusters : int, default=None
-        Number of smaller clusters to train in their place, at least n_clusters, which are joined
-        into n_clusters after training: first those that rows are unsure between the most, for their
-        sizes. Clusters may then be of any size, where those that are trained are pulled to one;
-        `join` joins them into another number. None trains n_clusters.
+    overclustering : int, default=None
+        Number of small clusters to train, at least n_clusters, which are merged into n_clusters
+        after training. Those of the most affinity are merged first: where more rows are unsure
+        between two of them than their sizes let expect. Merged clusters may be of any size, while
+        trained ones are pulled to one size. `merge` merges them into another number. None trains
+        n_clusters.
     init : {"k-means", "random"}, default="k-means"
         How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
         labels during the first half of training, before that is left to itself; one run is then as
@@ -82,23 +80,20 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Cluster of every row of the last `fit` or `partial_fit`, from 0 to n_clusters_ - 1.
     n_clusters_ : int
         Number of clusters: after `fit` of those with at least one training row.
-    subcluster_labels_ : ndarray of shape (n_in_use,)
-        Cluster of each trained one that is in use; without n_subclusters that is itself.
+    component_labels_ : ndarray of shape (n_in_use,)
+        Cluster of each trained small cluster that is in use; without over-clustering, itself.
     cluster_heads_ : ndarray of shape (n_clusters_, n_features)
-        The decoded head of each cluster: its categorical code with a style of 0. Of a joined
+        The decoded head of each cluster: its categorical code with a style of 0. Of a merged
         cluster, the head of its largest part.
-    history_ : dict of str to list of float
+    history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", with init="k-means"
-        "classification" (NaN after the first half) and, where asked for, "virtual_adversarial",
-        "balance" and with init="random" "uncertainty", the last two times their weights, and
-        "validation". NaN where a loss has not set in yet.
-    n_iter_ : int
-        Number of epochs trained.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had string column names.
+        "classification" (NaN after the first half). With the virtual adversarial phase
+        "virtual_adversarial", "class_balance" and with init="random" "conditional_entropy", the
+        last two times their weights. With early stopping "validation". NaN where a loss has not set
+        in yet. "stage" holds the name of each epoch's stage: "taught" and "free" with k-means,
+        "train" or "find clusters" and "refine" with a random start.
+    {shared_attributes}
 
     See Also
     --------
@@ -119,25 +114,22 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
 
     n_clusters: int = field(default=8, kw_only=False)
     n_components: int = 5
-    n_subclusters: int | None = None
+    overclustering: int | None = None
     input_noise: float = 0.3
-    batch_norm: str | None = "encoder"
     solver: str = "sgd"
     init: str = "k-means"
-    virtual_adversarial_learning_rate: Any = 0.0
-    virtual_adversarial_radius: Any = "auto"
+    virtual_adversarial: Any = None
     augment: Any = None
 
     _parameter_constraints = {
         **parameters.SHARED_CONSTRAINTS,
         **parameters.LABEL_CONSTRAINTS,
-        "n_clusters": [parameters.COUNT],
-        "n_subclusters": [parameters.COUNT, None],
-        "init": INIT,
+        "n_clusters": [COUNT],
+        "overclustering": [COUNT, None],
+        "init": INIT_CONSTRAINT,
     }
     _classifies = True
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def fit(self, X, y=None):
         """Find clusters.
@@ -164,7 +156,6 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         self._fit(X)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def partial_fit(self, X, y=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
@@ -172,7 +163,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         The first call decides the scaling, so its rows should be typical of the data; with
         init="k-means" it is also the only one to teach clusters of k-means. All clusters are kept,
         those without a row too; after a `fit` the ones that it had dropped come last. With
-        n_subclusters these are joined anew after each call, and numbered anew, by the rows of the
+        over-clustering they are merged anew after each call, and numbered anew, by the rows of the
         call, so all calls should have typical rows then.
 
         Parameters
@@ -188,19 +179,21 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         X = self._begin(X, partial=True)
         if first:
             self._require_rows(X)
-        self._partial_fit(X)
+        self._fit(X, partial=True)
         return self
 
-    def join(self, X):
-        """Join the trained clusters anew, into what n_clusters is now, without training.
+    def merge(self, X, n_clusters):
+        """Merge the trained small clusters anew, into another number, without training.
 
-        To look at coarser and finer clusters of one model: `set_params(n_clusters=...)`, then this.
+        To look at coarser and finer clusters of one model. The parameter n_clusters stays as it is.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Typical rows, such as those of `fit`: clusters are joined by them, `labels_` are theirs,
+            Typical rows, such as those of `fit`. Clusters are merged by them, `labels_` are theirs,
             and clusters with none of them are dropped.
+        n_clusters : int
+            Number of clusters to merge into, at most overclustering.
 
         Returns
         -------
@@ -209,19 +202,22 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         Raises
         ------
         ValueError
-            Where the model was fitted without n_subclusters, or n_clusters is above it.
+            Where the model was fitted without over-clustering, or n_clusters is above it.
         """
         check_is_fitted(self)
-        self._validate_params()
-        self._n_heads()
-        if self.n_subclusters is None or self.n_subclusters != self._frozen["n_subclusters"]:
+        n_clusters, n_trained = check_count("n_clusters", n_clusters), self._settings.label_size
+        if self._frozen["overclustering"] is None:
             raise ValueError(
-                "join needs a model that was fitted with n_subclusters, which are what it joins; "
-                f"n_subclusters={self.n_subclusters!r} now, and was "
-                f"{self._frozen['n_subclusters']!r}. Set it, such as to some times n_clusters, and "
-                "fit."
+                "merge needs small clusters to merge, but the model was fitted with "
+                "overclustering=None; set it to some times n_clusters, and fit."
             )
-        self._set_results(self._check_rows(X, reset=False), None, partial=False)
+        if n_clusters > n_trained:
+            raise ValueError(
+                f"n_clusters={n_clusters} is more than the {n_trained} clusters that were trained; "
+                "lower it, or raise overclustering and fit."
+            )
+        logits = self._logits(self._check_rows(X, reset=False))
+        self.__dict__.update(self._describe(merge_components(logits, n_clusters), logits))
         return self
 
     def predict(self, X):
@@ -249,23 +245,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
         probabilities : ndarray of shape (n_samples, n_clusters_)
         """
         check_is_fitted(self)
-        return self._joined(self._logits(self._check_rows(X, reset=False)))
-
-    def _frozen_parameters(self):
-        frozen = super()._frozen_parameters()
-        if self.n_subclusters is not None:
-            del frozen["n_clusters"]  # what is trained does not depend on it
-        return frozen
-
-    def _require_same_model(self, X, how, afresh):
-        super()._require_same_model(X, how, afresh)
-        self._n_heads()
-
-    def _is_balanced(self):
-        return True
-
-    def _is_smooth_first(self):
-        return self.init == "random"
+        return self._merged.probabilities(self._logits(self._check_rows(X, reset=False)))
 
     def _require_rows(self, X):
         """Refuse fewer rows than clusters."""
@@ -275,66 +255,53 @@ class AAEClusterer(ClusterMixin, DrawsClasses, StartsFromKMeans, BaseAdversarial
                 "lower n_clusters."
             )
 
-    def _set_results(self, X, codes, *, partial):
-        logits = self._logits(X)
-        if partial:
-            # those that `fit` has numbered keep their numbers
-            every = np.arange(self._recipe.n_classes)
-            numbered = getattr(self, "_heads", every[:0])
-            self._heads = np.concatenate([numbered, np.setdiff1d(every, numbered)])
-            self._set_clusters(logits)
-            return
-        self._heads = np.unique(logits.argmax(axis=1))
-        self._set_clusters(logits)
-        while len(found := np.unique(self.labels_)) < self.n_clusters_:
-            # parts that lose all of their rows to the sum of a joined cluster
-            self._heads = self._heads[np.isin(self.subcluster_labels_, found)]
-            self._set_clusters(logits)
+    def _results(self, X, targets, *, partial):
+        logits, in_use = self._logits(X), None
+        if partial:  # all are in use; those that `fit` has numbered keep their numbers
+            merged = getattr(self, "_merged", None)
+            numbered = np.arange(0) if merged is None else merged.components
+            others = np.setdiff1d(np.arange(self._settings.label_size), numbered)
+            in_use = np.concatenate([numbered, others])
+        return self._describe(merge_components(logits, self.n_clusters, in_use), logits)
 
-    def _set_clusters(self, logits):
-        """Keep which cluster each head belongs to, by the logits of training rows."""
-        probabilities = softmax(logits[:, self._heads], axis=1)
-        self.subcluster_labels_ = join_clusters(probabilities, self.n_clusters)
-        self.n_clusters_ = int(self.subcluster_labels_.max()) + 1
-        shares = probabilities.mean(axis=0, dtype=float) + np.finfo(float).eps  # none is 0
-        self._subcluster_shares = shares / shares.sum()
-        self.labels_ = self._joined(logits).argmax(axis=1)
-        style = np.zeros((self.n_clusters_, self._recipe.n_components), dtype=np.float32)
-        self.cluster_heads_ = self.inverse_transform(style, np.arange(self.n_clusters_))
-
-    def _joined(self, logits):
-        """Return the probability of each cluster from the logits of all heads."""
-        return softmax(logits[:, self._heads], axis=1) @ self._members().T.astype(logits.dtype)
-
-    def _members(self):
-        """Return which heads in use belong to which cluster, (n_clusters_, n_subclusters_)."""
-        return np.equal.outer(np.arange(self.n_clusters_), self.subcluster_labels_)
-
-    def _logits(self, X):
-        """Return the label's logits of checked rows, for all heads."""
-        return inference.logits(self._step, ScaledRows(X, self._scaling))
-
-    def _n_heads(self):
-        """Return the number of clusters to train."""
-        n_heads = self.n_clusters if self.n_subclusters is None else self.n_subclusters
-        if n_heads < self.n_clusters:
-            raise ValueError(
-                f"n_subclusters={n_heads} is fewer than n_clusters={self.n_clusters}, into which "
-                "they are to be joined; raise it, or leave it None."
-            )
-        return n_heads
-
-    def _blocks(self):
-        n_heads = self._n_heads()
+    def _describe(self, merged, logits):
+        """Return the attributes that say what clusters there are and which rows are theirs."""
+        style = np.zeros((merged.n_clusters, self._settings.n_components), dtype=np.float32)
+        parts = merged.parts(self._settings.label_size)
+        heads = np.eye(parts.shape[1], dtype=np.float32)[parts.argmax(axis=1)]
         return {
-            "label": (Block(n_heads), Categorical(np.full(n_heads, 1.0 / n_heads))),
-            "style": (Block(self.n_components), as_prior(self.prior)),
+            "_merged": merged,
+            "n_clusters_": merged.n_clusters,
+            "component_labels_": merged.clusters,
+            "labels_": merged.probabilities(logits).argmax(axis=1),
+            "cluster_heads_": self._decode(style=style, label=heads),
         }
 
-    def _label_parts(self):
-        parts = np.zeros((self.n_clusters_, self._recipe.n_classes))
-        parts[:, self._heads] = self._members() * self._subcluster_shares
-        return parts
+    def _logits(self, X):
+        """Return the logits of checked rows, for all trained clusters."""
+        return inference.logits(self._step, ScaledRows(X, self._scaling))
+
+    def _model(self, targets):
+        n_trained = self.n_clusters if self.overclustering is None else self.overclustering
+        if n_trained < self.n_clusters:
+            raise ValueError(
+                f"overclustering={n_trained} is fewer than n_clusters={self.n_clusters}, into "
+                "which they are to be merged; raise it, or leave it None."
+            )
+        proportions = (1.0 / n_trained,) * n_trained
+        return Model(
+            {"label": Block(n_trained), "style": Block(self.n_components)},
+            {"label": Categorical(proportions), "style": as_prior(self.prior)},
+            classifies=True,
+            clusters_start="k-means" if self.init == "k-means" else None,
+            proportions=proportions,
+            batch_norm="encoder",
+            virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
+            augment=self.augment,
+        )
+
+    def _component_proportions(self):
+        return self._merged.parts(self._settings.label_size)
 
     def _label_values(self):
-        return np.arange(self.n_clusters_), self._members() @ self._subcluster_shares
+        return np.arange(self._merged.n_clusters), self._merged.cluster_proportions()

@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
 from skaae.columns.scaling import ScaledRows
 from skaae.estimators import parameters
-from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import INIT, StartsFromKMeans, fits
+from skaae.estimators.fitting import fits
+from skaae.estimators.options import VirtualAdversarial, parameters_as_fields
+from skaae.estimators.parameters import INIT_CONSTRAINT, Model, make_cpu_generator, replace_auto
+from skaae.estimators.ranges import COUNT, NON_NEGATIVE
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 
@@ -32,26 +34,22 @@ IDENTITY_SCALE = 10.0
     ),
     validation_rows="the rows (the labeled ones where there are any)",
     solver="sgd",
-    batch_norm='"encoder"',
-    average_weights="False",
-    adam_rate="0.0003",
-    auto_schedule='"auto" is "constant".',
     input_noise="0.3",
     labels="classes and clusters",
-    smoothing="0.0",
-    sets_in=(
-        "It sets in after the first fifth of max_iter epochs: until then it would hold clusters"
-        ' in place that are still on the move. Without labels and with init="random" it comes '
-        "first, as in `AAEClusterer`. Early stopping may come before."
+    virtual_adversarial="None",
+    stages=(
+        "It sets in after a warm-up of a fifth of max_iter: until then it would hold clusters in "
+        'place that are still on the move. Without labels and with init="random" it comes first '
+        "and finds them, as in `AAEClusterer`."
     ),
     balance=(
-        "Without labels it also pulls clusters to one size, with a stated class_prior classes "
-        "to their shares, by their mean over each mini-batch; 25 rows of each or more are good "
+        "Without labels it also pulls clusters to one size, with a stated class_prior classes to "
+        "their proportions, by their mean over each mini-batch; 25 rows of each or more are good "
         "to have."
     ),
 )
-@estimator
-class AAEEmbedding(MayReadClasses, DrawsClasses, StartsFromKMeans, BaseAdversarialAutoencoder):
+@parameters_as_fields
+class AAEEmbedding(MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder):
     """Map of rows into few dimensions, with a place of its own for each cluster or class.
 
     The encoder gives a softmax over clusters and a style; the code is the sum of the style and of
@@ -78,14 +76,13 @@ default="learned"
         In units of the style: 3 keeps heads 3 deviations of a standard normal apart. 0 for none.
     use_labels : bool, default=False
         Whether `fit` uses y: classes of some or all rows.
-    class_prior : "labeled", "uniform" or array-like of shape (n_classes,), default="labeled"
-        With use_labels, the share of each class among all rows; see `SemiSupervisedAAEClassifier`.
+    class_prior : "labeled", "uniform", dict, Series or array-like of shape (n_classes,), \
+default="labeled"
+        With use_labels, class proportions among all rows; see `SemiSupervisedAAEClassifier`.
     unlabeled_label : "auto", scalar or None, default="auto"
         With use_labels, what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
     init : {"k-means", "random"}, default="k-means"
         How clusters begin where there are no labels; see `AAEClusterer`.
-    classification_learning_rate : "auto" or float, default="auto"
-        Learning rate of the classification phase. "auto" is 0.001 for "adam", 0.1 for "sgd".
     {label_parameters}
     {shared_parameters}
 
@@ -100,18 +97,14 @@ default="learned"
     classes_ : ndarray of shape (n_classes,)
         With labels, the class of each head.
     class_prior_ : ndarray of shape (n_classes,)
-        With labels, the share of each class that the label part of the code was trained to follow.
-    history_ : dict of str to list of float
+        With labels, the class proportions that the label part of the code was trained to follow.
+    history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
-        there is none) and, where asked for, "virtual_adversarial", "balance", "uncertainty" and
-        "validation"; see `AAEClusterer`. NaN where a loss has not set in yet.
-    n_iter_ : int
-        Number of epochs trained.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had string column names.
+        there is none) and, where asked for, "virtual_adversarial", "class_balance",
+        "conditional_entropy" and "validation"; see `AAEClusterer`. NaN where a loss has not set in
+        yet. "stage" holds the name of each epoch's stage.
+    {shared_attributes}
 
     See Also
     --------
@@ -132,7 +125,6 @@ default="learned"
 
     n_components: int = field(default=2, kw_only=False)
     input_noise: float = 0.3
-    batch_norm: str | None = "encoder"
     solver: str = "sgd"
     n_clusters: int = 20
     cluster_heads: Any = "learned"
@@ -141,26 +133,22 @@ default="learned"
     class_prior: Any = "labeled"
     unlabeled_label: Any = "auto"
     init: str = "k-means"
-    classification_learning_rate: Any = "auto"
-    virtual_adversarial_learning_rate: Any = 0.0
-    virtual_adversarial_radius: Any = "auto"
+    virtual_adversarial: Any = None
     augment: Any = None
 
     _parameter_constraints = {
         **parameters.SHARED_CONSTRAINTS,
         **parameters.LABEL_CONSTRAINTS,
-        "n_clusters": [parameters.COUNT],
+        "n_clusters": [COUNT],
         "cluster_heads": [StrOptions({"learned", "identity"}), "array-like"],
-        "head_distance": [parameters.NON_NEGATIVE],
+        "head_distance": [NON_NEGATIVE],
         "use_labels": ["boolean"],
-        "class_prior": parameters.CLASS_PRIOR,
+        "class_prior": parameters.CLASS_PRIOR_CONSTRAINT,
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
-        "init": INIT,
-        "classification_learning_rate": [parameters.AUTO, parameters.NON_NEGATIVE],
+        "init": INIT_CONSTRAINT,
     }
     _classifies = True
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def fit(self, X, y=None):
         """Learn the map.
@@ -187,7 +175,6 @@ default="learned"
         self._fit(X, self._read_labels(X, y))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def partial_fit(self, X, y=None, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
@@ -211,7 +198,8 @@ default="learned"
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
-        self._partial_fit(X, self._read_more_labels(X, y, classes, first=first))
+        targets = self._read_more_labels(X, y, classes, first=first)
+        self._fit(X, targets, partial=True)
         return self
 
     def transform(self, X):
@@ -226,7 +214,7 @@ default="learned"
         Z : ndarray of shape (n_samples, n_components), in the dtype of X
         """
         check_is_fitted(self)
-        return inference.joined(self._step, self._scaled(X))
+        return inference.combine(self._step, self._scaled(X))
 
     def inverse_transform(self, X):
         """Decode places on the map into rows in the units of the training data.
@@ -241,7 +229,7 @@ default="learned"
         X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
         """
         check_is_fitted(self)
-        rows = inference.decode_joined(self._step, self._check_codes(X))
+        rows = inference.decode_combined(self._step, self._check_codes(X))
         return self._scaling.inverse_transform(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
@@ -258,7 +246,7 @@ default="learned"
         Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        generator = parameters.make_cpu_generator(random_state)
+        generator = make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         label = self._draw_label(None, n_samples, generator)
         return style + label.astype(np.float32) @ self.cluster_heads_
@@ -292,35 +280,43 @@ default="learned"
         check_is_fitted(self)
         return softmax(inference.logits(self._step, self._scaled(X)), axis=1)
 
-    def _set_results(self, X, codes, *, partial):
+    def _results(self, X, targets, *, partial):
         rows = ScaledRows(X, self._scaling)
-        points = self._step.trained.decoder.join.points
-        self.cluster_heads_ = points.detach().cpu().numpy().copy()
-        self.embedding_ = inference.joined(self._step, rows)
-        self.labels_ = inference.logits(self._step, rows).argmax(axis=1)
+        points = self._step.trained.decoder.combine.points
+        return {
+            "cluster_heads_": points.detach().cpu().numpy().copy(),
+            "embedding_": inference.combine(self._step, rows),
+            "labels_": inference.logits(self._step, rows).argmax(axis=1),
+        }
 
     def _label_values(self):
         if hasattr(self, "classes_"):
             return self.classes_, self.class_prior_
-        n_heads = self._recipe.n_classes
+        n_heads = self._settings.label_size
         return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
 
-    def _shares(self):
-        """Return the share of each head in a model that is about to be built."""
-        if hasattr(self, "classes_"):
-            return self.class_prior_
-        return np.full(self.n_clusters, 1.0 / self.n_clusters)
+    def _model(self, targets):
+        proportions = np.full(self.n_clusters, 1.0 / self.n_clusters)
+        if self.use_labels:
+            proportions = self.class_prior_
+        learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"
+        start = "labels" if self.use_labels else None
+        keeps_proportions = not self.use_labels or self._is_prior_stated()
+        return Model(
+            {"label": Block(len(proportions)), "style": Block(self.n_components)},
+            {"label": Categorical(proportions), "style": as_prior(self.prior)},
+            classifies=True,
+            clusters_start="k-means" if start is None and self.init == "k-means" else start,
+            proportions=tuple(proportions) if keeps_proportions else None,
+            cluster_heads=self._places_of_heads(len(proportions)),
+            head_distance=float(self.head_distance) if learned else 0.0,
+            batch_norm="encoder",
+            virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
+            augment=self.augment,
+        )
 
-    def _blocks(self):
-        shares = self._shares()
-        return {
-            "label": (Block(len(shares)), Categorical(shares)),
-            "style": (Block(self.n_components), as_prior(self.prior)),
-        }
-
-    def _cluster_heads(self):
+    def _places_of_heads(self, n_heads):
         """Return the fixed places of the heads, or the distance that learned ones begin at."""
-        n_heads = len(self._shares())
         if isinstance(self.cluster_heads, str) and self.cluster_heads == "learned":
             return float(self.head_distance) or 1.0
         shape = (n_heads, self.n_components)
@@ -345,13 +341,3 @@ default="learned"
         if not np.isfinite(heads).all():
             raise ValueError("cluster_heads holds NaN or infinity; every place must be finite.")
         return heads
-
-    def _is_balanced(self):
-        return not self.use_labels or self._is_prior_stated()
-
-    def _is_smooth_first(self):
-        return self.init == "random" and not self.use_labels
-
-    def _head_distance(self):
-        learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"
-        return float(self.head_distance) if learned else 0.0

@@ -1,95 +1,66 @@
-"""The parameters that all estimators share: their constraints, and what "auto" stands for."""
+"""The parameters that estimators share, and `resolve`: the one answer to what "auto" means."""
 
 from __future__ import annotations
 
 import math
 import secrets
-from numbers import Integral, Real
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaae.device import cpu_generator
-from skaae.networks.layers import ACTIVATIONS
+from skaae.columns.scaling import Scaling
+from skaae.device import cpu_generator, resolve_device
+from skaae.estimators.options import NETWORKS, SOLVERS, Conv, Network, Solver, VirtualAdversarial
+from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, SHARE
+from skaae.networks.autoencoder import Architecture, Block
 from skaae.networks.posteriors import POSTERIORS
+from skaae.priors import Prior
+from skaae.priors._prior import check_draws
+from skaae.private_sklearn import StrOptions
+from skaae.training import schedule as schedules
+from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
-
-POSITIVE = Interval(Real, 0, None, closed="neither")
-NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-COUNT = Interval(Integral, 1, None, closed="left")
-AUTO = StrOptions({"auto"})
+from skaae.training.schedule import Schedule
+from skaae.training.settings import Settings
 
 UNLABELED_CONSTRAINT = "no_validation"  # any scalar may mark an unlabeled row
-CLASS_PRIOR = [StrOptions({"labeled", "uniform"}), "array-like"]
-
-POSTERIOR = [StrOptions(set(POSTERIORS))]
+CLASS_PRIOR_CONSTRAINT = "no_validation"  # class_shares says what is wrong with it
+INIT_CONSTRAINT = [StrOptions({"k-means", "random"})]
+POSTERIOR_CONSTRAINT = [StrOptions(set(POSTERIORS))]
 
 # Parameters of the estimators without classes of their own to infer.
 POSTERIOR_CONSTRAINTS = {
-    "posterior": POSTERIOR,
+    "posterior": POSTERIOR_CONSTRAINT,
     "regularizer": [StrOptions({"adversarial", "mmd", "kl"}), None],
     "regularizer_weight": [AUTO, NON_NEGATIVE],
 }
 # Parameters of the estimators that infer classes or clusters.
 LABEL_CONSTRAINTS = {
-    "virtual_adversarial_learning_rate": [AUTO, NON_NEGATIVE],
-    "virtual_adversarial_radius": [AUTO, POSITIVE],
+    "virtual_adversarial": [AUTO, VirtualAdversarial, None],
     "augment": [callable, None],
 }
-# What estimators do that lack these parameters.
-LACKING = {
-    "posterior": "deterministic",
-    "regularizer": "adversarial",
-    "regularizer_weight": "auto",
-    "virtual_adversarial_learning_rate": 0.0,
-    "virtual_adversarial_radius": "auto",
-    "augment": None,
-}
-
 SHARED_CONSTRAINTS = {
     "n_components": [COUNT],
     "prior": "no_validation",  # as_prior names what it cannot draw from
-    "architecture": [StrOptions({"mlp", "conv"})],
-    "image_shape": ["array-like", None],
     "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
-    "discriminator_hidden_layer_sizes": [AUTO, COUNT, "array-like"],
-    "activation": [StrOptions(set(ACTIVATIONS))],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
-    "input_dropout": [Interval(Real, 0, 1, closed="left")],
-    "input_noise": [NON_NEGATIVE],
-    "discriminator_noise": [NON_NEGATIVE],
-    "batch_norm": [StrOptions({"hidden", "encoder", "autoencoder"}), None],
-    "encoder": [callable, None],
-    "decoder": [callable, None],
-    "discriminator": [callable, None],
+    "network": [StrOptions(set(NETWORKS)), Network],
     "scaling": [StrOptions({"auto", "standard", "range"}), None],
     "reconstruction_loss": [StrOptions({"squared_error", "binary_cross_entropy"})],
-    "output_activation": [StrOptions({"auto", "identity", "sigmoid"})],
-    "weight_init": [StrOptions({"auto", "uniform", "small"}), POSITIVE],
-    "solver": [StrOptions({"adam", "sgd"})],
-    "reconstruction_learning_rate": [AUTO, NON_NEGATIVE],
-    "adversarial_learning_rate": [AUTO, NON_NEGATIVE],
-    "momentum": [Interval(Real, 0, 1, closed="left")],
-    "adversarial_momentum": [AUTO, Interval(Real, 0, 1, closed="left")],
-    "max_gradient_norm": [POSITIVE, None],
-    "learning_rate_schedule": [
-        StrOptions({"auto", "constant", "cosine"}),
-        callable,
-        "array-like",
-    ],
-    "updates": [StrOptions({"alternating", "joint"})],
-    "average_weights": ["boolean"],
+    "input_noise": [NON_NEGATIVE],
+    "solver": [StrOptions(set(SOLVERS)), Solver],
     "batch_size": [AUTO, COUNT],
     "max_iter": [AUTO, COUNT],
     "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "validation_fraction": [SHARE],
     "n_iter_no_change": [COUNT],
     "tol": [NON_NEGATIVE],
     "warm_start": ["boolean"],
-    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
-    "device": [str],
+    "device": [str, torch.device],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
@@ -111,29 +82,202 @@ AUTO_RATES = {
         "virtual_adversarial": 0.001,
     },
 }
+ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
 AUTO_MMD_WEIGHT = 0.1  # 5.3 for MNIST: half of what Wasserstein autoencoders use with the whole sum
 # Of "adam" where the code is a style alone: beside "cosine" it brings codes to their prior, at a
 # constant rate it would throw them about (benchmarks/prior_match.py).
 AUTO_STYLE_RATE = 0.001
-# To bring each class to its own part of the prior, past the others, takes more.
-AUTO_BY_PARTS_RATE = 0.003
+# To bring each class to its own component of the prior, past the others, takes more.
+AUTO_BY_COMPONENT_RATE = 0.003
 # Of the root mean squared distance of the scaled rows from their mean: 1.2 for MNIST.
 AUTO_RADIUS = 0.17
-# Share of the epochs before labels count as settled: too early it would confirm clusters that
-# reconstruction and adversary are about to change.
-SETTLED = 0.2
-# The same where that phase is what finds clusters: too early they would be hard before they part.
-SETTLED_BY_SMOOTHING = 0.6
-# Share of the epochs in which subclasses find their rows: after it a piece of a class that another
-# one has caught can come back, since only borders between classes count.
-GROUPED = 0.3
-# Labels of a class, for each of its subclasses, that can say which rows are theirs; with fewer they
-# only name subclasses that were found without them.
-NAMING_LABELS = 2
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
-AUTO_ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
+PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What an estimator trains: the answers that differ from one to the next.
+
+    Parameters
+    ----------
+    blocks : the parts of the code, by name.
+    priors : prior of each latent block.
+    classifies : whether the encoder learns the classes of labeled rows.
+    clusters_start : where the first clusters of the label come from: "labels", "k-means" or, where
+        the virtual adversarial loss has to find them, None.
+    assigns_later : whether components wait for their class until they are found.
+    pseudo_labels : whether unlabeled rows may join the labeled ones.
+    proportions : of the classes, which the class-balance loss keeps; None leaves them free.
+    cluster_heads, head_distance : see `Architecture` and `Settings`.
+    batch_norm, average_weights : what "auto" is for this estimator.
+    posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that not
+        every estimator has.
+    """
+
+    blocks: Mapping[str, Block]
+    priors: Mapping[str, Prior]
+    classifies: bool = False
+    clusters_start: str | None = "labels"
+    assigns_later: bool = False
+    pseudo_labels: bool = False
+    proportions: tuple[float, ...] | None = None
+    cluster_heads: Any = None
+    head_distance: float = 0.0
+    batch_norm: str | None = None
+    average_weights: bool = False
+    posterior: str = "deterministic"
+    regularizer: str | None = "adversarial"
+    regularizer_weight: Any = "auto"
+    virtual_adversarial: Any = None
+    augment: Any = None
+
+
+def resolve(estimator, model: Model, X: np.ndarray, scaling: Scaling) -> Settings:
+    """Return the settings of an estimator's networks and training, with every "auto" replaced.
+
+    "auto" looks at training rows X (n_samples, n_features), at their scaling, at the solver and at
+    the kind of model. Parameters that do not go together raise here.
+    """
+    network, solver = as_network(estimator.network), as_solver(estimator.solver)
+    spread = scaling.spread(X)
+    sigmoid = scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
+    if not isinstance(solver.learning_rate_schedule, str):
+        learning_rate_factor(solver.learning_rate_schedule, 0, 1)
+    seed = draw_seed(estimator.random_state)
+    rates = phase_rates(solver, model, sigmoid=sigmoid, spread=spread)
+    consistent = "virtual_adversarial" in rates
+    settings = Settings(
+        architecture=make_architecture(estimator, network, solver, model, X.shape[1], seed),
+        priors=model.priors,
+        rates=rates,
+        solver=kind_of(solver),
+        reconstruction_loss=estimator.reconstruction_loss,
+        sigmoid=sigmoid,
+        input_noise=estimator.input_noise,
+        discriminator_noise=network.discriminator_noise,
+        max_gradient_norm=solver.max_gradient_norm,
+        average=replace_auto(solver.average_weights, model.average_weights),
+        joint=solver.updates == "joint",
+        precision=solver.precision,
+        device=estimator.device,
+        seed=seed,
+        schedule=make_schedule(model, consistent),
+        regularizer=model.regularizer,
+        regularizer_weight=regularizer_weight(estimator, model, X.shape[1], spread),
+        head_distance=model.head_distance,
+        radius=virtual_adversarial_radius(model, spread),
+        proportions=model.proportions if consistent else None,
+        finds_clusters=consistent and finds_clusters(model),
+        augment=None if model.augment is None else Augmentation(model.augment, scaling),
+    )
+    check_user_code(settings, X)
+    return settings
+
+
+def check_user_code(settings: Settings, X: np.ndarray) -> None:
+    """Raise where a prior cannot be drawn from, or augmentation does not return rows."""
+    for name, prior in settings.priors.items():
+        size = settings.architecture.blocks[name].prior_size
+        draws = check_draws(prior, prior.sample(8, size, generator=cpu_generator(0)), 8, size)
+        if name == "style" and settings.regularizer == "kl":
+            prior.log_prob(draws)
+    if settings.augment is not None:
+        settings.augment.check(X, settings.seed, resolve_device(settings.device))
+
+
+def make_architecture(
+    estimator, network: Network, solver: Solver, model: Model, n_features: int, seed: int
+) -> Architecture:
+    """Return the plain values that the networks are built from."""
+    shape = image_shape(network.image_shape, n_features) if isinstance(network, Conv) else None
+    return Architecture(
+        n_features=n_features,
+        blocks=model.blocks,
+        hidden=layer_sizes("hidden_layer_sizes", estimator.hidden_layer_sizes, n_features, shape),
+        discriminator_hidden=layer_sizes(
+            "discriminator_hidden_layer_sizes", network.discriminator_hidden_layer_sizes, n_features
+        ),
+        kind="mlp" if shape is None else "conv",
+        image_shape=shape,
+        activation=network.activation,
+        dropout=network.dropout,
+        input_dropout=network.input_dropout,
+        batch_norm=replace_auto(network.batch_norm, model.batch_norm),
+        weight_init=replace_auto(network.weight_init, AUTO_WEIGHT_INIT[kind_of(solver)]),
+        posterior=model.posterior,
+        cluster_heads=model.cluster_heads,
+        encoder=network.encoder,
+        decoder=network.decoder,
+        discriminator=network.discriminator,
+        seed=seed,
+    )
+
+
+def require_gaussian(regularizer: str | None, posterior: str) -> None:
+    """Refuse the divergence of posteriors for which it is not known."""
+    if regularizer == "kl" and posterior != "gaussian":
+        raise ValueError(
+            f"regularizer='kl' needs posterior='gaussian', got {posterior!r}: "
+            "the divergence of other posteriors is not known."
+        )
+
+
+def make_schedule(model: Model, consistent: bool) -> Schedule:
+    """Return what is on when in the training of a model; see `skaae.training.schedule`.
+
+    It is `consistent` where there is a virtual adversarial loss.
+    """
+    pseudo_labels_at = PSEUDO_LABELS_AT if model.pseudo_labels else ()
+    if model.clusters_start == "k-means":
+        stages = schedules.taught_by_kmeans(virtual_adversarial=consistent)
+        return Schedule(stages, pseudo_labels_at, teacher="k-means")
+    if not consistent:
+        stages = schedules.plain()
+    elif has_components(model):
+        stages = schedules.find_components_first(assigns_later=model.assigns_later)
+    elif model.clusters_start is None:
+        stages = schedules.find_clusters_first()
+    else:
+        stages = schedules.warm_up_first()
+    return Schedule(stages, pseudo_labels_at)
+
+
+def has_components(model: Model) -> bool:
+    """Return whether classes have several components each."""
+    label = model.blocks.get("label")
+    return label is not None and label.components_per_class > 1
+
+
+def finds_clusters(model: Model) -> bool:
+    """Return whether the virtual adversarial loss finds the clusters, since nothing else does."""
+    return has_components(model) or model.clusters_start is None
+
+
+def as_network(value) -> Network:
+    """Return the checked parameter object that `network` stands for."""
+    network = NETWORKS[value]() if isinstance(value, str) else value
+    network.check()
+    return network
+
+
+def as_solver(value) -> Solver:
+    """Return the checked parameter object that `solver` stands for."""
+    solver = SOLVERS[value]() if isinstance(value, str) else value
+    solver.check()
+    return solver
+
+
+def kind_of(solver: Solver) -> str:
+    """Return the name of a solver's algorithm: "adam" or "sgd"."""
+    return next(name for name, cls in SOLVERS.items() if isinstance(solver, cls))
+
+
+def replace_auto(value: Any, auto: Any) -> Any:
+    """Return the value, or what "auto" stands for."""
+    return auto if isinstance(value, str) and value == "auto" else value
 
 
 def layer_sizes(name, value, n_features, image_shape=None):
@@ -163,8 +307,8 @@ def image_shape(value, n_features):
         side = math.isqrt(n_features)
         if side * side != n_features:
             raise ValueError(
-                f"architecture='conv' cannot tell the shape of images from {n_features} features; "
-                "set image_shape=(height, width) or (height, width, channels)."
+                f"network='conv' cannot tell the shape of images from {n_features} features; set "
+                "network=Conv(image_shape=(height, width)) or (height, width, channels)."
             )
         return (side, side, 1)
     shape = tuple(value)
@@ -183,71 +327,62 @@ def image_shape(value, n_features):
     return shape if len(shape) == 3 else (*shape, 1)
 
 
-def refuse_modules(params):
-    """Refuse modules where factories are asked for: a clone would share their weights."""
-    for name in ("encoder", "decoder", "discriminator"):
-        if isinstance(params[name], torch.nn.Module):
-            raise TypeError(
-                f"{name} is a module, {type(params[name]).__name__}; give a function of "
-                "(n_inputs, n_outputs) that returns one, so that every fit starts afresh."
-            )
-
-
-def regularizer_weight(params, n_features, spread):
+def regularizer_weight(estimator, model: Model, n_features: int, spread: float) -> float:
     """Return the weight of a penalty on codes beside the reconstruction loss.
 
     For "kl" and the squared error it is the variance that the likelihood of a feature is given:
     that of the scaled rows, with "auto". For "mmd" it is relative to their spread.
     """
-    value = params["regularizer_weight"]
-    if not isinstance(value, str):
-        return float(value)
-    if params["regularizer"] == "mmd":
-        return AUTO_MMD_WEIGHT * spread
-    return 1.0 if params["reconstruction_loss"] == "binary_cross_entropy" else spread / n_features
+    if model.regularizer == "mmd":
+        auto = AUTO_MMD_WEIGHT * spread
+    elif estimator.reconstruction_loss == "binary_cross_entropy":
+        auto = 1.0
+    else:
+        auto = spread / n_features
+    return float(replace_auto(model.regularizer_weight, auto))
 
 
-def virtual_adversarial_radius(params, spread):
+def virtual_adversarial_radius(model: Model, spread: float) -> float:
     """Return how far the worst neighbour of a row is, from the rows' mean squared distance."""
-    value = params["virtual_adversarial_radius"]
-    return AUTO_RADIUS * math.sqrt(spread) if isinstance(value, str) else float(value)
+    value = getattr(model.virtual_adversarial, "radius", "auto")
+    return float(replace_auto(value, AUTO_RADIUS * math.sqrt(spread)))
 
 
-def phase_rates(params, *, sigmoid, spread, blocks, classification=False):
+def phase_rates(
+    solver: Solver, model: Model, *, sigmoid: bool, spread: float
+) -> dict[str, PhaseRates]:
     """Return learning rate and momentum by phase, with "auto" replaced by the solver's values.
 
-    `spread` is the mean squared distance of the scaled rows from their mean, `blocks` are the parts
-    of the code.
+    `spread` is the mean squared distance of the scaled rows from their mean.
     """
-    auto = dict(AUTO_RATES[params["solver"]])
-    if params["solver"] == "adam" and not classification:
-        by_parts = any(block.by_parts for block in blocks)
-        auto["adversarial"] = AUTO_BY_PARTS_RATE if by_parts else AUTO_STYLE_RATE
-    if params["solver"] == "sgd" and sigmoid:
+    kind, blocks = kind_of(solver), model.blocks.values()
+    auto = dict(AUTO_RATES[kind])
+    if kind == "adam" and not model.classifies:
+        by_component = any(block.by_component for block in blocks)
+        auto["adversarial"] = AUTO_BY_COMPONENT_RATE if by_component else AUTO_STYLE_RATE
+    if kind == "sgd" and sigmoid:
         factor = MNIST_SPREAD / max(spread, 1e-12)
         auto["reconstruction"] *= min(max(factor, 1.0), MAX_SIGMOID_FACTOR)
 
-    def rate(phase):
-        value = params.get(f"{phase}_learning_rate", "auto")
-        return auto[phase] if isinstance(value, str) else float(value)
+    def rate(phase: str) -> float:
+        return float(replace_auto(getattr(solver, f"{phase}_learning_rate"), auto[phase]))
 
-    adversarial_momentum = params["adversarial_momentum"]
-    if isinstance(adversarial_momentum, str):
-        adversarial_momentum = AUTO_ADVERSARIAL_MOMENTUM[params["solver"]]
-    rates = {"reconstruction": PhaseRates(rate("reconstruction"), params["momentum"])}
-    still = rates["reconstruction"].learning_rate == 0.0
-    if params["updates"] == "joint" and classification and still:
+    momentum = solver.momentum
+    rates = {"reconstruction": PhaseRates(rate("reconstruction"), momentum)}
+    if solver.updates == "joint" and model.classifies and rate("reconstruction") == 0.0:
         raise ValueError(
             "updates='joint' classifies at the rate of the reconstruction, which is 0; set "
             "reconstruction_learning_rate above 0, or updates='alternating'."
         )
     if any(block.adversarial for block in blocks):
-        game = PhaseRates(rate("adversarial"), adversarial_momentum)
+        game = PhaseRates(rate("adversarial"), ADVERSARIAL_MOMENTUM[kind])
         rates |= {"discriminator": game, "generator": game}
-    if classification:
-        rates["classification"] = PhaseRates(rate("classification"), params["momentum"])
-    if rate("virtual_adversarial") > 0.0:
-        rates["virtual_adversarial"] = PhaseRates(rate("virtual_adversarial"), params["momentum"])
+    if model.classifies:
+        rates["classification"] = PhaseRates(rate("classification"), momentum)
+    if model.virtual_adversarial is not None:
+        value = getattr(model.virtual_adversarial, "learning_rate", "auto")
+        found = float(replace_auto(value, auto["virtual_adversarial"]))
+        rates["virtual_adversarial"] = PhaseRates(found, momentum)
     return rates
 
 
@@ -307,10 +442,3 @@ def draw_seed(random_state):
 def make_cpu_generator(random_state):
     """Return a generator for draws on the CPU, which repeat on any machine."""
     return cpu_generator(draw_seed(random_state))
-
-
-def check_count(name, value):
-    """Return a positive integer argument of a method, or say what it must be."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
-    return int(value)

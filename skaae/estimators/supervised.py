@@ -6,16 +6,17 @@ from dataclasses import field
 from typing import Any
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
 from skaae.estimators import parameters
-from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import lookup_labels
+from skaae.estimators.options import parameters_as_fields
+from skaae.estimators.parameters import Model, require_gaussian
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 
@@ -24,21 +25,15 @@ from skaae.priors import as_prior
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
     solver="adam",
-    batch_norm='"encoder"',
-    average_weights="False",
-    adam_rate="0.001",
-    auto_schedule=(
-        '"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping or warm_start.'
-    ),
     input_noise="0.0",
 )
-@estimator
+@parameters_as_fields
 class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder):
     """Transformer that splits rows into a known class and a style.
 
     The decoder is shown the class of each row next to the code, so the code has no need to hold it
     and keeps what the class leaves open: the style (section 4 of "Adversarial Autoencoders",
-    arXiv:1511.05644). A discriminator ties the styles to a prior; told the class of each row, it
+    arXiv:1511.05644). A class-conditional discriminator ties the styles to a prior and
     keeps the class out of them.
 
     Parameters
@@ -48,10 +43,10 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         What the styles are to follow; see `AAETransformer`.
     class_conditional : bool, default=True
-        Whether the adversary is told the class of each row, so that the styles of every class by
-        itself follow the prior, and a style tells nothing of its class. False is the paper's: the
-        styles of all classes together follow the prior, and in more than a few dimensions much of
-        the class stays in them.
+        Whether the discriminator is class-conditional. Then the styles of every class by itself
+        follow the prior, and a style tells nothing of its class. False is the paper's: the styles
+        of all classes together follow the prior, and in more than a few dimensions much of the
+        class stays in them.
     unlabeled_label : "auto", scalar or None, default="auto"
         What marks a row without a label; such rows are refused here. With None every value is a
         class, -1 too; see `SemiSupervisedAAEClassifier`.
@@ -68,17 +63,12 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     classes_ : ndarray of shape (n_classes,)
         The classes seen in `fit`.
     class_prior_ : ndarray of shape (n_classes,)
-        The share of each class in the training rows, with one row added to each.
-    history_ : dict of str to list of float
+        The proportion of each class in the training rows, with one row added to each.
+    history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", then "discriminator_style" and
         "generator_style", or "discrepancy" (MMD) or "divergence" (KL) times its weight, and, with
-        early stopping, "validation".
-    n_iter_ : int
-        Number of epochs trained.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had string column names.
+        early stopping, "validation". "stage" holds the name of each epoch's stage.
+    {shared_attributes}
 
     See Also
     --------
@@ -97,7 +87,6 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     """
 
     n_components: int = field(default=10, kw_only=False)
-    batch_norm: str | None = "encoder"
     class_conditional: bool = True
     unlabeled_label: Any = "auto"
     posterior: str = "deterministic"
@@ -113,7 +102,6 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     _auto_schedule = "cosine"
     _min_classes = 1
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def fit(self, X, y):
         """Train on rows and their classes.
@@ -137,12 +125,11 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
             Where a loss becomes infinite in the first epochs.
         """
         X = self._begin(X)
-        codes = self._read_classes(X, y)
-        self._require_labels(codes)
-        self._fit(X, codes)
+        targets = self._read_classes(X, y)
+        self._require_labels(targets)
+        self._fit(X, targets)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def partial_fit(self, X, y, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
@@ -163,9 +150,9 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
-        codes = self._read_more_classes(X, y, classes, first=first)
-        self._require_labels(codes)
-        self._partial_fit(X, codes)
+        targets = self._read_more_classes(X, y, classes, first=first)
+        self._require_labels(targets)
+        self._fit(X, targets, partial=True)
         return self
 
     def restyle(self, X, y):
@@ -197,8 +184,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         """
         check_is_fitted(self)
         rows = self._scaled(X)
-        codes = self._lookup(y, rows)
-        return self._scaling.inverse_transform(inference.reconstruct(self._step, rows, codes))
+        targets = self._lookup(y, rows)
+        return self._scaling.inverse_transform(inference.reconstruct(self._step, rows, targets))
 
     def score_samples(self, X, y=None):
         """Return minus the reconstruction loss of each row, given its class; higher is better.
@@ -239,31 +226,38 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         """
         return float(self.score_samples(X, y).mean())
 
-    def _blocks(self):
+    def _model(self, targets):
         n_classes = len(self.classes_)
         adversarial = self.regularizer == "adversarial"
-        told = adversarial and self.class_conditional
+        conditional = adversarial and self.class_conditional
+        require_gaussian(self.regularizer, self.posterior)
         style = Block(
-            self.n_components, adversarial=adversarial, n_classes=n_classes if told else 0
+            self.n_components, adversarial=adversarial, n_classes=n_classes if conditional else 0
         )
-        label = Block(n_classes, inferred=False, adversarial=False)
-        return {"label": (label, None), "style": (style, as_prior(self.prior))}
+        return Model(
+            {"label": Block(n_classes, latent=False, adversarial=False), "style": style},
+            {"style": as_prior(self.prior)},
+            batch_norm="encoder",
+            posterior=self.posterior,
+            regularizer=self.regularizer,
+            regularizer_weight=self.regularizer_weight,
+        )
 
     def _lookup(self, y, rows):
         """Return the class index of every row."""
-        codes = lookup_labels(
+        targets = lookup_labels(
             y, self.classes_, self.unlabeled_label, estimator_name=type(self).__name__
         )
-        self._require_labels(codes)
-        check_consistent_length(rows, codes)
-        return codes
+        self._require_labels(targets)
+        check_consistent_length(rows, targets)
+        return targets
 
-    def _require_labels(self, codes):
+    def _require_labels(self, targets):
         """Refuse rows without a class."""
-        n_unlabeled = int((codes < 0).sum())
+        n_unlabeled = int((targets < 0).sum())
         if n_unlabeled:
             raise ValueError(
-                f"y holds {n_unlabeled} unlabeled rows of {len(codes)} (missing, or marked so by "
+                f"y holds {n_unlabeled} unlabeled rows of {len(targets)} (missing, or marked so by "
                 f"unlabeled_label={self.unlabeled_label!r}: with 'auto' that is -1), but "
                 f"{type(self).__name__} needs the class of every row; drop them, predict their "
                 "classes with SemiSupervisedAAEClassifier, or set unlabeled_label=None if -1 is a "

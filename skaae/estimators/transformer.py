@@ -7,16 +7,18 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference, likelihood
 from skaae.estimators import parameters
-from skaae.estimators.base import BaseAdversarialAutoencoder, estimator
+from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import one_hot
+from skaae.estimators.options import parameters_as_fields
+from skaae.estimators.parameters import Model, make_cpu_generator, require_gaussian
+from skaae.estimators.ranges import check_count
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 from skaae.priors._prior import refuse_components
@@ -26,15 +28,9 @@ from skaae.priors._prior import refuse_components
     validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
     validation_rows="the rows",
     solver="adam",
-    batch_norm="None",
-    average_weights="False",
-    adam_rate="0.001 (0.003 with use_labels)",
-    auto_schedule=(
-        '"auto" is "cosine", but "constant" in `partial_fit` and with early_stopping or warm_start.'
-    ),
     input_noise="0.0",
 )
-@estimator
+@parameters_as_fields
 class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     """Adversarial autoencoder that turns rows into codes following a chosen prior.
 
@@ -67,10 +63,10 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         1 for the cross-entropy. For "mmd", "auto" is 0.1 times the mean squared distance of the
         scaled rows from their mean.
     use_labels : bool, default=False
-        Whether `fit` uses y to tie class k, in the order of `classes_`, to part k of the prior
-        (section 2.3): the discriminator is told the class of a row, or that it has none. Needs a
-        prior with one part for each class ("petals", "swiss_roll", GaussianMixture) and
-        regularizer="adversarial". All, some or no rows may have a label.
+        Whether `fit` uses y to tie class k, in the order of `classes_`, to component k of the prior
+        (section 2.3). The discriminator is class-conditional: it sees the class of a row, or that
+        it has none. Needs a prior with one component for each class ("petals", "swiss_roll",
+        GaussianMixture) and regularizer="adversarial". All, some or no rows may have a label.
     unlabeled_label : "auto", scalar or None, default="auto"
         With use_labels, what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
     {shared_parameters}
@@ -79,16 +75,11 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     ----------
     classes_ : ndarray of shape (n_classes,)
         With use_labels, the classes of the labeled rows.
-    history_ : dict of str to list of float
+    history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", then "discriminator_style" and
         "generator_style", or "discrepancy" (MMD) or "divergence" (KL) times its weight, and, with
-        early stopping, "validation".
-    n_iter_ : int
-        Number of epochs trained.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had string column names.
+        early stopping, "validation". "stage" holds the name of each epoch's stage.
+    {shared_attributes}
 
     See Also
     --------
@@ -122,7 +113,6 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     _auto_schedule = "cosine"
     _min_classes = 0
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def fit(self, X, y=None):
         """Train encoder, decoder and discriminator.
@@ -150,7 +140,6 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         self._fit(X, self._read_labels(X, y))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     @fits
     def partial_fit(self, X, y=None, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
@@ -172,7 +161,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
-        self._partial_fit(X, self._read_more_labels(X, y, classes, first=first))
+        targets = self._read_more_labels(X, y, classes, first=first)
+        self._fit(X, targets, partial=True)
         return self
 
     def inverse_transform(self, X):
@@ -197,9 +187,9 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            For a prior of parts ("petals", "swiss_roll", a mixture) the part to draw from, for all
-            rows or for each: its class where labels were learned, else its index from 0. None draws
-            from the whole prior.
+            For a prior of components ("petals", "swiss_roll", a mixture) the one to draw from, for
+            all rows or for each: its class where labels were learned, else its index from 0. None
+            draws from the whole prior.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
@@ -208,7 +198,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         X : ndarray of shape (n_samples, n_features), float32
         """
         check_is_fitted(self)
-        generator = parameters.make_cpu_generator(random_state)
+        generator = make_cpu_generator(random_state)
         return self._decode(style=self._draw_style(n_samples, generator, y))
 
     def sample_prior(self, n_samples=1, y=None, *, random_state=None):
@@ -218,7 +208,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            The part of the prior to draw from, for all rows or for each; see `sample`.
+            The component of the prior to draw from, for all rows or for each; see `sample`.
         random_state : int, RandomState instance or None, default=None
             An int draws the same codes every time.
 
@@ -227,7 +217,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        return self._draw_style(n_samples, parameters.make_cpu_generator(random_state), y)
+        return self._draw_style(n_samples, make_cpu_generator(random_state), y)
 
     def encode_samples(self, X, n_samples=1, *, random_state=None):
         """Draw codes of rows from the posterior q(z|x).
@@ -246,8 +236,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             With posterior="deterministic" all codes of a row are the same.
         """
         check_is_fitted(self)
-        n_samples = parameters.check_count("n_samples", n_samples)
-        generator = parameters.make_cpu_generator(random_state)
+        n_samples = check_count("n_samples", n_samples)
+        generator = make_cpu_generator(random_state)
         return inference.draw_codes(self._step, self._scaled(X), n_samples, generator)
 
     def score(self, X, y=None):
@@ -301,8 +291,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             Where neither bandwidth nor X_validation is given.
         """
         check_is_fitted(self)
-        n_samples = parameters.check_count("n_samples", n_samples)
-        generator = parameters.make_cpu_generator(random_state)
+        n_samples = check_count("n_samples", n_samples)
+        generator = make_cpu_generator(random_state)
 
         def draw(n):
             return self._decode(style=self._draw_style(n, generator))
@@ -323,47 +313,53 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             return float(values[0]), float("nan")
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
-    def _blocks(self):
+    def _model(self, targets):
         prior = as_prior(self.prior)
         n_classes = 0
         if self.use_labels:
-            n_classes = prior.count_parts()
-            self._require_parts(prior, n_classes)
-        adversarial = self.regularizer == "adversarial"
-        block = Block(
+            n_classes = prior.count_components()
+            self._require_components(prior, n_classes)
+        require_gaussian(self.regularizer, self.posterior)
+        style = Block(
             self.n_components,
-            adversarial=adversarial,
+            adversarial=self.regularizer == "adversarial",
             n_classes=n_classes,
-            by_parts=self.use_labels,
+            by_component=self.use_labels,
         )
-        return {"style": (block, prior)}
+        return Model(
+            {"style": style},
+            {"style": prior},
+            posterior=self.posterior,
+            regularizer=self.regularizer,
+            regularizer_weight=self.regularizer_weight,
+        )
 
-    def _require_parts(self, prior, n_parts):
+    def _require_components(self, prior, n_components):
         """Refuse classes that a prior or a regularizer can do nothing with."""
         if self.regularizer != "adversarial":
             raise ValueError(
-                f"use_labels=True tells classes to a discriminator, and regularizer="
+                f"use_labels=True needs a class-conditional discriminator, and regularizer="
                 f"{self.regularizer!r} has none; set regularizer='adversarial'."
             )
-        if len(self.classes_) not in (0, n_parts) or n_parts == 0:
+        if len(self.classes_) not in (0, n_components) or n_components == 0:
             raise ValueError(
-                f"use_labels=True needs a prior with one part for each class, but y has "
-                f"{len(self.classes_)} classes and prior {prior!r} has {n_parts} parts; use "
+                f"use_labels=True needs a prior with one component for each class, but y has "
+                f"{len(self.classes_)} classes and prior {prior!r} has {n_components}; use "
                 "Petals(n_petals=...), SwissRoll(n_stretches=...) or a GaussianMixture of that "
                 "many."
             )
 
     def _draw_style(self, n_samples, generator, y=None):
-        """Return draws of the prior, from the parts that y names where it is given."""
+        """Return draws of the prior, from the components that y names where it is given."""
         if y is not None:
-            n_samples = parameters.check_count("n_samples", n_samples)
+            n_samples = check_count("n_samples", n_samples)
             names = getattr(self, "classes_", ())
             if not len(names):
-                names = np.arange(self._recipe.priors["style"].count_parts())
+                names = np.arange(self._settings.priors["style"].count_components())
             if not len(names):
-                refuse_components(self._recipe.priors["style"], y)
+                refuse_components(self._settings.priors["style"], y)
             y = one_hot(y, names, n_samples).argmax(axis=1)
         return super()._draw_style(n_samples, generator, y)
 
     def _set_class_prior(self, codes):
-        """Keep nothing: the shares of the classes are those of the prior's parts."""
+        """Keep nothing: the class proportions are those of the prior's components."""

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from skaae.device import cpu_generator, seeded_global_generators
+from skaae.device import cpu_generator, make_generator
+from skaae.draws import drawing_from
 from skaae.networks.convolutions import Convolutions, ImageShape, TransposedConvolutions
 from skaae.networks.layers import (
     MLP,
     BatchNorm,
     Factory,
-    Foreign,
     Source,
+    UserModule,
     dropout,
     init_weights,
     linear,
@@ -39,25 +40,25 @@ class Block:
     Parameters
     ----------
     size : number of dimensions.
-    inferred : whether the encoder computes it from a row; else it is given with the row.
+    latent : whether the encoder infers it from a row; else it is observed with the row.
     adversarial : whether a discriminator compares it with its prior.
-    n_classes : number of classes that its discriminator is told, 0 for none.
-    by_parts : whether each class has a part of the prior to itself (section 2.3); else codes of all
-        classes are compared with the whole prior, so that they tell nothing of the class.
-    n_subclasses : of a label, how many dimensions there are for each class.
+    n_classes : number of classes of a class-conditional discriminator, 0 for one without classes.
+    by_component : whether each class has a component of the prior to itself (section 2.3); else
+        codes of all classes are compared with the whole prior, so they tell nothing of the class.
+    components_per_class : of a label, how many dimensions there are for each class.
     """
 
     size: int
-    inferred: bool = True
+    latent: bool = True
     adversarial: bool = True
     n_classes: int = 0
-    by_parts: bool = False
-    n_subclasses: int = 1
+    by_component: bool = False
+    components_per_class: int = 1
 
     @property
-    def n_compared(self) -> int:
+    def prior_size(self) -> int:
         """Number of dimensions that its prior has: of a label, its classes."""
-        return self.size // self.n_subclasses
+        return self.size // self.components_per_class
 
 
 @dataclass(frozen=True)
@@ -107,19 +108,19 @@ class Architecture:
     def build(self) -> AdversarialAutoencoder:
         """Return networks with fresh weights; one seed gives the same ones on every machine."""
         cpu = torch.device("cpu")
-        with seeded_global_generators(self.seed, cpu):  # a user's factories draw from them
+        with drawing_from(make_generator(self.seed, cpu), self.has_user_modules):
             networks = AdversarialAutoencoder(self)
         init_weights(networks, self.weight_init, cpu_generator(self.seed))
         return networks
 
     @property
-    def is_own(self) -> bool:
-        """Whether all modules are ours: then they draw from no global generator in training."""
-        return not (self.encoder or self.decoder or self.discriminator)
+    def has_user_modules(self) -> bool:
+        """Whether a module is the user's: such modules know PyTorch's global generator alone."""
+        return bool(self.encoder or self.decoder or self.discriminator)
 
 
-class Heads(nn.Module):
-    """The encoder's last layer: one linear map for each inferred block."""
+class OutputLayers(nn.Module):
+    """The encoder's last layer: one linear map for each latent block."""
 
     def __init__(self, n_inputs: int, sizes: Mapping[str, int], batch_norm: bool) -> None:
         super().__init__()
@@ -131,13 +132,13 @@ class Heads(nn.Module):
         )
 
     def forward(self, h: Tensor, generator: Source = None) -> Code:
-        heads = {name: head(h) for name, head in self.maps.items()}
+        outputs = {name: layer(h) for name, layer in self.maps.items()}
         if self.norms is None:
-            return heads
-        return {name: self.norms[name](head, generator) for name, head in heads.items()}
+            return outputs
+        return {name: self.norms[name](output, generator) for name, output in outputs.items()}
 
     def parameters_of(self, name: str) -> list[nn.Parameter]:
-        """Return the weights that one block's head has to itself."""
+        """Return the weights that one block's output layer has to itself."""
         norms = [] if self.norms is None else list(self.norms[name].parameters())
         return [*self.maps[name].parameters(), *norms]
 
@@ -157,60 +158,68 @@ class Slices(nn.Module):
 
 
 class Encoder(nn.Module):
-    """q(z|x): a shared trunk and one head for each block that is inferred from a row."""
+    """q(z|x): a shared trunk and one output layer for each block that is latent."""
 
-    members: Tensor | None  # which label entries make up a class, where each has several
+    members: Tensor | None  # which components make up a class, where each has several
 
-    def __init__(self, plan: Architecture) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        posterior = POSTERIORS[plan.posterior]()
-        self.input_dropout, self.n_noise = plan.input_dropout, posterior.n_noise
+        posterior = POSTERIORS[architecture.posterior]()
+        self.input_dropout, self.n_noise = architecture.input_dropout, posterior.n_noise
         self.register_buffer(
             "mean_noise",
-            torch.randn(N_MEAN_DRAWS, self.n_noise, generator=cpu_generator(plan.seed)),
+            torch.randn(N_MEAN_DRAWS, self.n_noise, generator=cpu_generator(architecture.seed)),
         )
         sizes = {
             name: posterior.n_outputs(block.size) if name == "style" else block.size
-            for name, block in plan.blocks.items()
-            if block.inferred
+            for name, block in architecture.blocks.items()
+            if block.latent
         }
-        self.register_buffer("members", neighbours(plan.blocks.get("label")))
-        n_inputs, normalized = plan.n_features + self.n_noise, plan.batch_norm is not None
-        normalized_code = plan.batch_norm in ("encoder", "autoencoder")
+        self.register_buffer("members", initial_members(architecture.blocks.get("label")))
+        n_inputs, normalized = (
+            architecture.n_features + self.n_noise,
+            architecture.batch_norm is not None,
+        )
+        normalized_code = architecture.batch_norm in ("encoder", "autoencoder")
         self.trunk: nn.Module
-        self.heads: Heads | Slices
-        if plan.encoder is not None:
-            self.trunk = Foreign("encoder", plan.encoder, n_inputs, sum(sizes.values()))
-            self.heads = Slices(sizes)
-        elif plan.kind == "conv":
-            assert plan.image_shape is not None
-            layers = (plan.hidden, plan.activation, plan.dropout, normalized)
-            self.trunk = Convolutions(plan.image_shape, *layers, n_noise=self.n_noise)
-            self.heads = Heads(self.trunk.n_outputs, sizes, normalized_code)
+        self.outputs: OutputLayers | Slices
+        if architecture.encoder is not None:
+            self.trunk = UserModule("encoder", architecture.encoder, n_inputs, sum(sizes.values()))
+            self.outputs = Slices(sizes)
+        elif architecture.kind == "conv":
+            assert architecture.image_shape is not None
+            layers = (
+                architecture.hidden,
+                architecture.activation,
+                architecture.dropout,
+                normalized,
+            )
+            self.trunk = Convolutions(architecture.image_shape, *layers, n_noise=self.n_noise)
+            self.outputs = OutputLayers(self.trunk.n_outputs, sizes, normalized_code)
         else:
-            widths = [n_inputs, *plan.hidden]
-            self.trunk = MLP(widths, plan.activation, plan.dropout, normalized)
-            self.heads = Heads(widths[-1], sizes, normalized_code)
+            widths = [n_inputs, *architecture.hidden]
+            self.trunk = MLP(widths, architecture.activation, architecture.dropout, normalized)
+            self.outputs = OutputLayers(widths[-1], sizes, normalized_code)
 
     def forward(self, x: Tensor, generator: Source = None, noise: Tensor | None = None) -> Code:
-        """Return the heads' raw outputs; without a generator, their means.
+        """Return raw outputs by block; without a generator, their means.
 
         noise (batch, n_noise) may be given in place of a draw from the generator.
         """
         if self.n_noise == 0:
-            return self._heads(x, generator)
+            return self._outputs(x, generator)
         if noise is None:
             if not isinstance(generator, torch.Generator):
-                return self._mean_heads(x)
+                return self._mean_outputs(x)
             noise = x.new_empty(len(x), self.n_noise).normal_(generator=generator)
-        return self._heads(x, generator, noise)
+        return self._outputs(x, generator, noise)
 
-    def class_logits(self, heads: Code) -> Tensor:
-        """Return the logits of classes, each the log of the sum over its subclasses.
+    def class_logits(self, outputs: Code) -> Tensor:
+        """Return the logits of classes, each the log of the sum over its components.
 
-        Without subclasses they are the label's; of heads as `forward` returns them.
+        With one component each they are the label's; of outputs as `forward` returns them.
         """
-        logits = heads["label"]
+        logits = outputs["label"]
         if self.members is None:
             return logits
         members = self.members.to(logits.dtype)
@@ -223,46 +232,47 @@ class Encoder(nn.Module):
         return sums.log() + largest
 
     def classes(self, label: Tensor) -> Tensor:
-        """Return the probabilities of classes (batch, n_classes) from those of label entries."""
+        """Return the probabilities of classes (batch, n_classes) from those of components."""
         return label if self.members is None else label @ self.members.T.to(label.dtype)
 
-    def entry_shares(self, shares: Tensor, *, named: bool) -> Tensor:
-        """Return the shares of label entries, (n_entries,), that those of classes stand for.
+    def component_proportions(self, proportions: Tensor, *, assigned: bool) -> Tensor:
+        """Return the proportions of components, (n_components,), from those of classes.
 
-        Subclasses have equal parts of their class, or of all where they are not named.
+        Components have equal parts of their class, or of all where they are not assigned to one.
         """
         if self.members is None:
-            return shares
-        if not named:
-            n_entries = self.members.shape[1]
-            return shares.new_full((n_entries,), 1.0 / n_entries)
-        return (shares / self.members.sum(dim=1)) @ self.members.to(shares.dtype)
+            return proportions
+        if not assigned:
+            n_components = self.members.shape[1]
+            return proportions.new_full((n_components,), 1.0 / n_components)
+        return (proportions / self.members.sum(dim=1)) @ self.members.to(proportions.dtype)
 
     def label_parameters(self) -> list[nn.Parameter]:
         """Return the weights that the label depends on."""
-        return [*self.trunk.parameters(), *self.heads.parameters_of("label")]
+        return [*self.trunk.parameters(), *self.outputs.parameters_of("label")]
 
-    def _heads(self, x: Tensor, generator: Source, noise: Tensor | None = None) -> Code:
+    def _outputs(self, x: Tensor, generator: Source, noise: Tensor | None = None) -> Code:
         x = dropout(x, self.input_dropout, generator)
         if noise is not None:
             x = torch.cat([x, noise], dim=1)
-        return self.heads(self.trunk(x, generator), generator)
+        return self.outputs(self.trunk(x, generator), generator)
 
-    def _mean_heads(self, x: Tensor) -> Code:
-        """Return the heads' means over the same draws of the noise for every row."""
+    def _mean_outputs(self, x: Tensor) -> Code:
+        """Return the mean outputs over the same draws of the noise for every row."""
         assert isinstance(self.mean_noise, Tensor)
-        draws = [self._heads(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
+        draws = [self._outputs(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
         return {name: torch.stack([draw[name] for draw in draws]).mean(dim=0) for name in draws[0]}
 
 
-def neighbours(label: Block | None) -> Tensor | None:
-    """Return which entries of a label belong to each class at first, (n_classes, n_entries).
+def initial_members(label: Block | None) -> Tensor | None:
+    """Return which components belong to each class at first, (n_classes, n_components) of bool.
 
-    None where each has but one.
+    None where each class has but one.
     """
-    if label is None or label.n_subclasses == 1:
+    if label is None or label.components_per_class == 1:
         return None
-    return torch.eye(label.n_compared).repeat_interleave(label.n_subclasses, dim=1).bool()
+    classes = torch.eye(label.prior_size)
+    return classes.repeat_interleave(label.components_per_class, dim=1).bool()
 
 
 class SideBySide(nn.Module):
@@ -283,12 +293,12 @@ class ClusterHeads(nn.Module):
     The sum of the style and of the rows of `points` (class, style), weighted by the label.
     """
 
-    def __init__(self, plan: Architecture) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.size, n_classes = plan.blocks["style"].size, plan.blocks["label"].size
-        heads = plan.cluster_heads
+        self.size, n_classes = architecture.blocks["style"].size, architecture.blocks["label"].size
+        heads = architecture.cluster_heads
         if isinstance(heads, int | float):
-            drawn = torch.randn(n_classes, self.size, generator=cpu_generator(plan.seed))
+            drawn = torch.randn(n_classes, self.size, generator=cpu_generator(architecture.seed))
             # as wide as it takes for that many heads to keep their distance
             width = 0.5 * float(heads) * n_classes ** (1.0 / self.size)
             self.points = nn.Parameter(width * drawn)
@@ -302,52 +312,62 @@ class ClusterHeads(nn.Module):
 class Decoder(nn.Module):
     """p(x|code): features before the output activation."""
 
-    def __init__(self, plan: Architecture) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.join: SideBySide | ClusterHeads
-        self.join = SideBySide(plan.blocks) if plan.cluster_heads is None else ClusterHeads(plan)
-        n_inputs, hidden = self.join.size, tuple(plan.hidden)[::-1]
-        layers = (hidden, plan.activation, plan.dropout, plan.batch_norm == "autoencoder")
+        self.combine: SideBySide | ClusterHeads
+        self.combine = (
+            SideBySide(architecture.blocks)
+            if architecture.cluster_heads is None
+            else ClusterHeads(architecture)
+        )
+        n_inputs, hidden = self.combine.size, tuple(architecture.hidden)[::-1]
+        layers = (
+            hidden,
+            architecture.activation,
+            architecture.dropout,
+            architecture.batch_norm == "autoencoder",
+        )
         self.body: nn.Module
         self.out: nn.Module = nn.Identity()
-        if plan.decoder is not None:
-            self.body = Foreign("decoder", plan.decoder, n_inputs, plan.n_features)
-        elif plan.kind == "conv":
-            assert plan.image_shape is not None
-            self.body = TransposedConvolutions(n_inputs, plan.image_shape, *layers)
+        if architecture.decoder is not None:
+            self.body = UserModule(
+                "decoder", architecture.decoder, n_inputs, architecture.n_features
+            )
+        elif architecture.kind == "conv":
+            assert architecture.image_shape is not None
+            self.body = TransposedConvolutions(n_inputs, architecture.image_shape, *layers)
         else:
             widths = [n_inputs, *hidden]
             self.body = MLP(widths, *layers[1:])
-            self.out = linear(widths[-1], plan.n_features)
+            self.out = linear(widths[-1], architecture.n_features)
 
     def forward(self, code: Code, generator: torch.Generator | None = None) -> Tensor:
-        return self.expand(self.join(code), generator)
+        return self.expand(self.combine(code), generator)
 
     def expand(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return features (batch, n_features) for what `join` gives."""
+        """Return features (batch, n_features) for what `combine` gives."""
         return self.out(self.body(z, generator))
 
 
 class Discriminator(nn.Module):
     """D(z): the logit that a code was drawn from the prior; no dropout, no batch norm.
 
-    Told of classes, it also sees which one a code belongs to, as a one-hot vector with a last entry
-    for "unlabeled": section 2.3 of the paper. Of a label it sees the classes alone: the prior says
-    nothing of how they are shared out among subclasses.
+    A class-conditional one also sees the class of a code, as a one-hot vector with a last entry for
+    "unlabeled": section 2.3 of the paper. Of a label it sees the classes alone: the prior says
+    nothing of their components.
     """
 
-    def __init__(self, block: Block, plan: Architecture) -> None:
+    def __init__(self, block: Block, architecture: Architecture) -> None:
         super().__init__()
-        self.n_classes, self.by_parts = block.n_classes, block.by_parts
-        n_told = block.n_classes + 1 if block.n_classes else 0
-        n_inputs = block.n_compared + n_told
+        self.n_classes, self.by_component = block.n_classes, block.by_component
+        n_inputs = block.prior_size + (block.n_classes + 1 if block.n_classes else 0)
         self.body: nn.Module
         self.out: nn.Module = nn.Identity()
-        if plan.discriminator is not None:
-            self.body = Foreign("discriminator", plan.discriminator, n_inputs, 1)
+        if architecture.discriminator is not None:
+            self.body = UserModule("discriminator", architecture.discriminator, n_inputs, 1)
         else:
-            widths = [n_inputs, *plan.discriminator_hidden]
-            self.body = MLP(widths, plan.activation)
+            widths = [n_inputs, *architecture.discriminator_hidden]
+            self.body = MLP(widths, architecture.activation)
             self.out = linear(widths[-1], 1)
 
     def forward(
@@ -357,48 +377,50 @@ class Discriminator(nn.Module):
         if self.n_classes:
             assert y is not None
             index = torch.where(y < 0, self.n_classes, y)
-            switch = nn.functional.one_hot(index, self.n_classes + 1).to(z.dtype)
-            z = torch.cat([z, switch], dim=1)
+            condition = nn.functional.one_hot(index, self.n_classes + 1).to(z.dtype)
+            z = torch.cat([z, condition], dim=1)
         return self.out(self.body(z, generator)).squeeze(1)
 
 
 class AdversarialAutoencoder(nn.Module):
     """Encoder, decoder and one discriminator for each adversarial block of the code."""
 
-    def __init__(self, plan: Architecture) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.posterior = POSTERIORS[plan.posterior]()
-        self.encoder = Encoder(plan)
-        self.decoder = Decoder(plan)
+        self.posterior = POSTERIORS[architecture.posterior]()
+        self.encoder = Encoder(architecture)
+        self.decoder = Decoder(architecture)
         self.discriminators = nn.ModuleDict(
             {
-                name: Discriminator(block, plan)
-                for name, block in plan.blocks.items()
+                name: Discriminator(block, architecture)
+                for name, block in architecture.blocks.items()
                 if block.adversarial
             }
         )
-        self.n_components = plan.blocks["style"].size
-        # classes of a label that is given with a row, 0 where there is none
-        label = plan.blocks.get("label")
-        self.n_given = label.size if label is not None and not label.inferred else 0
+        self.n_components = architecture.blocks["style"].size
+        # classes of a label that is observed with a row, 0 where there is none
+        label = architecture.blocks.get("label")
+        self.n_observed = label.size if label is not None and not label.latent else 0
 
     def code(
-        self, heads: Code, y: Tensor | None = None, generator: torch.Generator | None = None
+        self, outputs: Code, y: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Code:
-        """Turn raw heads into a code; without a generator into its mean.
+        """Turn raw outputs into a code; without a generator into its mean.
 
-        The label's logits become probabilities; a label that is given, not inferred, is the one-hot
-        vector of y.
+        The label's logits become probabilities; an observed label is the one-hot vector of y.
         """
-        style = heads["style"]
+        style = outputs["style"]
         drawn = self.posterior.mean(style)
         if generator is not None and self.posterior.is_drawn:
             noise = torch.empty_like(drawn).normal_(generator=generator)
             drawn = self.posterior.draw(style, noise)
-        if "label" in heads:
-            return {"label": torch.softmax(heads["label"], dim=1), "style": drawn}
-        if self.n_given and y is not None:
-            return {"label": nn.functional.one_hot(y, self.n_given).to(drawn.dtype), "style": drawn}
+        if "label" in outputs:
+            return {"label": torch.softmax(outputs["label"], dim=1), "style": drawn}
+        if self.n_observed and y is not None:
+            return {
+                "label": nn.functional.one_hot(y, self.n_observed).to(drawn.dtype),
+                "style": drawn,
+            }
         return {"style": drawn}
 
     def inference_state(self) -> list[Tensor]:
@@ -406,7 +428,7 @@ class AdversarialAutoencoder(nn.Module):
         found = [*self.encoder.state_dict().values(), *self.decoder.state_dict().values()]
         return [tensor for tensor in found if tensor.is_floating_point()]
 
-    def compared(self, code: Code) -> Code:
+    def discriminated(self, code: Code) -> Code:
         """Return what discriminators compare with the priors: of a label, its classes."""
         return {
             name: self.encoder.classes(block) if name == "label" else block

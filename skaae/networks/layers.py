@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skaae.draws import drawing_from
+
 # Where a gradient needs the result alone, it takes the place of h: one pass over memory less.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu_,
@@ -36,13 +38,15 @@ Factory = Callable[[int, int], nn.Module]
 
 @dataclass(frozen=True)
 class NoDraws:
-    """In place of a generator: training, but nothing is drawn.
+    """In place of a generator: training, but our layers draw nothing.
 
     Parameters
     ----------
+    generator : what a user's module draws from, which knows no other kind of training.
     updates : whether running statistics follow those of the batch.
     """
 
+    generator: torch.Generator
     updates: bool
 
 
@@ -71,7 +75,7 @@ def linear(n_in: int, n_out: int) -> nn.Linear:
 
 def init_weights(module: nn.Module, weight_init: str | float, generator: torch.Generator) -> None:
     """Draw every weight of our own layers from `generator`; a user's modules keep theirs."""
-    if isinstance(module, Foreign):
+    if isinstance(module, UserModule):
         return
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         init_layer(module, weight_init, generator)
@@ -165,7 +169,7 @@ class MLP(nn.Module):
         return h
 
 
-class Foreign(nn.Module):
+class UserModule(nn.Module):
     """A user's own module: told by its mode, not by a generator, whether this is training."""
 
     def __init__(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
@@ -183,7 +187,10 @@ class Foreign(nn.Module):
         training = generator is not None and len(h) > 1  # one row has no variance to normalize by
         if self.module.training != training:  # never true of threads that only predict
             self.module.train(training)
-        return self.module(h)
+        if generator is None:
+            return self.module(h)
+        with drawing_from(generator.generator if isinstance(generator, NoDraws) else generator):
+            return self.module(h)
 
     def _check(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
         """Say what is wrong with the module before training does."""

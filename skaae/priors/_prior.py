@@ -33,7 +33,8 @@ class Prior(ABC):
         n_samples, n_components : int
             Number of rows, and of dimensions of each.
         y : array-like of shape (n_samples,), default=None
-            The part that each row is to come from, -1 for anywhere; priors without parts refuse it.
+            The component that each row is to come from, -1 for anywhere; priors without components
+            refuse it.
         generator : torch.Generator, default=None
             Source of randomness; its device is that of the draws. None uses PyTorch's global one.
 
@@ -42,8 +43,8 @@ class Prior(ABC):
         z : float32 tensor of shape (n_samples, n_components)
         """
 
-    def count_parts(self) -> int:
-        """Return the number of parts that `y` can choose from; 0 where there are none."""
+    def count_components(self) -> int:
+        """Return the number of components that `y` can choose from; 0 where there are none."""
         return 0
 
     def log_prob(self, z: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ class GaussianMixture(Prior):
             self, "_weights", check_probabilities("GaussianMixture weights", weights, len(means))
         )
 
-    def count_parts(self) -> int:
+    def count_components(self) -> int:
         return len(np.asarray(self.means))
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
@@ -187,7 +187,7 @@ class Petals(Prior):
         _require_positive("Petals", "length", self.length)
         _require_positive("Petals", "width", self.width)
 
-    def count_parts(self) -> int:
+    def count_components(self) -> int:
         return self.n_petals
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
@@ -244,7 +244,7 @@ class SwissRoll(Prior):
         _require_positive("SwissRoll", "radius", self.radius)
         _require_positive("SwissRoll", "turns", self.turns)
 
-    def count_parts(self) -> int:
+    def count_components(self) -> int:
         return self.n_stretches
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
@@ -326,16 +326,16 @@ def _merge_components(prior: Prior, y: ArrayLike | Tensor | None, drawn: Tensor)
     if y is None:
         return drawn
     given = _labels(y, drawn)
-    _require_range(prior, given, prior.count_parts())
+    _require_range(prior, given, prior.count_components())
     return torch.where(given == FULL, drawn, given)
 
 
-def _require_range(prior: Prior, given: Tensor, n_parts: int) -> None:
+def _require_range(prior: Prior, given: Tensor, n_known: int) -> None:
     if given.device.type != "cpu":
         return  # looking at values would wait for the device, at every step
-    if len(given) and (int(given.min()) < FULL or int(given.max()) >= n_parts):
+    if len(given) and (int(given.min()) < FULL or int(given.max()) >= n_known):
         raise ValueError(
-            f"{prior!r} has components 0 to {n_parts - 1} (and -1 for any), "
+            f"{prior!r} has components 0 to {n_known - 1} (and -1 for any), "
             f"got y from {int(given.min())} to {int(given.max())}."
         )
 

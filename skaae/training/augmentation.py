@@ -1,4 +1,4 @@
-"""A user's function that varies rows without changing their class.
+"""Augmentation: a user's function that changes rows but not their class.
 
 It sees rows in the units of X; networks see scaled ones.
 """
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from skaae.columns.scaling import Scaling
-from skaae.device import seeded_global_generators
+from skaae.device import make_generator
+from skaae.draws import drawing_from
 
-Vary = Callable[[Tensor], Tensor]
+Augment = Callable[[Tensor], Tensor]
 Losses = dict[str, Tensor]
 Step = Callable[..., Losses]
 
@@ -30,63 +31,68 @@ class Augmentation:
     scaling : between these units and those of the networks.
     """
 
-    function: Vary
+    function: Augment
     scaling: Scaling
 
-    def for_device(self, device: torch.device) -> Vary:
-        """Return a function of scaled rows on a device, which gives scaled rows there."""
+    def scaled(self, generator: torch.Generator) -> Augment:
+        """Return a function of scaled rows that returns scaled rows.
+
+        What the user's function draws comes from the generator, whose device is that of the rows.
+        """
+        device = generator.device
         center, scale = (
             torch.as_tensor(values, dtype=torch.float32, device=device)
             for values in (self.scaling.center, self.scaling.scale)
         )
 
-        def vary(x: Tensor) -> Tensor:
+        def augment(x: Tensor) -> Tensor:
             with torch.no_grad():
                 rows = x * scale + center
-                varied = self.function(rows.clone())  # which may write into its rows
-                require_rows_like(varied, x)
+                with drawing_from(generator):
+                    augmented = self.function(rows.clone())  # which may write into its rows
+                require_rows_like(augmented, x)
                 # the difference, since columns far from 0 have lost digits in units of X
-                return x + (varied.to(device, torch.float32) - rows) / scale
+                return x + (augmented.to(device, torch.float32) - rows) / scale
 
-        return vary
+        return augment
 
     def check(self, X: np.ndarray, seed: int, device: torch.device) -> None:
         """Raise ValueError where the function does not return rows like some of X."""
         seen = torch.from_numpy(X[:8].astype(np.float32)).to(device)
-        with seeded_global_generators(seed, device):
-            varied = self.function(seen.clone())
-        require_rows_like(varied, seen)
-        if not bool(varied.isfinite().all()):
+        with drawing_from(make_generator(seed, device)):
+            augmented = self.function(seen.clone())
+        require_rows_like(augmented, seen)
+        if not bool(augmented.isfinite().all()):
             raise ValueError(
                 "augment returned values that are not finite for finite rows; it must return rows "
                 "in the units of X."
             )
 
 
-def with_variants(step: Step, vary: Vary) -> Step:
-    """Return a step that is given variants of its rows beside them, and of labeled rows instead.
+def with_augmentation(step: Step, augment: Augment) -> Step:
+    """Return a step that gets augmented rows beside its own, and in place of labeled ones.
 
-    They are made outside of it: a step that is recorded may not call what draws from elsewhere.
+    They are made outside of it: a step that is recorded may not call a user's code.
     """
 
-    def varied_step(x: Tensor, x_labeled: Tensor | None = None, **others: Tensor) -> Losses:
-        batch = {"x": x, "varied": vary(x), **others}
+    def augmented_step(x: Tensor, x_labeled: Tensor | None = None, **others: Tensor) -> Losses:
+        batch = {"x": x, "augmented": augment(x), **others}
         if x_labeled is not None:
-            batch["x_labeled"] = vary(x_labeled)
+            batch["x_labeled"] = augment(x_labeled)
         return step(**batch)
 
-    return varied_step
+    return augmented_step
 
 
-def require_rows_like(varied: object, x: Tensor) -> None:
+def require_rows_like(augmented: object, x: Tensor) -> None:
     """Refuse what is not a tensor of the shape of rows x."""
-    if not isinstance(varied, Tensor):
+    if not isinstance(augmented, Tensor):
         raise ValueError(
-            f"augment returned a {type(varied).__name__}; it must be a function of a tensor "
+            f"augment returned a {type(augmented).__name__}; it must be a function of a tensor "
             "(batch, n_features) that returns a tensor of that shape."
         )
-    if varied.shape != x.shape:
+    if augmented.shape != x.shape:
         raise ValueError(
-            f"augment returned shape {tuple(varied.shape)} for rows of shape {tuple(x.shape)}; it "
-            "must return as many rows and features as it is given: reshape images back to rows."
+            f"augment returned shape {tuple(augmented.shape)} for rows of shape {tuple(x.shape)}; "
+            "it must return as many rows and features as it is given: reshape images back to rows."
         )

@@ -1,22 +1,53 @@
-"""The training loop: shuffles, slices, calls the step, averages its losses.
+"""The training loop: epochs, stages, batches, early stopping, divergence.
 
-Knows nothing of autoencoders: a step is any callable that takes tensors by name and returns a
-dict of detached scalars.
+Knows nothing of what a step computes: a step is a callable that takes tensors by name and returns a
+dict of detached scalars, and that goes on from stage to stage when it is told to.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from skaae.device import to_device
+from skaae.private_torch import foreach_copy
+from skaae.training.schedule import Schedule, Stage
 
-Step = Callable[..., dict[str, Tensor]]
-History = dict[str, list[float]]
+History = dict[str, list[Any]]
+Losses = dict[str, Tensor]
+
+ADD_PSEUDO_LABELS = "add pseudo-labels"
+
+
+class Trainable(Protocol):
+    """What the loop asks of a step."""
+
+    stage: Stage
+    schedule: Schedule
+    generator: torch.Generator
+
+    def __call__(self, **batch: Tensor) -> Losses:
+        """Update on one batch of every stream and return detached losses."""
+
+    def end_stage(self) -> None:
+        """Go on to the next stage."""
+
+    def scale_learning_rates(self, factor: float) -> None:
+        """Set every learning rate to its initial value times `factor`."""
+
+    def tensors(self) -> list[Tensor]:
+        """Return every tensor that training changes in place."""
+
+    def is_finite(self) -> Tensor:
+        """Return whether all weights are finite."""
+
+    def forget_copies(self) -> None:
+        """Let copies of the weights go, which are about to move."""
 
 
 @dataclass
@@ -27,12 +58,12 @@ class Stream:
     ----------
     tensors : by the name of the step's argument, all with the same first dimension.
     rows : indices of the rows to use, or None for all of them.
-    n_epochs : number of epochs in which the rows take part, or None for all of them.
+    phase : the phase of the step that the rows are for; they rest in stages without it.
     """
 
     tensors: Mapping[str, Tensor]
     rows: Tensor | None = None
-    n_epochs: int | None = None
+    phase: str | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())) if self.rows is None else self.rows)
@@ -59,12 +90,35 @@ class Stream:
             yield from self.batches(size, generator)
 
 
-class DivergenceError(FloatingPointError):
-    """A loss became infinite or not a number."""
+class Snapshot:
+    """The state of a step at one time, to come back to; taking it again allocates nothing."""
 
-    def __init__(self, name: str, value: float, epoch: int) -> None:
-        super().__init__(f"the {name} loss became {value} in epoch {epoch}")
-        self.name, self.value, self.epoch = name, value, epoch
+    def __init__(self, step: Trainable) -> None:
+        self.step = step
+        self._copies = [torch.empty_like(tensor) for tensor in step.tensors()]
+        self.take()
+
+    def take(self) -> None:
+        """Keep the state as it is now."""
+        with torch.no_grad():
+            foreach_copy(self._copies, self.step.tensors())
+        self._generator, self._stage = self.step.generator.get_state(), self.step.stage
+
+    def restore(self) -> None:
+        """Set the state to what it was."""
+        with torch.no_grad():
+            foreach_copy(self.step.tensors(), self._copies)
+        self.step.generator.set_state(self._generator)
+        self.step.stage = self._stage
+        self.step.forget_copies()
+
+
+class DivergenceError(FloatingPointError):
+    """A loss or a weight became infinite or not a number."""
+
+    def __init__(self, what: str, epoch: int) -> None:
+        super().__init__(f"{what} in epoch {epoch}")
+        self.what, self.epoch = what, epoch
 
 
 @dataclass
@@ -74,73 +128,158 @@ class EarlyStopping:
     Parameters
     ----------
     validation_loss : computes the loss on held-out rows.
-    save : returns a copy of the state to go back to.
+    step : whose best state is kept.
     n_iter_no_change : epochs without an improvement of `tol` before training stops.
     """
 
     validation_loss: Callable[[], float]
-    save: Callable[[], object]
+    step: Trainable
     n_iter_no_change: int
     tol: float
-    best: float = math.inf
-    best_state: object = None
     losses: list[float] = field(default_factory=list)
+    best: Snapshot | None = None
+    _least: float = math.inf
     _n_without: int = 0
 
     def __call__(self) -> bool:
-        """Look at the validation loss once; return True where training should stop."""
+        """Look at the validation loss once; return True where training should stop.
+
+        Only the last stage counts: before it, losses are on their way to something else.
+        """
+        if self.step.stage != self.step.schedule.stages[-1]:
+            self.losses.append(math.nan)
+            return False
         loss = self.validation_loss()
         self.losses.append(loss)
-        self._n_without = 0 if loss < self.best - self.tol else self._n_without + 1
-        if loss < self.best:
-            self.best, self.best_state = loss, self.save()
+        self._n_without = 0 if loss < self._least - self.tol else self._n_without + 1
+        if loss < self._least:
+            self._least = loss
+            if self.best is None:
+                self.best = Snapshot(self.step)
+            else:
+                self.best.take()
         return self._n_without >= self.n_iter_no_change
 
+    def restore_best(self) -> None:
+        """Go back to the best state, if any epoch counted."""
+        if self.best is not None:
+            self.best.restore()
 
-def train(
-    step: Step,
-    stream: Stream,
-    *others: Stream,
-    batch_size: int,
-    max_iter: int,
-    generator: torch.Generator,
-    history: History,
-    before_epoch: Callable[[int], None] | None = None,
-    after_epoch: Callable[[int, dict[str, float]], bool] | None = None,
-) -> None:
-    """Run `max_iter` epochs over `stream`, cycling the `others` beside it.
+
+@dataclass
+class Run:
+    """One run of the loop.
 
     Parameters
     ----------
-    step : called with one batch of every stream, as keyword arguments.
-    stream : the rows that an epoch goes through once.
-    others : rows that start over as often as an epoch needs them (the labeled ones).
+    streams : the rows that an epoch goes through once, then those that start over beside them as
+        often as it needs (the labeled ones).
     batch_size : largest number of rows in a batch of any stream.
-    generator : source of the shuffles, on the device of the streams.
-    history : gets the mean of every loss in each epoch that ended well, NaN for the epochs before a
-        loss set in.
+    n_epochs : of this run.
+    n_done : epochs of the runs before it.
+    n_planned : epochs, counted over all runs, at which schedules end.
+    learning_rate : returns what learning rates are multiplied by, of an epoch and n_planned.
+    actions : what can happen between stages beside the step's own part, by its name there.
+    stopping : says when to stop early, or None.
+    """
+
+    streams: Sequence[Stream]
+    batch_size: int
+    n_epochs: int
+    n_done: int = 0
+    n_planned: int = 0
+    learning_rate: Callable[[int, int], float] = lambda epoch, n_planned: 1.0
+    actions: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    stopping: EarlyStopping | None = None
+    history: History = field(default_factory=dict)
+
+    def prepare(self, step: Trainable, epoch: int) -> None:
+        """Do what comes before an epoch: rates, the ends of stages, pseudo-labels."""
+        now, planned = self.n_done + epoch, max(self.n_planned, self.n_done + self.n_epochs)
+        step.scale_learning_rates(self.learning_rate(now, planned))
+        target = step.schedule.position_at(now / planned)
+        # the position only grows: more epochs do not bring a stage back
+        while step.schedule.position(step.stage.name) < target:
+            for name in step.stage.on_exit:
+                self.actions.get(name, nothing)()
+            step.end_stage()
+        shares = step.schedule.pseudo_labels_at
+        if epoch in {int(share * self.n_epochs) for share in shares} - {0}:
+            self.actions.get(ADD_PSEUDO_LABELS, nothing)()
+
+    def keep(self, step: Trainable, epoch: int, means: dict[str, float]) -> None:
+        """Add an epoch to the history; NaN for losses before they set in."""
+        self.history.setdefault("stage", []).append(step.stage.name)
+        for name, value in means.items():
+            self.history.setdefault(name, [math.nan] * epoch).append(value)
+
+
+def train(
+    step: Trainable,
+    run: Run,
+    call: Callable[..., Losses] | None = None,
+    before_epoch: Callable[[int], object] = lambda epoch: None,
+    after_epoch: Callable[[int, dict[str, float]], bool] = lambda epoch, means: False,
+) -> None:
+    """Run epochs, whose means go into `run.history`.
+
+    Parameters
+    ----------
+    step : what is trained.
+    call : called in place of the step with one batch of every stream, as keyword arguments.
     before_epoch : called with the epoch, counted from 0.
     after_epoch : called with the epoch and its mean losses; True ends the training.
 
     Raises
     ------
     DivergenceError
-        Where a loss is not finite; the history ends with the epoch before.
+        Where a loss or a weight is not finite. The step is back at the end of the epoch before,
+        unless that was the first one.
     """
-    all_cycles = [(other.n_epochs, other.cycle(batch_size, generator)) for other in others]
-    for epoch in range(max_iter):
-        cycles = [cycle for n_epochs, cycle in all_cycles if n_epochs is None or epoch < n_epochs]
-        if before_epoch is not None:
-            before_epoch(epoch)
-        batches = stream.batches(batch_size, generator)
-        means = mean_losses([step(**merge(parts)) for parts in zip(batches, *cycles, strict=False)])
-        for name, value in means.items():
-            if not math.isfinite(value):
-                raise DivergenceError(name, value, epoch + 1)
-        for name, value in means.items():
-            history.setdefault(name, [math.nan] * epoch).append(value)
-        if after_epoch is not None and after_epoch(epoch, means):
+    first, *others = run.streams
+    cycles = [(other.phase, other.cycle(run.batch_size, step.generator)) for other in others]
+    good: Snapshot | None = None
+    for epoch in range(run.n_epochs):
+        run.prepare(step, epoch)
+        if good is not None:
+            good.take()
+        elif epoch > 0:
+            good = Snapshot(step)
+        step.forget_copies()
+        before_epoch(epoch)
+        batches = first.batches(run.batch_size, step.generator)
+        parts = zip(
+            batches, *(cycle for phase, cycle in cycles if takes_part(step, phase)), strict=False
+        )
+        means = mean_losses([(call or step)(**merge(part)) for part in parts])
+        try:
+            require_finite(step, means, epoch)
+        except DivergenceError:
+            if good is not None:
+                good.restore()
+            raise
+        run.keep(step, epoch, means)
+        asked = after_epoch(epoch, means)
+        if (run.stopping is not None and run.stopping()) or asked:
             break
+
+
+def takes_part(step: Trainable, phase: str | None) -> bool:
+    """Return whether rows for a phase of the step are of use in this stage."""
+    return phase is None or phase in step.stage.moves_label
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+def require_finite(step: Trainable, means: dict[str, float], epoch: int) -> None:
+    """Raise DivergenceError where a mean loss or a weight is not finite."""
+    for name, value in means.items():
+        if not math.isfinite(value):
+            raise DivergenceError(f"the {name} loss became {value}", epoch + 1)
+    if not bool(step.is_finite()):
+        raise DivergenceError("a weight became infinite or not a number", epoch + 1)
 
 
 def merge(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:

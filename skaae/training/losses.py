@@ -52,11 +52,11 @@ def virtual_adversarial_loss(
     """Return the mean KL divergence between the labels of rows and those of their worst neighbours.
 
     `label` gives logits (batch, K) of rows (batch, n_features); `logits` are those of the rows x,
-    or of the rows that x are variants of. The worst neighbour of a row, at a distance of its
+    or of the rows that x are augmented from. The worst neighbour of a row, at a distance of its
     `radius` (batch, 1), is found by one step of power iteration from a random `direction` (batch,
-    n_features): Miyato et al., "Virtual adversarial training", 2018; for variants it is one step up
-    the gradient. The difference is taken over a
-    step of the radius itself: one so short as theirs drowns in bfloat16.
+    n_features): Miyato et al., "Virtual adversarial training", 2018; for augmented
+    rows it is one step up the gradient. The difference is taken over a step of the radius itself:
+    one so short as theirs drowns in bfloat16.
     """
     target = logits.detach().softmax(dim=1)
     probe = (radius * F.normalize(direction)).requires_grad_()
@@ -66,14 +66,14 @@ def virtual_adversarial_loss(
     return F.kl_div(beside, target, reduction="batchmean")
 
 
-def balance_loss(logits: Tensor, shares: Tensor) -> Tensor:
-    """Return the KL divergence of the mean label of a batch from the shares (K,) of the classes."""
+def class_balance_loss(logits: Tensor, proportions: Tensor) -> Tensor:
+    """Return the KL divergence of the mean label of a batch from the class proportions (K,)."""
     # from the logarithms: the mean itself may be 0 for a class, and its gradient then has no bound
     mean = logits.log_softmax(dim=1).logsumexp(dim=0) - math.log(len(logits))
-    return F.kl_div(shares.clamp(min=1e-6).log(), mean, reduction="sum", log_target=True)
+    return F.kl_div(proportions.clamp(min=1e-6).log(), mean, reduction="sum", log_target=True)
 
 
-def uncertainty_loss(logits: Tensor) -> Tensor:
+def conditional_entropy_loss(logits: Tensor) -> Tensor:
     """Return the mean entropy of labels: 0 where each is sure of one class."""
     return -(logits.softmax(dim=1) * logits.log_softmax(dim=1)).sum(dim=1).mean()
 

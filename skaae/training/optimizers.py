@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skaae.private_torch import foreach_div, foreach_zero, fused_adam, fused_sgd
+
 
 @dataclass
 class PhaseRates:
@@ -62,7 +64,7 @@ class Optimizer:
         with torch.no_grad():
             if divisor is not None and divisor.device.type not in ("cpu", "cuda"):
                 # elsewhere the fused kernels do not divide on their way
-                torch._foreach_div_(given, divisor)
+                foreach_div(given, divisor)
                 divisor = None
             self._move(weights, given, memory, divisor)
 
@@ -70,11 +72,16 @@ class Optimizer:
         """Forget all gradients: the next step is as the first."""
         self.n_steps.zero_()
         for tensors in self.memory.values():
-            torch._foreach_zero_(tensors)
+            foreach_zero(tensors)
 
     def scale_learning_rate(self, factor: float) -> None:
         """Set the learning rate to its initial value times `factor`."""
         self.learning_rate.fill_(self.rates.learning_rate * factor)
+
+    def tensors(self) -> list[Tensor]:
+        """Return every tensor but the weights that a step changes in place."""
+        memory = [tensor for tensors in self.memory.values() for tensor in tensors]
+        return [self.learning_rate, self.n_steps, *memory]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what later steps depend on."""
@@ -107,7 +114,7 @@ class SGD(Optimizer):
 
     def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
         velocity = memory[0] if memory else []
-        torch._fused_sgd_(
+        fused_sgd(
             weights,
             gradients,
             velocity,
@@ -132,7 +139,7 @@ class Adam(Optimizer):
 
     def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
         mean, mean_of_squares = memory
-        torch._fused_adam_(
+        fused_adam(
             weights,
             gradients,
             mean,

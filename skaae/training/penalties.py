@@ -16,8 +16,8 @@ from skaae.training.step import AAEStep, Penalty
 def divergence(weight: float) -> Penalty:
     """Return the variational autoencoder's penalty: the divergence of q(z|x) from the prior."""
 
-    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
-        _, log_variance = posteriors.Gaussian().split(heads["style"])
+    def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
+        _, log_variance = posteriors.Gaussian().split(outputs["style"])
         log_prob = step.priors["style"].log_prob
         return weight * losses.divergence(log_variance, code["style"], log_prob)
 
@@ -27,7 +27,7 @@ def divergence(weight: float) -> Penalty:
 def discrepancy(weight: float) -> Penalty:
     """Return the Wasserstein autoencoder's penalty: the distance of codes to draws (MMD)."""
 
-    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
+    def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
         draws = step.draw_prior("style", code["style"])
         scale = draws.square().mean().sqrt()
         return weight * losses.maximum_mean_discrepancy(code["style"], draws, scale)
@@ -38,8 +38,8 @@ def discrepancy(weight: float) -> Penalty:
 def head_distance(distance: float) -> Penalty:
     """Return the penalty that keeps cluster heads at a distance from each other."""
 
-    def penalty(step: AAEStep, heads: Code, code: Code) -> Tensor:
-        points = step.networks.decoder.join.points
+    def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
+        points = step.networks.decoder.combine.points
         assert isinstance(points, Tensor)
         return losses.head_distance_loss(points, distance)
 

@@ -1,6 +1,6 @@
-"""The plain values that networks, priors and step are built from.
+"""The settings that networks, priors and step are built from.
 
-What a pickle keeps in place of torch objects: a recipe and arrays rebuild the step on any machine.
+What a pickle keeps in place of torch objects: settings and arrays rebuild the step on any machine.
 Knows nothing of estimators and their parameters.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,37 +20,35 @@ from skaae.priors import Prior
 from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
 from skaae.training.penalties import discrepancy, divergence, head_distance
+from skaae.training.schedule import Schedule, plain
 from skaae.training.step import AAEStep, Penalty
-from skaae.training.virtual_adversarial import Smoothing
+from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Settings:
     """Everything but the weights.
 
     Parameters
     ----------
     architecture : of the networks.
-    priors : prior of each block that is inferred, by name.
+    priors : prior of each block that is latent, by name.
     rates : learning rate and momentum by phase.
+    schedule : the stages of the training.
     regularizer : what ties the style to its prior: "adversarial", "mmd", "kl" or None.
     regularizer_weight : of the penalties "mmd" and "kl".
     head_distance : distance that cluster heads are kept at; 0 where there is no such penalty.
-    augment : what varies rows in training, or None.
-    radius, shares, smooth_first : see `Smoothing`; used where there is a rate for its phase.
-    names_late : see `AAEStep`.
-    device, precision : as the user gave them; "auto" is decided on the machine at hand.
-    seed : of all randomness in training.
-
-    The others are those of `AAEStep`.
+    radius, proportions, finds_clusters : see `VirtualAdversarialLoss`; used where there is a rate
+        for its phase.
+    average : whether inference uses a running average of the weights.
+    joint : whether one encoding serves all phases of the paper.
+    augment : what changes rows in training, or None.
+    precision, device : as a user says it, for the machine at hand.
     """
 
     architecture: Architecture
     priors: Mapping[str, Prior]
     rates: Mapping[str, PhaseRates]
-    regularizer: str | None
-    regularizer_weight: float
-    head_distance: float
     solver: str
     reconstruction_loss: str
     sigmoid: bool
@@ -59,14 +57,17 @@ class Recipe:
     max_gradient_norm: float | None
     average: bool
     joint: bool
-    radius: float
     precision: str
-    device: str
+    device: str | torch.device
     seed: int
+    schedule: Schedule = field(default_factory=lambda: Schedule(plain()))
+    regularizer: str | None = "adversarial"
+    regularizer_weight: float = 1.0
+    head_distance: float = 0.0
+    radius: float = 1.0
+    proportions: Sequence[float] | None = None
+    finds_clusters: bool = False
     augment: Augmentation | None = None
-    shares: Sequence[float] | None = None
-    smooth_first: bool = False
-    names_late: bool = False
 
     @property
     def n_features(self) -> int:
@@ -79,19 +80,23 @@ class Recipe:
         return self.architecture.blocks["style"].size
 
     @property
-    def n_classes(self) -> int:
-        """Number of classes or clusters of the label, each subclass by itself."""
+    def label_size(self) -> int:
+        """Number of dimensions of the label: the components of all classes or clusters."""
         return self.architecture.blocks["label"].size
 
     @property
-    def n_subclasses(self) -> int:
-        """Number of subclasses of each class."""
-        return self.architecture.blocks["label"].n_subclasses
+    def components_per_class(self) -> int:
+        """Number of components of each class."""
+        return self.architecture.blocks["label"].components_per_class
+
+    @property
+    def width(self) -> int:
+        """Number of units of the widest layer."""
+        return max((*self.architecture.hidden, *self.architecture.discriminator_hidden, 0))
 
     def build(self) -> AAEStep:
         """Return networks with fresh weights in a step that has not been taken yet."""
         device = resolve_device(self.device)
-        width = max((*self.architecture.hidden, *self.architecture.discriminator_hidden, 0))
         return AAEStep(
             self.architecture.build().to(device),
             self.priors,
@@ -104,21 +109,21 @@ class Recipe:
             input_noise=self.input_noise,
             discriminator_noise=self.discriminator_noise,
             max_gradient_norm=self.max_gradient_norm,
-            precision=resolve_precision(self.precision, device, width),
+            precision=resolve_precision(self.precision, device, self.width),
             average=self.average,
             joint=self.joint,
-            names_late=self.names_late,
-            smoothing=self._smoothing(device),
+            schedule=self.schedule,
+            virtual_adversarial=self._virtual_adversarial(device),
         )
 
-    def _smoothing(self, device: torch.device) -> Smoothing | None:
+    def _virtual_adversarial(self, device: torch.device) -> VirtualAdversarialLoss | None:
         """Return what the virtual adversarial phase lowers, if there is one."""
         if "virtual_adversarial" not in self.rates:
             return None
-        shares = None
-        if self.shares is not None:
-            shares = torch.tensor(self.shares, dtype=torch.float32, device=device)
-        return Smoothing(self.radius, shares, self.smooth_first)
+        proportions = None
+        if self.proportions is not None:
+            proportions = torch.tensor(self.proportions, dtype=torch.float32, device=device)
+        return VirtualAdversarialLoss(self.radius, proportions, self.finds_clusters)
 
     def _penalties(self) -> dict[str, Penalty]:
         """Return what the reconstruction phase lowers beside the reconstruction loss."""
@@ -134,8 +139,18 @@ class Recipe:
 
     def rebuild(self, state: Mapping[str, Any]) -> AAEStep:
         """Return the step that `to_numpy(step.state_dict())` came from, on this machine."""
+        step = self._on_this_machine().build()
+        tensors = to_torch(state)
+        if tensors["generator"].shape != step.generator.get_state().shape:
+            # the generator of another kind of device: its stream cannot go on here
+            tensors = {**tensors, "generator": step.generator.get_state()}
+        step.load_state_dict(tensors)
+        return step
+
+    def _on_this_machine(self) -> Settings:
+        """Return settings whose device this machine has."""
         try:
-            step = self.build()
+            resolve_device(self.device)
         except ValueError:
             warnings.warn(
                 f"the model was fitted with device={self.device!r}, which this machine lacks; "
@@ -143,13 +158,8 @@ class Recipe:
                 UserWarning,
                 stacklevel=2,
             )
-            step = replace(self, device="cpu").build()
-        tensors = to_torch(state)
-        if tensors["generator"].shape != step.generator.get_state().shape:
-            # the generator of another kind of device: its stream cannot go on here
-            tensors = {**tensors, "generator": step.generator.get_state()}
-        step.load_state_dict(tensors)
-        return step
+            return replace(self, device="cpu")
+        return self
 
 
 def to_numpy(tree: Any) -> Any:

@@ -1,8 +1,8 @@
 """One mini-batch of the adversarial autoencoder, in the paper's words.
 
 The phases of a step: reconstruct, then regularize (discriminate, then generate), then classify
-where labels are given, then smooth where that is asked for. Knows nothing of data sets, epochs or
-estimators.
+where labels are given, then the virtual adversarial loss where that is asked for. The stage of the
+schedule says which of them are on. Knows nothing of data sets, epochs or estimators.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from skaae.device import autocast
 from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminator
 from skaae.priors import Prior
+from skaae.private_torch import foreach_lerp, foreach_norm
 from skaae.training import losses
 from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer
-from skaae.training.virtual_adversarial import Smoothing
+from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
+from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 Losses = dict[str, Tensor]
 Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
 Labeled = tuple[Tensor, Tensor]  # rows and their classes
-Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, raw heads and the code
+Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, raw outputs and the code
 
 
 @dataclass
@@ -52,15 +54,12 @@ class AAEStep:
     average : whether to keep a running average of the weights beside them, for inference.
     joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
         encodes anew.
-    names_late : whether subclasses have no class until they have found their rows: labeled rows,
-        which would pull them apart, have to wait for that.
-    smoothing : what the virtual adversarial phase lowers, where there is one. Where it comes first
-        it has the label head for itself until labels are settled; else it waits until then.
+    virtual_adversarial : what the phase of that name lowers, where there is one.
+    schedule : the stages of the training.
 
     Attributes
     ----------
-    settled : whether labels have found their clusters; see `smoothing`.
-    grouped : whether subclasses have found their rows: smoothing then minds classes alone.
+    stage : where in the schedule the training is.
     trained : networks for inference: `networks`, or where `average`, their running average.
     n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
     """
@@ -79,15 +78,16 @@ class AAEStep:
     precision: torch.dtype = torch.float32
     average: bool = False
     joint: bool = False
-    names_late: bool = False
-    smoothing: Smoothing | None = None
-    settled: bool = field(init=False, default=False)
-    grouped: bool = field(init=False, default=False)
+    virtual_adversarial: VirtualAdversarialLoss | None = None
+    schedule: Schedule = field(default_factory=lambda: Schedule(plain()))
+    stage: Stage = field(init=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
+    _copies: dict[str, nn.Module] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.stage = self.schedule.stages[0]
         phases = [p for p in self.rates if not (self.joint and p == "classification")]
         # a user's own networks may leave a phase without weights to move
         trained = {phase: self._parameters_of(phase) for phase in phases}
@@ -107,20 +107,20 @@ class AAEStep:
         y: Tensor | None = None,
         x_labeled: Tensor | None = None,
         y_labeled: Tensor | None = None,
-        varied: Tensor | None = None,
+        augmented: Tensor | None = None,
     ) -> Losses:
         """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
 
-        y (batch,) are the classes of x, for networks that are told them: -1 where unlabeled. The
-        varied rows are those of x as an augmentation returns them, to be trained on in their place.
+        y (batch,) are the classes of x, for class-conditional networks: -1 where unlabeled. The
+        augmented rows are those of x as an augmentation returns them, to be trained on instead.
         """
         labeled = None
-        if x_labeled is not None and y_labeled is not None and not self.awaits_names:
+        if x_labeled is not None and y_labeled is not None and self._moves_label("classification"):
             labeled = x_labeled, y_labeled
         update = self.update_jointly if self.joint else self.update_in_turn
-        step_losses = update(x if varied is None else varied, y, labeled)
-        if self.smoothing is not None and (self.settled or self.smoothing.first):
-            step_losses |= self.smooth(x, varied)
+        step_losses = update(x if augmented is None else augmented, y, labeled)
+        if self.virtual_adversarial is not None and self.stage.consistency is not None:
+            step_losses |= self.keep_labels(x, augmented)
         self.n_steps.add_(1.0)
         if self.average:
             self._update_average()
@@ -145,13 +145,13 @@ class AAEStep:
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._autocast():
-            all_heads = self.networks.encoder(self._corrupt(rows), self.generator)
-            heads = {name: head[: len(x)] for name, head in all_heads.items()}
-            code = self._code(heads, y)
-        parts = self._reconstruction(heads, code, x)
+            all_outputs = self.networks.encoder(self._corrupt(rows), self.generator)
+            outputs = {name: head[: len(x)] for name, head in all_outputs.items()}
+            code = self._code(outputs, y)
+        parts = self._reconstruction(outputs, code, x)
         loss, step_losses = total(parts), detached(parts)
         if labeled is not None:
-            logits = self.networks.encoder.class_logits(in_float32(all_heads))
+            logits = self.networks.encoder.class_logits(in_float32(all_outputs))
             part = losses.classification_loss(logits[len(x) :], labeled[1])
             loss = loss + self._relative_rate("classification") * part
             step_losses["classification"] = part.detach()
@@ -170,9 +170,9 @@ class AAEStep:
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
         """Encoder and decoder step on the error between the clean x and its reconstruction."""
         with self._autocast():
-            heads = self.networks.encoder(x_noisy, self.generator)
-            code = self._code(heads, y)
-        parts = self._reconstruction(heads, code, x)
+            outputs = self.networks.encoder(x_noisy, self.generator)
+            code = self._code(outputs, y)
+        parts = self._reconstruction(outputs, code, x)
         self._update("reconstruction", total(parts))
         return detached(parts)
 
@@ -182,19 +182,19 @@ class AAEStep:
         One encoding serves both: the encoder's weights do not move in between.
         """
         with self._autocast():
-            heads = self.networks.encoder(x, self.generator)
-        code = self._code(in_float32(heads), y)
+            outputs = self.networks.encoder(x, self.generator)
+        code = self._code(in_float32(outputs), y)
         return self.discriminate(code, y) | self.generate(code, y)
 
     def discriminate(self, code: Code, y: Tensor | None = None) -> Losses:
         """Each discriminator steps to tell draws of its prior from codes.
 
-        Where classes have parts of the prior, a code is set beside a draw from the part of its
+        Where each class has a component of the prior, a code is set beside a draw from that of its
         class, from anywhere if it is unlabeled.
         """
-        pairs, code = {}, self.networks.compared(code)
+        pairs, code = {}, self.networks.discriminated(code)
         for name, discriminator in self._active_discriminators():
-            draws = self.draw_prior(name, code[name], y if discriminator.by_parts else None)
+            draws = self.draw_prior(name, code[name], y if discriminator.by_component else None)
             both = torch.cat([draws, code[name].detach()])  # (2 batch, block)
             pairs[name] = self._add_noise(both, self.discriminator_noise)
         twice = None if y is None else torch.cat([y, y])
@@ -215,53 +215,46 @@ class AAEStep:
     def classify(self, x: Tensor, y: Tensor) -> Losses:
         """The encoder's trunk and label head step on the cross-entropy of labeled rows."""
         with self._autocast():
-            heads = self.networks.encoder(self._corrupt(x), self.generator)
-        logits = self.networks.encoder.class_logits(in_float32(heads))
+            outputs = self.networks.encoder(self._corrupt(x), self.generator)
+        logits = self.networks.encoder.class_logits(in_float32(outputs))
         loss = losses.classification_loss(logits, y)
         self._update("classification", loss)
         return {"classification": loss.detach()}
 
-    def smooth(self, x: Tensor, varied: Tensor | None = None) -> Losses:
-        """The encoder's trunk and label head step to keep labels the same close to clean rows x.
+    def keep_labels(self, x: Tensor, augmented: Tensor | None = None) -> Losses:
+        """The encoder's trunk and label head step to keep labels the same around clean rows x.
 
-        Close to the `varied` rows, where there are such: their labels too are to be those of x.
+        Around the augmented rows, where there are such: their labels too are to be those of x.
         """
-        assert self.smoothing is not None
-        parts = self.smoothing(
+        assert self.virtual_adversarial is not None
+        parts = self.virtual_adversarial(
             self.networks.encoder,
             x,
-            varied,
+            augmented,
             self.generator,
-            by_class=self.grouped,
-            named=not self.awaits_names,
+            stage=self.stage,
             autocast=self._autocast(),
         )
         self._update("virtual_adversarial", total(parts))
         return detached(parts)
 
-    def _code(self, heads: Code, y: Tensor | None) -> Code:
-        """Return a draw of the code; a label that is left to the smoothing has no gradient."""
-        code = self.networks.code(heads, y, self.generator)
-        if self._leaves_label:
+    def _moves_label(self, phase: str) -> bool:
+        """Return whether the gradient of a phase may reach the label in this stage."""
+        return phase in self.stage.moves_label
+
+    def _code(self, outputs: Code, y: Tensor | None) -> Code:
+        """Return a draw of the code, whose label has a gradient where this stage allows it."""
+        code = self.networks.code(outputs, y, self.generator)
+        if "label" in code and not self._moves_label("reconstruction"):
             code["label"] = code["label"].detach()
         return code
 
     def _active_discriminators(self) -> list[tuple[str, Discriminator]]:
-        """Return the discriminators, but that of a label which is left to the smoothing."""
+        """Return the discriminators, but that of a label which the generator may not move."""
         found: list[tuple[str, Any]] = list(self.networks.discriminators.items())
-        return [(name, d) for name, d in found if not (name == "label" and self._leaves_label)]
+        return [(name, d) for name, d in found if name != "label" or self._moves_label("generator")]
 
-    @property
-    def smooths_first(self) -> bool:
-        """Whether smoothing is what finds the clusters, before other phases may move the label."""
-        return self.smoothing is not None and self.smoothing.first
-
-    @property
-    def _leaves_label(self) -> bool:
-        """Whether the label is still left to the smoothing."""
-        return self.smooths_first and not self.settled
-
-    def _reconstruction(self, heads: Code, code: Code, x: Tensor) -> Losses:
+    def _reconstruction(self, outputs: Code, code: Code, x: Tensor) -> Losses:
         """Return the reconstruction loss of clean rows x and the penalties beside it."""
         with self._autocast():
             output = self.networks.decoder(code, self.generator)
@@ -270,12 +263,12 @@ class AAEStep:
         )
         parts = {"reconstruction": rows.mean()}
         for name, penalty in self.penalties.items():
-            parts[name] = penalty(self, in_float32(heads), in_float32(code))
+            parts[name] = penalty(self, in_float32(outputs), in_float32(code))
         return parts
 
     def _generation(self, code: Code, y: Tensor | None) -> Losses:
         """Return the losses of codes that the discriminators see through."""
-        parts, code = {}, self.networks.compared(code)
+        parts, code = {}, self.networks.discriminated(code)
         with self._autocast():
             for name, discriminator in self._active_discriminators():
                 seen = self._add_noise(code[name], self.discriminator_noise)
@@ -283,34 +276,20 @@ class AAEStep:
                 parts[f"generator_{name}"] = losses.generator_loss(logits)
         return parts
 
-    def settle(self) -> None:
-        """Count labels as settled: phases that had to wait for that take part from here on."""
-        if self._leaves_label:
-            # weights that join in now would move too far: Adam counts the steps of all alike
+    def end_stage(self) -> None:
+        """Go on to the next stage of the schedule."""
+        if RESTART_OPTIMIZERS in self.stage.on_exit:
             for phase in ("reconstruction", "discriminator", "generator"):
                 if phase in self.optimizers:
                     self.optimizers[phase].restart()
-        self.settled = True
+        self.stage = self.schedule.stages[self.schedule.position(self.stage.name) + 1]
 
-    def name(self, members: Tensor) -> None:
-        """Set which entries of the label make up each class, (n_classes, n_entries) of bool."""
+    def assign_components(self, members: Tensor) -> None:
+        """Set which components make up each class, (n_classes, n_components) of bool."""
         for networks in (self.networks, self.trained):
             if networks.encoder.members is not None:
                 networks.encoder.members.copy_(members)
-
-    def group(self) -> None:
-        """Count subclasses, where there are any, as found: smoothing minds classes from here on."""
-        self.grouped = self.networks.encoder.members is not None
-
-    @property
-    def awaits_names(self) -> bool:
-        """Whether it is still open which subclasses belong to which class."""
-        return self.names_late and not self.grouped
-
-    @property
-    def stage(self) -> tuple[bool, bool]:
-        """What a recorded step depends on beside its batch."""
-        return self.settled, self.grouped
+        self.forget_copies()
 
     @property
     def is_regularized(self) -> bool:
@@ -325,28 +304,57 @@ class AAEStep:
         for optimizer in self.optimizers.values():
             optimizer.scale_learning_rate(factor)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that training needs to go on: weights, optimisers, random generator."""
-        return {
+    def state_dict(self, *, optimizers: bool = True) -> dict[str, Any]:
+        """Return all that training needs to go on: weights, optimisers, random generator, stage."""
+        found = {
             "networks": self.networks.state_dict(),
-            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
             "generator": self.generator.get_state(),
             "n_steps": self.n_steps,
-            "settled": self.settled,
-            "grouped": self.grouped,
-            **({"average": self.trained.state_dict()} if self.average else {}),
+            "stage": self.stage.name,
         }
+        if self.average:
+            found["average"] = self._averages
+        if optimizers:
+            found["optimizers"] = {name: o.state_dict() for name, o in self.optimizers.items()}
+        return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Go on from what `state_dict` returned; without its optimisers, they start anew."""
         self.networks.load_state_dict(state["networks"])
-        for name, optimizer in self.optimizers.items():
+        for name, optimizer in self.optimizers.items() if "optimizers" in state else ():
             optimizer.load_state_dict(state["optimizers"][name])
         self.generator.set_state(state["generator"])
         self.n_steps.copy_(state["n_steps"])
-        self.settled, self.grouped = bool(state["settled"]), bool(state["grouped"])
+        self.stage = self.schedule.stages[self.schedule.position(state["stage"])]
         if self.average:
-            self.trained.load_state_dict(state["average"])
+            self.trained.load_state_dict(state["networks"])  # what has no average: members
+            for average, saved in zip(self._averages, state["average"], strict=True):
+                average.copy_(saved)
+        self.forget_copies()
+
+    def tensors(self) -> list[Tensor]:
+        """Return every tensor that training changes in place."""
+        found = [self.n_steps, *self.networks.state_dict().values()]
+        for optimizer in self.optimizers.values():
+            found += optimizer.tensors()
+        return found + (self._averages if self.average else [])
+
+    def is_finite(self) -> Tensor:
+        """Return whether all weights are finite, as a tensor on their device."""
+        with torch.no_grad():
+            norms = foreach_norm(list(self.networks.parameters()))
+            return torch.stack([*norms, self.n_steps]).isfinite().all()
+
+    def copy_in_float64(self, name: str) -> nn.Module:
+        """Return a float64 copy of `trained`, or of its part of that name, made once."""
+        if name not in self._copies:
+            module = self.trained.get_submodule(name)
+            self._copies[name] = copy.deepcopy(module).double()
+        return self._copies[name]
+
+    def forget_copies(self) -> None:
+        """Let copies of weights go that have moved since."""
+        self._copies = {}
 
     def draw_prior(self, name: str, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Return draws of a block's prior, as many as there are codes and where they are."""
@@ -365,7 +373,7 @@ class AAEStep:
         there are, makes the average.
         """
         share = 10.0 / (10.0 + self.n_steps)
-        torch._foreach_lerp_(self._averages, self._averaged, [share] * len(self._averages))
+        foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
 
     def _corrupt(self, x: Tensor) -> Tensor:
         """Return x with the encoder's input noise."""
@@ -407,7 +415,7 @@ class AAEStep:
         found = [gradient for gradient in gradients if gradient is not None]
         if self.max_gradient_norm is None or not found:
             return None
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(found)))
+        norm = torch.linalg.vector_norm(torch.stack(foreach_norm(found)))
         return (norm / self.max_gradient_norm).clamp(min=1.0)
 
     def _parameters_of(self, phase: str) -> list[Tensor]:

@@ -10,8 +10,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from skaae.device import cpu_generator
-from skaae.training.losses import classification_loss, maximum_mean_discrepancy, reconstruction_rows
+from skaae.device import BATCH_ROWS, cpu_generator
+from skaae.training.losses import (
+    classification_loss,
+    maximum_mean_discrepancy,
+    reconstruction_rows,
+)
 from skaae.training.step import AAEStep
 
 # Held-out rows whose codes are compared with the prior: the cost grows as their square.
@@ -22,9 +26,10 @@ def classification(step: AAEStep, x: Tensor, y: Tensor) -> Callable[[], float]:
     """Return a function that computes the cross-entropy of labeled rows x (n, n_features)."""
 
     def loss() -> float:
+        encoder = step.trained.encoder
         with torch.inference_mode():
-            encoder = step.trained.encoder
-            return float(classification_loss(encoder.class_logits(encoder(x)), y))
+            logits = [encoder.class_logits(encoder(rows)) for rows in in_batches(x)]
+            return float(classification_loss(torch.cat(logits), y))
 
     return loss
 
@@ -32,22 +37,33 @@ def classification(step: AAEStep, x: Tensor, y: Tensor) -> Callable[[], float]:
 def reconstruction(step: AAEStep, x: Tensor, y: Tensor | None, seed: int) -> Callable[[], float]:
     """Return a function that computes the reconstruction loss plus the distance to the prior.
 
-    y (n,) are the classes of rows x (n, n_features), for networks that are told them. The distance
-    (MMD) is that of the styles to draws with `seed`; a plain autoencoder has none.
+    y (n,) are the classes of rows x (n, n_features), where they are observed. The distance (MMD) is
+    that of the styles to draws with `seed`; a plain autoencoder has none.
     """
     networks, few = step.trained, slice(MAX_DISCREPANCY_ROWS)
     shape = (len(x[few]), networks.n_components)
     prior = step.priors["style"].sample(*shape, generator=cpu_generator(seed)).to(x.device)
     scale = float(prior.square().mean().sqrt())
 
+    def batch_loss(rows: Tensor, targets: Tensor | None) -> Tensor:
+        code = networks.code(networks.encoder(rows), targets)
+        output = networks.decoder(code)
+        return reconstruction_rows(step.reconstruction_loss, output, rows, sigmoid=step.sigmoid)
+
     def loss() -> float:
+        targets = [None for _ in in_batches(x)] if y is None else in_batches(y)
         with torch.inference_mode():
-            code = networks.code(networks.encoder(x), y)
-            rows = reconstruction_rows(
-                step.reconstruction_loss, networks.decoder(code), x, sigmoid=step.sigmoid
-            )
+            found = [batch_loss(*pair) for pair in zip(in_batches(x), targets, strict=True)]
+            mean = torch.cat(found).mean()
             if not step.is_regularized:
-                return float(rows.mean())
-            return float(rows.mean() + maximum_mean_discrepancy(code["style"][few], prior, scale))
+                return float(mean)
+            targets = None if y is None else y[few]
+            code = networks.code(networks.encoder(x[few]), targets)
+            return float(mean + maximum_mean_discrepancy(code["style"], prior, scale))
 
     return loss
+
+
+def in_batches(rows: Tensor) -> list[Tensor]:
+    """Return rows in parts of which the hidden layers fit in memory."""
+    return list(rows.split(BATCH_ROWS.get(rows.device.type, BATCH_ROWS["cpu"])))

@@ -1,8 +1,9 @@
-"""Labels that hold between rows and their neighbours: the phase that the paper does not have.
+"""The virtual adversarial loss: labels that hold between rows and their neighbours.
 
-Virtual adversarial training (Miyato et al. 2018), and where that is what finds clusters, the
-information maximization of Hu et al., "Learning discrete representations via information
-maximizing self-augmented training", 2017. Knows nothing of optimisers and of other phases.
+A phase that the paper does not have (Miyato et al., "Virtual adversarial training", 2018). Where it
+finds the clusters itself, it is the information maximization of Hu et al., "Learning discrete
+representations via information maximizing self-augmented training", 2017. Knows nothing of
+optimisers and of other phases.
 """
 
 from __future__ import annotations
@@ -16,68 +17,70 @@ from torch import Tensor
 from skaae.networks.autoencoder import Encoder
 from skaae.networks.layers import NoDraws
 from skaae.training import losses
+from skaae.training.schedule import Stage
 
-# Weights beside the virtual adversarial loss where smoothing finds the clusters: those of Hu et al.
-UNCERTAINTY_WEIGHT = 0.1
+# Weights beside the virtual adversarial loss where it finds the clusters: those of Hu et al.
+ENTROPY_WEIGHT = 0.1
 FINDING_BALANCE_WEIGHT = 0.4
 
 
 @dataclass
-class Smoothing:
-    """What the virtual adversarial phase lowers.
+class VirtualAdversarialLoss:
+    """The virtual adversarial loss and what goes with it.
 
     Parameters
     ----------
     radius : mean distance of a row from its worst neighbour.
-    shares : what the mean label is kept at, (n_classes,) on the device; None leaves it free.
-    first : whether this is what finds clusters; it then makes labels sure, too.
+    proportions : what the mean label is kept at, (n_classes,) on the device; None leaves it free.
+    finds_clusters : whether nothing else does; labels are then made sure, too.
     """
 
     radius: float
-    shares: Tensor | None = None
-    first: bool = False
+    proportions: Tensor | None = None
+    finds_clusters: bool = False
 
     def __call__(
         self,
         encoder: Encoder,
         x: Tensor,
-        varied: Tensor | None,
+        augmented: Tensor | None,
         generator: torch.Generator,
         *,
-        by_class: bool,
-        named: bool,
+        stage: Stage,
         autocast: AbstractContextManager[object],
     ) -> dict[str, Tensor]:
-        """Return losses of clean rows x (batch, n_features), or of variants with the labels of x.
+        """Return losses of clean rows x (batch, n_features), or of augmented ones with x's labels.
 
-        They are those of labels, or `by_class` of classes, which then may be shared out among their
-        subclasses in any way.
-        That labels change close to them. That the mean label leaves its shares, where there are
-        any: the same in all places would be as smooth as can be; subclasses have equal parts of
-        their class, or of all where they are not `named`. And where nothing else finds classes,
-        that labels are unsure. No dropout: it would change labels more than the neighbours do; for
-        an encoder that sees noise, the same noise for a row and its neighbours.
+        "virtual_adversarial": that labels change close to them. "conditional_entropy": that labels
+        are unsure. "class_balance": that the mean label leaves the class proportions, since the
+        same label in all places would change nowhere.
+
+        No dropout: it would change labels more than the neighbours do. An encoder that sees noise
+        gets the same noise for a row and its neighbours.
         """
         noise = x.new_empty(len(x), encoder.n_noise).normal_(generator=generator)
+        by_class = stage.consistency == "classes"
 
         def label(rows: Tensor, *, typical: bool = False) -> Tensor:
-            heads = encoder(rows, NoDraws(updates=typical), noise)
-            heads = {"label": heads["label"].float()}
-            return encoder.class_logits(heads) if by_class else heads["label"]
+            outputs = encoder(rows, NoDraws(generator, updates=typical), noise)
+            outputs = {"label": outputs["label"].float()}
+            return encoder.class_logits(outputs) if by_class else outputs["label"]
 
         direction = torch.empty_like(x).normal_(generator=generator)
         radii = losses.local_radii(x, self.radius)
         with autocast:
             logits = label(x, typical=True)
-            rows = x if varied is None else varied
+            rows = x if augmented is None else augmented
             change = losses.virtual_adversarial_loss(label, rows, logits, radii, direction)
         parts = {"virtual_adversarial": change}
-        if self.first:
-            parts["uncertainty"] = UNCERTAINTY_WEIGHT * losses.uncertainty_loss(logits)
-        if self.shares is not None:
-            weight = FINDING_BALANCE_WEIGHT if self.first else 1.0
-            shares = self.shares
+        if self.finds_clusters:
+            entropy = losses.conditional_entropy_loss(logits)
+            parts["conditional_entropy"] = ENTROPY_WEIGHT * entropy
+        if self.proportions is not None:
+            weight = FINDING_BALANCE_WEIGHT if self.finds_clusters else 1.0
+            proportions = self.proportions
             if not by_class:
-                shares = encoder.entry_shares(shares, named=named)
-            parts["balance"] = weight * losses.balance_loss(logits, shares)
+                assigned = not stage.assigns_later
+                proportions = encoder.component_proportions(proportions, assigned=assigned)
+            parts["class_balance"] = weight * losses.class_balance_loss(logits, proportions)
         return parts

@@ -1,0 +1,133 @@
+"""What is on when: the named stages of a training run.
+
+A stage says which phases of the step may move the label and what the virtual adversarial loss looks
+at. Knows nothing of networks, data or estimators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Phases of the step whose gradient can reach the label.
+EVERY_PHASE = frozenset({"reconstruction", "generator", "classification", "virtual_adversarial"})
+SETTLED_ELSEWHERE = EVERY_PHASE - {"reconstruction", "generator"}
+
+# What can happen between two stages, see `Stage.on_exit`.
+ASSIGN_COMPONENTS = "assign components to classes"
+RESTART_OPTIMIZERS = "restart optimizers"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the training.
+
+    Parameters
+    ----------
+    name : what a user sees of it: in `verbose` output, in `history_["stage"]`, in the curves.
+    until : the share of the planned epochs at which it ends.
+    consistency : what the virtual adversarial loss compares: "components" (every entry of the
+        label), "classes" (sums over the components of a class), or None where that phase is off.
+    moves_label : phases whose gradient may reach the label; classification without it is left out.
+    on_exit : what happens when it ends, in this order.
+    """
+
+    name: str
+    until: float = 1.0
+    consistency: str | None = None
+    moves_label: frozenset[str] = EVERY_PHASE
+    on_exit: tuple[str, ...] = ()
+
+    @property
+    def assigns_later(self) -> bool:
+        """Whether components belong to no class yet, since labels come after this stage."""
+        return ASSIGN_COMPONENTS in self.on_exit
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The stages of a training run, in order.
+
+    Parameters
+    ----------
+    stages : the last one ends with the training.
+    pseudo_labels_at : shares of the epochs of a `fit` before which pseudo-labels are added.
+    teacher : "k-means" where its clusters stand for labels at first, else None.
+    """
+
+    stages: tuple[Stage, ...]
+    pseudo_labels_at: tuple[float, ...] = ()
+    teacher: str | None = None
+
+    def position(self, name: str) -> int:
+        """Return the index of the stage of that name."""
+        return [stage.name for stage in self.stages].index(name)
+
+    def position_at(self, share: float) -> int:
+        """Return the index of the stage that a share of the planned epochs lies in."""
+        ended = [stage.until <= share for stage in self.stages[:-1]]
+        return sum(ended)
+
+
+def plain() -> tuple[Stage, ...]:
+    """Return the schedule of models without a virtual adversarial loss."""
+    return (Stage("train"),)
+
+
+def warm_up_first() -> tuple[Stage, ...]:
+    """Return the schedule of a virtual adversarial loss that refines what labels have taught.
+
+    From the start it would hold clusters in place that are still on the move.
+    """
+    return (Stage("warm-up", until=0.2), Stage("refine", consistency="classes"))
+
+
+def find_clusters_first() -> tuple[Stage, ...]:
+    """Return the schedule of a virtual adversarial loss that finds the clusters by itself.
+
+    Until they have parted, reconstruction and adversary leave the label alone. Weights that join
+    in then would move too far with old optimisers: Adam counts the steps of all alike.
+    """
+    find = Stage(
+        "find clusters",
+        until=0.6,
+        consistency="components",
+        moves_label=SETTLED_ELSEWHERE,
+        on_exit=(RESTART_OPTIMIZERS,),
+    )
+    return (find, Stage("refine", consistency="components"))
+
+
+def find_components_first(*, assigns_later: bool) -> tuple[Stage, ...]:
+    """Return the schedule of classes that have several components each.
+
+    First every component finds its rows. Then only borders between classes count, so that a
+    component which caught a piece of another class can give it back. Where `assigns_later`, labels
+    are too few to steer the components: they wait, and then say which class each belongs to.
+    """
+    components = Stage(
+        "find components",
+        until=0.3,
+        consistency="components",
+        moves_label=SETTLED_ELSEWHERE - ({"classification"} if assigns_later else set()),
+        on_exit=(ASSIGN_COMPONENTS,) if assigns_later else (),
+    )
+    classes = Stage(
+        "find classes",
+        until=0.6,
+        consistency="classes",
+        moves_label=SETTLED_ELSEWHERE,
+        on_exit=(RESTART_OPTIMIZERS,),
+    )
+    return (components, classes, Stage("refine", consistency="classes"))
+
+
+def taught_by_kmeans(*, virtual_adversarial: bool) -> tuple[Stage, ...]:
+    """Return the schedule of clusters that start from k-means: its labels teach the first half."""
+    untaught = EVERY_PHASE - {"classification"}
+    if not virtual_adversarial:
+        return (Stage("taught", until=0.5), Stage("free", moves_label=untaught))
+    return (
+        Stage("warm-up", until=0.2),
+        Stage("taught", until=0.5, consistency="components"),
+        Stage("free", consistency="components", moves_label=untaught),
+    )
