@@ -36,6 +36,9 @@ class DrawingFrom(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         if torch.Tag.nondeterministic_seeded not in function.tags:
             return function(*args, **kwargs)
+        device = device_of(args, kwargs)
+        if device.type == "meta":  # undrawn weights of our own layers
+            return function(*args, **kwargs)
         if function is torch.ops.aten.native_dropout.default:
             return self._dropout(*args, **kwargs)
         packet = function.overloadpacket
@@ -44,7 +47,7 @@ class DrawingFrom(TorchDispatchMode):
                 function = getattr(packet, name)
         takes = any(argument.name == "generator" for argument in function._schema.arguments)
         if takes and kwargs.get("generator") is None:
-            kwargs["generator"] = self._on(device_of(args, kwargs))
+            kwargs["generator"] = self._on(device)
         return function(*args, **kwargs)
 
     def _on(self, device: torch.device) -> torch.Generator:

@@ -6,7 +6,7 @@ Knows nothing of estimators: samples come from a function of their number.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ def choose_bandwidth(X: np.ndarray, draw: Draw, n_samples: int) -> float:
     nearest = np.concatenate([d.amin(dim=1).numpy() for _, d in squared_distances(X, samples)])
     center = math.sqrt(max(float(nearest.mean()) / X.shape[1], 1e-24))
     candidates = center * np.geomspace(0.1, 3.0, BANDWIDTHS)
-    sums = log_kernel_sums(X, samples, candidates)
+    sums = log_kernel_sums(X, samples, candidates.tolist())
     constants = [log_constant(len(samples), X.shape[1], width) for width in candidates]
     return float(candidates[np.argmax(sums.mean(axis=0) - constants)])
 
@@ -49,7 +49,7 @@ def log_constant(n_samples: int, n_features: int, bandwidth: float) -> float:
     return math.log(n_samples) + n_features * math.log(bandwidth * math.sqrt(2.0 * math.pi))
 
 
-def log_kernel_sums(X: np.ndarray, samples: np.ndarray, bandwidths: list[float]) -> np.ndarray:
+def log_kernel_sums(X: np.ndarray, samples: np.ndarray, bandwidths: Sequence[float]) -> np.ndarray:
     """Return log sum_j exp(-||x_i - s_j||^2 / 2 h^2) for rows and bandwidths h: (n, bandwidths)."""
     sums = np.empty((len(X), len(bandwidths)))
     for rows, distances in squared_distances(X, samples):

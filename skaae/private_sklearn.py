@@ -24,7 +24,7 @@ try:  # callbacks exist from scikit-learn 1.9 on
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for scikit-learn's mixin: without callbacks there is nobody to tell."""
 
     def with_callbacks(method):

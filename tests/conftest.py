@@ -13,7 +13,15 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from skaae import AAETransformer, SemiSupervisedAAEClassifier
+from skaae import (
+    MLP,
+    SGD,
+    AAETransformer,
+    Adam,
+    Conv,
+    SemiSupervisedAAEClassifier,
+    VirtualAdversarial,
+)
 
 
 def pytest_addoption(parser):
@@ -82,14 +90,34 @@ def hide(y, n_per_class):
     return hidden
 
 
+def make(cls, **params):
+    """Return an estimator; what belongs in a parameter object may be given flat, as dropout=0.1."""
+    params = {"max_iter": 20, **FITS, **params}
+    solver = params.get("solver", cls.__dataclass_fields__["solver"].default)
+    objects = {
+        "network": Conv if params.get("network") == "conv" else MLP,
+        "solver": {"adam": Adam, "sgd": SGD}.get(solver),
+    }
+    for name, kind in objects.items():
+        inner = set() if kind is None else set(kind.__dataclass_fields__) & set(params)
+        if inner:
+            params[name] = kind(**{field: params.pop(field) for field in sorted(inner)})
+    prefix = "virtual_adversarial_"
+    inner = [name for name in params if name.startswith(prefix)]
+    if inner:
+        found = {name.removeprefix(prefix): params.pop(name) for name in inner}
+        params["virtual_adversarial"] = VirtualAdversarial(**found)
+    return cls(**params)
+
+
 def transformer(**params):
-    """Return a transformer that trains briefly on the device under test."""
-    return AAETransformer(**{"max_iter": 20, **FITS, **params})
+    """Return a transformer that trains briefly on the device under test; see `make`."""
+    return make(AAETransformer, **params)
 
 
 def classifier(**params):
-    """Return a classifier that trains briefly on the device under test."""
-    return SemiSupervisedAAEClassifier(**{"max_iter": 20, **FITS, **params})
+    """Return a classifier that trains briefly on the device under test; see `make`."""
+    return make(SemiSupervisedAAEClassifier, **params)
 
 
 @pytest.fixture(scope="session")

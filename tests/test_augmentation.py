@@ -31,7 +31,7 @@ def mirrored():
 def test_what_it_leaves_alone_is_learned(mirrored):
     X, few, y = mirrored
     unseen = slice(100, None)  # the groups without a label
-    params = {"max_iter": 60, "spread_labels": False}
+    params = {"max_iter": 60, "pseudo_labels": False}
     with_it = classifier(augment=turned, **params).fit(X, few)
     without = classifier(**params).fit(X, few)
     assert with_it.score(X[unseen], y[unseen]) > 0.95

@@ -82,8 +82,8 @@ def test_models_of_an_epoch_are_as_if_the_fit_had_ended_there(blobs):
         assert rows.shape == (4, X.shape[1])
     np.testing.assert_array_equal(uses.found[-1][0], model.predict(X))
     uses = Uses(lambda model: model.sample(4, 1, random_state=0) + len(model.transduction_))
-    model = classifier(max_iter=1, n_subclasses=2).set_callbacks(uses).fit(X, hide(y, 5))
-    model.set_params(n_subclasses=3).fit(X[:90], y[:90]).partial_fit(X[:60], y[:60])
+    model = classifier(max_iter=1, components_per_class=2).set_callbacks(uses).fit(X, hide(y, 5))
+    model.set_params(components_per_class=3).fit(X[:90], y[:90]).partial_fit(X[:60], y[:60])
     assert len(uses.found) == 6
     uses = Uses(lambda model: model.sample_prior(4, random_state=0) + len(model.embedding_))
     AAEEmbedding(n_clusters=3, max_iter=1, **FITS).set_callbacks(uses).fit(X).partial_fit(X[:50])

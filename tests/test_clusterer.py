@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conftest import FITS
+from conftest import make
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.exceptions import NotFittedError
@@ -17,7 +17,7 @@ from skaae import AAEClusterer
 
 
 def clusterer(n_clusters=3, **params):
-    return AAEClusterer(n_clusters, **{"max_iter": 20, **FITS, **params})
+    return make(AAEClusterer, n_clusters=n_clusters, **params)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -145,13 +145,15 @@ def test_a_fit_goes_on_as_calls_of_partial_fit_do(blobs):
     in_ten = clusterer(3, **params)
     for _ in range(10):
         in_ten.partial_fit(X)
-    np.testing.assert_array_equal(in_ten.history_["balance"], in_one.history_["balance"])
+    np.testing.assert_array_equal(
+        in_ten.history_["class_balance"], in_one.history_["class_balance"]
+    )
     np.testing.assert_array_equal(
         in_ten.sample(5, random_state=0), in_one.sample(5, random_state=0)
     )
 
 
-# Clusters that are joined from smaller ones -------------------------------------------------------
+# Clusters that are merged from smaller ones -------------------------------------------------------
 
 # What it takes for borders to run where there are no rows.
 PHASE = {"init": "random", "solver": "adam", "virtual_adversarial_learning_rate": 0.002}
@@ -167,49 +169,49 @@ def uneven():
 
 
 @pytest.fixture(scope="module")
-def joined(uneven):
+def merged(uneven):
     params = {"n_components": 1, "batch_norm": "hidden", "hidden_layer_sizes": (64, 64)}
-    return clusterer(n_subclusters=8, max_iter=60, **params, **PHASE).fit(uneven[0])
+    return clusterer(overclustering=8, max_iter=60, **params, **PHASE).fit(uneven[0])
 
 
-def test_joined_clusters_may_be_of_any_size(uneven, joined):
+def test_merged_clusters_may_be_of_any_size(uneven, merged):
     """Cut into three of one size, as the phase by itself asks for, the index is below 0.4."""
     X, y = uneven
-    assert adjusted_rand_score(y, joined.labels_) > 0.95
-    np.testing.assert_array_equal(joined.predict(X), joined.labels_)
-    probabilities = joined.predict_proba(X)
+    assert adjusted_rand_score(y, merged.labels_) > 0.95
+    np.testing.assert_array_equal(merged.predict(X), merged.labels_)
+    probabilities = merged.predict_proba(X)
     assert probabilities.shape == (620, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
 
 
-def test_joined_clusters_are_numbered_from_their_parts(joined):
-    found = joined.subcluster_labels_
-    assert joined.n_clusters_ == 3
+def test_merged_clusters_are_numbered_from_their_parts(merged):
+    found = merged.component_labels_
+    assert merged.n_clusters_ == 3
     assert 3 < len(found) <= 8
     first = [np.flatnonzero(found == cluster)[0] for cluster in range(3)]
     assert first == sorted(first)
 
 
-def test_joined_clusters_draw_all_their_parts_and_show_the_largest(joined):
+def test_merged_clusters_draw_all_their_parts_and_show_the_largest(merged):
     wanted = np.arange(900) % 3
-    X = joined.sample(900, wanted, random_state=0)
+    X = merged.sample(900, wanted, random_state=0)
     # by chance a third: a style of one dimension tells some of the group as well
-    assert np.mean(joined.predict(X) == wanted) > 0.42
-    assert joined.cluster_heads_.shape == (3, 2)
-    heads = joined.inverse_transform(np.zeros((3, 1)), np.arange(3))
-    np.testing.assert_allclose(joined.cluster_heads_, heads, rtol=1e-4, atol=1e-4)
-    largest = np.bincount(joined.labels_).argmax()
-    parts = joined._draw_label(np.full(500, largest), 500, torch.Generator().manual_seed(0))
+    assert np.mean(merged.predict(X) == wanted) > 0.42
+    assert merged.cluster_heads_.shape == (3, 2)
+    heads = merged.inverse_transform(np.zeros((3, 1)), np.arange(3))
+    np.testing.assert_allclose(merged.cluster_heads_, heads, rtol=1e-4, atol=1e-4)
+    largest = np.bincount(merged.labels_).argmax()
+    parts = merged._draw_label(np.full(500, largest), 500, torch.Generator().manual_seed(0))
     assert (parts.sum(axis=1) == 1.0).all()
-    assert (parts.sum(axis=0) > 0.0).sum() == (joined.subcluster_labels_ == largest).sum() > 1
+    assert (parts.sum(axis=0) > 0.0).sum() == (merged.component_labels_ == largest).sum() > 1
 
 
-@pytest.mark.parametrize(("n_clusters", "n_subclusters"), [(5, 12), (8, 20), (10, 30)])
-def test_every_joined_cluster_has_rows(n_clusters, n_subclusters):
+@pytest.mark.parametrize(("n_clusters", "overclustering"), [(5, 12), (8, 20), (10, 30)])
+def test_every_merged_cluster_has_rows(n_clusters, overclustering):
     X, _ = load_iris(return_X_y=True)
     params = {"virtual_adversarial_learning_rate": 0.1, "hidden_layer_sizes": (64, 64)}
     for max_iter in (2, 50):
-        model = clusterer(n_clusters, n_subclusters=n_subclusters, max_iter=max_iter, **params)
+        model = clusterer(n_clusters, overclustering=overclustering, max_iter=max_iter, **params)
         labels = model.fit_predict(X)
         np.testing.assert_array_equal(np.unique(labels), np.arange(model.n_clusters_))
         assert model.n_clusters_ == len(model.cluster_heads_) <= n_clusters
@@ -218,61 +220,80 @@ def test_every_joined_cluster_has_rows(n_clusters, n_subclusters):
         np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
-def test_drawn_rows_have_the_shares_of_their_clusters(uneven, joined):
-    label = joined._draw_label(None, 4000, torch.Generator().manual_seed(0))
-    drawn = joined._members() @ label[:, joined._heads].mean(axis=0)
-    wanted = np.bincount(joined.labels_) / 620
+def test_drawn_rows_have_the_shares_of_their_clusters(uneven, merged):
+    label = merged._draw_label(None, 4000, torch.Generator().manual_seed(0))
+    drawn = merged._merged.members() @ label[:, merged._merged.components].mean(axis=0)
+    wanted = np.bincount(merged.labels_) / 620
     np.testing.assert_allclose(drawn, wanted, atol=0.03)
 
 
-def test_parts_are_joined_after_every_call(uneven):
+def test_parts_are_merged_after_every_call(uneven):
     X, _ = uneven
-    model = clusterer(n_subclusters=5).partial_fit(X)
+    model = clusterer(overclustering=5).partial_fit(X)
     for rows in (X[:4], X):
         model.partial_fit(rows)
         assert model.predict_proba(X).shape == (620, 3)
-        assert len(model.subcluster_labels_) == 5
+        assert len(model.component_labels_) == 5
     np.testing.assert_array_equal(model.predict(X), model.labels_)
 
 
-def test_one_model_is_joined_into_any_number_of_clusters(uneven, joined):
+def test_one_model_is_merged_into_any_number_of_clusters(uneven, merged):
     X, _ = uneven
-    model = pickle.loads(pickle.dumps(joined))
+    model = pickle.loads(pickle.dumps(merged))
     state = copy.deepcopy(model._step.state_dict())
-    assert model.set_params(n_clusters=5).join(X) is model
+    assert model.merge(X, 5) is model
     assert model.predict_proba(X).shape == (620, model.n_clusters_) == (620, 5)
     np.testing.assert_array_equal(model.predict(X), model.labels_)
     assert model.cluster_heads_.shape == (5, 2)
     torch.testing.assert_close(model._step.state_dict()["networks"], state["networks"])
-    model.set_params(n_clusters=3).join(X)
-    np.testing.assert_array_equal(model.labels_, joined.labels_)
-    # training goes on whatever it was joined into
-    model.set_params(n_clusters=4).partial_fit(X)
-    assert model.n_clusters_ == 4
-    model.set_params(n_clusters=9)
-    with pytest.raises(ValueError, match=r"n_subclusters=8 is fewer than n_clusters=9"):
-        model.join(X)
-    with pytest.raises(ValueError, match=r"n_subclusters=8 is fewer than n_clusters=9"):
-        model.partial_fit(X)
-    assert model.n_clusters_ == 4
+    assert model.n_clusters == 3
+    model.merge(X, 3)
+    np.testing.assert_array_equal(model.labels_, merged.labels_)
+    # training goes on whatever it was merged into, and merges into n_clusters again
+    model.merge(X, 4).partial_fit(X)
+    assert model.n_clusters_ == 3
+    with pytest.raises(ValueError, match=r"n_clusters=9 is more than the 8 clusters"):
+        model.merge(X, 9)
+    for wrong in (0, 2.5, True):
+        with pytest.raises(ValueError, match=r"n_clusters=.* must be an integer of at least 1"):
+            model.merge(X, wrong)
+    assert model.n_clusters_ == 3
 
 
-def test_clusters_that_were_not_trained_as_parts_are_not_joined(blobs):
+def test_an_interrupted_merge_leaves_the_clusters(uneven, merged, monkeypatch):
+    X, _ = uneven
+    model = pickle.loads(pickle.dumps(merged))
+
+    def interrupt(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(model, "_decode", interrupt)
+    before = {name: value for name, value in vars(model).items() if name != "_decode"}
+    with pytest.raises(KeyboardInterrupt):
+        model.merge(X, 5)
+    assert {name: value for name, value in vars(model).items() if name != "_decode"} == before
+    monkeypatch.undo()
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+    assert model.cluster_heads_.shape == (3, 2)
+
+
+def test_clusters_that_were_trained_as_they_are_do_not_merge(blobs):
     X, _ = blobs
     model = clusterer(5, max_iter=1).fit(X)
-    with pytest.raises(ValueError, match=r"join needs.*n_subclusters=None now, and was None"):
-        model.join(X)
-    with pytest.raises(ValueError, match=r"n_subclusters=6 now, and was None"):
-        model.set_params(n_subclusters=6).join(X)
-    with pytest.raises(ValueError, match=r"partial_fit goes on with a model of n_subclusters=None"):
+    with pytest.raises(ValueError, match=r"merge needs small clusters.*overclustering=None"):
+        model.merge(X, 3)
+    model.set_params(overclustering=6)
+    with pytest.raises(ValueError, match=r"merge needs small clusters.*overclustering=None"):
+        model.merge(X, 3)
+    with pytest.raises(ValueError, match=r"partial_fit goes on with .* overclustering=None"):
         model.partial_fit(X)
-    other = clusterer(5, n_subclusters=8, max_iter=1).fit(X).set_params(n_subclusters=None)
-    with pytest.raises(ValueError, match=r"partial_fit goes on with a model of n_subclusters=8"):
+    other = clusterer(5, overclustering=8, max_iter=1).fit(X).set_params(overclustering=None)
+    with pytest.raises(ValueError, match=r"partial_fit goes on with a model of overclustering=8"):
         other.partial_fit(X)
     with pytest.raises(NotFittedError):
-        clusterer(5, n_subclusters=8).join(X)
+        clusterer(5, overclustering=8).merge(X, 3)
 
 
 def test_fewer_parts_than_clusters_are_refused(blobs):
-    with pytest.raises(ValueError, match=r"n_subclusters=2 is fewer than n_clusters=3.*raise it"):
-        clusterer(3, n_subclusters=2).fit(blobs[0])
+    with pytest.raises(ValueError, match=r"overclustering=2 is fewer than n_clusters=3.*raise it"):
+        clusterer(3, overclustering=2).fit(blobs[0])

@@ -23,8 +23,8 @@ ESTIMATORS = [
     AAEEmbedding(**DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=None, **DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=-1, **DEVICE),
-    SemiSupervisedAAEClassifier(n_subclasses=2, **DEVICE),
-    AAEClusterer(n_subclusters=12, **DEVICE),
+    SemiSupervisedAAEClassifier(components_per_class=2, **DEVICE),
+    AAEClusterer(overclustering=12, **DEVICE),
 ]
 
 

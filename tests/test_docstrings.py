@@ -8,8 +8,10 @@ import pytest
 from conftest import FITS
 
 import skaae
+from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.priors import Petals
 
+OPTIONS = [skaae.MLP, skaae.Conv, skaae.SGD, skaae.Adam, skaae.VirtualAdversarial]
 ESTIMATORS = [
     skaae.AAEClusterer,
     skaae.AAEEmbedding,
@@ -42,17 +44,33 @@ def entries(doc, name):
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
-def test_parameters_are_documented_in_order_with_their_defaults(cls):
+def test_parameters_are_documented_with_their_defaults(cls):
     documented = entries(cls.__doc__, "Parameters")
     parameters = inspect.signature(cls).parameters
     assert set(documented) == set(parameters)
+    shared = list(inspect.signature(BaseAdversarialAutoencoder).parameters)
+    assert [name for name in documented if name in shared] == shared
     for name, parameter in parameters.items():
-        default = re.search(r"default=(\S+)$", documented[name])
+        default = re.search(r"default=(.+)$", documented[name])
         assert default, f"{name} documents no default"
         assert eval(default.group(1)) == parameter.default
 
 
+@pytest.mark.parametrize("cls", OPTIONS)
+def test_options_are_documented_with_their_defaults(cls):
+    documented = entries(cls.__doc__, "Parameters")
+    for name, parameter in inspect.signature(cls).parameters.items():
+        default = re.search(r"default=(.+)$", documented.pop(name))
+        assert eval(default.group(1)) == parameter.default
+    assert not documented
+
+
 @pytest.mark.parametrize("cls", ESTIMATORS)
+def test_there_are_at_most_28_parameters(cls):
+    assert len(inspect.signature(cls).parameters) <= 28
+
+
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *OPTIONS])
 def test_constraints_cover_the_parameters(cls):
     assert set(cls._parameter_constraints) == set(inspect.signature(cls).parameters)
 

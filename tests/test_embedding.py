@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import FITS, hide
+from conftest import hide, make
 from scipy.spatial.distance import pdist
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -12,7 +12,7 @@ from skaae import AAEEmbedding
 
 
 def embedding(**params):
-    return AAEEmbedding(**{"max_iter": 20, **FITS, **params})
+    return make(AAEEmbedding, **params)
 
 
 @pytest.fixture(scope="module")

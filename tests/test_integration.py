@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skaae import AAETransformer
 from skaae.priors import Gaussian
+from skaae.training.settings import to_numpy
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +136,40 @@ def joblib_round_trip(model):
 @pytest.mark.parametrize("round_trip", [dumps_and_loads, joblib_round_trip, copy.deepcopy])
 def test_pickles_predict_and_train_on_alike(blobs, few_labels, round_trip):
     X, _ = blobs
-    model = classifier(max_iter=3, input_noise=0.1).fit(X, few_labels)
+    model = classifier(max_iter=3, input_noise=0.1, warm_start=True).fit(X, few_labels)
     again = round_trip(model)
     np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(X))
     np.testing.assert_array_equal(model.sample(3, random_state=0), again.sample(3, random_state=0))
     model.partial_fit(X, few_labels)
     again.partial_fit(X, few_labels)
     np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(X))
+
+
+def n_bytes(tree):
+    """Return the bytes of all arrays in nested containers."""
+    if isinstance(tree, np.ndarray):
+        return tree.nbytes
+    values = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return sum(n_bytes(value) for value in values)
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_a_pickle_is_little_more_than_its_weights(blobs, few_labels, average):
+    model = classifier(max_iter=1, average_weights=average, hidden_layer_sizes=(300, 300))
+    model.fit(blobs[0], few_labels)
+    weights = n_bytes(to_numpy(model._step.networks.state_dict()))
+    assert len(pickle.dumps(model)) < (2.0 if average else 1.2) * weights
+    model.partial_fit(blobs[0], few_labels)  # those who go on need the optimisers
+    assert len(pickle.dumps(model)) > 2.0 * weights
+
+
+def test_a_pickle_goes_on_with_partial_fit_as_the_model_does(blobs, few_labels):
+    model = classifier(input_noise=0.1).partial_fit(blobs[0], few_labels)
+    again = pickle.loads(pickle.dumps(model))
+    for one in (model, again):
+        one.partial_fit(blobs[0], few_labels)
+    found, expected = again.predict_proba(blobs[0]), model.predict_proba(blobs[0])
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_memory_mapped_joblib_file(blobs, fitted_transformer, tmp_path):
@@ -158,7 +186,7 @@ def test_pickles_hold_no_torch_objects(fitted_classifier):
 
 def test_a_device_that_is_missing_at_load_becomes_the_cpu(blobs, fitted_transformer):
     state = copy.deepcopy(fitted_transformer.__getstate__())
-    object.__setattr__(state["_recipe"], "device", "cuda:77")
+    object.__setattr__(state["_settings"], "device", "cuda:77")
     moved = AAETransformer()
     with pytest.warns(UserWarning, match="device='cuda:77'.*loaded on the CPU"):
         moved.__setstate__(state)

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from skaae import SemiSupervisedAAEClassifier, inference
+from skaae import SemiSupervisedAAEClassifier, VirtualAdversarial, inference
 
 
 @pytest.fixture(scope="module")
@@ -149,12 +149,12 @@ def test_class_prior_shapes_the_predictions():
     y = (rng.random(600) < 0.1).astype(int)
     X = rng.normal(size=(600, 4)) + 3.0 * y[:, None]
     hidden = hide(y, 10)
-    shares = {
+    proportions = {
         name: classifier(max_iter=60, class_prior=prior).fit(X, hidden).predict(X).mean()
         for name, prior in {"true": [0.9, 0.1], "uniform": "uniform"}.items()
     }
-    assert abs(shares["true"] - y.mean()) < 0.05
-    assert shares["true"] <= shares["uniform"]
+    assert abs(proportions["true"] - y.mean()) < 0.05
+    assert proportions["true"] <= proportions["uniform"]
 
 
 def test_samples_follow_the_class_asked_for(blobs, few_labels):
@@ -243,7 +243,7 @@ def test_seed_and_labels_alone_decide(blobs, few_labels):
     assert not np.array_equal(first, other)
 
 
-# Classes of several groups ------------------------------------------------------------------------
+# Classes of several components --------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -256,68 +256,72 @@ def rings():
     return X, which % 2, np.where(np.arange(800) < 8, which % 2, -1)
 
 
-SUBCLASSES = {
+COMPONENTS = {
     "solver": "adam",
     "batch_norm": "hidden",
-    "virtual_adversarial_learning_rate": 0.002,
+    "virtual_adversarial": VirtualAdversarial(learning_rate=0.002),
     "hidden_layer_sizes": (64, 64),
-    "spread_labels": False,
+    "pseudo_labels": False,
     "max_iter": 60,
 }
 
 
 def members_of(model):
-    """Which entries of the label make up each class, (n_classes, n_entries)."""
+    """Which components make up each class, (n_classes, n_components)."""
     return model._step.trained.encoder.members.numpy().astype(float)
 
 
 @pytest.mark.parametrize("class_prior", ["labeled", "uniform"])
-def test_subclasses_find_the_groups_of_a_class(rings, class_prior):
+def test_components_find_the_groups_of_a_class(rings, class_prior):
     X, y, y_few = rings
-    model = classifier(n_subclasses=4, class_prior=class_prior, **SUBCLASSES).fit(X, y_few)
+    model = classifier(components_per_class=4, class_prior=class_prior, **COMPONENTS).fit(X, y_few)
     assert model.score(X, y) > 0.97
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (800, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
-    parts = inference.encode(model._step, model._scaled(X), "label")
-    assert parts.shape == (800, 8)
-    np.testing.assert_allclose(parts @ members_of(model).T, probabilities, atol=1e-5)
-    assert len(np.unique(parts.argmax(axis=1))) > 2  # once they have a class, some come together
+    label = inference.encode(model._step, model._scaled(X), "label")
+    assert label.shape == (800, 8)
+    np.testing.assert_allclose(label @ members_of(model).T, probabilities, atol=1e-5)
+    assert len(np.unique(label.argmax(axis=1))) > 2  # once they have a class, some come together
 
 
-def test_subclasses_are_drawn_by_their_shares_and_the_largest_stands_for_its_class(rings):
+def test_components_are_drawn_by_their_proportions_and_the_largest_stands_for_its_class(rings):
     X, _, y_few = rings
-    model = classifier(n_subclasses=4, **{**SUBCLASSES, "max_iter": 2}).fit(X, y_few)
+    model = classifier(components_per_class=4, **{**COMPONENTS, "max_iter": 2}).fit(X, y_few)
     members = members_of(model)
-    parts = members * inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
-    shares = parts / parts.sum(axis=1, keepdims=True)
+    sizes = members * inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
+    proportions = sizes / sizes.sum(axis=1, keepdims=True)
     generator = torch.Generator().manual_seed(0)
     label = model._draw_label(np.arange(4000) % 2, 4000, generator)
     assert (label.sum(axis=1) == 1.0).all()
     np.testing.assert_array_equal(label @ members.T, np.eye(2)[np.arange(4000) % 2])
-    np.testing.assert_allclose(2.0 * label.mean(axis=0), shares.sum(axis=0), atol=0.04)
+    np.testing.assert_allclose(2.0 * label.mean(axis=0), proportions.sum(axis=0), atol=0.04)
     rows = model._label_block([0, 1], 2)
-    np.testing.assert_array_equal(rows.argmax(axis=1), parts.argmax(axis=1))
+    np.testing.assert_array_equal(rows.argmax(axis=1), sizes.argmax(axis=1))
     assert model.sample(5, y=1, random_state=0).shape == (5, 2)
     assert model.inverse_transform(np.zeros((3, 10))).shape == (3, 2)
 
 
-@pytest.mark.parametrize("n_subclasses", [2, 3])  # four labels a class are few for three
+@pytest.mark.parametrize("components_per_class", [2, 3])  # four labels a class are few for three
 @pytest.mark.parametrize("updates", ["alternating", "joint"])
-def test_with_subclasses_smoothing_comes_first(rings, updates, n_subclasses):
+def test_with_components_the_virtual_adversarial_loss_comes_first(
+    rings, updates, components_per_class
+):
     X, _, y_few = rings
-    params = {**SUBCLASSES, "max_iter": 10, "updates": updates}
-    model = classifier(n_subclasses=n_subclasses, **params)
+    params = {**COMPONENTS, "max_iter": 10, "updates": updates}
+    model = classifier(components_per_class=components_per_class, **params)
     stages = [model.partial_fit(X, y_few)._step.stage for _ in range(10)]
-    # settled or not, classes or subclasses
-    assert stages == 3 * [(False, False)] + 3 * [(False, True)] + 4 * [(True, True)]
-    history = model.history_
+    history, names = model.history_, [stage.name for stage in stages]
+    assert names == 3 * ["find components"] + 3 * ["find classes"] + 4 * ["refine"]
+    assert history["stage"] == names
+    assert [stage.consistency for stage in stages] == 3 * ["components"] + 7 * ["classes"]
     assert np.isnan(history["generator_label"]).tolist() == 6 * [True] + 4 * [False]
-    late = 3 if n_subclasses == 3 else 0
-    assert np.isnan(history["classification"]).tolist() == late * [True] + (10 - late) * [False]
-    for name in ("virtual_adversarial", "uncertainty", "balance"):
+    n_waiting = 3 if components_per_class == 3 else 0
+    waits = n_waiting * [True] + (10 - n_waiting) * [False]
+    assert np.isnan(history["classification"]).tolist() == waits
+    for name in ("virtual_adversarial", "conditional_entropy", "class_balance"):
         assert np.isfinite(history[name]).all()
-    assert "balance" not in classifier(**params).fit(X, y_few).history_
+    assert "class_balance" not in classifier(**params).fit(X, y_few).history_
 
 
 @pytest.fixture(scope="module")
@@ -330,59 +334,60 @@ def arcs():
     return X, which // 4, np.where(np.isin(np.arange(800), [0, 7]), which // 4, -1)
 
 
-def test_one_label_names_all_groups_of_its_class(arcs):
+def test_one_label_says_the_class_of_all_its_components(arcs):
     X, y, y_few = arcs
-    model = classifier(n_subclasses=4, **SUBCLASSES).fit(X, y_few)
+    model = classifier(components_per_class=4, **COMPONENTS).fit(X, y_few)
     assert model.score(X, y) > 0.99
     assert (members_of(model).sum(axis=1) > 1.0).all()
 
 
-def test_subclasses_keep_their_names_where_a_call_lacks_a_class(arcs):
+def test_components_stay_assigned_where_a_call_lacks_a_class(arcs):
     X, y, y_few = arcs
-    model = classifier(n_subclasses=3, **SUBCLASSES)
+    model = classifier(components_per_class=3, **COMPONENTS)
     for _ in range(15):
         model.partial_fit(X, y_few)
-    assert not model._step.grouped
+    assert model._step.stage.name == "find components"
     assert model.score(X, y) > 0.9
-    named = members_of(model)
-    assert not np.array_equal(named, np.repeat(np.eye(2), 3, axis=1))
+    assigned = members_of(model)
+    assert not np.array_equal(assigned, np.repeat(np.eye(2), 3, axis=1))
     for y_call in (np.where(y_few == 1, -1, y_few), *5 * [np.full(800, -1)]):
         model.partial_fit(X, y_call)
-    assert model._step.grouped
-    np.testing.assert_array_equal(members_of(model), named)
+    assert model._step.stage.name == "find classes"
+    np.testing.assert_array_equal(members_of(model), assigned)
 
 
 @pytest.mark.parametrize(
-    ("counts", "params", "late"),
+    ("counts", "params", "later"),
     [
         ([5, 5, 5], {}, True),
         ([6, 6, 6], {}, False),
         ([9, 9, 1], {}, False),  # one rare class does not make the others wait
-        ([5, 5, 0], {}, False),  # nothing would name the third
+        ([5, 5, 0], {}, False),  # no label says which are of the third
         ([8, 8, 8], {"early_stopping": True, "validation_fraction": 0.3}, True),
-        ([5, 5, 5], {"n_subclasses": 1}, False),
-        ([5, 5, 5], {"virtual_adversarial_learning_rate": 0.0}, False),
+        ([5, 5, 5], {"components_per_class": 1}, False),
+        ([5, 5, 5], {"virtual_adversarial": None}, False),
     ],
 )
-def test_labels_wait_where_they_are_few_for_their_subclasses(counts, params, late):
+def test_labels_wait_where_they_are_few_for_their_components(counts, params, later):
     X = np.random.default_rng(0).normal(size=(60, 4))
     y = np.full(60, -1)
     y[: sum(counts)] = np.repeat(range(3), counts)
-    settings = {**SUBCLASSES, "n_subclasses": 3, "max_iter": 10, **params}
+    settings = {**COMPONENTS, "components_per_class": 3, "max_iter": 10, **params}
     model = classifier(**settings)
     if settings.get("early_stopping"):
         model.fit(X, y)
     else:
         model.partial_fit(X, y, classes=[0, 1, 2])
-    assert model._recipe.names_late == late
+    assert model._settings.schedule.stages[0].assigns_later == later
 
 
-def test_subclasses_stop_early_and_go_on_by_calls(rings):
+def test_classes_of_several_components_stop_early_and_go_on_by_calls(rings):
     X, _, y_few = rings
-    params = {**SUBCLASSES, "n_subclasses": 3, "max_iter": 4}
+    params = {**COMPONENTS, "components_per_class": 3, "max_iter": 4}
     model = classifier(early_stopping=True, validation_fraction=0.25, **params).fit(X, y_few)
-    # a class means nothing before its subclasses are found
-    assert np.isnan(model.history_["validation"]).tolist() == [True, True, False, False]
+    # a loss on its way to another stage says nothing of the end
+    assert model.history_["stage"] == 2 * ["find components"] + ["find classes", "refine"]
+    assert np.isnan(model.history_["validation"]).tolist() == [True, True, True, False]
     model = classifier(**params)
     for _ in range(2):
         model.partial_fit(X, y_few)
@@ -404,15 +409,21 @@ def own_encoder(n_inputs, n_outputs):
         {"encoder": own_encoder},
         {"posterior": "universal"},
         {"class_prior": [1.0, 0.0]},
-        {"virtual_adversarial_learning_rate": 0.0},
-        {"architecture": "conv", "hidden_layer_sizes": (8,)},
+        {"virtual_adversarial": None},
+        {"network": "conv", "hidden_layer_sizes": (8,)},
     ],
     ids=lambda params: next(iter(params)),
 )
-def test_subclasses_go_with_everything_else(rings, params, updates):
+def test_components_go_with_everything_else(rings, params, updates):
     X, _, y_few = rings
-    settings = {**SUBCLASSES, "n_subclasses": 3, "max_iter": 4, "updates": updates, **params}
-    if "architecture" in params:
+    settings = {
+        **COMPONENTS,
+        "components_per_class": 3,
+        "max_iter": 4,
+        "updates": updates,
+        **params,
+    }
+    if "network" in params:
         X = np.tile(X, (1, 8))
         settings["image_shape"] = (4, 4)
     model = classifier(**settings).fit(X, y_few)
@@ -420,5 +431,5 @@ def test_subclasses_go_with_everything_else(rings, params, updates):
     odds = np.log(probabilities[:, 1] / probabilities[:, 0])
     np.testing.assert_allclose(scores, odds, rtol=1e-5, atol=1e-6)
     assert model.sample(4, random_state=0).shape == (4, X.shape[1])
-    wanted = params.get("virtual_adversarial_learning_rate") != 0.0
-    assert ("uncertainty" in model.history_) == wanted
+    wanted = settings["virtual_adversarial"] is not None
+    assert ("conditional_entropy" in model.history_) == wanted

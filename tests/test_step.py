@@ -13,13 +13,22 @@ from skaae.priors import Categorical, Gaussian
 from skaae.training import losses
 from skaae.training.optimizers import PhaseRates
 from skaae.training.penalties import discrepancy, divergence, head_distance
+from skaae.training.schedule import (
+    Schedule,
+    Stage,
+    find_clusters_first,
+    find_components_first,
+    warm_up_first,
+)
 from skaae.training.step import AAEStep
-from skaae.training.virtual_adversarial import FINDING_BALANCE_WEIGHT, Smoothing
+from skaae.training.virtual_adversarial import FINDING_BALANCE_WEIGHT, VirtualAdversarialLoss
 
 N_FEATURES = 5
 BLOCKS = {"label": Block(3), "style": Block(2)}
 STYLE = {"style": Block(2)}
 PRIORS = {"label": Categorical(), "style": Gaussian()}
+WARM_UP = Schedule(warm_up_first())
+FIND_CLUSTERS = Schedule(find_clusters_first())
 
 
 def make_networks(blocks=BLOCKS, seed=0, n_features=N_FEATURES, hidden=(8, 7), **architecture):
@@ -27,19 +36,34 @@ def make_networks(blocks=BLOCKS, seed=0, n_features=N_FEATURES, hidden=(8, 7), *
     return Architecture(n_features, blocks, hidden, (6,), seed=seed, **plan).build()
 
 
-def make_step(blocks=BLOCKS, seed=0, priors=PRIORS, architecture=None, momentum=0.5, **settings):
+def make_step(
+    blocks=BLOCKS, seed=0, priors=PRIORS, architecture=None, momentum=0.5, stage=None, **settings
+):
+    """Return a step, where a stage is named at that stage of its schedule."""
     networks = make_networks(blocks, seed, **(architecture or {}))
     phases = ["reconstruction"]
     phases += ["discriminator", "generator"] if networks.discriminators else []
-    phases += ["classification"] if "label" in blocks and blocks["label"].inferred else []
-    phases += ["virtual_adversarial"] if "smoothing" in settings else []
-    return AAEStep(
+    phases += ["classification"] if "label" in blocks and blocks["label"].latent else []
+    phases += ["virtual_adversarial"] if "virtual_adversarial" in settings else []
+    step = AAEStep(
         networks,
         priors,
         {phase: PhaseRates(0.05, momentum) for phase in phases},
         torch.Generator().manual_seed(seed + 1),
         **settings,
     )
+    while stage is not None and step.stage.name != stage:
+        step.end_stage()
+    return step
+
+
+def make_consistent_step(loss, schedule=WARM_UP, stage="refine", **settings):
+    """Return a step in whose stage a virtual adversarial loss is on."""
+    return make_step(virtual_adversarial=loss, schedule=schedule, stage=stage, **settings)
+
+
+def component_schedule(*, assigns_later):
+    return Schedule(find_components_first(assigns_later=assigns_later))
 
 
 def code_of(step, x, y=None):
@@ -64,16 +88,16 @@ def names(step, *prefixes):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_each_phase_moves_its_weights_and_no_others(solver):
-    step = make_step(solver=solver, smoothing=Smoothing(0.5))
+    step = make_consistent_step(VirtualAdversarialLoss(0.5), solver=solver)
     x, y = rows(), torch.tensor([0, 1, 2] * 4)
     code = code_of(step, x)
-    trunk_and_label = names(step, "encoder.trunk", "encoder.heads.maps.label")
+    trunk_and_label = names(step, "encoder.trunk", "encoder.outputs.maps.label")
     assert moved(step, lambda: step.reconstruct(x, x)) == names(step, "encoder", "decoder")
     assert moved(step, lambda: step.discriminate(code)) == names(step, "discriminators")
     fresh = code_of(step, x)
     assert moved(step, lambda: step.generate(fresh)) == names(step, "encoder")
     assert moved(step, lambda: step.classify(x, y)) == trunk_and_label
-    assert moved(step, lambda: step.smooth(x)) == trunk_and_label
+    assert moved(step, lambda: step.keep_labels(x)) == trunk_and_label
 
 
 def test_a_learning_rate_of_zero_switches_a_phase_off():
@@ -172,10 +196,10 @@ def test_discriminator_that_cannot_tell_loses_two_logarithms_of_two():
 
 def test_code_is_softmax_and_linear():
     networks = make_step().networks
-    heads = networks.encoder(rows())
-    code = networks.code(heads)
+    outputs = networks.encoder(rows())
+    code = networks.code(outputs)
     torch.testing.assert_close(code["label"].sum(dim=1), torch.ones(12))
-    assert code["style"] is heads["style"]
+    assert code["style"] is outputs["style"]
 
 
 def test_dropout_keeps_the_mean_and_needs_a_generator():
@@ -236,8 +260,8 @@ def test_class_posterior_matches_cross_entropy_of_torch():
 # The systems of the paper, at the level of one step -----------------------------------------------
 
 
-def test_a_given_label_reaches_the_decoder_and_no_discriminator():
-    blocks = {"label": Block(3, inferred=False, adversarial=False), "style": Block(2)}
+def test_an_observed_label_reaches_the_decoder_and_no_discriminator():
+    blocks = {"label": Block(3, latent=False, adversarial=False), "style": Block(2)}
     step = make_step(blocks)
     x, y = rows(), torch.tensor([0, 1, 2] * 4)
     assert set(step.networks.encoder(x)) == {"style"}
@@ -247,8 +271,8 @@ def test_a_given_label_reaches_the_decoder_and_no_discriminator():
     assert set(step(x, y)) == {"reconstruction", "discriminator_style", "generator_style"}
 
 
-class ByPart(Gaussian):
-    """A prior of three parts that shows which part each draw was asked for."""
+class ByComponent(Gaussian):
+    """A prior of three components that shows which component each draw was asked for."""
 
     def count_components(self):
         return 3
@@ -258,11 +282,11 @@ class ByPart(Gaussian):
         return y.float()[:, None].expand(n_samples, n_components)
 
 
-def test_the_switch_tells_the_discriminator_the_class_of_codes_and_of_draws():
+def test_a_class_conditional_discriminator_sees_the_class_of_codes_and_of_draws():
     """Section 2.3: K + 1 entries, the last for "unlabeled"; draws carry the class of their code."""
-    prior = ByPart()
+    prior = ByComponent()
     object.__setattr__(prior, "asked", [])
-    step = make_step({"style": Block(2, n_classes=3, by_parts=True)}, priors={"style": prior})
+    step = make_step({"style": Block(2, n_classes=3, by_component=True)}, priors={"style": prior})
     discriminator = step.networks.discriminators["style"]
     assert discriminator.body.layers[0].in_features == 2 + 3 + 1
     seen = []
@@ -339,14 +363,14 @@ def test_heads_move_with_the_decoder_unless_they_are_fixed():
     learned = make_step(
         architecture={"cluster_heads": 1.0}, penalties={"head_distance": head_distance(1.0)}
     )
-    assert "decoder.join.points" in moved(learned, lambda: learned(x))
-    assert "decoder.join.points" not in moved(learned, lambda: learned.regularize(x))
+    assert "decoder.combine.points" in moved(learned, lambda: learned(x))
+    assert "decoder.combine.points" not in moved(learned, lambda: learned.regularize(x))
     fixed = make_step(architecture={"cluster_heads": np.eye(3, 2)})
-    before = fixed.networks.decoder.join.points.clone()
+    before = fixed.networks.decoder.combine.points.clone()
     fixed(x)
-    assert torch.equal(fixed.networks.decoder.join.points, before)
+    assert torch.equal(fixed.networks.decoder.combine.points, before)
     code = code_of(fixed, x)
-    seen = fixed.networks.decoder.join(code)
+    seen = fixed.networks.decoder.combine(code)
     torch.testing.assert_close(seen, code["label"] @ torch.eye(3, 2) + code["style"])
 
 
@@ -369,8 +393,8 @@ def test_average_follows_the_last_tenth_of_steps():
 def test_batch_norm_uses_the_batch_in_training_and_its_history_elsewhere():
     step = make_step(STYLE, architecture={"batch_norm": "autoencoder"})
     x = 5.0 + rows(50)
-    heads = step.networks.encoder(x, torch.Generator().manual_seed(0))["style"]
-    torch.testing.assert_close(heads.mean(dim=0), torch.zeros(2), atol=1e-4, rtol=0)
+    style = step.networks.encoder(x, torch.Generator().manual_seed(0))["style"]
+    torch.testing.assert_close(style.mean(dim=0), torch.zeros(2), atol=1e-4, rtol=0)
     for _ in range(100):
         step(x)
     alone = torch.cat([step.networks.encoder(row[None])["style"] for row in x])
@@ -387,8 +411,8 @@ def test_which_layers_are_normalized(kind):
         normalized[choice] = found - {""}
     assert normalized[None] == set()
     assert normalized["hidden"] == {"encoder.trunk"}
-    assert normalized["encoder"] == {"encoder.trunk", "encoder.heads"}
-    assert normalized["autoencoder"] == {"encoder.trunk", "encoder.heads", "decoder.body"}
+    assert normalized["encoder"] == {"encoder.trunk", "encoder.outputs"}
+    assert normalized["autoencoder"] == {"encoder.trunk", "encoder.outputs", "decoder.body"}
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (7, 5, 1), (9, 6, 3), (28, 28, 1)])
@@ -454,62 +478,86 @@ def test_joint_updates_go_the_way_of_alternating_ones():
 
 
 @pytest.mark.parametrize("joint", [False, True])
-def test_labels_are_smoothed_once_they_have_settled(joint):
-    step = make_step(joint=joint, smoothing=Smoothing(0.5, torch.tensor([0.5, 0.3, 0.2])))
+def test_the_virtual_adversarial_loss_sets_in_after_the_warm_up(joint):
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]))
+    step = make_step(joint=joint, virtual_adversarial=loss, schedule=WARM_UP)
+    assert step.stage.name == "warm-up"
     assert "virtual_adversarial" not in step(rows())
-    step.settled = True
+    step.end_stage()
+    assert step.stage.name == "refine"
     found = step(rows())
     assert found["virtual_adversarial"] > 0.0
-    assert found["balance"] > 0.0
+    assert found["class_balance"] > 0.0
 
 
 @pytest.mark.parametrize("joint", [False, True])
-def test_smoothing_may_have_labels_for_itself_until_they_have_settled(joint):
-    smoothing = Smoothing(0.5, torch.tensor([0.5, 0.3, 0.2]), first=True)
-    settings = {"smoothing": smoothing, "joint": joint}
+def test_the_virtual_adversarial_loss_may_have_the_label_for_itself_at_first(joint):
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]), finds_clusters=True)
+    settings = {"virtual_adversarial": loss, "schedule": FIND_CLUSTERS, "joint": joint}
     step = make_step(**settings)
     found = step(rows())
-    assert {"virtual_adversarial", "uncertainty", "balance", "generator_style"} <= set(found)
+    assert {
+        "virtual_adversarial",
+        "conditional_entropy",
+        "class_balance",
+        "generator_style",
+    } <= set(found)
     assert not {"generator_label", "discriminator_label"} & set(found)
 
     step = make_step(**settings)
     step.rates["virtual_adversarial"].learning_rate = 0.0
     step.scale_learning_rates(1.0)
-    label = names(step, "encoder.heads.maps.label", "discriminators.label")
+    label = names(step, "encoder.outputs.maps.label", "discriminators.label")
     assert label
     assert not label & moved(step, lambda: step(rows()))
-    step.settle()
-    assert all(step.optimizers[p].n_steps == 0.0 for p in ("discriminator", "generator"))
+    restarted = [step.optimizers[p] for p in ("reconstruction", "discriminator", "generator")]
+    assert all(optimizer.n_steps == 1.0 for optimizer in restarted)
+    step.end_stage()
+    assert all(optimizer.n_steps == 0.0 for optimizer in restarted)
     again = make_step(**settings)
     again.load_state_dict(copy.deepcopy(step.state_dict()))
-    assert again.settled
+    assert again.stage == step.stage == FIND_CLUSTERS.stages[-1]
     assert label <= moved(step, lambda: step(rows()))
-    assert {"generator_label", "discriminator_label", "uncertainty"} <= set(step(rows()))
+    assert {"generator_label", "discriminator_label", "conditional_entropy"} <= set(step(rows()))
 
 
-def test_smoothing_minds_classes_once_subclasses_are_found():
-    x, smoothing = rows(), Smoothing(0.5, torch.tensor([1.0]), first=True)
-    whole = make_step({"label": Block(3, n_subclasses=3), "style": Block(2)}, smoothing=smoothing)
-    even = losses.balance_loss(whole.networks.encoder(x)["label"], torch.full((3,), 1.0 / 3.0))
-    found = whole.smooth(x)
+def test_the_virtual_adversarial_loss_minds_classes_once_components_are_found():
+    x, loss = rows(), VirtualAdversarialLoss(0.5, torch.tensor([1.0]), finds_clusters=True)
+    settings = {
+        "blocks": {"label": Block(3, components_per_class=3), "style": Block(2)},
+        "virtual_adversarial": loss,
+        "schedule": component_schedule(assigns_later=False),
+    }
+    whole = make_step(**settings)
+    assert whole.stage.consistency == "components"
+    logits = whole.networks.encoder(x)["label"]
+    even = losses.class_balance_loss(logits, torch.full((3,), 1.0 / 3.0))
+    found = whole.keep_labels(x)
     assert all(loss > 1e-6 for loss in found.values())
-    torch.testing.assert_close(found["balance"], FINDING_BALANCE_WEIGHT * even.detach())
-    whole.group()
-    assert whole.grouped
-    assert all(loss.abs() < 1e-6 for loss in whole.smooth(x).values())  # there is but one class
-    again = make_step({"label": Block(3, n_subclasses=3), "style": Block(2)}, smoothing=smoothing)
+    torch.testing.assert_close(found["class_balance"], FINDING_BALANCE_WEIGHT * even.detach())
+    whole.end_stage()
+    assert whole.stage.consistency == "classes"
+    # there is but one class
+    assert all(loss.abs() < 1e-6 for loss in whole.keep_labels(x).values())
+    again = make_step(**settings)
     again.load_state_dict(copy.deepcopy(whole.state_dict()))
-    assert again.grouped
-    without = make_step(smoothing=smoothing)
-    without.group()
-    assert not without.grouped
+    assert again.stage == whole.stage
 
 
-def test_uncertainty_is_the_entropy_of_labels():
+def test_a_class_of_one_component_is_that_component():
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]), finds_clusters=True)
+    by_component, by_class = (
+        make_consistent_step(loss, Schedule((Stage("find", consistency=what),)), "find")
+        for what in ("components", "classes")
+    )
+    assert by_component.keep_labels(rows()) == by_class.keep_labels(rows())
+
+
+def test_conditional_entropy_is_the_mean_entropy_of_labels():
     logits = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     wanted = torch.distributions.Categorical(logits=logits).entropy().mean()
-    torch.testing.assert_close(losses.uncertainty_loss(logits), wanted)
-    sure = losses.uncertainty_loss(torch.tensor([[200.0, -200.0, 0.0]]))
+    torch.testing.assert_close(losses.conditional_entropy_loss(logits), wanted)
+    sure = losses.conditional_entropy_loss(torch.tensor([[200.0, -200.0, 0.0]]))
     assert sure == 0.0
 
 
@@ -564,53 +612,54 @@ def test_a_radius_has_bounds(x, wanted):
     torch.testing.assert_close(found, torch.tensor(wanted)[:, None])
 
 
-def test_labels_are_balanced_where_their_mean_is_the_prior():
+def test_the_class_balance_loss_is_zero_where_the_mean_label_is_the_class_proportions():
     logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
     mean = logits.softmax(dim=1).mean(dim=0)
-    assert losses.balance_loss(logits, mean).abs() < 1e-7
-    shares = torch.tensor([0.5, 0.3, 0.2])
+    assert losses.class_balance_loss(logits, mean).abs() < 1e-7
+    proportions = torch.tensor([0.5, 0.3, 0.2])
     torch.testing.assert_close(
-        losses.balance_loss(logits, shares), (mean * (mean / shares).log()).sum()
+        losses.class_balance_loss(logits, proportions), (mean * (mean / proportions).log()).sum()
     )
 
 
-def test_a_class_is_the_sum_of_its_subclasses():
-    step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)})
-    heads = step.networks.encoder(rows())
-    wanted = heads["label"].softmax(dim=1).view(12, 3, 2).sum(dim=2)
-    torch.testing.assert_close(step.networks.encoder.class_logits(heads).softmax(dim=1), wanted)
+def test_a_class_is_the_sum_of_its_components():
+    step = make_step({"label": Block(6, components_per_class=2), "style": Block(2)})
+    outputs = step.networks.encoder(rows())
+    wanted = outputs["label"].softmax(dim=1).view(12, 3, 2).sum(dim=2)
+    torch.testing.assert_close(step.networks.encoder.class_logits(outputs).softmax(dim=1), wanted)
     expected = F.nll_loss(wanted.log(), torch.tensor([0, 1, 2] * 4)).detach()
     found = step.classify(rows(), torch.tensor([0, 1, 2] * 4))["classification"]
     torch.testing.assert_close(found, expected)
 
 
-def test_the_prior_says_nothing_of_how_subclasses_share_out_their_class():
-    step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)})
+def test_the_prior_says_nothing_of_how_a_class_divides_into_its_components():
+    step = make_step({"label": Block(6, components_per_class=2), "style": Block(2)})
     label = torch.rand(12, 6)
-    compared = step.networks.compared({"label": label, "style": label[:, :2]})
-    torch.testing.assert_close(compared["label"], label.view(12, 3, 2).sum(dim=2))
-    torch.testing.assert_close(compared["style"], label[:, :2])
-    assert step.draw_prior("label", compared["label"]).shape == (12, 3)
+    seen = step.networks.discriminated({"label": label, "style": label[:, :2]})
+    torch.testing.assert_close(seen["label"], label.view(12, 3, 2).sum(dim=2))
+    torch.testing.assert_close(seen["style"], label[:, :2])
+    assert step.draw_prior("label", seen["label"]).shape == (12, 3)
 
 
-def test_smoothing_shares_a_class_out_evenly_where_subclasses_have_one():
-    x, shares = rows(), torch.tensor([0.2, 0.8])
-    blocks = {"label": Block(4, n_subclasses=2), "style": Block(2)}
-    for late, wanted in ((False, [0.1, 0.1, 0.4, 0.4]), (True, [0.25] * 4)):
-        smoothing = Smoothing(0.5, shares, first=True)
-        step = make_step(blocks, smoothing=smoothing, names_late=late)
+def test_the_class_balance_loss_wants_components_of_equal_size_in_their_class():
+    x, proportions = rows(), torch.tensor([0.2, 0.8])
+    blocks = {"label": Block(4, components_per_class=2), "style": Block(2)}
+    loss = VirtualAdversarialLoss(0.5, proportions, finds_clusters=True)
+    for assigns_later, wanted in ((False, [0.1, 0.1, 0.4, 0.4]), (True, [0.25] * 4)):
+        schedule = component_schedule(assigns_later=assigns_later)
+        step = make_step(blocks, virtual_adversarial=loss, schedule=schedule)
         logits = step.networks.encoder(x)["label"].detach()
-        balance = losses.balance_loss(logits, torch.tensor(wanted))
-        found = step.smooth(x)["balance"]
+        balance = losses.class_balance_loss(logits, torch.tensor(wanted))
+        found = step.keep_labels(x)["class_balance"]
         torch.testing.assert_close(found, FINDING_BALANCE_WEIGHT * balance)
-    step = make_step(blocks, smoothing=Smoothing(0.5, shares, first=True))
-    step.name(torch.tensor([[1, 0, 0, 0], [0, 1, 1, 1]]).bool())
-    found = step.networks.encoder.entry_shares(shares, named=True)
+    step = make_step(blocks)
+    step.assign_components(torch.tensor([[1, 0, 0, 0], [0, 1, 1, 1]]).bool())
+    found = step.networks.encoder.component_proportions(proportions, assigned=True)
     torch.testing.assert_close(found, torch.tensor([0.2, 0.8 / 3, 0.8 / 3, 0.8 / 3]))
 
 
-def test_logits_of_classes_are_exact_however_far_apart_entries_are():
-    step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)})
+def test_logits_of_classes_are_exact_however_far_apart_components_are():
+    step = make_step({"label": Block(6, components_per_class=2), "style": Block(2)})
     logits = torch.tensor([[300.0, -300.0, 0.0, 1.0, -200.0, -200.0]], requires_grad=True)
     found = step.networks.encoder.class_logits({"label": logits})
     wanted = torch.stack([part.logsumexp(dim=1) for part in logits.split(2, dim=1)], dim=1)
@@ -620,40 +669,45 @@ def test_logits_of_classes_are_exact_however_far_apart_entries_are():
 
 
 @pytest.mark.parametrize("average", [False, True])
-def test_subclasses_take_the_class_that_they_are_given(average):
-    step = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)}, average=average)
+def test_components_take_the_class_that_they_are_assigned_to(average):
+    blocks = {"label": Block(6, components_per_class=2), "style": Block(2)}
+    step = make_step(blocks, average=average)
     members = torch.tensor([[0, 1, 0, 0, 0, 0], [1, 0, 1, 0, 1, 1], [0, 0, 0, 1, 0, 0]]).bool()
-    step.name(members)
+    step.assign_components(members)
     for networks in (step.networks, step.trained):
-        heads = networks.encoder(rows())
-        label = heads["label"].softmax(dim=1)
-        found = networks.encoder.class_logits(heads).softmax(dim=1)
+        outputs = networks.encoder(rows())
+        label = outputs["label"].softmax(dim=1)
+        found = networks.encoder.class_logits(outputs).softmax(dim=1)
         torch.testing.assert_close(found, label @ members.T.float())
-        torch.testing.assert_close(networks.compared({"label": label})["label"], found)
-    again = make_step({"label": Block(6, n_subclasses=2), "style": Block(2)}, average=average)
+        torch.testing.assert_close(networks.discriminated({"label": label})["label"], found)
+    again = make_step(blocks, average=average)
     again.load_state_dict(copy.deepcopy(step.state_dict()))
     torch.testing.assert_close(again.trained.encoder.members, members)
 
 
 @pytest.mark.parametrize("joint", [False, True])
-def test_labels_wait_where_subclasses_are_named_late(joint):
-    smoothing = Smoothing(0.5, torch.tensor([0.2, 0.3, 0.5]), first=True)
-    blocks = {"label": Block(6, n_subclasses=2), "style": Block(2)}
-    step = make_step(blocks, smoothing=smoothing, joint=joint, names_late=True)
-    assert step.awaits_names
+def test_labels_wait_where_components_are_assigned_later(joint):
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.2, 0.3, 0.5]), finds_clusters=True)
+    settings = {
+        "blocks": {"label": Block(6, components_per_class=2), "style": Block(2)},
+        "virtual_adversarial": loss,
+        "joint": joint,
+    }
+    step = make_step(**settings, schedule=component_schedule(assigns_later=True))
+    assert step.stage.assigns_later
     labeled = {"x_labeled": rows(), "y_labeled": torch.tensor([0, 1, 2] * 4)}
     assert "classification" not in step(rows(), **labeled)
-    step.group()
-    assert not step.awaits_names
+    step.end_stage()
+    assert not step.stage.assigns_later
     assert "classification" in step(rows(), **labeled)
-    early = make_step(blocks, smoothing=smoothing, joint=joint)
-    assert not early.awaits_names
+    early = make_step(**settings, schedule=component_schedule(assigns_later=False))
+    assert not early.stage.assigns_later
     assert "classification" in early(rows(), **labeled)
 
 
 def test_a_class_without_any_probability_can_be_balanced():
     logits = torch.tensor([[200.0, 0.0], [200.0, -200.0]], requires_grad=True)
-    loss = losses.balance_loss(logits, torch.tensor([0.0, 1.0]))
+    loss = losses.class_balance_loss(logits, torch.tensor([0.0, 1.0]))
     (gradient,) = torch.autograd.grad(loss, logits)
     assert loss.isfinite()
     assert gradient.isfinite().all()
@@ -676,8 +730,10 @@ def test_discriminators_see_codes_and_draws_with_noise():
     assert not torch.equal(both[2000:], codes)
 
 
-def test_smoothing_makes_labels_change_less_close_to_rows():
-    step = make_step(architecture={"activation": "relu"}, smoothing=Smoothing(0.5), momentum=0.9)
+def test_labels_change_less_close_to_rows_by_the_virtual_adversarial_loss():
+    step = make_consistent_step(
+        VirtualAdversarialLoss(0.5), architecture={"activation": "relu"}, momentum=0.9
+    )
     generator = torch.Generator().manual_seed(0)
     x = 0.1 * torch.randn(200, N_FEATURES, generator=generator)
     x[100:, 0] += 2.0
@@ -685,47 +741,51 @@ def test_smoothing_makes_labels_change_less_close_to_rows():
     for _ in range(200):
         step.classify(x[:1], torch.tensor([0]))
         step.classify(x[-1:], torch.tensor([1]))
-    before = float(step.smooth(x)["virtual_adversarial"])
+    before = float(step.keep_labels(x)["virtual_adversarial"])
     for _ in range(50):
-        step.smooth(x)
-    assert step.smooth(x)["virtual_adversarial"] < 0.5 * before
+        step.keep_labels(x)
+    assert step.keep_labels(x)["virtual_adversarial"] < 0.5 * before
 
 
-def test_smoothing_gives_variants_the_labels_of_their_rows():
+def test_augmented_rows_get_the_labels_of_their_rows():
     x, y = rows(60), torch.tensor([0, 1] * 30)
     x[:, 0] = 4.0 * y - 2.0
     right = {}
-    for varied in (None, -x):  # which the labeled rows alone give the opposite labels
-        step = make_step(smoothing=Smoothing(0.05))
+    for augmented in (None, -x):  # which the labeled rows alone give the opposite labels
+        step = make_consistent_step(VirtualAdversarialLoss(0.05))
         for _ in range(300):
             step.classify(x, y)
-            step.smooth(x, varied)
+            step.keep_labels(x, augmented)
         labels = step.networks.encoder(-x)["label"].argmax(1)
-        right[varied is not None] = float((labels == y).float().mean())
+        right[augmented is not None] = float((labels == y).float().mean())
     assert right[True] > 0.9, right
     assert right[False] < 0.1, right
 
 
 @pytest.mark.parametrize("posterior", ["deterministic", "universal"])
-def test_smoothing_drops_nothing_and_displaced_rows_leave_the_statistics(posterior):
+def test_the_virtual_adversarial_loss_drops_nothing_and_its_neighbours_leave_the_statistics(
+    posterior,
+):
     """At a radius of next to nothing labels can only differ by a dropout mask, or by noise."""
     architecture = {"dropout": 0.5, "input_dropout": 0.5, "batch_norm": "encoder"}
     architecture["posterior"] = posterior
-    step = make_step(architecture=architecture, smoothing=Smoothing(1e-4))
-    assert step.smooth(rows())["virtual_adversarial"] < 1e-4
+    step = make_consistent_step(VirtualAdversarialLoss(1e-4), architecture=architecture)
+    assert step.keep_labels(rows())["virtual_adversarial"] < 1e-4
 
     norm = step.networks.encoder.trunk.norms[0]
     layer = step.networks.encoder.trunk.layers[0]
     norm.reset_running_stats()
     seen = []
     layer.register_forward_hook(lambda *call: seen.append(call[-1].detach()))
-    step.smoothing.radius = 100.0
-    step.smooth(rows())
+    step.virtual_adversarial.radius = 100.0
+    step.keep_labels(rows())
     assert len(seen) == 3  # rows, probes, worst neighbours
     torch.testing.assert_close(norm.running_mean, 0.1 * seen[0].mean(dim=0))
 
 
-def test_one_row_can_be_smoothed():
-    smoothing = Smoothing(0.5, torch.tensor([0.2, 0.3, 0.5]))
-    step = make_step(architecture={"batch_norm": "encoder"}, smoothing=smoothing)
-    assert all(loss.isfinite() for loss in step.smooth(rows(1)).values())
+def test_the_virtual_adversarial_loss_of_one_row_is_finite():
+    step = make_consistent_step(
+        VirtualAdversarialLoss(0.5, torch.tensor([0.2, 0.3, 0.5])),
+        architecture={"batch_norm": "encoder"},
+    )
+    assert all(loss.isfinite() for loss in step.keep_labels(rows(1)).values())

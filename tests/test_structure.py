@@ -13,17 +13,16 @@ PACKAGE = Path(skaae.__file__).parent
 
 # A room (a folder, or a module beside them) may import from rooms below it, and from itself.
 ROOMS = [
-    {"device"},
-    {"priors", "columns"},
+    {"private_torch", "private_sklearn", "device"},
+    {"draws", "priors", "columns"},
     {"networks"},
     {"training"},
-    {"inference", "likelihood", "callbacks"},
-    {"clustering"},
+    {"inference", "likelihood", "clustering"},
     {"estimators"},
 ]
 # displays read fitted estimators through public methods alone; what a missing label is, is known
 BESIDE = {"displays": {"displays", "estimators"}}
-TORCH_HALF = {"device", "priors", "columns", "networks", "training", "inference", "likelihood"}
+TORCH_HALF = set().union(*ROOMS[:4], {"inference", "likelihood"}) - {"private_sklearn"}
 
 
 def modules():

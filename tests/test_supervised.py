@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import FITS
+from conftest import FITS, make
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -12,7 +12,7 @@ from skaae import AAETransformer, SupervisedAAETransformer
 
 
 def supervised(**params):
-    return SupervisedAAETransformer(**{"max_iter": 20, **FITS, **params})
+    return make(SupervisedAAETransformer, **params)
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def test_any_prior_trains(blobs, prior):
         {"hidden_layer_sizes": 30, "discriminator_hidden_layer_sizes": (20,)},
         {"hidden_layer_sizes": ()},
         {"precision": "bfloat16"},
-        {"output_activation": "sigmoid", "scaling": "range"},
+        {"scaling": "range"},
         {"batch_size": 1000},
         {"batch_size": 1, "max_iter": 1},
         {"weight_init": 0.05},
@@ -198,11 +198,14 @@ def test_epochs_suit_the_data_unless_given():
 
 def test_history_and_verbose(blobs, capsys):
     aae = transformer(max_iter=3, verbose=1).fit(blobs[0])
-    assert set(aae.history_) == {"reconstruction", "discriminator_style", "generator_style"}
+    losses = {"reconstruction", "discriminator_style", "generator_style"}
+    assert set(aae.history_) == {"stage", *losses}
+    assert aae.history_["stage"] == ["train"] * 3
     assert all(len(values) == aae.n_iter_ == 3 for values in aae.history_.values())
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith("Epoch 1/3: reconstruction ")
+    assert len(lines) == 4
+    assert lines[0] == f"Scaling of X: {aae.scaling_}"
+    assert lines[1].startswith("Epoch 1/3 (train): reconstruction ")
 
 
 def test_early_stopping_keeps_the_best_weights(blobs):
@@ -257,8 +260,8 @@ def test_rates_fall_in_fit_and_stay_in_partial_fit(blobs, few_labels):
         return model._step.optimizers["reconstruction"].learning_rate.item()
 
     model = transformer(max_iter=10).fit(X)
-    assert last_rate(model) < 0.03 * model._recipe.rates["reconstruction"].learning_rate
-    full = pytest.approx(model._recipe.rates["reconstruction"].learning_rate)
+    assert last_rate(model) < 0.03 * model._settings.rates["reconstruction"].learning_rate
+    full = pytest.approx(model._settings.rates["reconstruction"].learning_rate)
     assert last_rate(model.partial_fit(X)) == full
     assert last_rate(transformer(max_iter=10, early_stopping=True).fit(X)) == full
 

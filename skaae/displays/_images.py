@@ -22,8 +22,8 @@ class Tiles(Display):
 
     # Names of the axes, and of rows and columns where they have any.
     _labels = ("", "")
-    _column_names = None
-    _row_names = None
+    _column_names: list[str] | None = None
+    _row_names: list[str] | None = None
 
     def __init__(self, images):
         self.images = images

@@ -31,8 +31,6 @@ from skaae.training.loop import DivergenceError, EarlyStopping, Run, train
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.training.settings import to_numpy
 
-WARM_START = ("warm_start=True", "set warm_start=False")
-
 
 @parameters_as_fields
 class BaseAdversarialAutoencoder(
@@ -147,20 +145,20 @@ class BaseAdversarialAutoencoder(
 
     # Rows -----------------------------------------------------------------------------------------
 
-    def _check_rows(self, X, *, reset):
-        """Return X as a C-ordered float array of at least two rows in training."""
+    def _check_rows(self, X, *, reset=False, ensure_min_samples=1):
+        """Return X as a C-ordered float array."""
         return validate_data(
             self,
             X,
             dtype=[np.float64, np.float32],
             order="C",
             reset=reset,
-            ensure_min_samples=2 if reset else 1,
+            ensure_min_samples=ensure_min_samples,
         )
 
     def _scaled(self, X):
         """Return rows as the user gives them in the units that the networks see."""
-        return ScaledRows(self._check_rows(X, reset=False), self._scaling)
+        return ScaledRows(self._check_rows(X), self._scaling)
 
     def _to_tensor(self, X):
         """Return scaled rows as a float32 tensor, on the training device if they fit there.
@@ -175,16 +173,26 @@ class BaseAdversarialAutoencoder(
 
     def _begin(self, X, *, partial=False):
         """Return checked training rows; refuse what a model that goes on cannot take."""
-        fitted = hasattr(self, "_step")
-        goes_on = fitted and (partial or self.warm_start)
-        if goes_on and not partial:
-            validate_data(self, X, reset=False, skip_check_array=True)  # names of features
-        X = self._check_rows(X, reset=not (partial and fitted))
-        if goes_on:
-            how = ("partial_fit", "call fit") if partial else WARM_START
-            frozen, n_features = self._frozen, self._settings.n_features
-            fitting.require_same_model(self, frozen, n_features, X, *how)
-        return X
+        goes_on = hasattr(self, "_step") and (partial or self.warm_start)
+        if goes_on and partial:
+            fitting.require_same_model(self, X, "partial_fit", "call fit")
+        elif goes_on:
+            fitting.require_same_model(self, X, "warm_start=True", "set warm_start=False")
+        return self._check_rows(X, reset=not goes_on, ensure_min_samples=1 if goes_on else 2)
+
+    def _build(self, X, targets):
+        """Build networks and step for training rows X, with fresh weights and no history."""
+        model = self._model(targets)
+        bounded = self.reconstruction_loss == "binary_cross_entropy"
+        scaling = fit_scaling(X, self.scaling, bounded=bounded)
+        if bounded:
+            require_unit_interval(scaling.transform(X))
+        self._settings = parameters.resolve(self, model, X, scaling)
+        self._scaling, self._step = scaling, self._settings.build()
+        self._frozen = fitting.frozen_parameters(self)
+        self.scaling_ = scaling.kind
+        self.history_: dict[str, list[Any]] = {}
+        self.n_iter_ = 0
 
     def _fit(self, X, targets=None, *, partial=False):
         """Train on checked rows X and class indices (-1 where unlabeled).
@@ -219,22 +227,10 @@ class BaseAdversarialAutoencoder(
         if run.stopping is not None:
             run.history["validation"] = run.stopping.losses
             run.stopping.restore_best()
+        self._goes_on = partial
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         watch.end()
-
-    def _build(self, X, targets):
-        """Build networks and step for training rows X, with fresh weights and no history."""
-        model = self._model(targets)
-        bounded = self.reconstruction_loss == "binary_cross_entropy"
-        scaling = fit_scaling(X, self.scaling, bounded=bounded)
-        if bounded:
-            require_unit_interval(scaling.transform(X))
-        self._settings = parameters.resolve(self, model, X, scaling)
-        self._scaling, self._step = scaling, self._settings.build()
-        self._frozen = fitting.frozen_parameters(self)
-        self.scaling_ = scaling.kind
-        self.history_, self.n_iter_ = {}, 0
 
     def _plan(self, x, targets, rows, *, partial):
         """Return a run of the loop over scaled rows x: one epoch of it where `partial`."""
@@ -325,8 +321,9 @@ class BaseAdversarialAutoencoder(
     def __getstate__(self):
         state = {**super().__getstate__(), "_skaae_version": skaae.__version__}
         step = state.pop("_step", None)
-        if step is not None:  # what gradients were is for those who go on
-            state["_step_state"] = to_numpy(step.state_dict(optimizers=self.warm_start))
+        if step is not None:  # the state of the optimisers is for those who go on
+            goes_on = self.warm_start or self._goes_on
+            state["_step_state"] = to_numpy(step.state_dict(optimizers=goes_on))
         return state
 
     def __setstate__(self, state):

@@ -7,6 +7,8 @@ of training.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -24,6 +26,11 @@ from skaae.priors import Categorical
 
 class ReadsClasses:
     """Turns y into class indices, -1 where unlabeled, and keeps the classes."""
+
+    # What the base of all estimators has.
+    unlabeled_label: Any
+    warm_start: bool
+    classes_: Any
 
     # The smallest number of classes that the estimator can do anything with.
     _min_classes = 2
@@ -95,6 +102,8 @@ class ReadsClasses:
 class MayReadClasses(ReadsClasses):
     """Turns y into class indices where use_labels says so; without, y plays no part."""
 
+    use_labels: bool
+
     def _read_labels(self, X, y):
         """Return class indices of the rows of a `fit`, or None."""
         if self.use_labels:
@@ -123,6 +132,13 @@ class MayReadClasses(ReadsClasses):
 
 class DrawsClasses:
     """Decodes styles with a class, and samples rows of a class."""
+
+    # What the base of all estimators has, and what reading classes has set.
+    _check_codes: Any
+    _decode: Any
+    _draw_style: Any
+    classes_: Any
+    class_prior_: Any
 
     def inverse_transform(self, X, y=None):
         """Decode styles and classes into rows in the units of the training data.

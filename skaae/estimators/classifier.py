@@ -406,7 +406,8 @@ default="labeled"
         if self._settings.components_per_class == 1:
             return None
         sizes = self._encode_label(X).mean(axis=0, dtype=float) + np.finfo(float).tiny
-        found = self._step.trained.encoder.members.cpu().numpy() * sizes
+        members = self._step.trained.encoder.state_dict()["members"]
+        found = members.cpu().numpy() * sizes
         return found / found.sum(axis=1, keepdims=True)
 
     def _component_proportions(self):

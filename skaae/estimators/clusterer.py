@@ -216,7 +216,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
                 f"n_clusters={n_clusters} is more than the {n_trained} clusters that were trained; "
                 "lower it, or raise overclustering and fit."
             )
-        logits = self._logits(self._check_rows(X, reset=False))
+        logits = self._logits(self._check_rows(X))
         self.__dict__.update(self._describe(merge_components(logits, n_clusters), logits))
         return self
 
@@ -245,7 +245,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         probabilities : ndarray of shape (n_samples, n_clusters_)
         """
         check_is_fitted(self)
-        return self._merged.probabilities(self._logits(self._check_rows(X, reset=False)))
+        return self._merged.probabilities(self._logits(self._check_rows(X)))
 
     def _require_rows(self, X):
         """Refuse fewer rows than clusters."""

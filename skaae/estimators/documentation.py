@@ -46,7 +46,7 @@ tol : float, default=1e-4
 warm_start : bool, default=False
     Let `fit` go on from the last fit's weights and optimisers instead of starting afresh. The
     parameters of networks, priors and optimisers must not have changed. A pickle holds the state of
-    the optimisers only where this is True.
+    the optimisers where this is True or the last call was `partial_fit`.
 device : str or torch.device, default="auto"
     Where to compute: "cpu", "cuda", "cuda:1", "mps"; "auto" is cuda, then mps, then cpu.
 random_state : int, RandomState instance or None, default=None

@@ -216,7 +216,7 @@ default="labeled"
         check_is_fitted(self)
         return inference.combine(self._step, self._scaled(X))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X):  # type: ignore[override]  # heads are part of the map
         """Decode places on the map into rows in the units of the training data.
 
         Parameters
@@ -282,9 +282,9 @@ default="labeled"
 
     def _results(self, X, targets, *, partial):
         rows = ScaledRows(X, self._scaling)
-        points = self._step.trained.decoder.combine.points
+        heads = self._step.trained.decoder.combine.state_dict()["points"]
         return {
-            "cluster_heads_": points.detach().cpu().numpy().copy(),
+            "cluster_heads_": heads.cpu().numpy().copy(),
             "embedding_": inference.combine(self._step, rows),
             "labels_": inference.logits(self._step, rows).argmax(axis=1),
         }

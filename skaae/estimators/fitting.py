@@ -46,7 +46,7 @@ def fits(method):
 
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
-        validate_parameters(self)
+        check_parameters(self)
         before, step = self.__dict__.copy(), self.__dict__.get("_step")
         goes_on = step is not None and (self.warm_start or method.__name__ == "partial_fit")
         with torch.inference_mode(False), torch.enable_grad():
@@ -61,6 +61,14 @@ def fits(method):
                 raise
 
     return wrapper
+
+
+def check_parameters(estimator):
+    """Raise where a parameter is out of its range, in the estimator or in a parameter object."""
+    validate_parameters(estimator)
+    for value in estimator.get_params(deep=False).values():
+        if isinstance(value, Options):
+            value.check()
 
 
 def split_rows(estimator, targets, n_rows, *, by_class):
@@ -131,13 +139,15 @@ def frozen_parameters(estimator):
     return frozen
 
 
-def require_same_model(estimator, frozen, n_features, X, how, afresh):
+def require_same_model(estimator, X, how, afresh):
     """Refuse to go on with rows or parameters that the networks cannot take."""
-    if X.shape[1] != n_features:
+    n_features, shape = estimator._settings.n_features, getattr(X, "shape", None) or np.shape(X)
+    if len(shape) == 2 and shape[1] != n_features:
         raise ValueError(
-            f"{how} goes on with a model of {n_features} features, but X has {X.shape[1]} "
+            f"{how} goes on with a model of {n_features} features, but X has {shape[1]} "
             f"features; {afresh} to start afresh."
         )
+    frozen = estimator._frozen
     for name, value in frozen_parameters(estimator).items():
         if not same(value, frozen[name]):
             raise ValueError(

@@ -257,17 +257,13 @@ def finds_clusters(model: Model) -> bool:
 
 
 def as_network(value) -> Network:
-    """Return the checked parameter object that `network` stands for."""
-    network = NETWORKS[value]() if isinstance(value, str) else value
-    network.check()
-    return network
+    """Return the parameter object that `network` stands for."""
+    return NETWORKS[value]() if isinstance(value, str) else value
 
 
 def as_solver(value) -> Solver:
-    """Return the checked parameter object that `solver` stands for."""
-    solver = SOLVERS[value]() if isinstance(value, str) else value
-    solver.check()
-    return solver
+    """Return the parameter object that `solver` stands for."""
+    return SOLVERS[value]() if isinstance(value, str) else value
 
 
 def kind_of(solver: Solver) -> str:

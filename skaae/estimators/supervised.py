@@ -170,7 +170,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         """
         return self.inverse_transform(np.asarray(super().transform(X)), y)
 
-    def reconstruct(self, X, y):
+    def reconstruct(self, X, y):  # type: ignore[override]  # the class is part of the code
         """Encode rows and decode them again with their classes.
 
         Parameters

@@ -303,11 +303,11 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
                     "bandwidth=None is chosen on X_validation, which is missing; give rows that "
                     "are neither training nor test rows, or a bandwidth."
                 )
-            rows = self._check_rows(X_validation, reset=False)
+            rows = self._check_rows(X_validation)
             bandwidth = likelihood.choose_bandwidth(rows, draw, n_samples)
-        elif not (isinstance(bandwidth, Real) and 0.0 < bandwidth < np.inf):
+        elif not (isinstance(bandwidth, Real) and 0.0 < float(bandwidth) < np.inf):
             raise ValueError(f"bandwidth={bandwidth!r} must be a finite number above 0.")
-        rows = self._check_rows(X, reset=False)
+        rows = self._check_rows(X)
         values = likelihood.parzen_log_likelihood(rows, draw, n_samples, bandwidth)
         if len(values) == 1:
             return float(values[0]), float("nan")

@@ -121,7 +121,7 @@ class BatchNorm(nn.BatchNorm1d):
     row, the running ones elsewhere.
     """
 
-    def forward(self, h: Tensor, generator: Source = None) -> Tensor:  # type: ignore[override]
+    def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         follows = not isinstance(generator, NoDraws) or generator.updates
         return F.batch_norm(
             h,

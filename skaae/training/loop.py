@@ -31,8 +31,8 @@ class Trainable(Protocol):
     schedule: Schedule
     generator: torch.Generator
 
-    def __call__(self, **batch: Tensor) -> Losses:
-        """Update on one batch of every stream and return detached losses."""
+    def __call__(self, *batch: Any, **named: Any) -> Losses:
+        """Update on one batch of every stream, by name, and return detached losses."""
 
     def end_stage(self) -> None:
         """Go on to the next stage."""

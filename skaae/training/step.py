@@ -337,7 +337,10 @@ class AAEStep:
         found = [self.n_steps, *self.networks.state_dict().values()]
         for optimizer in self.optimizers.values():
             found += optimizer.tensors()
-        return found + (self._averages if self.average else [])
+        if self.average:
+            for part in (self.trained.encoder, self.trained.decoder):
+                found += part.state_dict().values()
+        return found
 
     def is_finite(self) -> Tensor:
         """Return whether all weights are finite, as a tensor on their device."""

@@ -51,14 +51,13 @@ def reconstruction(step: AAEStep, x: Tensor, y: Tensor | None, seed: int) -> Cal
         return reconstruction_rows(step.reconstruction_loss, output, rows, sigmoid=step.sigmoid)
 
     def loss() -> float:
-        targets = [None for _ in in_batches(x)] if y is None else in_batches(y)
+        batches = in_batches(x)
+        targets = [None] * len(batches) if y is None else in_batches(y)
         with torch.inference_mode():
-            found = [batch_loss(*pair) for pair in zip(in_batches(x), targets, strict=True)]
-            mean = torch.cat(found).mean()
+            mean = torch.cat([batch_loss(*pair) for pair in zip(batches, targets)]).mean()
             if not step.is_regularized:
                 return float(mean)
-            targets = None if y is None else y[few]
-            code = networks.code(networks.encoder(x[few]), targets)
+            code = networks.code(networks.encoder(x[few]), None if y is None else y[few])
             return float(mean + maximum_mean_discrepancy(code["style"], prior, scale))
 
     return loss

@@ -6,7 +6,7 @@ import torch
 from conftest import classifier, label
 
 from skaae import AAETransformer
-from skaae.estimators import fitting
+from skaae.estimators import base
 from skaae.training import cuda_graph
 from skaae.training.cuda_graph import N_WARM_UP, Captured, Recording, captured, record_graph
 
@@ -67,16 +67,16 @@ def test_a_shape_is_recorded_after_its_warm_up():
 
 def test_each_stage_has_recordings_of_its_own():
     """What a step does may change between stages: a recording would go on with the old."""
-    stages = [0]
+    stage, added = ["warm-up"], {"warm-up": 0.0, "refine": 1.0}
     sums = Sums()
 
     def staged(x, y):
-        return {name: loss + stages[0] for name, loss in sums(x, y).items()}
+        return {name: loss + added[stage[0]] for name, loss in sums(x, y).items()}
 
-    step = Captured(staged, CPU, record_on_cpu, lambda: stages[0])
+    step = Captured(staged, CPU, record_on_cpu, lambda: stage[0])
     rows = batch(4, 0)
     first = [step(**rows) for _ in range(N_WARM_UP + 2)][-1]
-    stages[0] = 1
+    stage[0] = "refine"
     second = [step(**rows) for _ in range(N_WARM_UP + 2)][-1]
     torch.testing.assert_close(second["sum"], first["sum"] + 1.0)
     assert len(step._recordings) == 2
@@ -136,7 +136,7 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         inputs = {name: torch.zeros_like(tensor) for name, tensor in batch.items()}
         names = ["reconstruction", "discriminator_label", "discriminator_style"]
         names += ["generator_label", "generator_style", "classification"]
-        names += ["virtual_adversarial"] if step.settled else []
+        names += ["virtual_adversarial"] if step.stage.consistency is not None else []
         losses = torch.zeros(len(names))
 
         def replay():
@@ -151,9 +151,9 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         recorders.append(Captured(step, generator, record, stage))
         return recorders[-1]
 
-    monkeypatch.setattr(fitting, "captured", through_places)
+    monkeypatch.setattr(base, "captured", through_places)
     recorded = fit()
-    assert recorders[0]._recordings
+    assert {stage for stage, _ in recorders[0]._recordings} == {"warm-up", "refine"}
     if "augment" in settings:
         assert recorded.augment.n_calls == plain.augment.n_calls > 2 * 12 * N_WARM_UP / 2
     np.testing.assert_array_equal(recorded.transform(X), plain.transform(X))
@@ -167,7 +167,7 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         {"solver": "adam", "average_weights": True},
         {"updates": "joint"},
         {"dropout": 0.2, "max_gradient_norm": None},
-        {"virtual_adversarial_learning_rate": 0.0},
+        {"virtual_adversarial": None},
         {"class_prior": "uniform", "batch_norm": "encoder"},
         {"discriminator_noise": 0.3, "posterior": "universal", "batch_norm": "hidden"},
         {"augment": torch.clone},
@@ -187,14 +187,16 @@ def test_graphs_train_as_the_step_does(device, blobs, few_labels, monkeypatch, s
     def fit():
         return classifier(max_iter=20, **settings).fit(X, few_labels)
 
-    monkeypatch.setattr(fitting, "captured", lambda step, generator, stage: step)
+    monkeypatch.setattr(base, "captured", lambda step, generator, stage: step)
     plain = fit()
-    monkeypatch.setattr(fitting, "captured", keep)
+    monkeypatch.setattr(base, "captured", keep)
     graph = fit()
     assert recorders[0]._recordings
     assert not recorders[0]._gave_up
     # draws differ from those of the plain step, chance and all: losses agree, weights need not
-    for name, losses in plain.history_.items():
+    assert graph.history_["stage"] == plain.history_["stage"]
+    for name in set(plain.history_) - {"stage"}:
+        losses = plain.history_[name]
         assert np.nanmean(graph.history_[name]) == pytest.approx(np.nanmean(losses), rel=0.3)
     assert graph.score(X, few_labels) > 0.9
 
