@@ -265,15 +265,3 @@ def _plain(labeled):
 def _check_finite(labeled):
     if labeled.dtype.kind == "f" and not np.isfinite(labeled).all():
         raise ValueError("Input y contains infinity or a value too large for a class label.")
-
-
-def class_shares(class_prior, classes, codes):
-    from skaae.priors._shapes import check_probabilities
-
-    n_classes = len(classes)
-    if not isinstance(class_prior, str):
-        return check_probabilities("class_prior", class_prior, n_classes)
-    if class_prior == "uniform":
-        return np.full(n_classes, 1.0 / n_classes)
-    counts = np.bincount(codes[codes >= 0], minlength=n_classes) + 1.0
-    return counts / counts.sum()
