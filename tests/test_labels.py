@@ -1,7 +1,10 @@
 """What counts as unlabeled."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from skaae.estimators.labels import (
@@ -10,9 +13,11 @@ from skaae.estimators.labels import (
     find_unlabeled,
     label_block,
     lookup_labels,
+    mark_unlabeled,
 )
 
 NAN = float("nan")
+BIG = 2**53 + 1  # the first integer that no float64 holds
 
 
 @pytest.mark.parametrize(
@@ -110,3 +115,119 @@ def test_label_block_forms():
         label_block(np.ones((2, 3)), [0, 1], 2)
     with pytest.raises(ValueError, match="3 entries for 2 rows"):
         label_block([0, 1, 0], [0, 1], 2)
+
+
+def arrow(values, dtype):
+    """Return a column of pandas that pyarrow holds."""
+    pytest.importorskip("pyarrow")
+    return pd.Series(values, dtype=f"{dtype}[pyarrow]")
+
+
+@pytest.mark.parametrize(
+    ("make", "classes", "codes"),
+    [
+        (lambda: pd.Series([BIG, pd.NA, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.array([BIG, pd.NA, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Index([BIG, pd.NA, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Series([BIG, 5], dtype="Int64"), [5, BIG], [1, 0]),
+        (lambda: pd.Series([BIG, -1, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Series([3, pd.NA, 5], dtype="Int32"), [3, 5], [0, -1, 1]),
+        (lambda: pd.Series([3, 5], dtype="Int32"), [3, 5], [0, 1]),
+        (lambda: pd.Series([3, pd.NA, 200], dtype="UInt8"), [3, 200], [0, -1, 1]),
+        (lambda: pd.Series([3, 200], dtype="UInt8"), [3, 200], [0, 1]),
+        (lambda: pd.Series(pd.Categorical([BIG, None, 5])), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Categorical([BIG, None, 5]), [5, BIG], [1, -1, 0]),
+        (lambda: arrow([BIG, None, 5], "int64"), [5, BIG], [1, -1, 0]),
+        (lambda: arrow([3, None, 200], "uint8"), [3, 200], [0, -1, 1]),
+        (lambda: arrow([3, 200], "uint8"), [3, 200], [0, 1]),
+        (lambda: pl.Series([BIG, None, 5]), [5, BIG], [1, -1, 0]),
+        (lambda: pl.Series([BIG, 5]), [5, BIG], [1, 0]),
+        (lambda: pl.Series([3, None, 200], dtype=pl.UInt8), [3, 200], [0, -1, 1]),
+        (lambda: pl.Series([3, 200], dtype=pl.UInt8), [3, 200], [0, 1]),
+        (lambda: np.array([BIG, None, 5], dtype=object), [5, BIG], [1, -1, 0]),
+        (lambda: np.array([BIG, NAN, 5], dtype=object), [5, BIG], [1, -1, 0]),
+        (lambda: [BIG, None, 5], [5, BIG], [1, -1, 0]),
+        (lambda: [BIG, NAN, 5], [5, BIG], [1, -1, 0]),
+        (lambda: [BIG, pd.NA, 5], [5, BIG], [1, -1, 0]),
+        (lambda: [np.uint8(3), None, np.int64(5)], [3, 5], [0, -1, 1]),
+    ],
+)
+def test_integers_stay_integers_beside_missing_values(make, classes, codes):
+    found, found_codes = encode_labels(make())
+    assert (found.dtype, found.tolist()) == (np.int64, classes)
+    assert found_codes.tolist() == codes
+    assert lookup_labels(make(), found, "auto").tolist() == codes
+
+
+def test_looked_up_integers_are_not_rounded():
+    y = pd.Series([BIG, pd.NA], dtype="Int64")
+    assert lookup_labels(y, np.array([5, BIG]), "auto").tolist() == [1, -1]
+    with pytest.raises(ValueError, match="label 9007199254740993, which is not one of"):
+        lookup_labels(y, np.array([5, BIG - 1]), "auto")
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame])
+def test_one_column_of_a_data_frame(table):
+    column = [BIG, None, 5] if table is pl.DataFrame else pd.array([BIG, None, 5], dtype="Int64")
+    with pytest.warns(UserWarning, match="column-vector"):
+        classes, codes = encode_labels(table({"label": column}))
+    assert (classes.dtype, classes.tolist()) == (np.int64, [5, BIG])
+    assert codes.tolist() == [1, -1, 0]
+
+
+def test_integers_beyond_int64():
+    classes, codes = encode_labels([2**63, -1, 5])
+    assert (classes.dtype, classes.tolist()) == (np.uint64, [5, 2**63])
+    assert codes.tolist() == [1, -1, 0]
+    with pytest.raises(ValueError, match=r"from -2 to 9223372036854775808.*use strings"):
+        encode_labels([2**63, -2, 5])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.Series([True, pd.NA, False], dtype="boolean"),
+        lambda: arrow([True, None, False], "bool"),
+        lambda: pl.Series([True, None, False]),
+        lambda: [True, None, False],
+        lambda: [True, NAN, False],
+    ],
+)
+def test_booleans_stay_booleans_beside_missing_values(make):
+    classes, codes = encode_labels(make())
+    assert (classes.dtype, classes.tolist()) == (bool, [False, True])
+    assert codes.tolist() == [1, -1, 0]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([3.0, NAN, 5.0]),
+        np.array([3.0, NAN, 5.0], dtype=np.float32),
+        pd.Series([3.0, NAN, 5.0]),
+        pd.Series([3.0, pd.NA, 5.0], dtype="Float64"),
+        pl.Series([3.0, None, 5.0], dtype=pl.Float32),
+        [3.0, None, 5.0],
+        [3.0, NAN, 5],
+    ],
+)
+def test_floats_stay_floats(y):
+    classes, codes = encode_labels(y)
+    assert classes.dtype.kind == "f"
+    assert classes.dtype == getattr(y, "dtype", float) or not isinstance(y, np.ndarray)
+    assert codes.tolist() == [0, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("y", "marker", "unlabeled"),
+    [
+        ([0.0, NAN, -1.0], None, [False, True, False]),
+        ([-1, 1, 1], "auto", [False, False, False]),
+        ([-1, 1, 2], "auto", [True, False, False]),
+        (["a", "-1", "nan"], "auto", [False, False, False]),
+        (["a", "-1", "b"], "b", [False, False, True]),
+    ],
+)
+def test_marks_for_a_picture_come_without_complaint(y, marker, unlabeled):
+    with warnings.catch_warnings(action="error"):
+        assert mark_unlabeled(np.array(y), marker).tolist() == unlabeled

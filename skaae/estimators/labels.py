@@ -1,4 +1,4 @@
-"""What counts as unlabeled, and labels as integers: the rules of `unlabeled_label`.
+"""What counts as unlabeled, labels as integers: the rules of `unlabeled_label`.
 
 Knows nothing of training. Everywhere inside the package a class is its index in `classes_` and an
 unlabeled row is -1.
@@ -47,7 +47,7 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
             "at least two classes; without labels set use_labels=False where there is such a "
             "parameter, or use AAETransformer or AAEClusterer."
         )
-    labeled = _plain(y[~unlabeled])
+    labeled = plain(y[~unlabeled])
     _check_finite(labeled)
     try:
         check_classification_targets(labeled)
@@ -71,7 +71,7 @@ def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator"
     unlabeled = find_unlabeled(y, unlabeled_label, classes)
     codes = np.full(len(y), UNLABELED, dtype=np.int64)
     index = {value: code for code, value in enumerate(np.asarray(classes).tolist())}
-    labels = _plain(y[~unlabeled]).tolist()
+    labels = plain(y[~unlabeled]).tolist()
     strange = [value for value in labels if value not in index]
     if strange and unknown is None:
         raise ValueError(
@@ -131,31 +131,10 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
         Classes already known: one of them is never a marker.
     """
     y = np.asarray(y)
-    missing = find_missing(y)
-    if unlabeled_label is None:
-        if missing.any():
-            raise ValueError(
-                f"y contains NaN or another missing value in {int(missing.sum())} of {len(y)} "
-                "rows, and unlabeled_label=None means that every row has a label; use "
-                "unlabeled_label='auto' to train on them as unlabeled rows."
-            )
-        return missing
-    if not np.isscalar(unlabeled_label) and not _is_missing(unlabeled_label):
-        raise ValueError(
-            f"unlabeled_label={unlabeled_label!r} must be 'auto', None or one value that marks "
-            "unlabeled rows."
-        )
-    if _is_missing(unlabeled_label):
-        _refuse_stringified(y, unlabeled_label)
-        return missing
-    if not _is_auto(unlabeled_label):
-        _refuse_stringified(y, unlabeled_label)
-        return missing | _equal(y, unlabeled_label)
-    _refuse_stringified(y, UNLABELED)
-    marked = _minus_one(y)
-    if classes is not None:
-        return missing if UNLABELED in np.asarray(classes).tolist() else missing | marked
-    if _is_plain_binary(y, marked, missing):
+    _check_marker(y, unlabeled_label)
+    unlabeled = mark_unlabeled(y, unlabeled_label, classes)
+    is_guess = _is_auto(unlabeled_label) and classes is None
+    if is_guess and (_minus_one(y) & ~unlabeled).any():
         warnings.warn(
             "y holds exactly the values -1 and 1 and is read as a binary target without unlabeled "
             "rows. Set unlabeled_label=None to say so, or unlabeled_label=-1 if -1 marks unlabeled "
@@ -163,8 +142,44 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
             UserWarning,
             stacklevel=2,
         )
+    return unlabeled
+
+
+def mark_unlabeled(y, unlabeled_label="auto", classes=None):
+    """Return the mask of `find_unlabeled` without its errors and warnings, as a picture needs it.
+
+    Missing values are unlabeled in every mode.
+    """
+    missing = find_missing(y)
+    if unlabeled_label is None or _is_missing(unlabeled_label):
         return missing
-    return missing | marked
+    if not _is_auto(unlabeled_label):
+        return missing | _equal(y, unlabeled_label)
+    marked = _minus_one(y)
+    if classes is None:
+        is_class = _is_plain_binary(y, marked, missing)
+    else:
+        is_class = UNLABELED in np.asarray(classes).tolist()
+    return missing if is_class else missing | marked
+
+
+def _check_marker(y, unlabeled_label):
+    """Refuse a marker that is no value, and labels that contradict it."""
+    if unlabeled_label is None:
+        missing = find_missing(y)
+        if missing.any():
+            raise ValueError(
+                f"y contains NaN or another missing value in {int(missing.sum())} of {len(y)} "
+                "rows, and unlabeled_label=None means that every row has a label; use "
+                "unlabeled_label='auto' to train on them as unlabeled rows."
+            )
+        return
+    if not np.isscalar(unlabeled_label) and not _is_missing(unlabeled_label):
+        raise ValueError(
+            f"unlabeled_label={unlabeled_label!r} must be 'auto', None or one value that marks "
+            "unlabeled rows."
+        )
+    _refuse_stringified(y, UNLABELED if _is_auto(unlabeled_label) else unlabeled_label)
 
 
 def _as_1d(y, estimator_name):
@@ -176,8 +191,42 @@ def _as_1d(y, estimator_name):
         )
     if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:
         y = np.array(y, dtype=object)  # strings and others: NumPy would make text of all
-    y = np.asarray(y)
+    y = as_label_array(y)
     return column_or_1d(y.astype(object) if y.dtype.kind == "T" else y, warn=True)
+
+
+def as_label_array(y):
+    """Return y as an array in which integers stay integers, also beside missing values.
+
+    NumPy makes floats of those, and beyond 2**53 other numbers. Where the container has no NumPy
+    dtype (pandas' nullable columns, polars, lists), its values are looked at one by one. Its
+    integers become int64 at any width: classes are then the same with and without missing values.
+    """
+    if hasattr(y, "columns") and np.shape(y)[1:] == (1,):  # a data frame
+        return as_label_array(y[y.columns[0]])[:, None]
+    array = np.asarray(y)
+    if isinstance(getattr(y, "dtype", None), np.dtype) or array.ndim != 1:
+        return array
+    if array.dtype.kind in "iu":
+        return _integers(array)
+    if array.dtype.kind != "f":
+        return array
+    values = _python_values(y)
+    given = [value for value in values if not _is_missing(value)]
+    if _all_bool(given) or _all_integer(given):
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+    return array
+
+
+def _python_values(y):
+    """Return the values of a container as a list, each as the container holds it."""
+    if hasattr(y, "astype"):  # pandas: iterating over some of its types gives floats
+        return np.asarray(y.astype(object)).tolist()
+    for name in ("to_list", "tolist"):  # polars; pyarrow and tensors
+        if hasattr(y, name):
+            return getattr(y, name)()
+    return list(y)
 
 
 def _is_auto(unlabeled_label):
@@ -250,16 +299,38 @@ def _refuse_stringified(y, marker):
         )
 
 
-def _plain(labeled):
+def plain(labeled):
     """Return labels without missing values in the simplest dtype that holds them."""
     if labeled.dtype.kind != "O":
         return labeled
     values = labeled.tolist()
-    if all(isinstance(value, bool | np.bool_) for value in values):
+    if _all_bool(values):
         return np.array(values, dtype=bool)
+    if _all_integer(values):
+        return _integers(values)
     if all(_is_number(value) for value in values):
         return np.array(values)
     return labeled
+
+
+def _all_bool(values):
+    return all(isinstance(value, bool | np.bool_) for value in values)
+
+
+def _all_integer(values):
+    return all(isinstance(value, numbers.Integral) and _is_number(value) for value in values)
+
+
+def _integers(values):
+    """Return integers as int64, or as uint64 where only that holds them."""
+    low, high = (min(values), max(values)) if len(values) else (0, 0)
+    dtype = np.int64 if high < 2**63 else np.uint64
+    if low < np.iinfo(dtype).min or high > np.iinfo(dtype).max:
+        raise ValueError(
+            f"y holds integer labels from {low} to {high}, and no integer type of 64 bits holds "
+            "both; use strings as labels."
+        )
+    return np.array(values, dtype=dtype)
 
 
 def _check_finite(labeled):
