@@ -9,6 +9,7 @@ import pytest
 
 from skaae.estimators.labels import (
     UNKNOWN,
+    class_shares,
     encode_labels,
     find_unlabeled,
     label_block,
@@ -231,3 +232,80 @@ def test_floats_stay_floats(y):
 def test_marks_for_a_picture_come_without_complaint(y, marker, unlabeled):
     with warnings.catch_warnings(action="error"):
         assert mark_unlabeled(np.array(y), marker).tolist() == unlabeled
+
+
+CODES = np.array([0, 2, 2, -1, 1, 2])  # one row of class 0, one of class 1, three of class 2
+
+
+def test_shares_of_labeled_rows_and_equal_ones():
+    np.testing.assert_allclose(class_shares("labeled", [4, 5, 6], CODES), np.array([2, 2, 4]) / 8)
+    np.testing.assert_allclose(class_shares("uniform", [4, 5, 6], CODES), 1 / 3)
+    with pytest.raises(ValueError, match="'balanced' must be 'labeled', 'uniform', a share"):
+        class_shares("balanced", [4, 5, 6], CODES)
+
+
+@pytest.mark.parametrize(
+    ("class_prior", "classes"),
+    [
+        ({9: 0.7, 4: 0.1, 5: 0.2}, np.array([4, 5, 9])),
+        ({np.int64(9): 0.7, np.uint8(4): 0.1, 5.0: 0.2}, np.array([4, 5, 9])),
+        ({"c": 0.7, "a": 0.1, "b": 0.2}, np.array(["a", "b", "c"])),
+        ({"c": 0.7, "a": 0.1, "b": 0.2}, np.array(["a", "b", "c"], dtype=object)),
+        ({BIG: 0.7, 4: 0.1, BIG - 1: 0.2}, np.array([4, BIG - 1, BIG])),
+        (pd.Series([0.7, 0.1, 0.2], index=[9, 4, 5]), np.array([4, 5, 9])),
+        (pd.Series([0.7, 0.1, 0.2], index=[9.0, 4.0, 5.0]), np.array([4, 5, 9])),
+        (pd.Series([0.7, 0.1, 0.2], index=list("cab")), np.array(list("abc"))),
+        (pd.Series([0.7, 0.1, 0.2], index=pd.CategoricalIndex(list("cab"))), np.array(list("abc"))),
+        (pd.Series([0.7, 0.1, 0.2], index=[2, 0, 1]), np.arange(3)),
+        (pd.Series([0.1, 0.2, 0.7]), np.arange(3)),
+        (pd.Series(list("caccccbbcc")).value_counts(normalize=True), np.array(list("abc"))),
+        ([0.1, 0.2, 0.7], np.array([4, 5, 9])),
+        (np.array([0.1, 0.2, 0.7]), np.array(list("abc"))),
+        (pl.Series([0.1, 0.2, 0.7]), np.array([4, 5, 9])),
+    ],
+)
+def test_stated_shares_belong_to_their_classes(class_prior, classes):
+    shares = class_shares(class_prior, classes, CODES)
+    assert shares.dtype == np.float64
+    np.testing.assert_allclose(shares, [0.1, 0.2, 0.7])
+
+
+@pytest.mark.parametrize(
+    "class_prior",
+    [
+        {True: 0.8, False: 0.2},
+        {np.True_: 0.8, np.False_: 0.2},
+        pd.Series([0.8, 0.2], index=[True, False]),
+        pd.Series([0.8, 0.2], index=pd.Index([True, False], dtype="boolean")),
+    ],
+)
+def test_shares_of_booleans(class_prior):
+    np.testing.assert_allclose(
+        class_shares(class_prior, np.array([False, True]), CODES), [0.2, 0.8]
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_prior", "message"),
+    [
+        ({4: 0.5, 5: 0.5}, "no share for the class 9; give one to each"),
+        ({4: 0.5, 5: 0.25, 9: 0.25, 7: 0.0}, r"share for 7, .* none of the classes \[4, 5, 9\]"),
+        ({"4": 0.5, "5": 0.25, "9": 0.25}, "share for '4', which is none"),
+        ({0: 0.5, 1: 0.25, 2: 0.25}, "share for 0, which is none"),
+        (pd.Series([0.5, 0.5], index=[4, 5]), "no share for the class 9"),
+        (pd.Series([0.5, 0.25, 0.25], index=[4, 5, 7]), "share for 7, which is none"),
+        (pd.Series([0.5, 0.25, 0.25], index=pd.Index([4, 5, pd.NA], dtype="Int64")), "for <NA>"),
+        (
+            pd.Series([0.5, 0.25, 0.25]),
+            "index 0 to 2, which numbers .*a dict of shares, or an array",
+        ),
+        (pd.Series([0.1, 0.2, 0.2, 0.5], index=[4, 5, 9, 9]), "9 more than once"),
+        ({4: 0.5, 5: 0.5, 9: 0.5}, "sum to 1, got"),
+        ({4: 1.5, 5: -0.5, 9: 0.0}, "at least 0"),
+        ([0.5, 0.5], r"shape \(3,\), got \(2,\)"),
+        (pd.DataFrame({4: [0.5], 5: [0.25], 9: [0.25]}), r"shape \(3,\), got \(1, 3\)"),
+    ],
+)
+def test_bad_shares_are_explained(class_prior, message):
+    with pytest.raises(ValueError, match=message):
+        class_shares(class_prior, np.array([4, 5, 9]), CODES)

@@ -12,7 +12,13 @@ import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae.estimators import parameters
-from skaae.estimators.labels import UNLABELED, encode_labels, label_block, lookup_labels, one_hot
+from skaae.estimators.labels import (
+    encode_labels,
+    label_block,
+    labeled_shares,
+    lookup_labels,
+    one_hot,
+)
 from skaae.priors import Categorical
 from skaae.priors._shapes import check_probabilities
 
@@ -199,9 +205,3 @@ class DrawsClasses:
             return label
         drawn = torch.multinomial(torch.from_numpy(label @ parts), 1, generator=generator)
         return np.eye(parts.shape[1])[drawn.ravel().numpy()]
-
-
-def labeled_shares(codes, n_classes):
-    """Return the share of each class among labeled rows, with one row added to each class."""
-    counts = np.bincount(codes[codes != UNLABELED], minlength=n_classes) + 1.0
-    return counts / counts.sum()

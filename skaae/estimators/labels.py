@@ -1,4 +1,4 @@
-"""What counts as unlabeled, labels as integers: the rules of `unlabeled_label`.
+"""What counts as unlabeled, labels as integers, shares of classes: what y and class_prior mean.
 
 Knows nothing of training. Everywhere inside the package a class is its index in `classes_` and an
 unlabeled row is -1.
@@ -12,6 +12,8 @@ import warnings
 import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+
+from skaae.priors._shapes import check_probabilities
 
 UNLABELED = -1
 UNKNOWN = -2  # a label that is none of the classes, where that is allowed
@@ -115,6 +117,78 @@ def one_hot(y, classes, n_samples):
     if len(y) != n_samples:
         raise ValueError(f"y has {len(y)} entries for {n_samples} rows; give one class a row.")
     return np.eye(len(classes))[lookup_labels(y, classes, None)]
+
+
+def class_shares(class_prior, classes, codes):
+    """Return the share of each class that `class_prior` states or that labeled rows have.
+
+    Parameters
+    ----------
+    class_prior : "labeled", "uniform", dict, pandas Series or array-like of shape (n_classes,)
+        "labeled" takes the shares among labeled rows. A dict has a share for each class, and so has
+        a Series, whose index names the classes. An array has them in the order of `classes`.
+    classes : ndarray of shape (n_classes,)
+    codes : int64 ndarray of shape (n_samples,)
+        Class indices of rows, -1 where unlabeled.
+
+    Returns
+    -------
+    shares : float64 ndarray of shape (n_classes,), in the order of `classes`, summing to 1
+    """
+    n_classes = len(classes)
+    if isinstance(class_prior, str):
+        if class_prior == "labeled":
+            return labeled_shares(codes, n_classes)
+        if class_prior == "uniform":
+            return np.full(n_classes, 1.0 / n_classes)
+        raise ValueError(
+            f"class_prior={class_prior!r} must be 'labeled', 'uniform', a share for each class in "
+            "a dict or a pandas Series, or an array of shares in the order of the classes."
+        )
+    if hasattr(class_prior, "items") and np.ndim(class_prior) < 2:  # not a data frame
+        class_prior = _in_class_order(class_prior, classes)
+    return check_probabilities("class_prior", class_prior, n_classes)
+
+
+def labeled_shares(codes, n_classes):
+    """Return the share of each class among labeled rows, with one row added to each class."""
+    counts = np.bincount(codes[codes != UNLABELED], minlength=n_classes) + 1.0
+    return counts / counts.sum()
+
+
+def _in_class_order(class_prior, classes):
+    """Return the shares of a dict or a pandas Series as a list in the order of `classes`."""
+    pairs = list(class_prior.items())
+    names, shares = [name for name, _ in pairs], dict(pairs)
+    known = np.asarray(classes).tolist()
+    strange = set(shares) - set(known)  # by hash: pandas.NA refuses to be compared
+    if strange:
+        _refuse_names(names, strange, known, is_dict=isinstance(class_prior, dict))
+    if len(shares) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"class_prior has {twice!r} more than once; give each class one share.")
+    for name in known:
+        if name not in shares:
+            raise ValueError(
+                f"class_prior has no share for the class {name!r}; give one to each of the classes "
+                f"{known}, if need be 0."
+            )
+    return [shares[name] for name in known]
+
+
+def _refuse_names(names, strange, known, *, is_dict):
+    """Say what is wrong with names of shares that are not all classes."""
+    if not is_dict and _all_integer(names) and sorted(names) == list(range(len(names))):
+        raise ValueError(
+            f"class_prior is a Series with the index 0 to {len(names) - 1}, which numbers its "
+            f"entries, but the classes are {known}. A Series is read by its index: make that the "
+            "classes, or give a dict of shares, or an array of them in the order of the classes."
+        )
+    first = next(name for name in names if name in strange)
+    raise ValueError(
+        f"class_prior has a share for {first!r}, which is none of the classes {known}; leave it "
+        "out, or name each class as y does."
+    )
 
 
 def find_unlabeled(y, unlabeled_label="auto", classes=None):
