@@ -263,8 +263,6 @@ def _as_1d(y, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None; give a label "
             "for some rows and -1 for the others."
         )
-    if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:
-        y = np.array(y, dtype=object)  # strings and others: NumPy would make text of all
     y = as_label_array(y)
     return column_or_1d(y.astype(object) if y.dtype.kind == "T" else y, warn=True)
 
@@ -278,6 +276,8 @@ def as_label_array(y):
     """
     if hasattr(y, "columns") and np.shape(y)[1:] == (1,):  # a data frame
         return as_label_array(y[y.columns[0]])[:, None]
+    if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:
+        y = np.array(y, dtype=object)  # strings and others: NumPy would make text of all
     array = np.asarray(y)
     if isinstance(getattr(y, "dtype", None), np.dtype) or array.ndim != 1:
         return array
