@@ -207,7 +207,7 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
     y = np.asarray(y)
     _check_marker(y, unlabeled_label)
     unlabeled = mark_unlabeled(y, unlabeled_label, classes)
-    is_guess = _is_auto(unlabeled_label) and classes is None
+    is_guess = is_auto(unlabeled_label) and classes is None
     if is_guess and (_minus_one(y) & ~unlabeled).any():
         warnings.warn(
             "y holds exactly the values -1 and 1 and is read as a binary target without unlabeled "
@@ -227,7 +227,7 @@ def mark_unlabeled(y, unlabeled_label="auto", classes=None):
     missing = find_missing(y)
     if unlabeled_label is None or _is_missing(unlabeled_label):
         return missing
-    if not _is_auto(unlabeled_label):
+    if not is_auto(unlabeled_label):
         return missing | _equal(y, unlabeled_label)
     marked = _minus_one(y)
     if classes is None:
@@ -253,7 +253,7 @@ def _check_marker(y, unlabeled_label):
             f"unlabeled_label={unlabeled_label!r} must be 'auto', None or one value that marks "
             "unlabeled rows."
         )
-    _refuse_stringified(y, UNLABELED if _is_auto(unlabeled_label) else unlabeled_label)
+    _refuse_stringified(y, UNLABELED if is_auto(unlabeled_label) else unlabeled_label)
 
 
 def _as_1d(y, estimator_name):
@@ -263,8 +263,7 @@ def _as_1d(y, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None; give a label "
             "for some rows and -1 for the others."
         )
-    y = as_label_array(y)
-    return column_or_1d(y.astype(object) if y.dtype.kind == "T" else y, warn=True)
+    return column_or_1d(as_label_array(y), warn=True)
 
 
 def as_label_array(y):
@@ -279,6 +278,8 @@ def as_label_array(y):
     if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:
         y = np.array(y, dtype=object)  # strings and others: NumPy would make text of all
     array = np.asarray(y)
+    if array.dtype.kind == "T":  # NumPy's strings of any length
+        return array.astype(object)
     if isinstance(getattr(y, "dtype", None), np.dtype) or array.ndim != 1:
         return array
     if array.dtype.kind in "iu":
@@ -303,7 +304,8 @@ def _python_values(y):
     return list(y)
 
 
-def _is_auto(unlabeled_label):
+def is_auto(unlabeled_label):
+    """Say whether the values of y decide what marks an unlabeled row."""
     return isinstance(unlabeled_label, str) and unlabeled_label == "auto"
 
 
