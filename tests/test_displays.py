@@ -87,6 +87,13 @@ def mapped(**attributes):
     return estimator
 
 
+def new_axes():
+    """Return axes that nothing lays out again."""
+    from matplotlib import pyplot
+
+    return pyplot.subplots()[1]
+
+
 def names_of(ax):
     """Return the names in the legend of axes, none where there is no legend."""
     legend = ax.get_legend()
@@ -161,9 +168,8 @@ def test_values_get_a_colour_bar():
     rng = np.random.default_rng(0)
     codes, y = rng.normal(size=(150, 2)), rng.normal(size=150)
     y[:2], y[2] = np.nan, -1.0  # a value as any other
-    display = LatentSpaceDisplay(
-        codes, y, test_codes=codes[:3], y_test=[9.5, 0.5, None], prior_samples=codes
-    ).plot()
+    test = {"test_codes": codes[:3], "y_test": [9.5, 0.5, None]}
+    display = LatentSpaceDisplay(codes, y, **test, prior_samples=codes).plot(new_axes())
     _prior, grey, circles, grey_crosses, crosses = display.ax_.collections
     assert names_of(display.ax_) == ["prior", "unlabeled"]
     assert (len(grey.get_offsets()), len(grey_crosses.get_offsets())) == (2, 1)
@@ -307,6 +313,74 @@ def test_training_curves(fitted_classifier):
     assert len(some.ax_.get_lines()) == 1
     with pytest.raises(ValueError, match=r"'nothing'; the losses are \['reconstruction'"):
         TrainingCurvesDisplay.from_estimator(fitted_classifier, names=["nothing"])
+
+
+def curves_of(ax):
+    """Return the curves that the legend names, by their name."""
+    return {line.get_label(): line for line in ax.get_lines() if line.get_label()[0] != "_"}
+
+
+def stages_of(ax):
+    """Return where each stage that is named begins: a vertical line stands there."""
+    marked = {text.get_text(): text.xy[0] for text in ax.texts}
+    lines = [set(line.get_xdata()) for line in ax.get_lines()]
+    assert [{place} for place in marked.values()] == [
+        places for places in lines if len(places) == 1
+    ]
+    return marked
+
+
+STAGES = ["warm-up", "warm-up", "refine", "refine", "name"]
+
+
+def test_stages_are_marked_where_they_begin():
+    losses = {"reconstruction": [5.0, 4.0, 3.0, 2.0, 1.0], "discriminator": [1.0] * 5}
+    model = mapped(history_={"stage": STAGES, **losses})
+    display = TrainingCurvesDisplay.from_estimator(model)
+    curves = curves_of(display.ax_)
+    assert {name: [*curve.get_ydata()] for name, curve in curves.items()} == losses
+    assert stages_of(display.ax_) == {"refine": 2.5, "name": 4.5}
+    assert model.history_["stage"] is STAGES  # the estimator keeps its history
+    some = TrainingCurvesDisplay.from_estimator(model, names=["reconstruction"])
+    assert list(curves_of(some.ax_)) == ["reconstruction"]
+    assert stages_of(some.ax_) == {"refine": 2.5, "name": 4.5}
+    with pytest.raises(ValueError, match=r"'stage'; the losses are \['reconstruction', 'discr"):
+        TrainingCurvesDisplay.from_estimator(model, names=["stage"])
+
+
+@pytest.mark.parametrize("stages", [[], ["warm-up"] * 5])
+def test_one_stage_needs_no_mark(stages):
+    display = TrainingCurvesDisplay({"stage": stages, "loss": [5.0, 4.0, 3.0, 2.0, 1.0]}).plot()
+    assert len(display.ax_.get_lines()) == 1
+    assert not display.ax_.texts
+
+
+def test_names_of_stages_do_not_overlap():
+    stages = ["warm-up"] * 30 + ["adversarial"] + ["pseudo-labels"] * 2 + ["refine"] * 25
+    stages += ["polish and finish"] * 2
+    history = {"loss": np.linspace(2.0, 1.0, 60), "stage": stages}
+    for ax in (None, new_axes()):
+        display = TrainingCurvesDisplay(history).plot(ax)
+        display.figure_.savefig("/dev/null", format="png")
+        boxes = [text.get_window_extent() for text in display.ax_.texts]
+        assert len(boxes) == 4
+        assert not any(box.overlaps(other) for box in boxes for other in boxes if box is not other)
+        axes = display.ax_.get_window_extent()
+        assert all(box.y0 >= axes.y1 and box.x1 <= axes.x1 for box in boxes)
+        assert boxes[-1].y0 == boxes[0].y0  # there is room in the first row
+
+
+@pytest.mark.parametrize("nothing", [[0.0] * 4, [-1.0] * 4, [np.nan] * 4, [np.inf] * 4])
+def test_losses_that_are_never_positive_leave_the_axes_as_they_are(nothing):
+    loss = [1.0, 2.0, 4.0]
+    alone = TrainingCurvesDisplay({"loss": loss}).plot().ax_
+    ax = TrainingCurvesDisplay({"loss": loss, "penalty": nothing}).plot().ax_
+    assert ax.get_ylim() == alone.get_ylim()
+    assert list(curves_of(ax)) == ["loss", "penalty"]
+    low, high = TrainingCurvesDisplay({"penalty": nothing}).plot().ax_.get_xlim()
+    assert (low, high) == pytest.approx((0.85, 4.15))  # all epochs
+    assert np.isnan(curves_of(ax)["penalty"].get_ydata()).all()
+    ax.figure.savefig("/dev/null", format="png")
 
 
 def test_cluster_heads_with_their_members(images):
