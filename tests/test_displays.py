@@ -3,8 +3,10 @@
 import matplotlib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from conftest import FITS, classifier, transformer
+from sklearn.base import BaseEstimator
 
 from skaae import (
     AAEClusterer,
@@ -63,6 +65,149 @@ def test_rows_without_a_class_are_grey(blobs, fitted_transformer):
     assert (len(classes), len(crosses.get_offsets())) == (3, len(X))
     names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert names == ["unlabeled", "0", "1", "2"]
+
+
+class Mapped(BaseEstimator):
+    """A fitted estimator whose codes are its rows."""
+
+    def __init__(self):
+        self.fitted_ = True
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X)
+
+
+def mapped(**attributes):
+    """Return a fitted estimator with these attributes."""
+    estimator = Mapped()
+    vars(estimator).update(attributes)
+    return estimator
+
+
+def new_axes():
+    """Return axes that nothing lays out again."""
+    from matplotlib import pyplot
+
+    return pyplot.subplots()[1]
+
+
+def names_of(ax):
+    """Return the names in the legend of axes, none where there is no legend."""
+    legend = ax.get_legend()
+    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
+AUTO = {"unlabeled_label": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "y", "names"),
+    [
+        (AUTO, [0, 1, -1, 1], ["unlabeled", "0", "1"]),
+        ({}, [0, 1, -1, 1], ["unlabeled", "0", "1"]),  # as of a clusterer: noise of DBSCAN, say
+        ({}, [0, 1, 2, 1], ["0", "1", "2"]),
+        (AUTO, np.array(["a", "b", -1, None], dtype=object), ["unlabeled", "a", "b"]),
+        (AUTO, ["a", "b", -1, None], ["unlabeled", "a", "b"]),
+        (AUTO, ["a", "b", -1, "a"], ["unlabeled", "a", "b"]),
+        (AUTO, ["a", "-1", "nan", "a"], ["-1", "a", "nan"]),
+        (AUTO, [-1, 1, 1, -1], ["-1", "1"]),
+        (AUTO, [-1.0, 1.0, np.nan, -1.0], ["unlabeled", "1.0"]),
+        ({**AUTO, "classes_": np.array([1, 2])}, [-1, 1, 1, -1], ["unlabeled", "1"]),
+        (
+            {**AUTO, "classes_": np.array([-1, 1])},
+            [-1, 1, np.nan, -1],
+            ["unlabeled", "-1", "1"],
+        ),
+        (
+            {**AUTO, "classes_": np.array(["a", "b"])},
+            ["a", "b", None, "b"],
+            ["unlabeled", "a", "b"],
+        ),
+        ({"unlabeled_label": 99}, [-1, 99, 3, -1], ["unlabeled", "-1", "3"]),
+        ({"unlabeled_label": "?"}, ["a", "?", "b", "a"], ["unlabeled", "a", "b"]),
+        ({"unlabeled_label": None}, [-1, 0, 3, -1], ["-1", "0", "3"]),
+        ({"unlabeled_label": None}, [0, None, 3, 0], ["unlabeled", "0", "3"]),
+        (AUTO, pd.Series([3, pd.NA, 5, 3], dtype="Int64"), ["unlabeled", "3", "5"]),
+        (AUTO, pd.Series(["a", pd.NA, "b", "a"], dtype="string"), ["unlabeled", "a", "b"]),
+        (
+            AUTO,
+            pd.Series([True, pd.NA, False, True], dtype="boolean"),
+            ["unlabeled", "False", "True"],
+        ),
+        (AUTO, np.array([3, pd.NA, 5, -1], dtype=object), ["unlabeled", "3", "5"]),
+        (AUTO, pl.Series([3, None, 5, -1]), ["unlabeled", "3", "5"]),
+        (AUTO, pd.to_datetime(["2026-01-01", None] * 2), ["unlabeled", "2026-01-01T00:00:00"]),
+        (AUTO, [None] * 4, ["unlabeled"]),
+    ],
+)
+def test_what_is_unlabeled_for_the_estimator_is_grey(attributes, y, names):
+    codes = np.arange(8.0).reshape(4, 2)
+    display = LatentSpaceDisplay.from_estimator(mapped(**attributes), codes, y, prior=None)
+    assert [name[:19] for name in names_of(display.ax_)] == names
+    drawn = {points.get_label()[:19]: points for points in display.ax_.collections}
+    for name, points in drawn.items():
+        is_grey = tuple(points.get_facecolor()[0, :3]) == (0.5, 0.5, 0.5)
+        assert is_grey == (name == "unlabeled")
+    assert sum(len(points.get_offsets()) for points in drawn.values()) == 4
+
+
+def test_classes_of_train_and_test_rows_are_read_as_one():
+    codes = np.arange(8.0).reshape(4, 2)
+    display = LatentSpaceDisplay(
+        codes, [-1, 1, 1, -1], test_codes=codes, y_test=pd.array([2, 1, pd.NA, -1], dtype="Int64")
+    ).plot()
+    assert names_of(display.ax_) == ["unlabeled", "1", "2"]
+    sizes = [len(points.get_offsets()) for points in display.ax_.collections]
+    assert sizes == [2, 2, 2, 1, 1]  # unlabeled and 1 as circles; unlabeled, 1 and 2 as crosses
+
+
+def test_values_get_a_colour_bar():
+    rng = np.random.default_rng(0)
+    codes, y = rng.normal(size=(150, 2)), rng.normal(size=150)
+    y[:2], y[2] = np.nan, -1.0  # a value as any other
+    test = {"test_codes": codes[:3], "y_test": [9.5, 0.5, None]}
+    display = LatentSpaceDisplay(codes, y, **test, prior_samples=codes).plot(new_axes())
+    _prior, grey, circles, grey_crosses, crosses = display.ax_.collections
+    assert names_of(display.ax_) == ["prior", "unlabeled"]
+    assert (len(grey.get_offsets()), len(grey_crosses.get_offsets())) == (2, 1)
+    np.testing.assert_array_equal(circles.get_array(), y[2:])
+    np.testing.assert_array_equal(crosses.get_array(), [9.5, 0.5])
+    assert circles.get_clim() == crosses.get_clim() == (y[2:].min(), 9.5)
+    (bar,) = [ax for ax in display.figure_.axes if ax is not display.ax_]
+    assert bar.get_ylim() == circles.get_clim()
+    display.figure_.savefig("/dev/null", format="png")
+    legend = display.ax_.get_legend().get_window_extent()
+    assert not legend.overlaps(bar.get_tightbbox())
+
+
+@pytest.mark.parametrize(
+    ("y", "has_bar"),
+    [
+        (np.arange(40), True),
+        (np.arange(40.0), True),
+        (np.arange(40) % 30, False),
+        (np.arange(40) % 2 + 0.5, True),
+        ([f"class {i}" for i in range(40)], False),
+    ],
+)
+def test_only_numbers_too_many_to_name_get_a_colour_bar(y, has_bar):
+    display = LatentSpaceDisplay(np.ones((40, 2)), y).plot()
+    assert len(display.figure_.axes) == 1 + has_bar
+    assert (display.ax_.get_legend() is None) == has_bar
+    assert len(LatentSpaceDisplay(np.ones((40, 2)), y, legend=False).plot().figure_.axes) == 1
+
+
+def test_style_of_values():
+    codes, y = np.ones((4, 2)), [0.5, 1.5, None, 2.5]
+    scale = {"cmap": "magma", "vmin": 0.0, "vmax": 9.0}
+    _grey, points = LatentSpaceDisplay(codes, y).plot(**scale).ax_.collections
+    assert (points.get_cmap().name, points.get_clim()) == ("magma", (0.0, 9.0))
+    display = LatentSpaceDisplay(codes, y).plot(color="red")
+    assert [points.get_array() for points in display.ax_.collections] == [None, None]
+    assert len(display.figure_.axes) == 1
 
 
 def test_pictures_of_data_frames(images):
@@ -160,7 +305,8 @@ def test_reconstructions_stand_below_their_rows(images):
 def test_training_curves(fitted_classifier):
     display = TrainingCurvesDisplay.from_estimator(fitted_classifier)
     lines = {line.get_label(): line.get_ydata() for line in display.ax_.get_lines()}
-    for name, values in fitted_classifier.history_.items():
+    losses = {name: v for name, v in fitted_classifier.history_.items() if name != "stage"}
+    for name, values in losses.items():
         shown = lines[name.replace("_", " of ", 1) if "or_" in name else name.replace("_", " ")]
         np.testing.assert_array_equal(shown, values)
     assert 2 * np.log(2) in [line.get_ydata()[0] for line in display.ax_.get_lines()]
@@ -168,6 +314,74 @@ def test_training_curves(fitted_classifier):
     assert len(some.ax_.get_lines()) == 1
     with pytest.raises(ValueError, match=r"'nothing'; the losses are \['reconstruction'"):
         TrainingCurvesDisplay.from_estimator(fitted_classifier, names=["nothing"])
+
+
+def curves_of(ax):
+    """Return the curves that the legend names, by their name."""
+    return {line.get_label(): line for line in ax.get_lines() if line.get_label()[0] != "_"}
+
+
+def stages_of(ax):
+    """Return where each stage that is named begins: a vertical line stands there."""
+    marked = {text.get_text(): text.xy[0] for text in ax.texts}
+    lines = [set(line.get_xdata()) for line in ax.get_lines()]
+    assert [{place} for place in marked.values()] == [
+        places for places in lines if len(places) == 1
+    ]
+    return marked
+
+
+STAGES = ["warm-up", "warm-up", "refine", "refine", "name"]
+
+
+def test_stages_are_marked_where_they_begin():
+    losses = {"reconstruction": [5.0, 4.0, 3.0, 2.0, 1.0], "discriminator": [1.0] * 5}
+    model = mapped(history_={"stage": STAGES, **losses})
+    display = TrainingCurvesDisplay.from_estimator(model)
+    curves = curves_of(display.ax_)
+    assert {name: [*curve.get_ydata()] for name, curve in curves.items()} == losses
+    assert stages_of(display.ax_) == {"refine": 2.5, "name": 4.5}
+    assert model.history_["stage"] is STAGES  # the estimator keeps its history
+    some = TrainingCurvesDisplay.from_estimator(model, names=["reconstruction"])
+    assert list(curves_of(some.ax_)) == ["reconstruction"]
+    assert stages_of(some.ax_) == {"refine": 2.5, "name": 4.5}
+    with pytest.raises(ValueError, match=r"'stage'; the losses are \['reconstruction', 'discr"):
+        TrainingCurvesDisplay.from_estimator(model, names=["stage"])
+
+
+@pytest.mark.parametrize("stages", [[], ["warm-up"] * 5])
+def test_one_stage_needs_no_mark(stages):
+    display = TrainingCurvesDisplay({"stage": stages, "loss": [5.0, 4.0, 3.0, 2.0, 1.0]}).plot()
+    assert len(display.ax_.get_lines()) == 1
+    assert not display.ax_.texts
+
+
+def test_names_of_stages_do_not_overlap():
+    stages = ["warm-up"] * 30 + ["adversarial"] + ["pseudo-labels"] * 2 + ["refine"] * 25
+    stages += ["polish and finish"] * 2
+    history = {"loss": np.linspace(2.0, 1.0, 60), "stage": stages}
+    for ax in (None, new_axes()):
+        display = TrainingCurvesDisplay(history).plot(ax)
+        display.figure_.savefig("/dev/null", format="png")
+        boxes = [text.get_window_extent() for text in display.ax_.texts]
+        assert len(boxes) == 4
+        assert not any(box.overlaps(other) for box in boxes for other in boxes if box is not other)
+        axes = display.ax_.get_window_extent()
+        assert all(box.y0 >= axes.y1 and box.x1 <= axes.x1 for box in boxes)
+        assert boxes[-1].y0 == boxes[0].y0  # there is room in the first row
+
+
+@pytest.mark.parametrize("nothing", [[0.0] * 4, [-1.0] * 4, [np.nan] * 4, [np.inf] * 4])
+def test_losses_that_are_never_positive_leave_the_axes_as_they_are(nothing):
+    loss = [1.0, 2.0, 4.0]
+    alone = TrainingCurvesDisplay({"loss": loss}).plot().ax_
+    ax = TrainingCurvesDisplay({"loss": loss, "penalty": nothing}).plot().ax_
+    assert ax.get_ylim() == alone.get_ylim()
+    assert list(curves_of(ax)) == ["loss", "penalty"]
+    low, high = TrainingCurvesDisplay({"penalty": nothing}).plot().ax_.get_xlim()
+    assert (low, high) == pytest.approx((0.85, 4.15))  # all epochs
+    assert np.isnan(curves_of(ax)["penalty"].get_ydata()).all()
+    ax.figure.savefig("/dev/null", format="png")
 
 
 def test_cluster_heads_with_their_members(images):

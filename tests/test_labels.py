@@ -1,22 +1,28 @@
 """What counts as unlabeled."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from skaae.estimators.labels import (
     UNKNOWN,
+    class_proportions,
     encode_labels,
     find_unlabeled,
     label_block,
     lookup_labels,
+    mark_unlabeled,
 )
 
 NAN = float("nan")
+BIG = 2**53 + 1  # the first integer that no float64 holds
 
 
 @pytest.mark.parametrize(
-    ("y", "marker", "classes", "codes"),
+    ("y", "marker", "classes", "targets"),
     [
         ([0, 1, -1], "auto", [0, 1], [0, 1, -1]),
         ([0.0, 1.0, NAN], "auto", [0.0, 1.0], [0, 1, -1]),
@@ -36,9 +42,9 @@ NAN = float("nan")
         ([-1.0, 1.0, 3.0, NAN], "auto", [1.0, 3.0], [-1, 0, 1, -1]),
     ],
 )
-def test_encode(y, marker, classes, codes):
+def test_encode(y, marker, classes, targets):
     found, found_codes = encode_labels(y, marker)
-    np.testing.assert_array_equal(found_codes, codes)
+    np.testing.assert_array_equal(found_codes, targets)
     if classes is not None:
         np.testing.assert_array_equal(found, classes)
 
@@ -46,15 +52,15 @@ def test_encode(y, marker, classes, codes):
 @pytest.mark.parametrize("y", [[-1, 1, 1], np.array([-1, 1], dtype=object), [-1.0, 1.0]])
 def test_minus_one_and_one_alone_are_a_binary_target(y):
     with pytest.warns(UserWarning, match="unlabeled_label=None"):
-        classes, codes = encode_labels(y, "auto")
+        classes, targets = encode_labels(y, "auto")
     np.testing.assert_array_equal(classes, [-1, 1])
-    assert (codes >= 0).all()
+    assert (targets >= 0).all()
 
 
 def test_a_missing_value_makes_minus_one_a_marker_again():
-    classes, codes = encode_labels([-1.0, 1.0, NAN], "auto")
+    classes, targets = encode_labels([-1.0, 1.0, NAN], "auto")
     np.testing.assert_array_equal(classes, [1])
-    np.testing.assert_array_equal(codes, [-1, 0, -1])
+    np.testing.assert_array_equal(targets, [-1, 0, -1])
 
 
 @pytest.mark.parametrize(
@@ -82,9 +88,9 @@ def test_bad_labels_are_explained(y, marker, message):
 
 
 def test_a_string_minus_one_can_be_the_marker_or_a_class():
-    classes, codes = encode_labels(["a", "b", "-1"], "-1")
+    classes, targets = encode_labels(["a", "b", "-1"], "-1")
     np.testing.assert_array_equal(classes, ["a", "b"])
-    np.testing.assert_array_equal(codes, [0, 1, -1])
+    np.testing.assert_array_equal(targets, [0, 1, -1])
     assert len(encode_labels(["a", "-1"], None)[0]) == 2
     assert encode_labels(np.array(["a", "nan"]), "nan")[1].tolist() == [0, -1]
     assert len(encode_labels(np.array(["a", "nan"]), None)[0]) == 2
@@ -110,3 +116,201 @@ def test_label_block_forms():
         label_block(np.ones((2, 3)), [0, 1], 2)
     with pytest.raises(ValueError, match="3 entries for 2 rows"):
         label_block([0, 1, 0], [0, 1], 2)
+
+
+def arrow(values, dtype):
+    """Return a column of pandas that pyarrow holds."""
+    pytest.importorskip("pyarrow")
+    return pd.Series(values, dtype=f"{dtype}[pyarrow]")
+
+
+@pytest.mark.parametrize(
+    ("make", "classes", "targets"),
+    [
+        (lambda: pd.Series([BIG, pd.NA, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.array([BIG, pd.NA, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Index([BIG, pd.NA, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Series([BIG, 5], dtype="Int64"), [5, BIG], [1, 0]),
+        (lambda: pd.Series([BIG, -1, 5], dtype="Int64"), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Series([3, pd.NA, 5], dtype="Int32"), [3, 5], [0, -1, 1]),
+        (lambda: pd.Series([3, 5], dtype="Int32"), [3, 5], [0, 1]),
+        (lambda: pd.Series([3, pd.NA, 200], dtype="UInt8"), [3, 200], [0, -1, 1]),
+        (lambda: pd.Series([3, 200], dtype="UInt8"), [3, 200], [0, 1]),
+        (lambda: pd.Series(pd.Categorical([BIG, None, 5])), [5, BIG], [1, -1, 0]),
+        (lambda: pd.Categorical([BIG, None, 5]), [5, BIG], [1, -1, 0]),
+        (lambda: arrow([BIG, None, 5], "int64"), [5, BIG], [1, -1, 0]),
+        (lambda: arrow([3, None, 200], "uint8"), [3, 200], [0, -1, 1]),
+        (lambda: arrow([3, 200], "uint8"), [3, 200], [0, 1]),
+        (lambda: pl.Series([BIG, None, 5]), [5, BIG], [1, -1, 0]),
+        (lambda: pl.Series([BIG, 5]), [5, BIG], [1, 0]),
+        (lambda: pl.Series([3, None, 200], dtype=pl.UInt8), [3, 200], [0, -1, 1]),
+        (lambda: pl.Series([3, 200], dtype=pl.UInt8), [3, 200], [0, 1]),
+        (lambda: np.array([BIG, None, 5], dtype=object), [5, BIG], [1, -1, 0]),
+        (lambda: np.array([BIG, NAN, 5], dtype=object), [5, BIG], [1, -1, 0]),
+        (lambda: [BIG, None, 5], [5, BIG], [1, -1, 0]),
+        (lambda: [BIG, NAN, 5], [5, BIG], [1, -1, 0]),
+        (lambda: [BIG, pd.NA, 5], [5, BIG], [1, -1, 0]),
+        (lambda: [np.uint8(3), None, np.int64(5)], [3, 5], [0, -1, 1]),
+    ],
+)
+def test_integers_stay_integers_beside_missing_values(make, classes, targets):
+    found, found_codes = encode_labels(make())
+    assert (found.dtype, found.tolist()) == (np.int64, classes)
+    assert found_codes.tolist() == targets
+    assert lookup_labels(make(), found, "auto").tolist() == targets
+
+
+def test_looked_up_integers_are_not_rounded():
+    y = pd.Series([BIG, pd.NA], dtype="Int64")
+    assert lookup_labels(y, np.array([5, BIG]), "auto").tolist() == [1, -1]
+    with pytest.raises(ValueError, match="label 9007199254740993, which is not one of"):
+        lookup_labels(y, np.array([5, BIG - 1]), "auto")
+
+
+@pytest.mark.parametrize("table", [pd.DataFrame, pl.DataFrame])
+def test_one_column_of_a_data_frame(table):
+    column = [BIG, None, 5] if table is pl.DataFrame else pd.array([BIG, None, 5], dtype="Int64")
+    with pytest.warns(UserWarning, match="column-vector"):
+        classes, targets = encode_labels(table({"label": column}))
+    assert (classes.dtype, classes.tolist()) == (np.int64, [5, BIG])
+    assert targets.tolist() == [1, -1, 0]
+
+
+def test_integers_beyond_int64():
+    classes, targets = encode_labels([2**63, -1, 5])
+    assert (classes.dtype, classes.tolist()) == (np.uint64, [5, 2**63])
+    assert targets.tolist() == [1, -1, 0]
+    with pytest.raises(ValueError, match=r"from -2 to 9223372036854775808.*use strings"):
+        encode_labels([2**63, -2, 5])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pd.Series([True, pd.NA, False], dtype="boolean"),
+        lambda: arrow([True, None, False], "bool"),
+        lambda: pl.Series([True, None, False]),
+        lambda: [True, None, False],
+        lambda: [True, NAN, False],
+    ],
+)
+def test_booleans_stay_booleans_beside_missing_values(make):
+    classes, targets = encode_labels(make())
+    assert (classes.dtype, classes.tolist()) == (bool, [False, True])
+    assert targets.tolist() == [1, -1, 0]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([3.0, NAN, 5.0]),
+        np.array([3.0, NAN, 5.0], dtype=np.float32),
+        pd.Series([3.0, NAN, 5.0]),
+        pd.Series([3.0, pd.NA, 5.0], dtype="Float64"),
+        pl.Series([3.0, None, 5.0], dtype=pl.Float32),
+        [3.0, None, 5.0],
+        [3.0, NAN, 5],
+    ],
+)
+def test_floats_stay_floats(y):
+    classes, targets = encode_labels(y)
+    assert classes.dtype.kind == "f"
+    assert classes.dtype == getattr(y, "dtype", float) or not isinstance(y, np.ndarray)
+    assert targets.tolist() == [0, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("y", "marker", "unlabeled"),
+    [
+        ([0.0, NAN, -1.0], None, [False, True, False]),
+        ([-1, 1, 1], "auto", [False, False, False]),
+        ([-1, 1, 2], "auto", [True, False, False]),
+        (["a", "-1", "nan"], "auto", [False, False, False]),
+        (["a", "-1", "b"], "b", [False, False, True]),
+    ],
+)
+def test_marks_for_a_picture_come_without_complaint(y, marker, unlabeled):
+    with warnings.catch_warnings(action="error"):
+        assert mark_unlabeled(np.array(y), marker).tolist() == unlabeled
+
+
+CODES = np.array([0, 2, 2, -1, 1, 2])  # one row of class 0, one of class 1, three of class 2
+
+
+def test_shares_of_labeled_rows_and_equal_ones():
+    np.testing.assert_allclose(
+        class_proportions("labeled", [4, 5, 6], CODES), np.array([2, 2, 4]) / 8
+    )
+    np.testing.assert_allclose(class_proportions("uniform", [4, 5, 6], CODES), 1 / 3)
+    with pytest.raises(ValueError, match="'balanced' must be 'labeled', 'uniform', a proportion"):
+        class_proportions("balanced", [4, 5, 6], CODES)
+
+
+@pytest.mark.parametrize(
+    ("class_prior", "classes"),
+    [
+        ({9: 0.7, 4: 0.1, 5: 0.2}, np.array([4, 5, 9])),
+        ({np.int64(9): 0.7, np.uint8(4): 0.1, 5.0: 0.2}, np.array([4, 5, 9])),
+        ({"c": 0.7, "a": 0.1, "b": 0.2}, np.array(["a", "b", "c"])),
+        ({"c": 0.7, "a": 0.1, "b": 0.2}, np.array(["a", "b", "c"], dtype=object)),
+        ({BIG: 0.7, 4: 0.1, BIG - 1: 0.2}, np.array([4, BIG - 1, BIG])),
+        (pd.Series([0.7, 0.1, 0.2], index=[9, 4, 5]), np.array([4, 5, 9])),
+        (pd.Series([0.7, 0.1, 0.2], index=[9.0, 4.0, 5.0]), np.array([4, 5, 9])),
+        (pd.Series([0.7, 0.1, 0.2], index=list("cab")), np.array(list("abc"))),
+        (pd.Series([0.7, 0.1, 0.2], index=pd.CategoricalIndex(list("cab"))), np.array(list("abc"))),
+        (pd.Series([0.7, 0.1, 0.2], index=[2, 0, 1]), np.arange(3)),
+        (pd.Series([0.1, 0.2, 0.7]), np.arange(3)),
+        (pd.Series(list("caccccbbcc")).value_counts(normalize=True), np.array(list("abc"))),
+        ([0.1, 0.2, 0.7], np.array([4, 5, 9])),
+        (np.array([0.1, 0.2, 0.7]), np.array(list("abc"))),
+        (pl.Series([0.1, 0.2, 0.7]), np.array([4, 5, 9])),
+    ],
+)
+def test_stated_shares_belong_to_their_classes(class_prior, classes):
+    proportions = class_proportions(class_prior, classes, CODES)
+    assert proportions.dtype == np.float64
+    np.testing.assert_allclose(proportions, [0.1, 0.2, 0.7])
+
+
+@pytest.mark.parametrize(
+    "class_prior",
+    [
+        {True: 0.8, False: 0.2},
+        {np.True_: 0.8, np.False_: 0.2},
+        pd.Series([0.8, 0.2], index=[True, False]),
+        pd.Series([0.8, 0.2], index=pd.Index([True, False], dtype="boolean")),
+    ],
+)
+def test_shares_of_booleans(class_prior):
+    np.testing.assert_allclose(
+        class_proportions(class_prior, np.array([False, True]), CODES), [0.2, 0.8]
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_prior", "message"),
+    [
+        ({4: 0.5, 5: 0.5}, "no proportion for the class 9; give one to each"),
+        (
+            {4: 0.5, 5: 0.25, 9: 0.25, 7: 0.0},
+            r"proportion for 7, .* none of the classes \[4, 5, 9\]",
+        ),
+        ({"4": 0.5, "5": 0.25, "9": 0.25}, "proportion for '4', which is none"),
+        ({0: 0.5, 1: 0.25, 2: 0.25}, "proportion for 0, which is none"),
+        (pd.Series([0.5, 0.5], index=[4, 5]), "no proportion for the class 9"),
+        (pd.Series([0.5, 0.25, 0.25], index=[4, 5, 7]), "proportion for 7, which is none"),
+        (pd.Series([0.5, 0.25, 0.25], index=pd.Index([4, 5, pd.NA], dtype="Int64")), "for <NA>"),
+        (
+            pd.Series([0.5, 0.25, 0.25]),
+            "index 0 to 2, which numbers .*a dict of proportions, or an array",
+        ),
+        (pd.Series([0.1, 0.2, 0.2, 0.5], index=[4, 5, 9, 9]), "9 more than once"),
+        ({4: 0.5, 5: 0.5, 9: 0.5}, "sum to 1, got"),
+        ({4: 1.5, 5: -0.5, 9: 0.0}, "at least 0"),
+        ([0.5, 0.5], r"shape \(3,\), got \(2,\)"),
+        (pd.DataFrame({4: [0.5], 5: [0.25], 9: [0.25]}), r"shape \(3,\), got \(1, 3\)"),
+    ],
+)
+def test_bad_shares_are_explained(class_prior, message):
+    with pytest.raises(ValueError, match=message):
+        class_proportions(class_prior, np.array([4, 5, 9]), CODES)

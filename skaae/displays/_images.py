@@ -7,6 +7,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skaae.displays._display import Display
+from skaae.estimators.labels import as_label_array
 
 GAP = 1  # pixels between two images
 TILE = 0.55  # inches of an image in a new figure
@@ -283,7 +284,7 @@ class ReconstructionDisplay(Tiles):
         """
         check_is_fitted(estimator)
         rows = _safe_indexing(X, slice(0, n_images))
-        known = [] if y is None else [np.asarray(y)[:n_images]]
+        known = [] if y is None else [as_label_array(y)[:n_images]]
         found = estimator.reconstruct(rows, *known)
         images = (as_images(np.asarray(table), image_shape) for table in (rows, found))
         return cls(*images).plot(ax, **style)

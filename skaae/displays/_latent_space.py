@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skaae.displays._display import COLORS, Display, legend_beside
-from skaae.estimators.labels import find_missing
+from skaae.displays._colors import ClassColors, ValueColors, marker_of, read_targets, unused_name
+from skaae.displays._display import COLORS, Display
+from skaae.estimators.labels import as_label_array
 
 CONTOUR_SHARES = (0.95, 0.5)  # of the prior's draws within each line
 
@@ -18,18 +19,22 @@ class LatentSpaceDisplay(Display):
     ----------
     codes : ndarray of shape (n_samples, n_components)
         Codes to draw as circles; the first two dimensions are shown.
-    y : ndarray of shape (n_samples,), default=None
-        Classes, for the colours.
+    y : array-like of shape (n_samples,), default=None
+        Classes, for the colours; rows without one are grey. Numbers with fractions, and more than
+        30 different numbers, get a colour map and a colour bar.
     test_codes : ndarray of shape (n_test_samples, n_components), default=None
         Codes to draw as crosses.
-    y_test : ndarray of shape (n_test_samples,), default=None
+    y_test : array-like of shape (n_test_samples,), default=None
         Their classes.
     prior_samples : ndarray of shape (n_draws, n_components), default=None
         Draws of the prior, shown in grey below the codes.
     prior : {"samples", "contour"}, default="samples"
         Whether the draws are shown as points, or as lines around 50 % and 95 % of them.
     legend : bool, default=True
-        Whether to name the classes beside the axes.
+        Whether to name the colours beside the axes.
+    unlabeled_label : "auto", scalar or None, default="auto"
+        What marks a row without a class, besides missing values. "auto" takes -1, unless y is of -1
+        and 1 alone or has fractions; None takes nothing else.
 
     Attributes
     ----------
@@ -57,6 +62,7 @@ class LatentSpaceDisplay(Display):
         prior_samples=None,
         prior="samples",
         legend=True,
+        unlabeled_label="auto",
     ):
         self.codes = codes
         self.y = y
@@ -65,6 +71,7 @@ class LatentSpaceDisplay(Display):
         self.prior_samples = prior_samples
         self.prior = prior
         self.legend = legend
+        self.unlabeled_label = unlabeled_label
 
     @classmethod
     def from_estimator(
@@ -90,7 +97,8 @@ class LatentSpaceDisplay(Display):
         X : array-like of shape (n_samples, n_features)
             Rows shown as circles, such as the training rows.
         y : array-like of shape (n_samples,), default=None
-            Classes of the rows; those without one (None, NaN) are grey.
+            Classes of the rows, or other values. Rows without one are grey: where it is missing, or
+            equal to what the estimator's `unlabeled_label` says.
         X_test : array-like of shape (n_test_samples, n_features), default=None
             Rows shown as crosses.
         y_test : array-like of shape (n_test_samples,), default=None
@@ -100,7 +108,7 @@ class LatentSpaceDisplay(Display):
         n_prior_samples : int, default=2000
             Draws of the prior; 0 for none.
         legend : bool, default=True
-            Whether to name the classes beside the axes.
+            Whether to name the colours beside the axes.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         random_state : int, RandomState instance or None, default=0
@@ -124,12 +132,13 @@ class LatentSpaceDisplay(Display):
             draws = estimator.sample_prior(n_prior_samples, random_state=random_state)
         display = cls(
             codes,
-            None if y is None else np.asarray(y),
+            None if y is None else as_label_array(y),
             test_codes=None if X_test is None else np.asarray(estimator.transform(X_test)),
-            y_test=None if y_test is None else np.asarray(y_test),
+            y_test=None if y_test is None else as_label_array(y_test),
             prior_samples=draws,
             prior=prior,
             legend=legend,
+            unlabeled_label=marker_of(estimator),
         )
         return display.plot(ax, **style)
 
@@ -141,34 +150,27 @@ class LatentSpaceDisplay(Display):
             self._draw_prior(ax)
         circles = {"s": 9, "alpha": 0.8, "linewidths": 0, **style}
         crosses = {"s": 18, "marker": "x", "linewidths": 0.9, **style}
-        known = [y[~find_missing(y)] for y in (self.y, self.y_test) if y is not None]
-        classes = np.unique(np.concatenate(known)) if known else None
-        self._draw_codes(ax, self.codes, self.y, classes, circles)
+        classes, (target, target_test) = read_targets((self.y, self.y_test), self.unlabeled_label)
+        colors = ValueColors(target, target_test) if classes is None else ClassColors(classes)
+        self._draw_codes(ax, self.codes, target, colors, circles)
         if self.test_codes is not None:
-            self._draw_codes(ax, self.test_codes, self.y_test, classes, crosses)
-        _, labels = ax.get_legend_handles_labels()
-        if self.legend and labels:
-            legend_beside(ax, markerscale=2.0)
+            self._draw_codes(ax, self.test_codes, target_test, colors, crosses)
+        if self.legend:
+            colors.explain(ax)
         ax.set(xlabel="component 0", ylabel="component 1")
         ax.set_aspect("equal", adjustable="datalim")
 
-    def _draw_codes(self, ax, codes, y, classes, style):
-        """Scatter codes, each class in its colour; a class is named once."""
-        if y is None:
-            ax.scatter(*codes[:, :2].T, **{"color": COLORS[0], **style})
+    def _draw_codes(self, ax, codes, target, colors, style):
+        """Scatter codes coloured by their targets, grey where that is NaN."""
+        points, flat = codes[:, :2], colors.without_scale(style)
+        if target is None:
+            ax.scatter(*points.T, **{"color": COLORS[0], **flat})
             return
-        _, named = ax.get_legend_handles_labels()
-        unlabeled = codes[find_missing(y)]
-        if len(unlabeled):
-            name = "_" if "unlabeled" in named else "unlabeled"
-            ax.scatter(*unlabeled[:, :2].T, **{"color": "0.5", "label": name, **style})
-        for index, label in enumerate(classes):
-            rows = codes[y == label]
-            if len(rows) == 0:
-                continue
-            name = "_" if str(label) in named else str(label)
-            color = COLORS[index % len(COLORS)]
-            ax.scatter(*rows[:, :2].T, **{"color": color, "label": name, **style})
+        grey = np.isnan(target)
+        if grey.any():
+            name = unused_name(ax, "unlabeled")
+            ax.scatter(*points[grey].T, **{"color": "0.5", "label": name, **flat})
+        colors.scatter(ax, points[~grey], target[~grey], style)
 
     def _draw_prior(self, ax):
         points = self.prior_samples[:, :2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,18 +12,21 @@ from skaae.displays._display import COLORS, Display, legend_beside
 
 # What the losses of an adversarial pair are where the discriminator cannot tell codes from draws.
 DRAW_LINES = {"discriminator": 2.0 * math.log(2.0), "generator": math.log(2.0)}
+STAGE = "stage"  # the entry of a history that names the stage of each epoch: no loss
+ROW = 9.0  # points between two rows of names of stages
 
 
 class TrainingCurvesDisplay(Display):
     """Every loss over the epochs of training, on a logarithmic scale.
 
     Dotted lines show where the losses of discriminator (2 log 2) and generator (log 2) are when
-    codes cannot be told from the prior: that is where training wants to go.
+    codes cannot be told from the prior: that is where training wants to go. Thin vertical lines
+    show where a further stage of training begins.
 
     Parameters
     ----------
     history : dict of str to sequence of float
-        Losses by name, as in `history_`.
+        Losses by name, as in `history_`. An entry "stage" holds the name of each epoch's stage.
 
     Attributes
     ----------
@@ -60,27 +64,77 @@ class TrainingCurvesDisplay(Display):
         display : TrainingCurvesDisplay
         """
         check_is_fitted(estimator)
-        history = estimator.history_
+        history = dict(estimator.history_)
+        stages = {STAGE: history.pop(STAGE)} if STAGE in history else {}
         unknown = [] if names is None else [name for name in names if name not in history]
         if unknown:
             raise ValueError(f"names holds {unknown[0]!r}; the losses are {list(history)}.")
-        return cls({name: history[name] for name in names or history}).plot(ax, **style)
+        chosen = {name: history[name] for name in names or history}
+        return cls({**chosen, **stages}).plot(ax, **style)
 
     def _size(self):
         return 7.0, 4.0
 
     def _draw(self, ax, style):
-        for index, (name, values) in enumerate(self.history.items()):
+        curves = {name: values for name, values in self.history.items() if name != STAGE}
+        for index, (name, values) in enumerate(curves.items()):
             values = np.asarray(values, float)
-            shown = np.where(values > 0.0, values, np.nan)
+            shown = np.where(np.isfinite(values) & (values > 0.0), values, np.nan)
             color = COLORS[index % len(COLORS)]
             label = name.replace("_", " of ", 1) if "or_" in name else name.replace("_", " ")
             epochs = np.arange(1, len(values) + 1)
             ax.plot(epochs, shown, **{"color": color, "label": label, "linewidth": 1.5, **style})
+            ax.dataLim.update_from_data_x(epochs)  # the axis has all epochs, shown or not
         for phase, height in DRAW_LINES.items():
-            if any(name.startswith(phase) for name in self.history):
+            if any(name.startswith(phase) for name in curves):
                 ax.axhline(height, color="0.6", linestyle=":", linewidth=1.0, zorder=0)
         ax.set_yscale("log")
+        ax.autoscale_view()
         ax.set(xlabel="epoch", ylabel="loss")
         ax.spines[["top", "right"]].set_visible(False)
-        legend_beside(ax)
+        if curves:
+            legend_beside(ax)
+        mark_stages(ax, self.history.get(STAGE, ()))
+
+
+def mark_stages(ax, stages):
+    """Draw a line before each epoch whose stage is another than the last one's, named above."""
+    names = []
+    for epoch, (last, stage) in enumerate(itertools.pairwise(stages), start=1):
+        if stage != last:
+            place = epoch + 0.5  # epochs count from 1: the last one of the stage that ends
+            ax.axvline(place, color="0.8", linewidth=0.8, zorder=0)
+            name = ax.annotate(
+                stage,
+                (place, 1.0),
+                (0.0, 2.0),
+                xycoords=ax.get_xaxis_transform(),
+                textcoords="offset points",
+                color="0.5",
+                fontsize="x-small",
+                annotation_clip=False,
+            )
+            names.append(name)
+    if names:
+        ax.figure.figure.draw_without_rendering()  # the layout decides how much room there is
+        spread_out(names, ax.get_window_extent().x1)
+
+
+def spread_out(names, right):
+    """Move texts apart: to the left of their place where they pass `right`, up where they meet."""
+    rows: list[list] = []
+    for name in names:
+        if name.get_window_extent().x1 > right:
+            name.set_horizontalalignment("right")
+        box = name.get_window_extent()
+        fits = (all(not overlap(box, other) for other in row) for row in rows)
+        row = next((index for index, free in enumerate(fits) if free), len(rows))
+        if row == len(rows):
+            rows.append([])
+        rows[row].append(box)
+        name.xyann = (0.0, 2.0 + ROW * row)
+
+
+def overlap(box, other, gap=4.0):
+    """Say whether two boxes in a row come closer than `gap` pixels."""
+    return box.x0 < other.x1 + gap and other.x0 < box.x1 + gap

@@ -14,7 +14,7 @@ import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae.estimators.labels import (
-    class_shares,
+    class_proportions,
     encode_labels,
     label_block,
     lookup_labels,
@@ -92,7 +92,7 @@ class ReadsClasses:
 
     def _set_class_prior(self, targets):
         """Keep the class proportions, for estimators that need them."""
-        self.class_prior_ = class_shares(self.class_prior, self.classes_, targets)
+        self.class_prior_ = class_proportions(self.class_prior, self.classes_, targets)
 
     def _is_prior_stated(self):
         """Return whether the user knows the class proportions, which are else estimated."""

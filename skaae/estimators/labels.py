@@ -1,4 +1,4 @@
-"""What counts as unlabeled, and labels as integers: the rules of `unlabeled_label`.
+"""What counts as unlabeled, labels as integers, class proportions: what y and class_prior mean.
 
 Knows nothing of training. Everywhere inside the package a class is its index in `classes_` and an
 unlabeled row is -1.
@@ -12,6 +12,8 @@ import warnings
 import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+
+from skaae.priors._shapes import check_probabilities
 
 UNLABELED = -1
 UNKNOWN = -2  # a label that is none of the classes, where that is allowed
@@ -34,7 +36,7 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
     Returns
     -------
     classes : ndarray of shape (n_classes,), sorted
-    codes : int64 ndarray of shape (n_samples,), -1 where unlabeled
+    targets : int64 ndarray of shape (n_samples,), -1 where unlabeled
     """
     y = _as_1d(y, estimator_name)
     unlabeled = find_unlabeled(y, unlabeled_label)
@@ -47,19 +49,19 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
             "at least two classes; without labels set use_labels=False where there is such a "
             "parameter, or use AAETransformer or AAEClusterer."
         )
-    labeled = _plain(y[~unlabeled])
+    labeled = plain(y[~unlabeled])
     _check_finite(labeled)
     try:
         check_classification_targets(labeled)
-        classes, labeled_codes = np.unique(labeled, return_inverse=True)
+        classes, labeled_targets = np.unique(labeled, return_inverse=True)
     except TypeError as error:
         kinds = sorted({type(value).__name__ for value in labeled})
         raise ValueError(
             f"y mixes labels of types {kinds}, which have no order; use labels of one type."
         ) from error
-    codes = np.full(len(y), UNLABELED, dtype=np.int64)
-    codes[~unlabeled] = labeled_codes.ravel()
-    return classes, codes
+    targets = np.full(len(y), UNLABELED, dtype=np.int64)
+    targets[~unlabeled] = labeled_targets.ravel()
+    return classes, targets
 
 
 def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator", unknown=None):
@@ -69,16 +71,16 @@ def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator"
     """
     y = _as_1d(y, estimator_name)
     unlabeled = find_unlabeled(y, unlabeled_label, classes)
-    codes = np.full(len(y), UNLABELED, dtype=np.int64)
-    index = {value: code for code, value in enumerate(np.asarray(classes).tolist())}
-    labels = _plain(y[~unlabeled]).tolist()
+    targets = np.full(len(y), UNLABELED, dtype=np.int64)
+    index = {value: position for position, value in enumerate(np.asarray(classes).tolist())}
+    labels = plain(y[~unlabeled]).tolist()
     strange = [value for value in labels if value not in index]
     if strange and unknown is None:
         raise ValueError(
             f"y holds the label {strange[0]!r}, which is not one of the classes {classes}."
         )
-    codes[~unlabeled] = [index.get(value, unknown) for value in labels]
-    return codes
+    targets[~unlabeled] = [index.get(value, unknown) for value in labels]
+    return targets
 
 
 def label_block(y, classes, n_samples):
@@ -117,6 +119,80 @@ def one_hot(y, classes, n_samples):
     return np.eye(len(classes))[lookup_labels(y, classes, None)]
 
 
+def class_proportions(class_prior, classes, targets):
+    """Return the proportion of each class that `class_prior` states or that labeled rows have.
+
+    Parameters
+    ----------
+    class_prior : "labeled", "uniform", dict, pandas Series or array-like of shape (n_classes,)
+        "labeled" takes the proportions among labeled rows. A dict has one for each class, and so
+        has a Series, whose index names the classes. An array has them in the order of `classes`.
+    classes : ndarray of shape (n_classes,)
+    targets : int64 ndarray of shape (n_samples,)
+        Class indices of rows, -1 where unlabeled.
+
+    Returns
+    -------
+    proportions : float64 ndarray of shape (n_classes,), in the order of `classes`, summing to 1
+    """
+    n_classes = len(classes)
+    if isinstance(class_prior, str):
+        if class_prior == "labeled":
+            return labeled_proportions(targets, n_classes)
+        if class_prior == "uniform":
+            return np.full(n_classes, 1.0 / n_classes)
+        raise ValueError(
+            f"class_prior={class_prior!r} must be 'labeled', 'uniform', a proportion for each class "
+            "in a dict or a pandas Series, or an array of proportions in the classes' order."
+        )
+    if hasattr(class_prior, "items") and np.ndim(class_prior) < 2:  # not a data frame
+        class_prior = _in_class_order(class_prior, classes)
+    return check_probabilities("class_prior", class_prior, n_classes)
+
+
+def labeled_proportions(targets, n_classes):
+    """Return the proportion of each class among labeled rows, with one row added to each class."""
+    counts = np.bincount(targets[targets != UNLABELED], minlength=n_classes) + 1.0
+    return counts / counts.sum()
+
+
+def _in_class_order(class_prior, classes):
+    """Return the proportions of a dict or a pandas Series as a list in the order of `classes`."""
+    pairs = list(class_prior.items())
+    names, proportions = [name for name, _ in pairs], dict(pairs)
+    known = np.asarray(classes).tolist()
+    strange = set(proportions) - set(known)  # by hash: pandas.NA refuses to be compared
+    if strange:
+        _refuse_names(names, strange, known, is_dict=isinstance(class_prior, dict))
+    if len(proportions) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(
+            f"class_prior has {twice!r} more than once; give each class one proportion."
+        )
+    for name in known:
+        if name not in proportions:
+            raise ValueError(
+                f"class_prior has no proportion for the class {name!r}; give one to each of the "
+                f"classes {known}, if need be 0."
+            )
+    return [proportions[name] for name in known]
+
+
+def _refuse_names(names, strange, known, *, is_dict):
+    """Say what is wrong with names of proportions that are not all classes."""
+    if not is_dict and _all_integer(names) and sorted(names) == list(range(len(names))):
+        raise ValueError(
+            f"class_prior is a Series with the index 0 to {len(names) - 1}, which numbers its "
+            f"entries, but the classes are {known}. A Series is read by its index: make that the "
+            "classes, or give a dict of proportions, or an array of them in the classes' order."
+        )
+    first = next(name for name in names if name in strange)
+    raise ValueError(
+        f"class_prior has a proportion for {first!r}, which is none of the classes {known}; leave "
+        "it out, or name each class as y does."
+    )
+
+
 def find_unlabeled(y, unlabeled_label="auto", classes=None):
     """Return a boolean mask of the rows without a label.
 
@@ -131,31 +207,10 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
         Classes already known: one of them is never a marker.
     """
     y = np.asarray(y)
-    missing = find_missing(y)
-    if unlabeled_label is None:
-        if missing.any():
-            raise ValueError(
-                f"y contains NaN or another missing value in {int(missing.sum())} of {len(y)} "
-                "rows, and unlabeled_label=None means that every row has a label; use "
-                "unlabeled_label='auto' to train on them as unlabeled rows."
-            )
-        return missing
-    if not np.isscalar(unlabeled_label) and not _is_missing(unlabeled_label):
-        raise ValueError(
-            f"unlabeled_label={unlabeled_label!r} must be 'auto', None or one value that marks "
-            "unlabeled rows."
-        )
-    if _is_missing(unlabeled_label):
-        _refuse_stringified(y, unlabeled_label)
-        return missing
-    if not _is_auto(unlabeled_label):
-        _refuse_stringified(y, unlabeled_label)
-        return missing | _equal(y, unlabeled_label)
-    _refuse_stringified(y, UNLABELED)
-    marked = _minus_one(y)
-    if classes is not None:
-        return missing if UNLABELED in np.asarray(classes).tolist() else missing | marked
-    if _is_plain_binary(y, marked, missing):
+    _check_marker(y, unlabeled_label)
+    unlabeled = mark_unlabeled(y, unlabeled_label, classes)
+    is_guess = is_auto(unlabeled_label) and classes is None
+    if is_guess and (_minus_one(y) & ~unlabeled).any():
         warnings.warn(
             "y holds exactly the values -1 and 1 and is read as a binary target without unlabeled "
             "rows. Set unlabeled_label=None to say so, or unlabeled_label=-1 if -1 marks unlabeled "
@@ -163,8 +218,44 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
             UserWarning,
             stacklevel=2,
         )
+    return unlabeled
+
+
+def mark_unlabeled(y, unlabeled_label="auto", classes=None):
+    """Return the mask of `find_unlabeled` without its errors and warnings, as a picture needs it.
+
+    Missing values are unlabeled in every mode.
+    """
+    missing = find_missing(y)
+    if unlabeled_label is None or _is_missing(unlabeled_label):
         return missing
-    return missing | marked
+    if not is_auto(unlabeled_label):
+        return missing | _equal(y, unlabeled_label)
+    marked = _minus_one(y)
+    if classes is None:
+        is_class = _is_plain_binary(y, marked, missing)
+    else:
+        is_class = UNLABELED in np.asarray(classes).tolist()
+    return missing if is_class else missing | marked
+
+
+def _check_marker(y, unlabeled_label):
+    """Refuse a marker that is no value, and labels that contradict it."""
+    if unlabeled_label is None:
+        missing = find_missing(y)
+        if missing.any():
+            raise ValueError(
+                f"y contains NaN or another missing value in {int(missing.sum())} of {len(y)} "
+                "rows, and unlabeled_label=None means that every row has a label; use "
+                "unlabeled_label='auto' to train on them as unlabeled rows."
+            )
+        return
+    if not np.isscalar(unlabeled_label) and not _is_missing(unlabeled_label):
+        raise ValueError(
+            f"unlabeled_label={unlabeled_label!r} must be 'auto', None or one value that marks "
+            "unlabeled rows."
+        )
+    _refuse_stringified(y, UNLABELED if is_auto(unlabeled_label) else unlabeled_label)
 
 
 def _as_1d(y, estimator_name):
@@ -174,13 +265,49 @@ def _as_1d(y, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None; give a label "
             "for some rows and -1 for the others."
         )
+    return column_or_1d(as_label_array(y), warn=True)
+
+
+def as_label_array(y):
+    """Return y as an array in which integers stay integers, also beside missing values.
+
+    NumPy makes floats of those, and beyond 2**53 other numbers. Where the container has no NumPy
+    dtype (pandas' nullable columns, polars, lists), its values are looked at one by one. Its
+    integers become int64 at any width: classes are then the same with and without missing values.
+    """
+    if hasattr(y, "columns") and np.shape(y)[1:] == (1,):  # a data frame
+        return as_label_array(y[y.columns[0]])[:, None]
     if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:
         y = np.array(y, dtype=object)  # strings and others: NumPy would make text of all
-    y = np.asarray(y)
-    return column_or_1d(y.astype(object) if y.dtype.kind == "T" else y, warn=True)
+    array = np.asarray(y)
+    if array.dtype.kind == "T":  # NumPy's strings of any length
+        return array.astype(object)
+    if isinstance(getattr(y, "dtype", None), np.dtype) or array.ndim != 1:
+        return array
+    if array.dtype.kind in "iu":
+        return _integers(array)
+    if array.dtype.kind != "f":
+        return array
+    values = _python_values(y)
+    given = [value for value in values if not _is_missing(value)]
+    if _all_bool(given) or _all_integer(given):
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
+    return array
 
 
-def _is_auto(unlabeled_label):
+def _python_values(y):
+    """Return the values of a container as a list, each as the container holds it."""
+    if hasattr(y, "astype"):  # pandas: iterating over some of its types gives floats
+        return np.asarray(y.astype(object)).tolist()
+    for name in ("to_list", "tolist"):  # polars; pyarrow and tensors
+        if hasattr(y, name):
+            return getattr(y, name)()
+    return list(y)
+
+
+def is_auto(unlabeled_label):
+    """Say whether the values of y decide what marks an unlabeled row."""
     return isinstance(unlabeled_label, str) and unlabeled_label == "auto"
 
 
@@ -250,16 +377,38 @@ def _refuse_stringified(y, marker):
         )
 
 
-def _plain(labeled):
+def plain(labeled):
     """Return labels without missing values in the simplest dtype that holds them."""
     if labeled.dtype.kind != "O":
         return labeled
     values = labeled.tolist()
-    if all(isinstance(value, bool | np.bool_) for value in values):
+    if _all_bool(values):
         return np.array(values, dtype=bool)
+    if _all_integer(values):
+        return _integers(values)
     if all(_is_number(value) for value in values):
         return np.array(values)
     return labeled
+
+
+def _all_bool(values):
+    return all(isinstance(value, bool | np.bool_) for value in values)
+
+
+def _all_integer(values):
+    return all(isinstance(value, numbers.Integral) and _is_number(value) for value in values)
+
+
+def _integers(values):
+    """Return integers as int64, or as uint64 where only that holds them."""
+    low, high = (min(values), max(values)) if len(values) else (0, 0)
+    dtype = np.int64 if high < 2**63 else np.uint64
+    if low < np.iinfo(dtype).min or high > np.iinfo(dtype).max:
+        raise ValueError(
+            f"y holds integer labels from {low} to {high}, and no integer type of 64 bits holds "
+            "both; use strings as labels."
+        )
+    return np.array(values, dtype=dtype)
 
 
 def _check_finite(labeled):

@@ -112,7 +112,9 @@ def head_distance_loss(points: Tensor, distance: float) -> Tensor:
 
     The sum over pairs of what their distance lacks (section 7 of the paper).
     """
-    return (distance - torch.pdist(points)).clamp(min=0.0).sum()
+    # not pdist, which MPS lacks; the norm too has gradient 0, not NaN, where two heads coincide
+    distances = torch.linalg.vector_norm(points[:, None] - points, dim=2)  # (n, n)
+    return (distance - distances).clamp(min=0.0).triu(diagonal=1).sum()
 
 
 def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor) -> Tensor:
@@ -125,8 +127,9 @@ def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor
     n, m = len(codes), len(prior)
     base = 2.0 * codes.shape[1] * scale**2
     total = codes.new_zeros(())
-    within_codes = squared_distances(codes, codes)
-    within_prior = squared_distances(prior, prior)
+    # a row's distance to itself is 0 by name: products of numbers only come close
+    within_codes = squared_distances(codes, codes).fill_diagonal_(0.0)
+    within_prior = squared_distances(prior, prior).fill_diagonal_(0.0)
     between = squared_distances(codes, prior)
     for factor in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
         c = base * factor
@@ -138,5 +141,14 @@ def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Return ||a_i - b_j||^2 for all pairs of rows, with a gradient where the rows are the same."""
-    return (a[:, None] - b[None]).square().sum(dim=2)
+    """Return ||a_i - b_j||^2 for all pairs of rows (n, d), (m, d): shape (n, m), never below 0.
+
+    From products, so that no tensor of (n, m, d) is needed; the gradient is finite also where rows
+    are the same. Products lose digits far from 0: rows are centred first, and multiplied in their
+    own precision under autocast too.
+    """
+    centre = 0.5 * (a.mean(dim=0) + b.mean(dim=0)).detach()  # it moves no distance
+    a, b = a - centre, b - centre
+    squares = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
+    with torch.autocast(a.device.type, enabled=False):
+        return torch.addmm(squares, a, b.T, alpha=-2.0).clamp(min=0.0)

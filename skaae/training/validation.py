@@ -54,7 +54,8 @@ def reconstruction(step: AAEStep, x: Tensor, y: Tensor | None, seed: int) -> Cal
         batches = in_batches(x)
         targets = [None] * len(batches) if y is None else in_batches(y)
         with torch.inference_mode():
-            mean = torch.cat([batch_loss(*pair) for pair in zip(batches, targets)]).mean()
+            found = [batch_loss(*pair) for pair in zip(batches, targets, strict=True)]
+            mean = torch.cat(found).mean()
             if not step.is_regularized:
                 return float(mean)
             code = networks.code(networks.encoder(x[few]), None if y is None else y[few])

@@ -1,0 +1,130 @@
+"""Distances in the losses: as precise as differences, small in memory, smooth where rows meet."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from skaae.training import losses
+
+
+def draw(n, d, seed=0, dtype=torch.float32):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def slow_discrepancy(codes, prior, scale):
+    """Return the unbiased squared MMD from float64 differences."""
+    codes, prior = codes.double(), prior.double()
+
+    def mean(a, b, kept):
+        squares = sum((a[:, k, None] - b[None, :, k]) ** 2 for k in range(a.shape[1]))
+        base = 2.0 * a.shape[1] * scale**2
+        factors = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+        return sum((base * f / (base * f + squares))[kept].mean() for f in factors)
+
+    def within(a):  # a row is no pair with itself
+        return mean(a, a, ~torch.eye(len(a), dtype=torch.bool))
+
+    everything = torch.ones(len(codes), len(prior), dtype=torch.bool)
+    return float(within(codes) + within(prior) - 2.0 * mean(codes, prior, everything))
+
+
+@pytest.mark.parametrize(
+    ("codes", "prior", "scale"),
+    [
+        (draw(120, 2), draw(90, 2, seed=1), 1.0),
+        (draw(90, 100), draw(120, 100, seed=1), 1.0),
+        (5.0 * draw(80, 10), 0.1 * draw(80, 10, seed=1), 0.1),
+        (draw(80, 10) + 1e3, draw(80, 10, seed=1) + 1e3, 1.0),  # far from 0: centred first
+        (draw(80, 10) + 1e3, draw(80, 10, seed=1), 1.0),
+        (1e4 * draw(20, 10), draw(20, 10, seed=1), 1.0),  # a row is 0 away from itself all the same
+        (draw(80, 100) + 1e-4 * draw(80, 100, seed=1), draw(80, 100), 1.0),
+        (draw(80, 2), draw(80, 2), 1.0),
+    ],
+)
+def test_discrepancy_is_as_precise_as_from_differences(codes, prior, scale):
+    found = float(losses.maximum_mean_discrepancy(codes, prior, scale))
+    assert found == pytest.approx(slow_discrepancy(codes, prior, scale), rel=2e-6, abs=2e-6)
+
+
+def test_discrepancy_of_alike_samples_has_no_bias():
+    """Its mean over many pairs of small samples is 0, though each has some distance from 0."""
+    found = torch.stack(
+        [
+            losses.maximum_mean_discrepancy(draw(10, 3, seed), draw(15, 3, seed + 1000), 1.0)
+            for seed in range(400)
+        ]
+    )
+    assert abs(found.mean()) < 3.0 * found.std() / 20.0
+    assert found.std() > 0.02
+
+
+def test_discrepancy_is_computed_in_full_precision_under_autocast():
+    codes, prior = draw(50, 10) + 3.0, draw(50, 10, seed=1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = losses.maximum_mean_discrepancy(codes, prior, 1.0)
+    assert found.dtype == torch.float32
+    assert float(found) == float(losses.maximum_mean_discrepancy(codes, prior, 1.0))
+
+
+def test_gradient_of_the_discrepancy_where_rows_are_the_same():
+    prior = draw(6, 3, seed=1, dtype=torch.float64)
+    codes = torch.cat([draw(3, 3, dtype=torch.float64)] * 2 + [prior[:2]]).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda codes: losses.maximum_mean_discrepancy(codes, prior, 1.0), codes
+    )
+    same = torch.ones(5, 3, requires_grad=True)
+    losses.maximum_mean_discrepancy(same, torch.ones(4, 3), 1.0).backward()
+    assert same.grad.abs().max() < 1e-6  # also not NaN
+
+
+def test_squared_distances_are_never_negative():
+    rows = draw(100, 5).repeat(2, 1)
+    found = losses.squared_distances(rows, rows)
+    assert found.min() == 0.0
+    torch.testing.assert_close(found, torch.cdist(rows, rows).square(), atol=1e-5, rtol=1e-5)
+
+
+class Largest(TorchDispatchMode):
+    """Keeps the number of entries of the largest tensor that an operation returns."""
+
+    n_entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        sizes = [leaf.numel() for leaf in tree_leaves(found) if isinstance(leaf, torch.Tensor)]
+        self.n_entries = max(self.n_entries, *sizes, 0)
+        return found
+
+
+def test_discrepancy_makes_no_table_of_differences():
+    codes, prior = draw(60, 30).requires_grad_(), draw(50, 30)
+    with Largest() as largest:
+        (codes[:, None] - prior).sum().backward()
+    assert largest.n_entries == 60 * 50 * 30  # it would be noticed
+    with Largest() as largest:
+        losses.maximum_mean_discrepancy(codes, prior, 1.0).backward()
+    assert largest.n_entries == 60 * 60
+
+
+def test_head_distance_needs_no_pdist(monkeypatch):
+    """Not all devices have it."""
+    points = 2.0 * draw(12, 4)
+    points[3] = points[7]  # coinciding heads
+    fast, slow = points.clone().requires_grad_(), points.clone().requires_grad_()
+    expected = (3.0 - torch.pdist(slow)).clamp(min=0.0).sum()
+    expected.backward()
+    monkeypatch.delattr(torch, "pdist")
+    found = losses.head_distance_loss(fast, 3.0)
+    found.backward()
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(fast.grad, slow.grad)
+
+
+def test_heads_in_one_place_have_a_finite_gradient():
+    points = torch.zeros(4, 2, requires_grad=True)
+    loss = losses.head_distance_loss(points, 1.5)
+    loss.backward()
+    assert loss.item() == 6 * 1.5
+    assert points.grad.tolist() == [[0.0, 0.0]] * 4
+    assert losses.head_distance_loss(points[:1], 1.5).item() == 0.0
