@@ -311,7 +311,7 @@ def test_training_curves(fitted_classifier):
         np.testing.assert_array_equal(shown, values)
     assert 2 * np.log(2) in [line.get_ydata()[0] for line in display.ax_.get_lines()]
     some = TrainingCurvesDisplay.from_estimator(fitted_classifier, names=["reconstruction"])
-    assert len(some.ax_.get_lines()) == 1
+    assert list(curves_of(some.ax_)) == ["reconstruction"]
     with pytest.raises(ValueError, match=r"'nothing'; the losses are \['reconstruction'"):
         TrainingCurvesDisplay.from_estimator(fitted_classifier, names=["nothing"])
 

@@ -236,9 +236,21 @@ def test_html_and_text_representations(fitted_transformer):
     assert "Gaussian(scale=3.0)" in repr(AAETransformer(prior=Gaussian(3.0)))
 
 
-def test_large_tables_pass_in_batches(fitted_transformer):
-    X = np.random.default_rng(0).normal(size=(50_000, 6)).astype(np.float32)
-    assert fitted_transformer.transform(X).shape == (50_000, 2)
+def test_large_tables_pass_in_batches(fitted_transformer, monkeypatch):
+    """Hidden layers of all rows at once would not fit; the codes are those of a few rows alone."""
+    sizes = []
+    encoder = fitted_transformer._step.trained.encoder
+    forward = type(encoder).forward
+
+    def watch(module, x, *others, **named):
+        sizes.append(len(x))
+        return forward(module, x, *others, **named)
+
+    monkeypatch.setattr(type(encoder), "forward", watch)
+    X = np.random.default_rng(0).normal(size=(5_000, 6)).astype(np.float32)
+    codes = fitted_transformer.transform(X)
+    assert sizes == [1024] * 4 + [904]
+    np.testing.assert_allclose(codes[1000:1100], fitted_transformer.transform(X[1000:1100]), 1e-4)
 
 
 def test_digits_with_missing_labels_and_pixels_of_any_range(digits):
@@ -250,7 +262,3 @@ def test_digits_with_missing_labels_and_pixels_of_any_range(digits):
         (X[:50] * 15).astype(np.uint8)
     )
     np.testing.assert_allclose(pixels, bytes_, atol=0.05)
-
-
-def test_torch_is_left_in_float32():
-    assert torch.get_default_dtype() == torch.float32

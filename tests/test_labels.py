@@ -242,7 +242,7 @@ def test_shares_of_labeled_rows_and_equal_ones():
         class_proportions("labeled", [4, 5, 6], CODES), np.array([2, 2, 4]) / 8
     )
     np.testing.assert_allclose(class_proportions("uniform", [4, 5, 6], CODES), 1 / 3)
-    with pytest.raises(ValueError, match="'balanced' must be 'labeled', 'uniform', a proportion"):
+    with pytest.raises(ValueError, match="'balanced' must be 'labeled', 'uniform', a dict"):
         class_proportions("balanced", [4, 5, 6], CODES)
 
 

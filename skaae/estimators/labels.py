@@ -142,8 +142,8 @@ def class_proportions(class_prior, classes, targets):
         if class_prior == "uniform":
             return np.full(n_classes, 1.0 / n_classes)
         raise ValueError(
-            f"class_prior={class_prior!r} must be 'labeled', 'uniform', a proportion for each class "
-            "in a dict or a pandas Series, or an array of proportions in the classes' order."
+            f"class_prior={class_prior!r} must be 'labeled', 'uniform', a dict or a pandas Series "
+            "with a proportion for each class, or an array of proportions in the classes' order."
         )
     if hasattr(class_prior, "items") and np.ndim(class_prior) < 2:  # not a data frame
         class_prior = _in_class_order(class_prior, classes)
