@@ -162,7 +162,7 @@ def listed(values):
 
 
 def curves():
-    """How the error with few labels falls, draw by draw: by the paper's recipe and beyond it."""
+    """How the error with few labels falls, draw by draw, as in the paper and beyond it."""
     lines = []
     shown = ("labels-100", "labels-100-virtual-adversarial", "labels-100-subclasses")
     for row in (*shown, "labels-20-subclasses"):
