@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import sklearn
 import torch
+from sklearn.base import BaseEstimator
 
 import skaae
 
@@ -66,6 +67,31 @@ def clustering_error(validation, y_validation, test, y_test):
     """
     label_of = np.asarray(y_validation)[np.argmax(validation, axis=0)]
     return 100.0 * float(np.mean(label_of[np.argmax(test, axis=1)] != y_test))
+
+
+def described(parameters):
+    """Return parameters in one line, as a user would write them."""
+    shown = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+    return " ".join(shown.split()) or "defaults"
+
+
+def recorded(parameters):
+    """Return parameters as text, under the names that the deep `get_params` has for them.
+
+    A parameter object, such as a solver, is recorded as its class and as what it does not leave at
+    its default.
+    """
+    found = {}
+    for name, value in parameters.items():
+        if not isinstance(value, BaseEstimator):
+            found[name] = repr(value)
+            continue
+        found[name] = type(value).__name__
+        defaults = type(value)().get_params()
+        for inner, setting in value.get_params().items():
+            if setting != defaults[inner]:
+                found[f"{name}__{inner}"] = repr(setting)
+    return dict(sorted(found.items()))
 
 
 def circumstances():

@@ -3,8 +3,9 @@
     python benchmarks/choices.py --draws 3
     python benchmarks/choices.py --draws 3 --changes "posterior='gaussian'" "posterior='universal'"
 
-The second adds changes to the file that the first has left. Draws are other splits than those of
-tables.py, and a quarter of each training part is held out: the test rows of a split play no part.
+The second command adds changes to the file that the first one has written. Draws are other splits
+than those of tables.py. A quarter of each training part is held out; the test rows of a split are
+not used.
 """
 
 from __future__ import annotations
@@ -13,35 +14,36 @@ import argparse
 import json
 
 import numpy as np
-from _common import RESULTS, hide_labels, save
+from _common import RESULTS, described, hide_labels, save
 from sklearn.model_selection import train_test_split
 from tables import data_sets
 
-from skaae import SemiSupervisedAAEClassifier
+from skaae import MLP, SGD, SemiSupervisedAAEClassifier, VirtualAdversarial
 
-CHANGES = {
-    "defaults": {},
-    "spread_labels=False": {"spread_labels": False},
-    "average_weights=False": {"average_weights": False},
-    "neither": {"spread_labels": False, "average_weights": False},
-    "weight_init='uniform'": {"weight_init": "uniform"},
-    "solver='adam'": {"solver": "adam"},
-    "input_noise=0": {"input_noise": 0.0},
-    "virtual_adversarial_learning_rate=0": {"virtual_adversarial_learning_rate": 0.0},
-    "virtual_adversarial_learning_rate=0.03": {"virtual_adversarial_learning_rate": 0.03},
-    "class_prior='uniform'": {"class_prior": "uniform"},
-    "batch_norm='encoder'": {"batch_norm": "encoder"},
-    "discriminator_noise=0.3": {"discriminator_noise": 0.3},
-    "posterior='gaussian'": {"posterior": "gaussian"},
-    "posterior='universal'": {"posterior": "universal"},
-    "n_subclasses=2": {"n_subclasses": 2},
-    "n_subclasses=3 and what it is made for": {
-        "n_subclasses": 3,
+CHANGES = [
+    {},
+    {"pseudo_labels": False},
+    {"solver": SGD(average_weights=False)},
+    {"pseudo_labels": False, "solver": SGD(average_weights=False)},
+    {"network": MLP(weight_init="uniform")},
+    {"solver": "adam"},
+    {"input_noise": 0.0},
+    {"virtual_adversarial": None},
+    {"virtual_adversarial": VirtualAdversarial(learning_rate=0.03)},
+    {"class_prior": "uniform"},
+    {"network": MLP(batch_norm="encoder")},
+    {"network": MLP(discriminator_noise=0.3)},
+    {"posterior": "gaussian"},
+    {"posterior": "universal"},
+    {"components_per_class": 2},
+    {
+        "components_per_class": 3,
+        "network": MLP(batch_norm="hidden"),
         "solver": "adam",
-        "batch_norm": "hidden",
-        "virtual_adversarial_learning_rate": 0.002,
+        "virtual_adversarial": VirtualAdversarial(learning_rate=0.002),
     },
-}
+]
+CHANGES = {described(parameters): parameters for parameters in CHANGES}
 
 
 def accuracy(X, y, n_per_class, seed, params):

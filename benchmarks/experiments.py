@@ -1,8 +1,8 @@
 """The experiments of the paper and its tutorials: what is trained, and what is counted.
 
 Rows are the 60,000 training images of MNIST, or the first 50,000 where the last 10,000 stand in for
-the test rows. Networks see rows as vectors: they do not know what an image is. Only rows named
--augmented are told, by what varies their images.
+the test rows. Networks see rows as vectors: they do not know what an image is. Only experiments
+that end in -augmented make use of it: they turn, shift and resize the images.
 """
 
 from __future__ import annotations
@@ -16,10 +16,19 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from _common import clustering_error, hide_labels, load_mnist
+from _common import clustering_error, described, hide_labels, load_mnist
 from sklearn.neighbors import KNeighborsClassifier
 
-from skaae import AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
+from skaae import (
+    MLP,
+    SGD,
+    AAEClusterer,
+    AAEEmbedding,
+    AAETransformer,
+    Adam,
+    SemiSupervisedAAEClassifier,
+    VirtualAdversarial,
+)
 from skaae.priors import Gaussian, Petals, SwissRoll
 
 N_HELD_OUT = 10_000
@@ -50,18 +59,18 @@ class Experiment:
 
     Parameters
     ----------
-    title : what the row is called.
+    title : what is trained and what is counted, for a reader of the tables.
     published : the paper's figure, as it stands there, or another source's.
     estimator : class of the estimator.
     parameters : of the estimator; `random_state` is the draw.
-    measure : of the fitted estimator and the rows; returns the figure.
-    epochs : how long it trains unless told otherwise.
+    measure : a function of the fitted estimator and the rows that returns the figure.
+    epochs : how long it trains by default.
     chunk : epochs between figures.
     n_labels : labeled rows, balanced by class; None gives y as it is, 0 gives none.
     n_validation : training rows at the end that the model does not see, for `measure`.
-    trained_as : row whose trained models this one takes, where it has none of its own.
-    compares : whether the row compares ways to compute, and stands in a table of its own.
-    load : of a folder, returns the rows.
+    trained_as : experiment whose trained models this one uses, where it trains none itself.
+    is_of_computation : whether it is about precision and updates, which have their own table.
+    load : a function of a folder that returns the rows.
     """
 
     title: str
@@ -74,7 +83,7 @@ class Experiment:
     chunk: int = 1
     n_validation: int = 0
     trained_as: str | None = None
-    compares: bool = False
+    is_of_computation: bool = False
     load: Callable[[str | None], Rows] = field(default=lambda folder: Rows(*load_mnist(folder)))
 
     def make(self, draw: int) -> Any:
@@ -96,11 +105,11 @@ def classification_error(model, rows):
     return 100.0 * float(np.mean(model.predict(rows.X_test) != rows.y_test))
 
 
-def naming_error(model, rows):
+def cluster_error(model, rows):
     """Test error in % of clusters that take the class of the training row they are surest of.
 
-    The last training rows name the clusters; their classes were not seen in training. In double
-    precision: in single it is sure of most rows of a cluster to the last digit.
+    Only the last training rows count for that; their classes were not seen in training. It takes
+    double precision: in single precision many rows of a cluster tie.
     """
     return clustering_error(
         model.predict_proba(rows.X[-N_HELD_OUT:].astype(np.float64)),
@@ -110,20 +119,20 @@ def naming_error(model, rows):
     )
 
 
-def naming_error_joined(n_clusters):
-    """Return `naming_error` of clusters that are joined anew, into another number."""
-    return lambda model, rows: naming_error(
-        model.set_params(n_clusters=n_clusters).join(rows.X), rows
-    )
+def merged_cluster_error(n_clusters):
+    """Return `cluster_error` of a model whose components are merged into another number."""
+    return lambda model, rows: cluster_error(model.merge(rows.X, n_clusters), rows)
 
 
-def share_on_own_part(model, rows):
-    """Share of test codes, in %, that lie on their class's part of the prior.
+def codes_in_component(model, rows):
+    """Test codes, in %, that lie in the prior's component of their class.
 
-    The part is that of most of the 15 nearest of 50,000 draws whose parts are known.
+    A code lies in the component that most of its 15 nearest neighbours come from, among 50,000
+    samples of the prior.
     """
-    part = np.arange(50_000) % 10
-    judge = KNeighborsClassifier(15).fit(model.sample_prior(len(part), part, random_state=0), part)
+    component = np.arange(50_000) % 10
+    samples = model.sample_prior(len(component), component, random_state=0)
+    judge = KNeighborsClassifier(15).fit(samples, component)
     return 100.0 * float(np.mean(judge.predict(model.transform(rows.X_test)) == rows.y_test))
 
 
@@ -141,35 +150,6 @@ def parzen(n_samples):
 
 
 # What is trained ----------------------------------------------------------------------------------
-
-# Section 5 and the appendix of the paper, with averaged weights in place of its last cuts of rates.
-SEMI_SUPERVISED = {
-    "n_components": 10,
-    "class_prior": "uniform",
-    "hidden_layer_sizes": (1000, 1000),
-    "solver": "sgd",
-    "reconstruction_learning_rate": 0.01,
-    "adversarial_learning_rate": 0.1,
-    "classification_learning_rate": 0.1,
-    "input_noise": 0.3,
-    "weight_init": 0.01,
-    "max_gradient_norm": None,
-    "average_weights": True,
-    "spread_labels": False,
-    "virtual_adversarial_learning_rate": 0.0,
-}
-
-# The same, normalized over larger batches, and a phase that the paper does not have; it sets in
-# after a fifth of the epochs.
-SMOOTHED = {
-    **SEMI_SUPERVISED,
-    "batch_norm": "encoder",
-    "batch_size": 250,
-    "virtual_adversarial_learning_rate": 0.1,
-}
-
-# The same, with codes that are not normalized, and larger initial weights.
-FREE_CODES = {**SMOOTHED, "batch_norm": "hidden", "weight_init": "small"}
 
 
 @dataclass(frozen=True)
@@ -200,89 +180,126 @@ class RandomAffine:
         return images.reshape(n, -1)
 
 
-# With fewer labels: larger initial weights in the label's discriminator, which has ten inputs and
-# with the others learns next to nothing in the first epochs.
-FEW_LABELS = {**SMOOTHED, "weight_init": "small"}
+def paper_solver(**changes):
+    """Return the optimiser of section 5, with averaged weights in place of its last rate cuts."""
+    solver = SGD(
+        reconstruction_learning_rate=0.01,
+        adversarial_learning_rate=0.1,
+        classification_learning_rate=0.1,
+        max_gradient_norm=None,
+        average_weights=True,
+    )
+    return solver.set_params(**changes)
+
+
+# Section 5 and the appendix of the paper.
+SEMI_SUPERVISED = {
+    "hidden_layer_sizes": (1000, 1000),
+    "n_components": 10,
+    "class_prior": "uniform",
+    "network": MLP(weight_init=0.01),
+    "input_noise": 0.3,
+    "solver": paper_solver(),
+    "pseudo_labels": False,
+    "virtual_adversarial": None,
+}
+
+# The same with the virtual adversarial loss, which the paper does not have, with batch
+# normalization, and with larger batches. That loss sets in after a fifth of the epochs.
+CONSISTENT = {
+    **SEMI_SUPERVISED,
+    "network": MLP(batch_norm="encoder", weight_init=0.01),
+    "batch_size": 250,
+    "virtual_adversarial": VirtualAdversarial(learning_rate=0.1),
+}
+
+# The same with codes that are not normalized and with larger initial weights.
+FREE_CODES = {**CONSISTENT, "network": MLP(batch_norm="hidden", weight_init="small")}
+
+# For fewer labels: larger initial weights. With the others the label's discriminator, which has ten
+# inputs, learns next to nothing in the first epochs.
+FEW_LABELS = {**CONSISTENT, "network": MLP(batch_norm="encoder", weight_init="small")}
 
 # The Paperspace tutorial's script, with the sum of its loss in place of the mean over pixels.
 TUTORIAL = {
+    "hidden_layer_sizes": (1000, 1000),
     "n_components": 2,
     "prior": Gaussian(5.0),
     "class_prior": "uniform",
-    "hidden_layer_sizes": (1000, 1000),
-    "solver": "adam",
+    "network": MLP(dropout=0.2, weight_init="uniform"),
     "reconstruction_loss": "binary_cross_entropy",
-    "reconstruction_learning_rate": 0.0006,
-    "adversarial_learning_rate": 0.0008,
-    "classification_learning_rate": 0.001,
-    "dropout": 0.2,
     "input_noise": 0.0,
-    "weight_init": "uniform",
-    "average_weights": False,
-    "spread_labels": False,
-    "virtual_adversarial_learning_rate": 0.0,
+    "solver": Adam(
+        reconstruction_learning_rate=0.0006,
+        adversarial_learning_rate=0.0008,
+        classification_learning_rate=0.001,
+        average_weights=False,
+    ),
+    "pseudo_labels": False,
+    "virtual_adversarial": None,
 }
 
-# Maps have that phase too; their encoders are normalized by default, codes included.
+# Maps from labels have the virtual adversarial loss too. Their encoders are normalized by default,
+# codes included.
 MAP = {
     "hidden_layer_sizes": (1000, 1000),
-    "average_weights": True,
+    "solver": SGD(average_weights=True),
     "batch_size": 250,
-    "virtual_adversarial_learning_rate": 0.1,
+    "virtual_adversarial": VirtualAdversarial(learning_rate=0.1),
 }
 
-# With few labels a map needs its classes at their shares, and codes that can still move.
-FEW_LABELS_MAP = {"class_prior": "uniform", "batch_norm": "hidden"}
+# With few labels a map needs stated class proportions, and codes that can still move.
+FEW_LABELS_MAP = {"class_prior": "uniform", "network": MLP(batch_norm="hidden")}
 
-# Nothing but that phase finds clusters at first: see `AAEClusterer`. Adam's steps and the small
-# initial weights let labels change their minds for long.
-UNTAUGHT = {
-    **MAP,
-    "init": "random",
-    "batch_norm": "hidden",
-    "solver": "adam",
-    "weight_init": 0.003,
-    "virtual_adversarial_learning_rate": 0.002,
+# Where the virtual adversarial loss has to find clusters or components by itself: Adam and small
+# initial weights let rows change their cluster for a long time.
+FIND = {
+    "hidden_layer_sizes": (1000, 1000),
+    "network": MLP(batch_norm="hidden", weight_init=0.003),
+    "solver": Adam(average_weights=True),
+    "batch_size": 250,
+    "virtual_adversarial": VirtualAdversarial(learning_rate=0.002),
 }
 
-# Small clusters and wider neighbourhoods: what is mixed by ten or thirty clusters comes apart.
-SUBCLUSTERS = {**UNTAUGHT, "virtual_adversarial_radius": 1.7}
+# The same for clusters or components that are small, with a larger radius: classes that ten or
+# thirty clusters mix come apart.
+FIND_SMALL = {**FIND, "virtual_adversarial": VirtualAdversarial(learning_rate=0.002, radius=1.7)}
 
-CLUSTERS = {**SUBCLUSTERS, "n_components": 5, "n_subclusters": 60}
+MAP_WITHOUT_LABELS = {**FIND, "init": "random"}
 
-# The same with labels: several entries of the label for each class.
-SUBCLASSES = {
-    **SUBCLUSTERS,
+CLUSTERS = {**FIND_SMALL, "init": "random", "n_components": 5, "overclustering": 60}
+
+COMPONENTS = {
+    **FIND_SMALL,
     "n_components": 10,
     "class_prior": "uniform",
-    "n_subclasses": 5,
-    "spread_labels": False,
-    "learning_rate_schedule": "cosine",
+    "components_per_class": 5,
+    "solver": Adam(average_weights=True, learning_rate_schedule="cosine"),
+    "pseudo_labels": False,
 }
-del SUBCLASSES["init"]
 
-VARIED = {"augment": RandomAffine(degrees=10.0, pixels=2.0, sizes=0.1)}
+AUGMENTED = {"augment": RandomAffine(degrees=10.0, pixels=2.0, sizes=0.1)}
 
 LIKELIHOOD = {
+    "hidden_layer_sizes": (1000, 1000),
     "n_components": 8,
     "prior": Gaussian(5.0),
-    "hidden_layer_sizes": (1000, 1000),
-    "output_activation": "sigmoid",
-    "learning_rate_schedule": "cosine",
+    "scaling": "range",
+    "solver": Adam(learning_rate_schedule="cosine"),
 }
 
 LABEL_INFORMED = {
+    "hidden_layer_sizes": (1000, 1000),
     "n_components": 2,
     "use_labels": True,
-    "hidden_layer_sizes": (1000, 1000),
-    "learning_rate_schedule": "cosine",
+    "solver": Adam(learning_rate_schedule="cosine"),
 }
 
 
-def semi_supervised(n_labels, published="", parameters=SEMI_SUPERVISED, named="", epochs=50):
+def semi_supervised(n_labels, published="", parameters=SEMI_SUPERVISED, detail="", epochs=50):
     given = "all" if n_labels is None else n_labels
     return Experiment(
-        f"MNIST, {given} labels{named}: test error, %",
+        f"MNIST, {given} labels{detail}: test error, %",
         published,
         SemiSupervisedAAEClassifier,
         parameters,
@@ -292,46 +309,50 @@ def semi_supervised(n_labels, published="", parameters=SEMI_SUPERVISED, named=""
     )
 
 
-def smoothed(n_labels, parameters=SMOOTHED, epochs=30, named=""):
+def consistent(n_labels, parameters=CONSISTENT, epochs=30, detail=""):
     return semi_supervised(
         n_labels,
         parameters=parameters,
-        named=f", with a virtual adversarial phase{named}",
+        detail=f", with the virtual adversarial loss{detail}",
         epochs=epochs,
     )
 
 
-def computed(**changes):
-    """Return the row with 100 labels, computed in another way."""
-    shown = ", ".join(f"{name}={value!r}" for name, value in changes.items())
+def with_components(n_labels):
+    return consistent(n_labels, COMPONENTS, detail=" and 5 components per class")
+
+
+def computed(batch_size=None, **changes):
+    """Return the experiment with 100 labels, with another batch size or changes to its solver."""
+    shown = {} if batch_size is None else {"batch_size": batch_size}
     return Experiment(
-        shown,
+        described({**shown, "solver": SGD(**changes)}),
         "",
         SemiSupervisedAAEClassifier,
-        {**SEMI_SUPERVISED, **changes},
+        {**SEMI_SUPERVISED, **shown, "solver": paper_solver(**changes)},
         classification_error,
         epochs=5,
         n_labels=100,
-        compares=True,
+        is_of_computation=True,
     )
 
 
 def clusters(n_clusters, published):
     return Experiment(
-        f"MNIST, {n_clusters} clusters without labels, joined from 60: test error, %",
+        f"MNIST, {n_clusters} clusters without labels, merged from 60: test error, %",
         published,
         AAEClusterer,
         {**CLUSTERS, "n_clusters": n_clusters},
-        naming_error,
+        cluster_error,
         epochs=30,
         n_labels=0,
     )
 
 
-def joined_clusters(n_clusters, published):
+def merged_clusters(n_clusters, published):
     return replace(
         clusters(n_clusters, published),
-        measure=naming_error_joined(n_clusters),
+        measure=merged_cluster_error(n_clusters),
         trained_as="clusters-10",
     )
 
@@ -343,38 +364,38 @@ def embedding(n_components, n_labels, published, **changes):
         published,
         AAEEmbedding,
         {
-            **(MAP if n_labels else UNTAUGHT),
+            **(MAP if n_labels else MAP_WITHOUT_LABELS),
             "n_components": n_components,
             "use_labels": bool(n_labels),
             **changes,
         },
-        classification_error if n_labels else naming_error,
+        classification_error if n_labels else cluster_error,
         epochs=30,
         n_labels=n_labels,
     )
 
 
-def likelihood(n_samples, named):
+def likelihood(n_samples, shown):
     return Experiment(
-        f"MNIST, Parzen log-likelihood of test rows, {named} samples",
+        f"MNIST, Parzen log-likelihood of test rows, {shown} samples",
         "340 ± 2" if n_samples == 10_000 else "",
         AAETransformer,
         LIKELIHOOD,
         parzen(n_samples),
         epochs=50,
         n_labels=0,
-        chunk=10 if n_samples <= 10_000 else 50,  # to look takes as long as to train
+        chunk=10 if n_samples <= 10_000 else 50,  # to measure takes as long as to train
         n_validation=N_HELD_OUT,
     )
 
 
-def label_informed(prior, named):
+def label_informed(prior, shown):
     return Experiment(
-        f"MNIST, 10,000 labels, {named}: test codes on their class's part, %",
+        f"MNIST, 10,000 labels, {shown}: test codes in the component of their class, %",
         "figure 4",
         AAETransformer,
         {**LABEL_INFORMED, "prior": prior},
-        share_on_own_part,
+        codes_in_component,
         epochs=20,
         n_labels=10_000,
     )
@@ -407,13 +428,13 @@ SVHN = Experiment(
     {
         **SEMI_SUPERVISED,
         "n_components": 20,
-        "batch_norm": "autoencoder",
+        "network": MLP(batch_norm="autoencoder", input_dropout=0.2, weight_init=0.01),
         "input_noise": 0.0,
-        "input_dropout": 0.2,
-        "reconstruction_learning_rate": 0.0001,
-        "adversarial_learning_rate": 0.01,
-        "classification_learning_rate": 0.1,
-        "learning_rate_schedule": ((250, 0.1),),
+        "solver": paper_solver(
+            reconstruction_learning_rate=0.0001,
+            adversarial_learning_rate=0.01,
+            learning_rate_schedule=((250, 0.1),),
+        ),
     },
     classification_error,
     epochs=50,
@@ -425,32 +446,39 @@ EXPERIMENTS = {
     "labels-100": semi_supervised(100, "1.90 ± 0.10"),
     "labels-1000": semi_supervised(1000, "1.60 ± 0.08"),
     "labels-all": semi_supervised(None, "0.85 ± 0.02"),
-    "labels-20-virtual-adversarial": smoothed(20, FEW_LABELS, epochs=50),
-    "labels-50-virtual-adversarial": smoothed(50, FEW_LABELS, epochs=50),
+    "labels-20-virtual-adversarial": consistent(20, FEW_LABELS, epochs=50),
+    "labels-50-virtual-adversarial": consistent(50, FEW_LABELS, epochs=50),
     "labels-50-early-phase": semi_supervised(
-        50, parameters=SMOOTHED, named=", that phase after 6 epochs", epochs=30
+        50,
+        parameters=CONSISTENT,
+        detail=", with the virtual adversarial loss after 6 epochs",
+        epochs=30,
     ),
-    "labels-100-virtual-adversarial": smoothed(100),
-    "labels-100-free-codes": smoothed(100, FREE_CODES, named=" and codes not normalized"),
-    "labels-10-subclasses": smoothed(10, SUBCLASSES, named=" and subclasses"),
-    "labels-20-subclasses": smoothed(20, SUBCLASSES, named=" and subclasses"),
-    "labels-50-subclasses": smoothed(50, SUBCLASSES, named=" and subclasses"),
-    "labels-100-subclasses": smoothed(100, SUBCLASSES, named=" and subclasses"),
-    "labels-1000-subclasses": smoothed(1000, SUBCLASSES, named=" and subclasses"),
-    "labels-1000-virtual-adversarial": smoothed(1000),
-    "labels-all-virtual-adversarial": smoothed(None),
-    "labels-100-augmented": smoothed(100, {**SMOOTHED, **VARIED}, named=" and varied images"),
-    "labels-100-subclasses-augmented": smoothed(
-        100, {**SUBCLASSES, **VARIED}, named=", subclasses and varied images"
+    "labels-100-virtual-adversarial": consistent(100),
+    "labels-100-free-codes": consistent(100, FREE_CODES, detail=" and codes not normalized"),
+    "labels-10-subclasses": with_components(10),
+    "labels-20-subclasses": with_components(20),
+    "labels-50-subclasses": with_components(50),
+    "labels-100-subclasses": with_components(100),
+    "labels-1000-subclasses": with_components(1000),
+    "labels-1000-virtual-adversarial": consistent(1000),
+    "labels-all-virtual-adversarial": consistent(None),
+    "labels-100-augmented": consistent(
+        100, {**CONSISTENT, **AUGMENTED}, detail=" and augmented images"
+    ),
+    "labels-100-subclasses-augmented": consistent(
+        100,
+        {**COMPONENTS, **AUGMENTED},
+        detail=", 5 components per class and augmented images",
     ),
     "labels-100-not-averaged": semi_supervised(
         100,
-        parameters={**SEMI_SUPERVISED, "average_weights": False},
-        named=", without averaged weights",
+        parameters={**SEMI_SUPERVISED, "solver": paper_solver(average_weights=False)},
+        detail=", without averaged weights",
         epochs=10,
     ),
     "labels-100-defaults": semi_supervised(
-        100, parameters={}, named=", default parameters", epochs=20
+        100, parameters={}, detail=", default parameters", epochs=20
     ),
     "tutorial": Experiment(
         "MNIST, 100 labels, the tutorial's networks and rates: test error, %",
@@ -462,11 +490,15 @@ EXPERIMENTS = {
         n_labels=100,
     ),
     "clusters-10": clusters(10, ""),
-    "clusters-16": joined_clusters(16, "9.55 ± 2.05"),
-    "clusters-30": joined_clusters(30, "4.10 ± 1.13"),
+    "clusters-16": merged_clusters(16, "9.55 ± 2.05"),
+    "clusters-30": merged_clusters(30, "4.10 ± 1.13"),
     "map-2-labels-1000": embedding(2, 1000, "4.20"),
     "map-2-labels-100": embedding(
-        2, 100, "6.08", reconstruction_learning_rate=0.001, **FEW_LABELS_MAP
+        2,
+        100,
+        "6.08",
+        solver=SGD(reconstruction_learning_rate=0.001, average_weights=True),
+        **FEW_LABELS_MAP,
     ),
     "map-2-clusters-20": embedding(2, 0, "about 13.5", n_clusters=20),
     "map-10-labels-100": embedding(10, 100, "3.90", **FEW_LABELS_MAP),

@@ -76,18 +76,18 @@ def choices():
 
 
 def prior_match():
-    """Distance of codes to their prior, and reconstruction loss, by setting."""
+    """Distance of codes to their prior, and reconstruction loss, by solver."""
     result = read("prior_match")["data"]
     lines = [
         "| AAETransformer | " + " | ".join(f"{name}: distance | loss" for name in result) + " |",
         "|---|" + "---|---|" * len(result),
     ]
-    for setting in next(iter(result.values())):
+    for change in next(iter(result.values())):
         cells = []
         for entry in result.values():
-            found = entry[setting]
+            found = entry[change]
             cells += [f"{np.mean(found['distance']):.3f}", f"{np.mean(found['loss']):.2f}"]
-        lines.append(f"| {setting} | " + " | ".join(cells) + " |")
+        lines.append(f"| {change} | " + " | ".join(cells) + " |")
     return lines
 
 
@@ -113,7 +113,7 @@ def reproduction():
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, experiment in EXPERIMENTS.items():
-        if experiment.compares:
+        if experiment.is_of_computation:
             continue
         records = draws_of(name)
         cells = [f"`{name}`", experiment.title, experiment.published or "-"]
@@ -162,7 +162,7 @@ def listed(values):
 
 
 def curves():
-    """How the error with few labels falls, draw by draw, with the paper's recipe and beyond it."""
+    """How the error with few labels falls, draw by draw, as in the paper and beyond it."""
     lines = []
     shown = ("labels-100", "labels-100-virtual-adversarial", "labels-100-subclasses")
     for row in (*shown, "labels-20-subclasses"):
@@ -193,7 +193,8 @@ def curves_of(records):
 
 def computed():
     """Test error with 100 labels in every precision and scheme of updates, on the same draws."""
-    names = ["labels-100", *(name for name, row in EXPERIMENTS.items() if row.compares)]
+    others = [name for name, row in EXPERIMENTS.items() if row.is_of_computation]
+    names = ["labels-100", *others]
     records = {name: found for name in names if (found := draws_of(name))}
     if not records:
         return ["Not run yet."]
@@ -203,8 +204,8 @@ def computed():
         "|---|---|---|---|",
     ]
     for name, found in records.items():
-        plain = "updates='alternating', precision='bfloat16'"
-        title = EXPERIMENTS[name].title if EXPERIMENTS[name].compares else plain
+        plain = "solver=SGD(precision='bfloat16', updates='alternating')"
+        title = EXPERIMENTS[name].title if name in others else plain
         found = found[:3]  # the draws that the others have
         figures = [record["figures"][record["epochs"].index(epochs)] for record in found]
         seconds = np.median([second for record in found for second in record["seconds"]])

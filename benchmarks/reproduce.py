@@ -2,14 +2,14 @@
 
     python benchmarks/reproduce.py labels-100 --data FOLDER --draws 5
 
-Rows are named in experiments.py (`--list` shows them). Labels are drawn balanced by class, draw K
-with seed K, which is also the estimator's. The last epoch counts, not the best one. With
---validation the last 10,000 training rows take the place of the test rows: choices are made there.
+The rows are those of experiments.py (`--list` shows them). Labels are drawn balanced by class, draw
+K with seed K, which is also the estimator's. The last epoch counts, not the best one. With
+--validation the last 10,000 training rows take the place of the test rows, to make choices with.
 
-Each draw leaves results/reproduction/ROW_draw_K.json. A run that is interrupted goes on from its
+Each draw writes results/reproduction/ROW_draw_K.json. A run that is interrupted goes on from its
 last checkpoint when the same command is given again; with more --epochs a finished one goes on too.
-Rows that ask other things of the same models (clusters-10, -16 and -30) share their checkpoints:
-run them one after the other.
+Rows that measure the same models in different ways (clusters-10, -16 and -30) share their
+checkpoints: run them one after the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import torch
-from _common import save
+from _common import described, recorded, save
 from experiments import EXPERIMENTS
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
@@ -29,8 +29,10 @@ CHECKPOINTS = Path(__file__).parent / "checkpoints"
 def run(name, rows, draw, epochs, path):
     """Train up to `epochs`, from the checkpoint at `path` if there is one; return the record."""
     experiment = EXPERIMENTS[name]
-    model, record = experiment.make(draw), {"epochs": [], "figures": [], "seconds": []}
-    wanted = repr((experiment.parameters, len(rows.X)))
+    # only with warm_start do checkpoints hold the state of the optimisers
+    model = experiment.make(draw).set_params(warm_start=True)
+    record = {"epochs": [], "figures": [], "seconds": []}
+    wanted = f"{described(experiment.parameters)}, {len(rows.X)} rows"
     if path.is_file():
         state = pickle.loads(path.read_bytes())
         if state["of"] != wanted:
@@ -62,12 +64,13 @@ def run(name, rows, draw, epochs, path):
             f"{record['seconds'][-1]:.1f} s",
             flush=True,
         )
-    record["last_losses"] = {loss: values[-1] for loss, values in model.history_.items()}
+    losses = {name: values for name, values in model.history_.items() if name != "stage"}
+    record["last_losses"] = {name: values[-1] for name, values in losses.items()}
     return record
 
 
 def take(name, rows, record, path):
-    """Return the record of a row that takes the trained model at `path`, with what that cost."""
+    """Return the record of a row that uses the trained model at `path`, with its training time."""
     model = pickle.loads(path.read_bytes())["model"]
     return {
         "epochs": record["epochs"][-1:],
@@ -78,7 +81,7 @@ def take(name, rows, record, path):
 
 
 def train(model, X, y, n_epochs, planned):
-    """Train for some more epochs of those planned, which rates and phases may depend on."""
+    """Train for some more epochs of those planned: rates and stages go by the planned number."""
     model.set_params(max_iter=planned)
     for _ in range(n_epochs):
         model.partial_fit(X, y)
@@ -128,7 +131,7 @@ def main():
             "draw": draw,
             "rows": "held-out training rows" if arguments.validation else "test rows",
             "estimator": experiment.estimator.__name__,
-            "parameters": {key: repr(value) for key, value in experiment.parameters.items()},
+            "parameters": recorded(experiment.parameters),
             **record,
         }
         print("written", save(f"reproduction/{name}", result))

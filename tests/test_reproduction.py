@@ -19,6 +19,7 @@ def rows(digits):
 
 ROWS = [
     "labels-20-virtual-adversarial",
+    "labels-20-subclasses",
     "labels-100-augmented",
     "map-2-clusters-20",
     "mixture-labels",
@@ -62,7 +63,7 @@ def test_an_interrupted_run_ends_where_the_whole_one_does(row, rows, tmp_path):
     assert in_parts["last_losses"] == whole["last_losses"]
 
 
-def test_rows_that_join_anew_share_what_is_trained(digits, tmp_path, monkeypatch):
+def test_rows_that_merge_anew_share_their_trained_models(digits, tmp_path, monkeypatch):
     X, y = digits
     np.savez(tmp_path / "mnist.npz", X_train=X, y_train=y, X_test=X[:50], y_test=y[:50])
     monkeypatch.setattr(experiments, "N_HELD_OUT", 100)
@@ -120,7 +121,7 @@ def test_a_command_leaves_a_file_for_every_draw(digits, tmp_path, monkeypatch):
     assert {"torch", "skaae", "hardware", "commit"} <= set(record["circumstances"])
 
 
-def test_images_are_varied_about_where_they_are():
+def test_augmented_images_stay_about_where_they_are():
     """A bright pixel in the middle only shifts: turns and changes of size leave it there."""
     torch.manual_seed(0)
     x = torch.zeros(500, 15, 15)

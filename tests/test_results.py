@@ -31,15 +31,30 @@ def test_pages_hold_the_results(report, page):
     assert report.filled(text) == text
 
 
-def test_figures_are_of_the_settings_that_their_rows_have(report):
-    """What both name must be the same: files are older than some parameters."""
+def test_figures_are_of_the_parameters_that_their_rows_have(report):
+    """What both state must be the same: files are older than some parameters."""
+    recorded = load("_common").recorded
     records = [record for row in report.EXPERIMENTS for record in report.draws_of(row)]
     assert len(records) > 20
     for record in records:
-        row = report.EXPERIMENTS[record["experiment"]].parameters
-        for name in set(row) & set(record["parameters"]):
-            there = record["parameters"][name].translate(str.maketrans("[]", "()"))
-            assert there == repr(row[name]), (record["experiment"], record["draw"], name)
+        row = report.EXPERIMENTS[record["experiment"]]
+        stated, parameters = recorded(row.parameters), record["parameters"]
+        assert set(parameters) <= set(row.make(0).get_params())
+        for name in set(stated) & set(parameters):
+            there = parameters[name].translate(str.maketrans("[]", "()"))
+            assert there == stated[name], (record["experiment"], record["draw"], name)
+
+
+def test_parameters_are_recorded_under_their_deep_names():
+    from skaae import SGD, VirtualAdversarial
+
+    given = {"solver": SGD(momentum=0.5), "virtual_adversarial": VirtualAdversarial(), "tol": 0.1}
+    assert load("_common").recorded(given) == {
+        "solver": "SGD",
+        "solver__momentum": "0.5",
+        "tol": "0.1",
+        "virtual_adversarial": "VirtualAdversarial",
+    }
 
 
 def test_local_links_exist():
