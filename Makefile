@@ -2,6 +2,9 @@
 PYTHON ?= python3
 PIP_FLAGS = --quiet --disable-pip-version-check
 
+# PyTorch's threads sleep while they wait: spinning, they keep cores from other programs.
+export OMP_WAIT_POLICY ?= passive
+
 .PHONY: demo docs test test-slow test-oldest lint package clean
 
 demo: .venv/demo

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import time
 from pathlib import Path
 
+import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import sklearn
 import torch
@@ -113,6 +115,7 @@ def circumstances():
         "numpy": np.__version__,
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
+        "waiting": os.environ["OMP_WAIT_POLICY"],
     }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import torch
 import torch.nn.functional as F

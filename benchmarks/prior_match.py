@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 
+import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import torch
 from _common import described, save

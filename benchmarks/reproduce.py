@@ -19,6 +19,7 @@ import pickle
 import time
 from pathlib import Path
 
+import _waiting  # noqa: F401 (before torch)
 import torch
 from _common import described, recorded, save
 from experiments import EXPERIMENTS

@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 
+import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import torch
 from _common import save

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 
+import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import torch
 from _common import hide_labels, load_mnist, save

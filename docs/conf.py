@@ -1,9 +1,13 @@
 """Settings of the documentation's build; `make docs` runs it."""
 
+import os
 import sys
 from pathlib import Path
 
 import skaae
+
+# Before torch is imported: its threads sleep while they wait, so that programs can share cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_extensions"))

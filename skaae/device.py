@@ -6,13 +6,23 @@ Knows nothing of networks or estimators.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
+from collections.abc import Callable, Iterator
 
 import torch
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # scikit-learn's
+
+from skaae.private_torch import EXTENSION_FILE
 
 # Below this width the cast of weights to bfloat16 costs more than the products gain.
 MIN_BFLOAT16_WIDTH = 256
 # Rows that pass inference at once: few enough to bound memory, enough to fill the processor.
 BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
+
+# Below this width a second thread gains little in a training alone on its machine, and its waiting
+# costs much where another program wants the same cores: benchmarks/two_at_once.py.
+MIN_THREADED_WIDTH = 256
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -97,3 +107,52 @@ def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractCon
     if dtype == torch.float32:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=dtype)
+
+
+@contextlib.contextmanager
+def training_threads(device: torch.device, width: int) -> Iterator[None]:
+    """Compute products of narrow networks on the calling thread alone for a while.
+
+    Threads of OpenMP spin while they wait for each other, at every small product. Only the calling
+    thread is limited: `torch.set_num_threads` would change every thread of the user's process.
+
+    Parameters
+    ----------
+    device : where the products are computed; a GPU has no such threads.
+    width : units of the widest layer.
+    """
+    if device.type != "cpu" or width >= MIN_THREADED_WIDTH:
+        yield
+        return
+    torch.get_num_threads()  # PyTorch sets a thread's number at its first use: not after us
+    with _openmp().limit(limits=1), _one_thread_of_mkl():
+        yield
+
+
+@functools.cache
+def _openmp() -> ThreadpoolController:
+    """Return what sets the number of OpenMP threads; the search for the library takes a while."""
+    return ThreadpoolController().select(user_api="openmp")
+
+
+@contextlib.contextmanager
+def _one_thread_of_mkl() -> Iterator[None]:
+    """Limit MKL in the calling thread; it has a number of its own once the user has given one."""
+    set_local = _mkl_set_num_threads_local()
+    before = set_local(1)
+    try:
+        yield
+    finally:
+        set_local(before)
+
+
+@functools.cache
+def _mkl_set_num_threads_local() -> Callable[[int], int]:
+    """Return MKL's function, which returns the number before; one without effect where it is not.
+
+    PyTorch's extension module leads to the MKL that PyTorch is linked to.
+    """
+    try:
+        return ctypes.CDLL(EXTENSION_FILE).MKL_Set_Num_Threads_Local
+    except (AttributeError, OSError):
+        return lambda number: 0

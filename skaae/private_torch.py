@@ -12,6 +12,8 @@ try:
     # intercepts draws of one thread; public documentation exists, a public module does not
     from torch.utils._python_dispatch import TorchDispatchMode
 
+    # the library through which that of matrix products is found
+    EXTENSION_FILE = torch._C.__file__
     # one kernel for all weights of an optimiser's step
     fused_adam = torch._fused_adam_
     fused_sgd = torch._fused_sgd_
@@ -28,6 +30,7 @@ except (ImportError, AttributeError) as error:
     ) from error
 
 __all__ = [
+    "EXTENSION_FILE",
     "TorchDispatchMode",
     "foreach_copy",
     "foreach_div",

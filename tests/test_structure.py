@@ -13,7 +13,8 @@ PACKAGE = Path(skaae.__file__).parent
 
 # A room (a folder, or a module beside them) may import from rooms below it, and from itself.
 ROOMS = [
-    {"private_torch", "private_sklearn", "device"},
+    {"private_torch", "private_sklearn"},
+    {"device"},
     {"draws", "priors", "columns"},
     {"networks"},
     {"training"},
@@ -22,7 +23,7 @@ ROOMS = [
 ]
 # displays read fitted estimators through public methods alone; what a missing label is, is known
 BESIDE = {"displays": {"displays", "estimators"}}
-TORCH_HALF = set().union(*ROOMS[:4], {"inference", "likelihood"}) - {"private_sklearn"}
+TORCH_HALF = set().union(*ROOMS[:5], {"inference", "likelihood"}) - {"private_sklearn"}
 
 
 def modules():

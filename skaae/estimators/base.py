@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 import skaae
 from skaae import inference
 from skaae.columns.scaling import ScaledRows, fit_scaling
-from skaae.device import fits_on
+from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.ranges import check_count
@@ -219,7 +219,8 @@ class BaseAdversarialAutoencoder(
 
         watch = fitting.Watch(self, run, self._shown(X, targets), results)
         try:
-            train(step, run, self._runnable(step), watch.before_epoch, watch.after_epoch)
+            with training_threads(step.generator.device, self._settings.width):
+                train(step, run, self._runnable(step), watch.before_epoch, watch.after_epoch)
         except DivergenceError as error:
             fitting.warn_of_divergence(error, run, self._settings)
         finally:
@@ -338,7 +339,8 @@ class BaseAdversarialAutoencoder(
             )
         super().__setstate__(state)
         if step_state is not None:
-            with torch.inference_mode(False):
+            # without a second thread: a process in which one waits cannot fork and go on
+            with torch.inference_mode(False), training_threads(torch.device("cpu"), width=0):
                 self._step = self._settings.rebuild(step_state)
 
     def __sklearn_is_fitted__(self):

@@ -1,0 +1,109 @@
+"""The number of threads that training computes on."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from threadpoolctl import ThreadpoolController
+
+from skaae.device import MIN_THREADED_WIDTH, training_threads
+
+CPU = torch.device("cpu")
+NARROW = MIN_THREADED_WIDTH - 1
+
+
+def three_threads():
+    """Give the calling thread three, on any machine; return a context that ends with it."""
+    torch.get_num_threads()
+    return ThreadpoolController().limit(limits=3, user_api="openmp")
+
+
+@pytest.fixture(autouse=True)
+def several_threads():
+    with three_threads():
+        yield
+
+
+def test_narrow_networks_have_one_thread_for_a_while():
+    with training_threads(CPU, NARROW):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3
+
+
+def test_the_number_is_back_after_an_error():
+    with pytest.raises(KeyboardInterrupt), training_threads(CPU, NARROW):
+        raise KeyboardInterrupt
+    assert torch.get_num_threads() == 3
+
+
+def test_wide_networks_and_other_devices_keep_all_threads():
+    for device, width in ((CPU, MIN_THREADED_WIDTH), (torch.device("cuda"), NARROW)):
+        with training_threads(device, width):
+            assert torch.get_num_threads() == 3
+
+
+def test_one_within_another_gives_back_what_it_found():
+    with training_threads(CPU, NARROW):
+        for width in (NARROW, MIN_THREADED_WIDTH):
+            with training_threads(CPU, width):
+                assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3
+
+
+def test_other_threads_keep_theirs():
+    def fresh_number():
+        with ThreadPoolExecutor(1) as fresh:
+            return fresh.submit(torch.get_num_threads).result()
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(three_threads).result()
+        before = fresh_number()
+        with training_threads(CPU, NARROW):
+            assert other.submit(torch.get_num_threads).result() == 3
+            assert fresh_number() == before
+        assert other.submit(torch.get_num_threads).result() == 3
+
+
+def test_a_thread_that_has_computed_nothing_yet():
+    def number():
+        with training_threads(CPU, NARROW):
+            return torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as fresh:
+        assert fresh.submit(number).result() == 1
+
+
+PRODUCTS = """
+import os, torch
+from skaae.device import training_threads
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+def products(dtype):
+    x, layer = torch.randn(500, 500), torch.nn.Linear(500, 500)
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        loss = layer(x @ x).exp().sum()
+    loss.backward()
+
+torch.set_num_threads(3)  # as a user may: MKL has a number of its own from here on
+before = threads()
+with training_threads(torch.device("cpu"), 64):
+    products(torch.float32)
+    products(torch.bfloat16)
+    limited = threads()
+products(torch.float32)
+print(limited - before, threads() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are not listed here")
+def test_products_start_no_threads():
+    """Forward and backward, whatever computes them; the count grows where nothing is limited."""
+    command = [sys.executable, "-c", PRODUCTS]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert int(found[0]) == 0 < int(found[1])
