@@ -2,7 +2,10 @@
 
 import copy
 import io
+import os
 import pickle
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -170,6 +173,61 @@ def test_a_pickle_goes_on_with_partial_fit_as_the_model_does(blobs, few_labels):
         one.partial_fit(blobs[0], few_labels)
     found, expected = again.predict_proba(blobs[0]), model.predict_proba(blobs[0])
     np.testing.assert_array_equal(found, expected)
+
+
+FORK = """
+import os, pickle, sys, time
+model = pickle.load(open(sys.argv[1], "rb"))
+import numpy as np
+child = os.fork()
+if child == 0:
+    model.predict(np.zeros((5000, 6)))
+    os._exit(0)
+for _ in range(600):
+    done, status = os.waitpid(child, os.WNOHANG)
+    if done:
+        sys.exit(os.waitstatus_to_exitcode(status))
+    time.sleep(0.1)
+os.kill(child, 9)
+sys.exit("the child hangs")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_process_may_fork_after_it_has_loaded_a_model(blobs, tmp_path):
+    """A server that loads once and forks its workers; a second thread would hang them."""
+    model = classifier(max_iter=1, hidden_layer_sizes=(600, 600)).fit(*blobs)
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
+    command = [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path / "model.pickle")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", [transformer, classifier])
+def test_a_fit_inside_inference_mode_is_a_fit(blobs, kind):
+    X, y = blobs
+    wanted = kind(max_iter=2).fit(X, y).transform(X)
+    with torch.inference_mode():
+        model = kind(max_iter=2).fit(X, y)
+        loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(model.transform(X), wanted)
+    loaded.partial_fit(X, y)
+    assert loaded.n_iter_ == 3
+
+
+def test_float64_rows_do_not_cast_the_weights_again_and_again(blobs, monkeypatch):
+    X, _ = blobs
+    model = transformer(max_iter=2).fit(X)
+    casts = []
+    double = torch.nn.Module.double
+    monkeypatch.setattr(torch.nn.Module, "double", lambda m: casts.append(m) or double(m))
+    first = model.transform(X)
+    assert len(casts) == 1
+    np.testing.assert_array_equal(model.transform(X), first)
+    assert len(casts) == 1
+    model.partial_fit(X)
+    assert np.abs(model.transform(X) - first).max() > 0.0  # of the weights as they are now
 
 
 def test_memory_mapped_joblib_file(blobs, fitted_transformer, tmp_path):

@@ -1,13 +1,17 @@
 """The layers of the package: imports go down only."""
 
 import ast
+import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import skaae
+from skaae.training.optimizers import Optimizer
 
 PACKAGE = Path(skaae.__file__).parent
 
@@ -73,6 +77,59 @@ def test_the_torch_half_knows_no_scikit_learn(path):
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_module_says_what_it_is(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def level_of(path):
+    """Return how high a module is: that of its room."""
+    (level,) = [index for index, names in enumerate(ROOMS) if name_of(path) in names]
+    return level
+
+
+@pytest.mark.parametrize("kind", ["AAETransformer", "SemiSupervisedAAEClassifier"])
+def test_a_fit_reaches_the_optimizer_in_ten_hops_each_downwards(kind, monkeypatch):
+    """The functions of ours on the stack between `fit` and the optimiser's step."""
+    seen = []
+    step = Optimizer.step
+
+    def watch(*arguments, **named):
+        seen.append(traceback.extract_stack())
+        return step(*arguments, **named)
+
+    monkeypatch.setattr(Optimizer, "step", watch)
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    getattr(skaae, kind)(max_iter=1, random_state=0).fit(X, X[:, 0] > 0)
+    assert seen
+    for stack in seen:
+        ours = [frame for frame in stack if PACKAGE in Path(frame.filename).parents]
+        names = [(frame.filename, frame.name) for frame in ours if not frame.name.startswith("<")]
+        between = names[[name for _, name in names].index("fit") + 1 :]
+        assert 3 <= len(set(between)) <= 10, between
+        levels = [level_of(Path(filename)) for filename, _ in between]
+        assert levels == sorted(levels, reverse=True), between
+
+
+def test_few_modules_are_outside_of_a_folder():
+    assert len(list(PACKAGE.glob("*.py"))) <= 8
+
+
+def test_the_page_on_the_architecture_shows_the_rooms_that_the_code_has():
+    """Its drawing names every module, in the order of the rooms from the top to the bottom."""
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    drawing = re.search(r"<!-- rooms -->\n```text\n(.*?)```\n<!-- end -->", page, re.S).group(1)
+    drawn = {}
+    for line in drawing.splitlines():
+        room, *files = line.split()
+        drawn[room.rstrip("/")] = {name.removesuffix(".py") for name in files if ".py" in name}
+    found = {}
+    for path in modules():
+        inside = path.parent != PACKAGE and path.name != "__init__.py"
+        found.setdefault(name_of(path), set()).update({path.stem} if inside else set())
+    assert drawn == found
+    beside = list(BESIDE)
+    order = [room for names in reversed(ROOMS) for room in names]
+    levels = [level_of(PACKAGE / room) for room in drawn if room not in beside]
+    assert set(drawn) == {*order, *beside}
+    assert levels == sorted(levels, reverse=True)
 
 
 def test_import_loads_nothing_heavy():
