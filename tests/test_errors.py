@@ -11,7 +11,7 @@ import torch
 from conftest import FITS, classifier, label, transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skaae import AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
+from skaae import MLP, AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
 from skaae.priors import Categorical, Petals, Prior
 
 
@@ -286,6 +286,51 @@ def test_history_ends_with_the_weights_that_are_kept(blobs):
     with pytest.warns(ConvergenceWarning, match=r"in epoch 6\..*after epoch 5 are kept"):
         model.fit(blobs[0])
     assert model.n_iter_ == len(model.history_["reconstruction"]) == 5
+
+
+def test_divergence_on_a_small_table_loses_one_epoch_only(blobs):
+    """Two steps make an epoch here; states are kept by epochs, not by steps."""
+    explode = {"learning_rate_schedule": ((50, 1e8),), "solver": "sgd", "max_iter": 60}
+    params = {"reconstruction_learning_rate": 0.001, "max_gradient_norm": None}
+    model = transformer(**params, **explode)
+    with pytest.warns(ConvergenceWarning, match=r"in epoch 5\d\..*after epoch (5\d) are kept"):
+        model.fit(blobs[0])
+    assert model.n_iter_ == len(model.history_["reconstruction"]) >= 50
+    shorter = transformer(**params, **{**explode, "max_iter": model.n_iter_}).fit(blobs[0])
+    np.testing.assert_array_equal(model.transform(blobs[0]), shorter.transform(blobs[0]))
+
+
+def test_divergence_with_early_stopping_keeps_the_best_epoch(blobs):
+    explode = {"learning_rate_schedule": ((20, 1e8),), "solver": "sgd", "max_iter": 60}
+    params = {"reconstruction_learning_rate": 0.001, "max_gradient_norm": None}
+    stops = {"early_stopping": True, "n_iter_no_change": 60}
+    model = transformer(**params, **explode, **stops)
+    with pytest.warns(ConvergenceWarning, match=r"weights of the best epoch so far are kept"):
+        model.fit(blobs[0])
+    validation = model.history_["validation"]
+    assert len(validation) == len(model.history_["reconstruction"]) == model.n_iter_ >= 20
+    best = int(np.argmin(validation)) + 1
+    shorter = transformer(**params, **{**explode, **stops, "max_iter": best}).fit(blobs[0])
+    np.testing.assert_array_equal(model.transform(blobs[0]), shorter.transform(blobs[0]))
+
+
+def test_partial_fit_checks_parameters_too(blobs):
+    model = transformer(max_iter=1).fit(blobs[0])
+    before = model.transform(blobs[0])
+    with pytest.raises(ValueError, match="'batch_size' parameter"):
+        model.set_params(batch_size=0).partial_fit(blobs[0])
+    model.set_params(batch_size=10, network=MLP())
+    with pytest.raises(ValueError, match="'dropout' parameter of MLP"):
+        model.set_params(network__dropout=2.0).partial_fit(blobs[0])
+    np.testing.assert_array_equal(model.transform(blobs[0]), before)
+
+
+def test_a_device_may_be_an_object_of_torch(blobs, device):
+    given = transformer(max_iter=1, device=torch.device(device)).fit(blobs[0])
+    named = transformer(max_iter=1).fit(blobs[0])
+    np.testing.assert_array_equal(given.transform(blobs[0]), named.transform(blobs[0]))
+    with pytest.raises(ValueError, match="device='meta' holds no data"):
+        transformer(device=torch.device("meta")).fit(blobs[0])
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,40 @@ def test_class_prior(blobs, few_labels):
     np.testing.assert_allclose(uniform.class_prior_, 1 / 3)
 
 
+def test_class_prior_by_name(blobs, few_labels):
+    """By place, the first class would get what the Series says of the second."""
+    import pandas as pd
+
+    names = np.array(["a", "b", "c"], dtype=object)
+    y = np.where(few_labels >= 0, names[few_labels], None)
+    wanted = {"b": 0.2, "c": 0.3, "a": 0.5}
+    for class_prior in (wanted, pd.Series(wanted)):
+        model = classifier(max_iter=1, class_prior=class_prior).fit(blobs[0], y)
+        np.testing.assert_allclose(model.class_prior_, [0.5, 0.2, 0.3])
+    with pytest.raises(ValueError, match="no proportion for the class 'c'"):
+        classifier(class_prior={"a": 0.5, "b": 0.5}).fit(blobs[0], y)
+
+
+def test_nullable_integers_stay_integers(blobs, few_labels):
+    import pandas as pd
+
+    large = 2**53 + np.array([1, 2, 3])
+    y = pd.Series(large[few_labels]).astype("Int64").mask(few_labels < 0)
+    model = classifier(max_iter=1).fit(blobs[0], y)
+    assert model.classes_.dtype == np.int64
+    assert model.classes_.tolist() == large.tolist()
+    assert set(model.predict(blobs[0])) <= set(large)
+
+
+def test_log_probabilities_are_finite_where_logits_are(blobs, fitted_classifier):
+    far = 1e6 * blobs[0]
+    logits = fitted_classifier.decision_function(far)
+    found = fitted_classifier.predict_log_proba(far)
+    assert np.abs(logits).max() > 1e4
+    assert np.isfinite(found).all()
+    assert fitted_classifier.predict_proba(far).min() == 0.0  # whose logarithm is not finite
+
+
 def test_class_prior_shapes_the_predictions():
     """With one row in ten in class 1, the right prior finds it; the uniform one finds too many."""
     rng = np.random.default_rng(0)
