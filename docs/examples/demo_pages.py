@@ -2,16 +2,17 @@
 
     python docs/examples/demo_pages.py docs/systems/*.md
 
-The snippets of one page share their names. A comment below a call of `print`
-is what it prints; the script says where that is no longer so. An image below a
-snippet, such as images/clusters.png, is a figure that the snippet draws.
-Without pages the script takes all that have snippets.
+The snippets of one page share their variables. A comment below a line that prints is
+what it prints; the script says where that is no longer so. An image below a snippet,
+such as images/clusters.png, is a figure that the snippet draws. Without pages the
+script takes all that have snippets.
 """
 
 import argparse
 import contextlib
 import io
 import re
+import tempfile
 import time
 from pathlib import Path
 
@@ -34,8 +35,8 @@ PART = re.compile(
 
 
 def expected_output(code):
-    """Return the comments of a snippet that stand below a call of print."""
-    found = re.findall(r"^print\(.*\n(?:^\)\n)?((?:^# .*\n)+)", code, re.M)
+    """Return the comments of a snippet that stand below a line that prints."""
+    found = re.findall(r"^(?:print\(|.*verbose=1).*\n((?:^# .*\n)+)", code, re.M)
     return "".join(re.sub(r"^# ", "", lines, flags=re.M) for lines in found)
 
 
@@ -67,7 +68,7 @@ def run_page(page):
             n_wrong += 1
             continue
         expected = expected_output(code)
-        if printed.split() != expected.split():
+        if expected and printed.split() != expected.split():
             print(f"  PRINTS\n{printed}  where the page has\n{expected}")
             n_wrong += 1
         print(f"  {time.perf_counter() - start:.0f} s: {code.splitlines()[-1]}")
@@ -79,9 +80,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="*", type=Path, default=PAGES)
     n_wrong = 0
-    for page in parser.parse_args().pages:
-        print(page)
-        n_wrong += run_page(page)
+    pages = [page.resolve() for page in parser.parse_args().pages]
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for page in pages:
+            print(page.name)
+            n_wrong += run_page(page)
     raise SystemExit(1 if n_wrong else 0)
 
 
