@@ -13,9 +13,9 @@ shape.
 # ``encode_samples`` samples from q(z|x), and ``transform`` gives its mean. The
 # upper panels show 200 codes of each of ten digits, over the prior in grey. The
 # lower panels show the same codes around the mean of their row, each panel on a
-# scale of its own. The codes of one row lie close together: the adversary looks
-# only at the codes of all rows, and the reconstruction is best if a row has one
-# code.
+# scale of its own. The codes of one row lie close together. The discriminator
+# does not ask for more, since it looks at the codes of all rows together, and the
+# reconstruction is best if each row has one code.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 

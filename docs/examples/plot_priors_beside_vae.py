@@ -3,8 +3,8 @@ Codes beside those of a variational autoencoder
 ===============================================
 
 An adversarial and a variational autoencoder, with the same encoder and decoder
-and for two priors (figure 2 of the paper, section 2). The adversary looks at the
-codes of all rows together, and asks whether they follow the prior. The divergence
+and for two priors (figure 2 of the paper, section 2). The discriminator looks at
+the codes of all rows together, and asks whether they follow the prior. The divergence
 of the variational autoencoder looks at one row at a time. It can leave regions of
 the prior empty: here some of the petals.
 """

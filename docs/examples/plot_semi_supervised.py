@@ -3,8 +3,8 @@ Classes from fifty labels
 =========================
 
 The classifier sees all training digits, but only five labels of each class
-(section 5 of the paper). It divides the digits into groups without labels. The
-labels say which group is which class.
+(section 5 of the paper). It divides the digits into clusters without labels.
+The labels say which cluster is which class.
 """
 
 # %%
