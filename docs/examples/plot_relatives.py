@@ -11,8 +11,8 @@ on the same networks.
 # --------------------------
 # Coloured points are codes, and grey points are samples from the prior. Each panel
 # has a scale of its own. In the plain and in the denoising autoencoder nothing ties
-# the codes to the prior, so they lie far from it. In the other three the codes
-# follow it.
+# the codes to the prior, so most of them lie far from it. In the other three a loss
+# or a discriminator keeps them near it.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 
