@@ -63,11 +63,16 @@ html_static_path = ["_static"]
 html_css_files = ["skaae.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "user_guide": [], "architecture": []}
+# pages of one level have nothing beside them to go to
+html_sidebars = {
+    page: []
+    for page in ("index", "choosing", "user_guide", "reproduction", "architecture", "changes")
+}
 html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_align": "left",
+    "header_links_before_dropdown": 8,
     "footer_start": ["copyright"],
     "footer_end": [],
 }

@@ -2,10 +2,10 @@
 
     python docs/examples/demo_digits.py --output demo
 
-Trains on scikit-learn's own digits (8 x 8 pixels, nothing is downloaded) with 5 labeled images of
-each digit in the training part and -1 for the rest, and compares test accuracy with a supervised
-model and with LabelSpreading on the same labels. Writes latent_space.png, manifold.png, styles.png
-and demo.json.
+Trains on scikit-learn's own digits (8 x 8 pixels, nothing is downloaded). 5
+training images of each digit have a label, the others have -1. Compares the
+test accuracy with that of a supervised model and of LabelSpreading on the same
+labels. Writes latent_space.png, manifold.png, styles.png and demo.json.
 """
 
 import argparse
@@ -46,15 +46,19 @@ def hide_labels(y, n_per_class, seed):
 def split(seed):
     """Return training rows, their labels with -1 for all but 50, test rows and test labels."""
     X, y = load_digits(return_X_y=True)
-    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=seed, stratify=y)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, random_state=seed, stratify=y
+    )
     return X_train, hide_labels(y_train, 5, seed), X_test, y_test
 
 
 def accuracies(seed):
-    """Return test accuracy by method for one split and one draw of 50 labels."""
+    """Return test accuracy by method for one split and one choice of 50 labels."""
     X_train, y_few, X_test, y_test = split(seed)
     labeled = y_few != -1
-    supervised = LogisticRegression(max_iter=2000).fit(X_train[labeled] / 16, y_few[labeled])
+    supervised = LogisticRegression(max_iter=2000).fit(
+        X_train[labeled] / 16, y_few[labeled]
+    )
     spreading = LabelSpreading(kernel="knn").fit(X_train, y_few)
     aae = SemiSupervisedAAEClassifier(random_state=seed).fit(X_train, y_few)
     return {
@@ -65,15 +69,15 @@ def accuracies(seed):
 
 
 def draw(output):
-    """Train a map and a model of few style components, and write the three pictures."""
+    """Train a map and a model with a small style, and write the three pictures."""
     X, y = load_digits(return_X_y=True)
-    latent = AAETransformer(n_components=2, max_iter=150, random_state=0).fit(X)
-    # a style of few components leaves the class to the label part of the code
+    latent = AAETransformer(n_components=2, random_state=0).fit(X)
+    # with a small style the decoder has to read the class from the label
     styles = SemiSupervisedAAEClassifier(n_components=3, max_iter=100, random_state=0)
     styles.fit(*split(0)[:2])
     displays = {
         "latent_space": LatentSpaceDisplay.from_estimator(latent, X, y),
-        "manifold": ManifoldDisplay.from_estimator(latent),
+        "manifold": ManifoldDisplay.from_estimator(latent, n_images=10),
         "styles": StyleDisplay.from_estimator(styles),
     }
     for name, display in displays.items():
@@ -83,7 +87,9 @@ def draw(output):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("demo"))
-    parser.add_argument("--draws", type=int, default=1, help="splits and label draws to average")
+    parser.add_argument(
+        "--draws", type=int, default=1, help="splits and label draws to average"
+    )
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
@@ -92,12 +98,18 @@ def main():
     for seed in range(arguments.draws):
         for name, score in accuracies(seed).items():
             table.setdefault(name, []).append(round(float(score), 4))
-    print(f"Test accuracy on digits, 50 labels of 1347 training rows, {arguments.draws} draw(s):")
+    print(
+        f"Test accuracy on digits, 50 labels of 1347 training rows, {arguments.draws} draw(s):"
+    )
     for name, values in table.items():
         print(f"  {name:<45} {np.mean(values):.3f}")
 
     draw(arguments.output)
-    result = {"accuracy": table, "draws": arguments.draws, "skaae": skaae.__version__}
+    result = {
+        "accuracy": table,
+        "draws": arguments.draws,
+        "skaae": skaae.__version__,
+    }
     (arguments.output / "demo.json").write_text(json.dumps(result, indent=1) + "\n")
     written = ", ".join(sorted(path.name for path in arguments.output.glob("*.png")))
     print(f"Pictures in {arguments.output}/: {written}")

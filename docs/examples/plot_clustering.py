@@ -2,20 +2,22 @@
 Clusters without labels
 =======================
 
-The same network as with few labels, with none (section 6 of the paper): the class part of the code
-is left to find groups on its own. The first column shows the head of each cluster, its one-hot code
-decoded with a style of zero; beside it are rows that belong to the cluster.
+``AAEClusterer`` finds groups of digits that differ in style only (section 6 of
+the paper). It sees no labels.
 """
 
 # %%
 # Heads and members
 # -----------------
+# Each row of the picture is one cluster. The first column shows its head: what
+# the decoder makes of the cluster and a style of zero. Beside it are rows that
+# belong to the cluster.
 from matplotlib import pyplot as plt
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
-from skaae import AAEClusterer, ClusterHeadsDisplay
+from skaae import MLP, AAEClusterer, ClusterHeadsDisplay, VirtualAdversarial
 
 X, y = load_digits(return_X_y=True)
 clusterer = AAEClusterer(n_clusters=20, max_iter=100, random_state=0).fit(X)
@@ -25,8 +27,9 @@ plt.show()
 # %%
 # Agreement with the classes
 # --------------------------
-# Twenty clusters for ten digits: several handwritings of a digit have a cluster each, which the
-# adjusted Rand index counts as a fault of both methods.
+# There are twenty clusters for ten digits, so several handwritings of a digit
+# have a cluster each. The adjusted Rand index counts this as a mistake, for
+# both methods.
 kmeans = KMeans(n_clusters=20, n_init=10, random_state=0).fit(X)
 print(f"AAEClusterer: {adjusted_rand_score(y, clusterer.labels_):.3f}")
 print(f"KMeans:       {adjusted_rand_score(y, kmeans.labels_):.3f}")
@@ -34,15 +37,16 @@ print(f"KMeans:       {adjusted_rand_score(y, kmeans.labels_):.3f}")
 # %%
 # As many clusters as digits
 # --------------------------
-# A phase that the paper lacks moves the borders of clusters to where no rows are. Thirty small
-# clusters that it finds are joined into ten after training, whatever size these then have.
+# With over-clustering, thirty small clusters are trained and then merged into
+# ten. The virtual adversarial loss, which the paper does not have, moves the
+# borders between clusters to where there are few rows.
 digits = AAEClusterer(
     n_clusters=10,
-    n_subclusters=30,
+    overclustering=30,
     init="random",
     solver="adam",
-    batch_norm="hidden",
-    virtual_adversarial_learning_rate=0.002,
+    network=MLP(batch_norm="hidden"),
+    virtual_adversarial=VirtualAdversarial(learning_rate=0.002),
     max_iter=100,
     random_state=0,
 ).fit(X)

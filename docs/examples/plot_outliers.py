@@ -2,14 +2,16 @@
 Rows that do not fit
 ====================
 
-A row unlike the training rows has no code that decodes into it, so its reconstruction is poor: low
-scores of ``score_samples`` point to outliers. The model is the one of section 2 of the paper.
+A row that is unlike the training rows has no code that decodes into it. So its
+reconstruction is poor, and its score is low. ``score_samples`` finds outliers in
+this way. The model is the one of section 2 of the paper.
 """
 
 # %%
-# Test rows among which some are spoiled
-# --------------------------------------
-# Twenty of the test digits lie on their side.
+# Some digits lie on their side
+# -----------------------------
+# Twenty of the test images are turned by 90 degrees. The model has not seen such
+# images.
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -33,7 +35,10 @@ print(f"Area under the ROC curve: {roc_auc_score(~spoiled, scores):.3f}")
 figure, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
 bins = np.linspace(scores.min(), scores.max(), 50)
 ax.hist(
-    [scores[~spoiled], scores[spoiled]], bins=bins, stacked=True, label=["upright", "on their side"]
+    [scores[~spoiled], scores[spoiled]],
+    bins=bins,
+    stacked=True,
+    label=["upright", "on their side"],
 )
 ax.set(xlabel="score", ylabel="rows")
 ax.legend(frameon=False)
@@ -42,8 +47,8 @@ plt.show()
 # %%
 # The lowest scores
 # -----------------
-# From the left, the rows of the lowest scores: the model, which knows no such digits, decodes each
-# into one that stands upright.
+# The picture shows the rows of the lowest scores, lowest first, above their
+# reconstructions. The model turns each of them into a digit that stands upright.
 ReconstructionDisplay.from_estimator(aae, X_test[np.argsort(scores)])
 plt.show()
 # sphinx_gallery_thumbnail_number = 2

@@ -2,22 +2,22 @@
 Networks of your own
 ====================
 
-Encoder and decoder may be any modules of PyTorch, given as functions that make them. For images
-there is ``architecture="conv"``, convolutions without writing a module. The pictures show rows
-above their reconstructions from codes of eight components.
+Encoder and decoder may be any modules of PyTorch. For images there are
+convolutions that you need not write yourself. The pictures show rows above their
+reconstructions from codes of eight numbers.
 """
 
 # %%
-# Factories
-# ---------
-# A factory gets the numbers of inputs and outputs, and is called in each fit, so that every fit
-# starts afresh and scikit-learn can clone the estimator.
+# Functions that make networks
+# ----------------------------
+# Give a function of the numbers of inputs and outputs that returns a module. It
+# is called in each fit, so that every fit starts with new weights.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from skaae import AAETransformer, ReconstructionDisplay
+from skaae import MLP, AAETransformer, Conv, ReconstructionDisplay
 
 
 def encoder(n_inputs, n_outputs):
@@ -31,12 +31,13 @@ def encoder(n_inputs, n_outputs):
 
 
 def decoder(n_inputs, n_outputs):
-    """Make a decoder; the sigmoid after its output is the estimator's business."""
+    """Make a decoder; the estimator adds the sigmoid after its output."""
     return nn.Sequential(nn.Linear(n_inputs, 128), nn.GELU(), nn.Linear(128, n_outputs))
 
 
 X_train, X_test = train_test_split(load_digits().data, random_state=0)
-own = AAETransformer(8, encoder=encoder, decoder=decoder, max_iter=100, random_state=0)
+network = MLP(encoder=encoder, decoder=decoder)
+own = AAETransformer(8, network=network, max_iter=100, random_state=0)
 own.fit(X_train)
 ReconstructionDisplay.from_estimator(own, X_test)
 plt.show()
@@ -44,14 +45,15 @@ plt.show()
 # %%
 # Convolutions
 # ------------
-# Rows are flat images; ``image_shape`` says of which shape, where they are not squares of one
-# channel.
-conv = AAETransformer(8, architecture="conv", image_shape=(8, 8), max_iter=50, random_state=0)
+# Rows are flat images, and ``image_shape`` is their shape. You may leave it out
+# for squares of one channel, as here.
+network = Conv(image_shape=(8, 8))
+conv = AAETransformer(8, network=network, max_iter=50, random_state=0)
 conv.fit(X_train)
 ReconstructionDisplay.from_estimator(conv, X_test)
 plt.show()
 
 # %%
-# Scores are minus the reconstruction loss; higher is better.
-for name, aae in {"factories": own, "convolutions": conv}.items():
+# The score is minus the reconstruction loss; higher is better.
+for name, aae in {"functions": own, "convolutions": conv}.items():
     print(f"{name:<13} {aae.score(X_test):.2f}")

@@ -2,9 +2,10 @@
 A prior of your own
 ===================
 
-Training needs draws from the prior, never its density (section 2 of the paper), so anything that
-can be drawn from will do: a function, a distribution of scipy, a model that scikit-learn has
-fitted. The codes of the digits, here in colour, cover the draws in grey.
+Training needs samples from the prior, but not its density (section 2 of the
+paper). So anything that can be sampled is a prior: a function, a distribution of
+scipy, a fitted model of scikit-learn. Coloured points are the codes of the
+digits, and grey points are samples from the prior. The codes cover them.
 """
 
 import numpy as np
@@ -24,8 +25,8 @@ def ring(n_samples, rng):
 
 
 # %%
-# A distribution of one dimension is drawn for each component; one of several dimensions gives all
-# components at once.
+# A distribution of one dimension is sampled for each dimension of the code. A
+# distribution of two dimensions gives both at once.
 priors = {
     "a function": ring,
     "scipy.stats.laplace": scipy.stats.laplace(),

@@ -2,15 +2,17 @@
 Plain, denoising, Wasserstein, variational, adversarial
 =======================================================
 
-One parameter, ``regularizer``, turns the adversarial autoencoder into its relatives on the same
-networks. Without one, codes lie wherever reconstruction puts them, far from any prior; noise on the
-input changes what is learned, not that. The other three tie the codes to a normal distribution.
+The parameter ``regularizer`` turns the adversarial autoencoder into its relatives,
+on the same networks.
 """
 
 # %%
 # The same digits, five ways
 # --------------------------
-# Grey points are draws of the prior. The scale of each panel is its own.
+# Coloured points are codes, and grey points are samples from the prior. Each panel
+# has a scale of its own. In the plain and in the denoising autoencoder nothing ties
+# the codes to the prior, so most of them lie far from it. In the other three a loss
+# or a discriminator keeps them near it.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 

@@ -2,16 +2,16 @@
 Style and content
 =================
 
-The decoder is given the class of a row next to its code, so the code keeps what the class leaves
-open: slant, width, thickness (section 4 of the paper). A row of each picture shares one style, a
-column shares one class.
+The decoder sees the class of a row next to its code. So the code keeps the rest,
+the style: slant, width, thickness (section 4 of the paper). Each row of the
+pictures has one style, each column one class.
 """
 
 # %%
 # Styles from rows
 # ----------------
-# The first column holds rows of the data. Beside it stands every digit in the handwriting of that
-# row.
+# The first column holds rows of the data. Beside each stands every digit in the
+# handwriting of that row.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -25,16 +25,19 @@ plt.show()
 # %%
 # Styles from the prior
 # ---------------------
-# Without rows the styles are draws, so these handwritings are nobody's.
+# Without rows the styles are samples from the prior: these are handwritings of
+# nobody.
 StyleDisplay.from_estimator(aae)
 plt.show()
 
 # %%
 # One class for all rows
 # ----------------------
-# ``restyle`` renders rows as another class in their own style: here twelve digits as eights.
+# ``restyle`` renders rows as another class in their own style: here twelve digits
+# as eights.
 display = ReconstructionDisplay(
-    originals=X[:12].reshape(-1, 8, 8), reconstructions=aae.restyle(X[:12], 8).reshape(-1, 8, 8)
+    originals=X[:12].reshape(-1, 8, 8),
+    reconstructions=aae.restyle(X[:12], 8).reshape(-1, 8, 8),
 )
 display.plot().ax_.set_yticklabels(["row", "as an 8"])
 plt.show()

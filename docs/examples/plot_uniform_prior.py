@@ -2,16 +2,16 @@
 A square full of digits
 =======================
 
-With a uniform prior the codes fill a square, and every point of the square decodes into a digit
-(section 2 of the paper): a grid of codes is a chart of the data, without margins that nothing lands
-in.
+With a uniform prior the codes fill a square, and every point of the square decodes
+into a digit (section 2 of the paper). So a grid of codes is a chart of the data,
+without empty margins.
 """
 
 # %%
 # The codes
 # ---------
-# Circles are the codes of the digits in their colours, grey points are draws of the prior. The
-# codes go all the way to the edges of the square.
+# Coloured points are the codes of the digits, and grey points are samples from the
+# prior. The codes go all the way to the edges of the square.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -25,6 +25,6 @@ plt.show()
 # %%
 # The square, decoded
 # -------------------
-# The grid is even, as the prior is.
+# The picture shows the images that an even grid of codes decodes into.
 ManifoldDisplay.from_estimator(aae, n_images=16)
 plt.show()

@@ -1,0 +1,92 @@
+"""Run the snippets of the pages, compare what they print, draw their pictures.
+
+    python docs/examples/demo_pages.py docs/systems/*.md
+
+The snippets of one page share their variables. A comment below a line that prints is
+what it prints; the script says where that is no longer so. An image below a snippet,
+such as images/clusters.png, is a figure that the snippet draws. Without pages the
+script takes all that have snippets.
+"""
+
+import argparse
+import contextlib
+import io
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+
+DOCS = Path(__file__).resolve().parents[1]
+PAGES = [
+    DOCS.parent / "README.md",
+    *(DOCS / f"{name}.md" for name in ("index", "choosing", "user_guide", "changes")),
+    *sorted((DOCS / "systems").glob("*.md")),
+]
+PART = re.compile(
+    r"^ *```python\n(?P<code>.*?)^ *```$|\]\((?P<image>[\w./]*images/\w+\.png)\)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def expected_output(code):
+    """Return the comments of a snippet that stand below a line that prints."""
+    found = re.findall(r"^(?:print\(|.*verbose=1).*\n((?:^# .*\n)+)", code, re.M)
+    return "".join(re.sub(r"^# ", "", lines, flags=re.M) for lines in found)
+
+
+def run(code, names):
+    """Run a snippet and return what it prints."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(compile(code, "<snippet>", "exec"), names)
+    return output.getvalue()
+
+
+def run_page(page):
+    """Run the snippets of a page in order; return how many went wrong."""
+    names, n_wrong = {"__name__": "__snippet__"}, 0
+    for part in PART.finditer(page.read_text()):
+        if part["image"] is not None:
+            if plt.get_fignums():  # the oldest one that is still open
+                figure = plt.figure(plt.get_fignums()[0])
+                figure.savefig(page.parent / part["image"], dpi=110)
+                plt.close(figure)
+                print(f"  {part['image']}")
+            continue
+        plt.close("all")
+        code, start = part["code"], time.perf_counter()
+        try:
+            printed = run(code, names)
+        except Exception as error:
+            print(f"  FAILS: {type(error).__name__}: {error}\n{code}")
+            n_wrong += 1
+            continue
+        expected = expected_output(code)
+        if expected and printed.split() != expected.split():
+            print(f"  PRINTS\n{printed}  where the page has\n{expected}")
+            n_wrong += 1
+        print(f"  {time.perf_counter() - start:.0f} s: {code.splitlines()[-1]}")
+    plt.close("all")
+    return n_wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pages", nargs="*", type=Path, default=PAGES)
+    n_wrong = 0
+    pages = [page.resolve() for page in parser.parse_args().pages]
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for page in pages:
+            print(page.name)
+            n_wrong += run_page(page)
+    raise SystemExit(1 if n_wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
