@@ -21,7 +21,7 @@ from skaae import inference
 from skaae.columns.scaling import ScaledRows, fit_scaling
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters
-from skaae.estimators.options import parameters_as_fields
+from skaae.estimators.options import SHORT_FORMS, parameters_as_fields
 from skaae.estimators.ranges import check_count
 from skaae.private_sklearn import CallbackSupportMixin
 from skaae.training import validation
@@ -78,6 +78,26 @@ class BaseAdversarialAutoencoder(
     def _actions(self, X, targets, streams):
         """Return what can happen between stages, by the name that the schedule has for it."""
         return {}
+
+    def set_params(self, **params):
+        """Set parameters of this estimator and of its parameter objects.
+
+        Parameters
+        ----------
+        **params : dict
+            New values by name. A name such as `network__dropout` reaches into a parameter object,
+            also where a string such as "mlp" stands for it.
+
+        Returns
+        -------
+        self : estimator
+        """
+        reached = {name.partition("__")[0] for name in params if "__" in name}
+        for name in reached & set(SHORT_FORMS):
+            value = params.get(name, getattr(self, name))
+            if isinstance(value, str) and value in SHORT_FORMS[name]:
+                params[name] = SHORT_FORMS[name][value]()
+        return super().set_params(**params)
 
     def transform(self, X):
         """Encode rows; the same rows always give the same codes.

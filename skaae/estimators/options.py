@@ -321,3 +321,9 @@ class VirtualAdversarial(Options):
 
 NETWORKS = {"mlp": MLP, "conv": Conv}
 SOLVERS = {"adam": Adam, "sgd": SGD}
+# Strings that stand for a parameter object with its defaults, by parameter.
+SHORT_FORMS = {
+    "network": NETWORKS,
+    "solver": SOLVERS,
+    "virtual_adversarial": {"auto": VirtualAdversarial},
+}

@@ -1,0 +1,108 @@
+"""Parameter objects: what scikit-learn asks of them, alone and inside of an estimator."""
+
+import numpy as np
+import pytest
+from conftest import FITS, transformer
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skaae import (
+    MLP,
+    SGD,
+    AAEClusterer,
+    AAETransformer,
+    Adam,
+    Conv,
+    SemiSupervisedAAEClassifier,
+    VirtualAdversarial,
+)
+
+OPTIONS = [
+    MLP(dropout=0.2),
+    Conv(image_shape=(8, 8)),
+    SGD(momentum=0.5),
+    Adam(average_weights=True),
+    VirtualAdversarial(radius=0.3),
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=repr)
+def test_they_are_cloned_compared_and_printed_by_their_parameters(options):
+    again = clone(options)
+    assert again is not options
+    assert again == options
+    assert hash(again) == hash(options)
+    assert eval(repr(options), globals()) == options
+    assert type(options)() != options
+    assert options != "mlp"
+    name = next(iter(options.get_params()))
+    with pytest.raises(ValueError, match=f"Invalid parameter 'no_such_{name}'"):
+        options.set_params(**{f"no_such_{name}": 1})
+
+
+def test_objects_of_two_kinds_differ():
+    assert MLP() != Conv()
+    assert SGD() != Adam()
+
+
+def test_a_clone_of_an_estimator_shares_no_object():
+    model = AAETransformer(network=MLP(dropout=0.1), solver=Adam())
+    again = clone(model)
+    again.set_params(network__dropout=0.3)
+    assert model.network.dropout == 0.1
+    assert again.get_params()["network__dropout"] == 0.3
+
+
+def test_a_grid_search_reaches_into_objects_and_short_forms(blobs):
+    X, _ = blobs
+    grid = {"network__dropout": [0.0, 0.5], "solver__adversarial_learning_rate": [0.001]}
+    for network in ("mlp", MLP(activation="elu")):
+        model = AAETransformer(network=network, max_iter=2, **FITS)
+        search = GridSearchCV(model, grid, cv=2).fit(X)
+        assert search.best_estimator_.network.dropout in (0.0, 0.5)
+        assert search.best_estimator_.solver == Adam(adversarial_learning_rate=0.001)
+        assert model.network is network
+
+
+def test_a_string_and_its_parameter_may_be_set_in_one_call():
+    model = AAETransformer().set_params(network="conv", network__image_shape=(2, 3))
+    assert model.network == Conv(image_shape=(2, 3))
+    classifier = SemiSupervisedAAEClassifier().set_params(virtual_adversarial__radius=0.5)
+    assert classifier.virtual_adversarial == VirtualAdversarial(radius=0.5)
+    with pytest.raises(ValueError, match="Invalid parameter 'momentum' for estimator Adam"):
+        AAETransformer().set_params(solver__momentum=0.5)
+    with pytest.raises(AttributeError):
+        AAEClusterer().set_params(virtual_adversarial__radius=0.5)  # it is None: there is none
+
+
+def test_a_string_stands_for_the_object_with_its_defaults(blobs):
+    X, _ = blobs
+    by_name = transformer(max_iter=2, network="mlp", solver="sgd").fit(X)
+    by_object = transformer(max_iter=2, network=MLP(), solver=SGD()).fit(X)
+    np.testing.assert_array_equal(by_name.transform(X), by_object.transform(X))
+    by_object.set_params(network="mlp", solver="sgd").partial_fit(X)  # the same model
+
+
+def test_what_a_fit_has_read_is_not_changed_by_later_changes(blobs):
+    X, _ = blobs
+    model = transformer(network=MLP(dropout=0.1), max_iter=1, warm_start=True).fit(X)
+    model.network.dropout = 0.4
+    with pytest.raises(ValueError, match=r"model of network=MLP\(dropout=0.1\), but .*dropout=0.4"):
+        model.fit(X)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"network": MLP(dropout=1.5)}, "'dropout' parameter of MLP"),
+        ({"network": Conv(batch_norm="all")}, "'batch_norm' parameter of Conv"),
+        ({"solver": SGD(momentum=1.0)}, "'momentum' parameter of SGD"),
+        ({"solver": Adam(updates="both")}, "'updates' parameter of Adam"),
+        ({"network": "cnn"}, "'network' parameter of AAETransformer"),
+        ({"solver": MLP()}, "'solver' parameter of AAETransformer"),
+    ],
+    ids=str,
+)
+def test_wrong_values_are_named_with_their_object(blobs, params, message):
+    with pytest.raises(ValueError, match=message):
+        AAETransformer(**params).fit(blobs[0])
