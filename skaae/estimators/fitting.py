@@ -48,9 +48,13 @@ def fits(method):
     def wrapper(self, *args, **kwargs):
         check_parameters(self)
         before, step = self.__dict__.copy(), self.__dict__.get("_step")
-        goes_on = step is not None and (self.warm_start or method.__name__ == "partial_fit")
+        snapshot = None
         with torch.inference_mode(False), torch.enable_grad():
-            snapshot = Snapshot(step) if goes_on else None  # training moves weights in place
+            # training moves weights in place
+            if step is not None and method.__name__ == "partial_fit":
+                snapshot = Snapshot.again(step)  # many calls may follow each other
+            elif step is not None and self.warm_start:
+                snapshot = Snapshot(step)
             try:
                 return method(self, *args, **kwargs)
             except BaseException:

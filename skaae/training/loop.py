@@ -30,6 +30,7 @@ class Trainable(Protocol):
     stage: Stage
     schedule: Schedule
     generator: torch.Generator
+    spare: Any  # a snapshot whose memory is there to be used again
 
     def __call__(self, *batch: Any, **named: Any) -> Losses:
         """Update on one batch of every stream, by name, and return detached losses."""
@@ -97,6 +98,15 @@ class Snapshot:
         self.step = step
         self._copies = [torch.empty_like(tensor) for tensor in step.tensors()]
         self.take()
+
+    @classmethod
+    def again(cls, step: Trainable) -> Snapshot:
+        """Return a snapshot in the memory of the last one that this method took of the step."""
+        if step.spare is None:
+            step.spare = cls(step)
+        else:
+            step.spare.take()
+        return step.spare
 
     def take(self) -> None:
         """Keep the state as it is now."""

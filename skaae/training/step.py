@@ -60,6 +60,7 @@ class AAEStep:
     Attributes
     ----------
     stage : where in the schedule the training is.
+    spare : a snapshot whose memory the next one uses again; None where there was none.
     trained : networks for inference: `networks`, or where `average`, their running average.
     n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
     """
@@ -84,6 +85,7 @@ class AAEStep:
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
+    spare: Any = field(init=False, repr=False, default=None)
     _copies: dict[str, nn.Module] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
