@@ -1,11 +1,21 @@
 """Input scaling: raw data of every kind works, and comes back in its own units."""
 
 import tracemalloc
+from itertools import combinations
 
 import numpy as np
 import pytest
 from conftest import transformer
-from sklearn.datasets import load_breast_cancer, load_iris
+from scipy.ndimage import gaussian_filter, rotate, zoom
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_linnerud,
+    load_sample_image,
+    load_wine,
+)
 
 from skaae.columns.scaling import BLOCK_SIZE, fit_scaling, looks_like_pixels
 
@@ -17,12 +27,273 @@ TABLES = {
     "iris": load_iris().data,
     "cancer": load_breast_cancer().data,
     "ages and counts": np.column_stack([RNG.integers(18, 90, 200), RNG.poisson(1, (200, 4))]),
+    "percentages and a flag": np.column_stack([RNG.uniform(0, 100, 200), RNG.random(200) < 0.5]),
 }
 PIXELS = {
-    "[0, 1]": RNG.integers(0, 256, size=(200, 16)) / 255.0,
-    "[0, 255]": RNG.integers(0, 256, size=(200, 16)).astype(float),
+    "[0, 1]": RNG.integers(0, 256, size=(200, 16)) / 255.0 * (RNG.random((200, 16)) < 0.7),
+    "[0, 255]": RNG.integers(0, 256, size=(200, 16)) * (RNG.random((200, 16)) < 0.7),
     "with a dark border": RNG.integers(0, 17, size=(200, 16)) * (np.arange(16) > 5),
 }
+
+
+def real_tables(cancer, wine, iris):
+    """Return tables that ship with scikit-learn, and parts of them."""
+    linnerud = load_linnerud()
+    diabetes = load_diabetes(scaled=False).data
+    return {
+        "iris": iris,
+        "iris sepals": iris[:, :2],
+        "iris petals": iris[:, 2:],
+        "iris petal widths": iris[:, 3:],
+        "wine": wine,
+        "wine without proline": wine[:, :-1],
+        "wine twice": np.hstack([wine, wine]),
+        "cancer": cancer,
+        "cancer means": cancer[:, :10],
+        "cancer errors": cancer[:, 10:20],
+        "cancer worst": cancer[:, 20:],
+        "cancer means and worst": np.hstack([cancer[:, :10], cancer[:, 20:]]),
+        "cancer in float32": cancer.astype(np.float32),
+        "cancer with negative columns": cancer - cancer.mean(axis=0),
+        "diabetes": diabetes,
+        "diabetes centred": load_diabetes().data,
+        "linnerud exercises": linnerud.data,
+        "linnerud bodies": linnerud.target,
+        "linnerud": np.hstack([linnerud.data, linnerud.target]),
+    }
+
+
+def narrow_tables(rng, n=300):
+    """Return synthetic tables of fewer columns than the smallest image has."""
+    percent, flag = rng.uniform(0, 100, n), rng.random(n) < 0.5
+    age, income, hours = rng.integers(18, 90, n), rng.lognormal(10, 0.7, n), rng.integers(0, 60, n)
+    cloud, rain = 100 * rng.beta(0.5, 0.5, n), rng.exponential(2, n) * (rng.random(n) < 0.3)
+    return {
+        "percentage and flag": (percent, flag),
+        "age and income": (age, income),
+        "age, hours and member": (age, hours, flag),
+        "humidity, cloud, rain and is_day": (rng.normal(70, 15, n).clip(0, 100), cloud, rain, flag),
+        "0-100 beside 1-5": (rng.integers(0, 101, n), rng.integers(1, 6, n)),
+        "one flag": (flag,),
+        "three flags": (flag, percent > 80, age > 60),
+        "three exams": tuple(exams(rng, n, 3).T),
+        "shares of three": tuple(rng.dirichlet([1, 2, 3], n).T),
+        "red, green and blue": tuple(rng.integers(0, 256, (3, n))),
+    }
+
+
+def wide_tables(rng, n=300):
+    """Return synthetic tables of at least 16 columns, by what tells them from images."""
+    percent = rng.uniform(0, 100, (n, 20))
+    flags = rng.random((n, 8)) < [0.5, 0.5, 0.3, 0.3, 0.1, 0.1, 0.05, 0.05]
+    one_hot = np.hstack([np.eye(5)[rng.integers(0, 5, n)] for _ in range(6)])
+    wealth = rng.lognormal(0, 1, (n, 1))
+    no_range = {
+        "questions 1-5": rng.integers(1, 6, (n, 40)),
+        "N(100, 1)": rng.normal(100, 1, (n, 20)),
+        "exams and a loss": np.column_stack([exams(rng, n, 20), rng.normal(0, 50, n)]),
+    }
+    several_units = {
+        "one-hot and age": np.column_stack([one_hot, rng.integers(18, 90, n)]),
+        "one-hot and legs 0-8": np.column_stack([one_hot, rng.integers(0, 9, n)]),
+        "one-hot and percentages": np.hstack([one_hot, percent]),
+        "percentages and flags": np.hstack([percent, flags]),
+        "percentages and rare flags": np.hstack([percent, flags[:, 4:]]),
+        "percentages and 1-5": np.hstack([percent, rng.integers(1, 6, (n, 4))]),
+        "percentages and 0-10": np.hstack([percent, rng.integers(0, 11, (n, 8))]),
+        "exams and flags": np.hstack([exams(rng, n, 20), flags]),
+        "exams and one flag": np.hstack([exams(rng, n, 20), flags[:, :1]]),
+        "exams and grades 1-5": np.hstack([exams(rng, n, 20), rng.integers(1, 6, (n, 4))]),
+        "sales by shop": rng.poisson(wealth * rng.lognormal(2, 1.5, 30)),
+        "word counts": rng.poisson(wealth * 40 / np.arange(1, 201)),
+        "rare counts": rng.negative_binomial(0.3, 0.05, (n, 30)),
+        "counts of unlike means": rng.poisson(np.logspace(-1, 2, 30), (n, 30)),
+        "shares of unlike means": rng.dirichlet(rng.lognormal(0, 1.2, 20), n),
+        "spectra of unlike peaks": spectra(rng, n),
+        "levels of sonar": rng.beta(2, np.linspace(2, 40, 60), (n, 60)),
+        "digits and age": np.column_stack([load_digits().data, rng.integers(18, 90, 1797)]),
+        "digits and a year": np.column_stack([load_digits().data, rng.integers(0, 2025, 1797)]),
+    }
+    no_picture = {
+        "percentages": percent,
+        "percentages and a flag": np.column_stack([percent, flags[:, 0]]),
+        "percentages and 0-20": np.hstack([percent, rng.uniform(0, 20, (n, 8))]),
+        "0-10 and flags": np.hstack([rng.integers(0, 11, (n, 30)), flags[:, :3]]),
+        "columns from 0 to 1": rng.random((n, 60)),
+        "shares of like means": rng.dirichlet(np.ones(40), n),
+        "waiting times": rng.exponential(10, (n, 30)),
+        "hourly temperatures": 22 + rng.normal(0, 4, (n, 1)) + rng.normal(0, 1, (n, 24)),
+        "incomes by month": 1e4 * wealth * rng.lognormal(0, 0.3, (n, 24)),
+        "sales by month": wealth**2 * rng.lognormal(0, 0.3, (n, 24)),
+    }
+    return no_range | several_units | no_picture
+
+
+def exams(rng, n_rows, n_columns):
+    """Return marks of 0 to 100 that rise and fall together, as pixels of photos do."""
+    marks = rng.normal(55, 15, (n_rows, 1)) + rng.normal(0, 15, (n_rows, n_columns))
+    return marks.clip(0, 100).round()
+
+
+def spectra(rng, n_rows):
+    """Return spectra of 80 channels with four peaks, the largest 40 times as high as the least."""
+    channel = np.linspace(0, 1, 80)
+    peaks = np.exp(-(((channel - [[0.1], [0.3], [0.5], [0.8]]) / 0.03) ** 2))
+    heights = rng.uniform(0, [1, 0.2, 0.05, 2], (n_rows, 4))
+    return np.abs(heights @ peaks + 0.002 * rng.normal(size=(n_rows, 80)))
+
+
+def digit_images(X, y, rng):
+    """Return scikit-learn's digits as they are, and changed as users change images."""
+    squares = X.reshape(-1, 8, 8)
+    turned = [
+        rotate(image, angle, reshape=False, order=1)
+        for image, angle in zip(squares[:300], rng.uniform(-15, 15, 300), strict=True)
+    ]
+    noise = rng.normal(size=X.shape)
+    images = {
+        "digits": X,
+        "in [0, 1]": X / 16.0,
+        "uint8": X.astype(np.uint8),
+        "int64": X.astype(np.int64),
+        "float32": X.astype(np.float32),
+        "0-255": np.round(X * 255 / 16),
+        "0-255 as uint8": np.round(X * 255 / 16).astype(np.uint8),
+        "binarised": (X > 7).astype(float),
+        "dark on white": 16.0 - X,
+        "36 rows": X[:36],
+        "permuted columns": X[:, rng.permutation(64)],
+        "half of the columns": X[:, rng.permutation(64)[:32]],
+        "16 columns": X[:, rng.permutation(64)[:16]],
+        "upper half": squares[:, :4],
+        "left quarter": squares[:, :, :2],
+        "4 x 4 in the middle": squares[:, 2:6, 2:6],
+        "4 x 4": squares.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)),
+        "6 x 6": squares[:, 1:7, 1:7],
+        "with a dead border": np.pad(squares, ((0, 0), (2, 2), (2, 2))),
+        "16 x 16 copied": np.kron(squares[:300], np.ones((2, 2))),
+        "16 x 16 linear": zoom(squares[:300], (1, 2, 2), order=1),
+        "24 x 24 linear": zoom(squares[:300], (1, 3, 3), order=1),
+        "24 x 24 cubic": zoom(squares[:300], (1, 3, 3), order=3).clip(0, 16).round(),
+        "shifted": np.stack([np.roll(image, rng.integers(-1, 2, 2), (0, 1)) for image in squares]),
+        "shifted by half a pixel": (squares[:, 1:] + squares[:, :-1]) / 2,
+        "turned": np.stack(turned),
+        "noise of a tenth": (X + 1.6 * noise).clip(0, 16),
+        "noise of a third": (X + 5.0 * noise).clip(0, 16),
+        "salt and pepper": np.where(rng.random(X.shape) < 0.1, 16 * (noise > 0), X),
+        "masked": X * (rng.random(X.shape) < 0.7),
+        "two colours": np.hstack([X, X * (y % 2)[:, None]]),
+    }
+    images |= {f"only {digit}": X[y == digit] for digit in range(10)}
+    images |= {f"36 rows of {digit}": X[y == digit][:36] for digit in range(10)}
+    return {f"digits, {name}": image.reshape(len(image), -1) for name, image in images.items()}
+
+
+def photos(rng, n=300):
+    """Return patches of scikit-learn's two photos, one row each."""
+    images = {}
+    for name in ("china", "flower"):
+        photo = load_sample_image(f"{name}.jpg")
+        for size in (4, 8, 16):
+            corners = rng.integers(0, 400, (n, 2))
+            patches = np.stack([photo[i : i + size, j : j + size] for i, j in corners])
+            images[f"{name}, colour {size} x {size}"] = patches.reshape(n, -1)
+            images[f"{name}, grey {size} x {size}"] = patches.mean(axis=3).reshape(n, -1) / 255
+    return images
+
+
+def drawn_images(rng, n=300):
+    """Return synthetic images: strokes, discs, faces."""
+    y, x = np.mgrid[:20, :20][..., None]
+    centre, radius, grey = rng.uniform(4, 16, (2, n)), rng.uniform(2, 6, n), rng.uniform(0.3, 1, n)
+    distance = np.hypot(y - centre[0], x - centre[1])
+    angle = rng.uniform(0, np.pi, n)
+    along = np.abs((y - centre[0]) * np.cos(angle) + (x - centre[1]) * np.sin(angle))
+    stroke = (1.5 - along).clip(0, 1) * (distance < 7)
+    fields = gaussian_filter(rng.normal(size=(n + 1, 16, 16)), (0, 3, 3))
+    fields /= fields.std()
+    images = {
+        "strokes": stroke,
+        "strokes of one grey level": stroke > 0.5,
+        "strokes, 0-255": np.round(255 * stroke),
+        "discs": (distance < radius) * grey,
+        "rings": (np.abs(distance - radius) < 1) * 1.0,
+        "faces": np.moveaxis(0.5 + 0.13 * fields[1:] + 0.2 * fields[0], 0, 2).clip(0, 1),
+        "clouds": np.moveaxis(0.5 + 0.25 * fields[1:], 0, 2).clip(0, 1),
+    }
+    return {name: image.reshape(-1, n).T for name, image in images.items()}
+
+
+def all_tables():
+    rng = np.random.default_rng(0)
+    narrow = {name: np.column_stack(columns) for name, columns in narrow_tables(rng).items()}
+    real = real_tables(load_breast_cancer().data, load_wine().data, load_iris().data)
+    return real | narrow | wide_tables(rng)
+
+
+def all_images():
+    rng = np.random.default_rng(0)
+    digits = digit_images(*load_digits(return_X_y=True), rng)
+    return digits | photos(rng) | drawn_images(rng)
+
+
+ALL_TABLES, ALL_IMAGES = all_tables(), all_images()
+
+
+@pytest.mark.parametrize("name", ALL_TABLES)
+def test_tables_are_no_images(name):
+    assert fit_scaling(ALL_TABLES[name].astype(float), "auto").kind == "standard"
+
+
+@pytest.mark.parametrize("name", ALL_IMAGES)
+def test_images_are_images(name):
+    assert fit_scaling(ALL_IMAGES[name], "auto").kind == "range"
+
+
+@pytest.mark.parametrize("name", [*ALL_TABLES, *ALL_IMAGES])
+def test_order_and_unit_do_not_matter(name):
+    X = {**ALL_TABLES, **ALL_IMAGES}[name]
+    rng = np.random.default_rng(1)
+    shuffled = X[rng.permutation(len(X))][:, rng.permutation(X.shape[1])]
+    assert looks_like_pixels(shuffled) == looks_like_pixels(X)
+    assert looks_like_pixels(X * 0.37) == looks_like_pixels(X)
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine, load_iris, load_diabetes])
+def test_no_pair_of_columns_is_an_image(load):
+    X = load().data
+    assert not any(looks_like_pixels(X[:, pair]) for pair in combinations(range(X.shape[1]), 2))
+
+
+@pytest.mark.parametrize("n_columns", [3, 5, 10, 20])
+def test_no_choice_of_columns_is_an_image(n_columns):
+    rng = np.random.default_rng(0)
+    for X in (load_breast_cancer().data, np.hstack([load_wine().data, load_wine().data])):
+        for _ in range(50):
+            assert not looks_like_pixels(X[:, rng.permutation(X.shape[1])[:n_columns]])
+
+
+@pytest.mark.parametrize("n_rows", [30, 100])
+@pytest.mark.parametrize("n_columns", [16, 32, 64])
+def test_any_choice_of_rows_and_pixels_is_an_image(digits, n_rows, n_columns):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        X = digits[0][rng.permutation(1797)[:n_rows]]
+        assert looks_like_pixels(X[:, rng.permutation(64)[:n_columns]])
+
+
+@pytest.mark.parametrize("X", [np.zeros((9, 20)), np.full((9, 20), 0.1), np.eye(1, 20)])
+def test_constant_columns_are_no_image(X):
+    assert not looks_like_pixels(X)
+
+
+def test_the_choice_is_made_in_blocks():
+    X = RNG.random((200_000, 50)).astype(np.float32) * (RNG.random(50) < 0.5)
+    tracemalloc.start()
+    looks_like_pixels(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 8 * BLOCK_SIZE
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -40,10 +311,6 @@ def test_pixels_share_one_range(name):
     scaled = fit_scaling(X, "auto").transform(X)
     assert looks_like_pixels(X)
     np.testing.assert_allclose(scaled, X / X.max())
-
-
-def test_digits_are_pixels(digits):
-    assert looks_like_pixels(digits[0])
 
 
 def test_pixels_in_the_unit_interval_stay_as_they_are():

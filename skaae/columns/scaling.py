@@ -10,6 +10,14 @@ import numpy as np
 # Values that are scaled at once: X itself is copied once, a block may take more.
 BLOCK_SIZE = 1 << 20
 
+# What pixels are. Steps and deviations are parts of the table's largest value.
+FEWEST_PIXELS = 16  # images of 4 x 4
+DARKEST = 1 / 10
+TYPICAL_STEP = 1 / 8
+SMALL_STEP, SMALL_STEP_SHARE = 1 / 25, 1 / 20
+LEAST_BACKGROUND = 1 / 6
+LEAST_COVARIANCE, LEAST_DEVIATION = 1 / 6, 1 / 12
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -94,16 +102,73 @@ def fit_scaling(X: np.ndarray, kind: str | None, *, bounded: bool = False) -> Sc
 
 
 def looks_like_pixels(X: np.ndarray) -> bool:
-    """Say whether the columns share one unit that starts at 0, as pixels and shares do.
+    """Say whether the columns are pixels, so that one factor suits them all.
 
-    That is: no value is negative, at least half of the columns come within a tenth of the common
-    maximum of 0, and at least half reach more than half of that maximum.
+    Three things have to hold:
+
+    * One range: at least 16 columns, and values that start at 0 or little above it.
+    * One unit: columns that change do so by similar amounts, see `_share_one_unit`.
+    * One picture: a background as in drawings, or a light as in photos. See `_has_background` and
+      `_has_light`. Percentages and other measurements seldom have either.
+
+    In doubt the answer is no. A wrong "range" ruins a table, a wrong "standard" costs images
+    little. The order of rows and columns plays no part.
     """
     lowest, highest = X.min(axis=0), X.max(axis=0)
-    top = highest.max()
-    if lowest.min() < 0.0 or top <= 0.0:
+    low, top = float(lowest.min()), float(highest.max())
+    if X.shape[1] < FEWEST_PIXELS or not 0.0 <= low <= DARKEST * top:
         return False
-    return bool(np.mean(lowest <= 0.1 * top) >= 0.5 and np.mean(highest > 0.5 * top) >= 0.5)
+    deviation, variance, of_sums = _moments(X)
+    changes = (lowest < highest) & (variance > 0.0)  # the tiniest numbers have squares of 0
+    deviation, variance = deviation[changes], variance[changes]
+    if not changes.any() or not _share_one_unit(deviation, variance, top):
+        return False
+    return _has_background(X, low, top) or _has_light(deviation, variance, of_sums, top)
+
+
+def _share_one_unit(deviation: np.ndarray, variance: np.ndarray, top: float) -> bool:
+    """Say whether columns of these mean absolute deviations and variances have one unit.
+
+    One factor for all hides a column that changes by little beside the others, as a flag does
+    beside percentages. Pixels near a border vary little too, but because they seldom change. When
+    they do, they change as much as others. So each column has two numbers:
+
+    * its step, the size of a change: variance over mean absolute deviation. It is 1/2 for a flag,
+      however rare, and about 1.25 standard deviations for a bell curve.
+    * its activity, how often it changes: mean absolute deviation over step, between 0 and 1.
+
+    The mean step, weighted by activity, has to be 1/8 of the largest value `top`. Else one factor
+    squeezes most rows into a thin slice of [0, 1], as it does with counts of rare events. Columns
+    with steps below 1/25 of `top` may have 1/20 of all activity. Borders of images have less.
+    """
+    step = variance / deviation
+    activity = deviation / step
+    mean_step = deviation.sum() / activity.sum()  # step times activity is the deviation
+    small = activity[step < SMALL_STEP * top].sum()
+    return bool(mean_step >= TYPICAL_STEP * top and small <= SMALL_STEP_SHARE * activity.sum())
+
+
+def _has_background(X: np.ndarray, low: float, top: float) -> bool:
+    """Say whether a sixth of all values are the smallest one, `low`, or the largest one, `top`."""
+    ends = [sum(np.count_nonzero(X[rows] == end) for rows in _blocks(X)) for end in (low, top)]
+    return max(ends) >= LEAST_BACKGROUND * X.size
+
+
+def _has_light(deviation: np.ndarray, variance: np.ndarray, of_sums: float, top: float) -> bool:
+    """Say whether columns get bright and dark together, and by much.
+
+    That is: the mean covariance of two columns is at least a sixth of their mean variance, and
+    their mean absolute deviation at least a twelfth of the largest value `top`. Incomes of months
+    rise and fall together too, but most are small beside the largest. `of_sums` is the variance
+    of the rows' sums, from which the mean covariance follows.
+    """
+    n_columns = len(variance)
+    covariances = of_sums - variance.sum()  # of all ordered pairs
+    return bool(
+        n_columns > 1
+        and covariances >= LEAST_COVARIANCE * (n_columns - 1) * variance.sum()
+        and deviation.mean() >= LEAST_DEVIATION * top
+    )
 
 
 def _by_blocks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:
@@ -128,3 +193,15 @@ def _variance(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
         difference = X[rows] - mean
         total += np.einsum("ij,ij->j", difference, difference)
     return total / len(X)
+
+
+def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return mean absolute deviation and variance of each column, and the variance of row sums."""
+    mean = X.mean(axis=0, dtype=np.float64)
+    absolute, squared, of_sums = np.zeros_like(mean), np.zeros_like(mean), 0.0
+    for rows in _blocks(X):
+        difference = X[rows] - mean
+        squared += np.einsum("ij,ij->j", difference, difference)
+        of_sums += float(np.sum(difference.sum(axis=1) ** 2))
+        absolute += np.abs(difference, out=difference).sum(axis=0)
+    return absolute / len(X), squared / len(X), of_sums / len(X)
