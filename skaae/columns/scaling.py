@@ -151,7 +151,7 @@ def _share_one_unit(deviation: np.ndarray, variance: np.ndarray, top: float) -> 
 def _has_background(X: np.ndarray, low: float, top: float) -> bool:
     """Say whether a sixth of all values are the smallest one, `low`, or the largest one, `top`."""
     ends = [sum(np.count_nonzero(X[rows] == end) for rows in _blocks(X)) for end in (low, top)]
-    return max(ends) >= LEAST_BACKGROUND * X.size
+    return bool(max(ends) >= LEAST_BACKGROUND * X.size)
 
 
 def _has_light(deviation: np.ndarray, variance: np.ndarray, of_sums: float, top: float) -> bool:
