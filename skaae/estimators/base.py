@@ -31,6 +31,8 @@ from skaae.training.loop import DivergenceError, EarlyStopping, Run, train
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.training.settings import to_numpy
 
+WARM_START = ("warm_start=True", "set warm_start=False")
+
 
 @parameters_as_fields
 class BaseAdversarialAutoencoder(
@@ -194,11 +196,13 @@ class BaseAdversarialAutoencoder(
     def _begin(self, X, *, partial=False):
         """Return checked training rows; refuse what a model that goes on cannot take."""
         goes_on = hasattr(self, "_step") and (partial or self.warm_start)
-        if goes_on and partial:
-            fitting.require_same_model(self, X, "partial_fit", "call fit")
-        elif goes_on:
-            fitting.require_same_model(self, X, "warm_start=True", "set warm_start=False")
-        return self._check_rows(X, reset=not goes_on, ensure_min_samples=1 if goes_on else 2)
+        if goes_on and not partial:
+            fitting.require_same_columns(self._settings.n_features, X)
+        X = self._check_rows(X, reset=not goes_on, ensure_min_samples=1 if goes_on else 2)
+        if goes_on:
+            how = ("partial_fit", "call fit") if partial else WARM_START
+            fitting.require_same_parameters(self, self._frozen, *how)
+        return X
 
     def _build(self, X, targets):
         """Build networks and step for training rows X, with fresh weights and no history."""
@@ -225,6 +229,7 @@ class BaseAdversarialAutoencoder(
             rows, held_out = fitting.split_rows(self, targets, len(X), by_class=by_class)
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
             self._build(X if held_out is None else X[rows], targets)
+        self._goes_on = partial
         x, step = self._to_tensor(X), self._step
         run = self._plan(x, targets, rows, partial=partial)
         run.actions = self._actions(X, targets, run.streams)
@@ -248,7 +253,6 @@ class BaseAdversarialAutoencoder(
         if run.stopping is not None:
             run.history["validation"] = run.stopping.losses
             run.stopping.restore_best()
-        self._goes_on = partial
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         watch.end()

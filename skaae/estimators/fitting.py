@@ -143,15 +143,18 @@ def frozen_parameters(estimator):
     return frozen
 
 
-def require_same_model(estimator, X, how, afresh):
-    """Refuse to go on with rows or parameters that the networks cannot take."""
-    n_features, shape = estimator._settings.n_features, getattr(X, "shape", None) or np.shape(X)
+def require_same_columns(n_features, X):
+    """Refuse to go on, in a warm start, with rows of another number of columns."""
+    shape = getattr(X, "shape", None) or np.shape(X)
     if len(shape) == 2 and shape[1] != n_features:
         raise ValueError(
-            f"{how} goes on with a model of {n_features} features, but X has {shape[1]} "
-            f"features; {afresh} to start afresh."
+            f"warm_start=True goes on with a model of {n_features} features, but X has {shape[1]} "
+            "features; set warm_start=False to start afresh."
         )
-    frozen = estimator._frozen
+
+
+def require_same_parameters(estimator, frozen, how, afresh):
+    """Refuse to go on with other parameters than the networks were built with."""
     for name, value in frozen_parameters(estimator).items():
         if not same(value, frozen[name]):
             raise ValueError(
