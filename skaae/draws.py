@@ -1,7 +1,7 @@
-"""Random draws of a user's own code, taken from a generator of ours.
+"""Takes the random draws of user code from a generator of ours.
 
-A user's modules and functions know PyTorch's global generators alone. Seeding those would disturb
-whatever else draws from them, in this thread and in others; this redirects the draws instead.
+User modules and functions draw from PyTorch's global generators. Seeding those would disturb all
+other code that draws from them, in this thread and in others. So this redirects the draws instead.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import torch
 
 from skaae.private_torch import TorchDispatchMode
 
-# Draws that PyTorch offers with and without a generator, as two overloads of one operation.
+# Operations whose overload without a generator has another overload with one, by its name.
 OVERLOADS = {"default": ("generator",), "low": ("low_generator",)}
 
 
 class DrawingFrom(TorchDispatchMode):
-    """Within it, what this thread draws comes from the given generator.
+    """A context in which all random draws of this thread come from the given generator.
 
-    The mode belongs to one thread, so others draw as ever. A draw on another device than the
-    generator's comes from one for that device, seeded by the first. What has no generator at all,
-    such as the dropout inside CUDA's fused attention, draws from the device's global one.
+    Other threads are not affected. Draws on another device than the generator's come from a second
+    generator on that device, which the first one seeds. Operations that take no generator, such as
+    the dropout inside CUDA's fused attention, still draw from the device's global one.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -66,7 +66,7 @@ class DrawingFrom(TorchDispatchMode):
 
 
 def device_of(args: Any, kwargs: Any) -> torch.device:
-    """Return the device that an operation draws on: the one named, or that of its first tensor."""
+    """Return the device that an operation draws on: its argument's, or that of its first tensor."""
     if kwargs.get("device") is not None:
         device = torch.device(kwargs["device"])
         if device.type == "cuda" and device.index is None:
@@ -79,5 +79,5 @@ def device_of(args: Any, kwargs: Any) -> torch.device:
 def drawing_from(
     generator: torch.Generator, wanted: bool = True
 ) -> contextlib.AbstractContextManager[object]:
-    """Return a context in which a user's code draws from a generator; without a wish, none."""
+    """Return a context in which user code draws from a generator, or an empty one if not wanted."""
     return DrawingFrom(generator) if wanted else contextlib.nullcontext()

@@ -1,7 +1,7 @@
-"""Inference: arrays through trained networks in batches, in the dtype of the arrays.
+"""Inference: passes arrays through trained networks in batches, in the dtype of the arrays.
 
-Hidden layers are held for a batch of rows only, however many rows there are. Networks are left as
-they are, so threads may share them. Knows nothing of scaling or estimators.
+Memory holds the hidden layers of one batch, however many rows there are. Inference changes nothing
+in the networks, so threads may share them. Knows nothing of scaling or estimators.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def logits(step: AAEStep, X: Rows) -> np.ndarray:
 
 
 def combine(step: AAEStep, X: Rows) -> np.ndarray:
-    """Return what the decoder sees of the mean codes of scaled rows X."""
+    """Return the decoder's inputs (n_samples, n_inputs) from the mean codes of scaled rows X."""
     networks = in_dtype(step, X.dtype)
     return apply(step, lambda x: networks.decoder.combine(networks.code(networks.encoder(x))), X)
 
 
-def draw_codes(step: AAEStep, X: Rows, n_draws: int, generator: torch.Generator) -> np.ndarray:
-    """Return draws of the style from q(z|x), (n_samples, n_draws, style), for scaled rows X.
+def draw_codes(step: AAEStep, X: Rows, n_codes: int, generator: torch.Generator) -> np.ndarray:
+    """Return samples of the style from q(z|x), (n_rows, n_codes, style), for scaled rows X.
 
-    The noise comes from a generator on the CPU: one seed gives the same draws on every device.
+    The noise comes from a generator on the CPU: one seed gives the same samples on every device.
     """
     networks = in_dtype(step, X.dtype)
     n_noise = networks.encoder.n_noise
@@ -55,15 +55,15 @@ def draw_codes(step: AAEStep, X: Rows, n_draws: int, generator: torch.Generator)
         outputs = networks.encoder(x, noise=noise if n_noise else None)
         return networks.posterior.draw(outputs["style"], noise)
 
-    def draws(x: Tensor, noise: Tensor) -> Tensor:
+    def samples(x: Tensor, noise: Tensor) -> Tensor:
         return torch.stack([draw(x, one) for one in noise.unbind(dim=1)], dim=1)
 
-    shape = (len(X), n_draws, n_noise or networks.n_components)
-    return apply(step, draws, X, torch.randn(shape, generator=generator).numpy())
+    shape = (len(X), n_codes, n_noise or networks.n_components)
+    return apply(step, samples, X, torch.randn(shape, generator=generator).numpy())
 
 
 def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return scaled rows (n_samples, n_features) for the blocks of a code."""
+    """Return scaled rows (n_samples, n_features) for the blocks of codes, by name."""
     names, arrays = list(code), list(code.values())
     decoder = in_dtype(step, arrays[0].dtype, "decoder")
 
@@ -74,13 +74,13 @@ def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def decode_combined(step: AAEStep, Z: np.ndarray) -> np.ndarray:
-    """Return scaled rows (n_samples, n_features) for what the decoder sees of codes."""
+    """Return scaled rows (n_samples, n_features) for inputs Z of the decoder."""
     decoder = in_dtype(step, Z.dtype, "decoder")
     return apply(step, lambda z: activate(step, decoder.expand(z)), Z)
 
 
 def reconstruct(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
-    """Return scaled rows after encoding and decoding; y are their classes, where needed."""
+    """Return scaled rows after encoding and decoding; y are their classes, if observed."""
     networks = in_dtype(step, X.dtype)
     return apply(step, lambda x, *y: activate(step, networks(x, *y)), *present(X, y))
 
@@ -97,7 +97,7 @@ def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -
 
 
 def present(*arrays: Rows | None) -> list[Rows]:
-    """Return the arrays that are given."""
+    """Return the arrays that are not None."""
     return [array for array in arrays if array is not None]
 
 
@@ -126,10 +126,10 @@ TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def in_dtype(step: AAEStep, dtype: np.dtype, name: str = "") -> Any:
-    """Return the trained networks, or their part of that name, with weights in a dtype.
+    """Return the trained networks, or their submodule of that name, with weights in a dtype.
 
-    For float64 it is a copy, which the step keeps until the weights move: casting the weights takes
-    longer than a few rows do.
+    For float64 this is a copy, which the step keeps until the weights move: casting the weights
+    takes longer than inference on a few rows.
     """
     on_mps = step.generator.device.type == "mps"
     if dtype == np.float32 or on_mps:

@@ -1,6 +1,7 @@
-"""The Parzen-window log-likelihood of section 3 of the paper, in memory that samples do not fill.
+"""The Parzen-window log-likelihood of section 3 of the paper, with samples in blocks.
 
-Knows nothing of estimators: samples come from a function of their number.
+Memory does not grow with the number of samples. Knows nothing of estimators: a function draws as
+many samples as it is asked for.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def parzen_log_likelihood(
 def choose_bandwidth(X: np.ndarray, draw: Draw, n_samples: int) -> float:
     """Return the bandwidth under which validation rows X are likeliest.
 
-    Candidates lie between a tenth and three times the root mean square distance, per feature, of a
-    row from its nearest sample.
+    Candidates are 0.1 to 3 times the root mean square distance, per feature, of rows from their
+    nearest samples.
     """
     samples = next(blocks_of(draw, min(n_samples, BLOCK_SAMPLES)))
     nearest = np.concatenate([d.amin(dim=1).numpy() for _, d in squared_distances(X, samples)])
@@ -45,7 +46,7 @@ def choose_bandwidth(X: np.ndarray, draw: Draw, n_samples: int) -> float:
 
 
 def log_constant(n_samples: int, n_features: int, bandwidth: float) -> float:
-    """Return the logarithm of what a sum of kernels is divided by."""
+    """Return the logarithm of the normalizing constant of a sum of kernels."""
     return math.log(n_samples) + n_features * math.log(bandwidth * math.sqrt(2.0 * math.pi))
 
 
@@ -62,8 +63,8 @@ def log_kernel_sums(X: np.ndarray, samples: np.ndarray, bandwidths: Sequence[flo
 def squared_distances(X: np.ndarray, samples: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
     """Yield slices of rows with their squared distances to all samples, in float64.
 
-    As |x|^2 - 2 x s + |s|^2 around the samples' mean: the product does the work, and what the
-    subtraction costs of float64's digits does not matter beside a bandwidth.
+    Computed as |x|^2 - 2 x s + |s|^2 around the samples' mean, so that a matrix product does the
+    work. The digits of float64 that the subtraction loses are far below a bandwidth.
     """
     center = samples.mean(axis=0, dtype=np.float64)
     s = torch.from_numpy(samples.astype(np.float64) - center)
@@ -77,6 +78,6 @@ def squared_distances(X: np.ndarray, samples: np.ndarray) -> Iterator[tuple[slic
 
 
 def blocks_of(draw: Draw, n_samples: int) -> Iterator[np.ndarray]:
-    """Yield n_samples samples, a block at a time."""
+    """Yield n_samples samples in blocks of at most BLOCK_SAMPLES."""
     for start in range(0, n_samples, BLOCK_SAMPLES):
         yield draw(min(BLOCK_SAMPLES, n_samples - start))

@@ -1,7 +1,7 @@
-"""The names of scikit-learn that it does not call public, each with what we use it for.
+"""The private names of scikit-learn that we use, each with its purpose.
 
-Everything else in this package uses public names. These were tried with scikit-learn 1.6 to 1.9; a
-version that lacks one fails here, by name, in place of somewhere inside a fit.
+The rest of this package uses public names only. These names were tried with scikit-learn 1.6 to
+1.9. A version that lacks one fails here, with its name, and not somewhere inside a fit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sklearn
 from sklearn.base import BaseEstimator
 
 try:
-    # what parameters may be: scikit-learn's own estimators say it with these
+    # constraints of parameters, as scikit-learn's own estimators state them
     from sklearn.utils._param_validation import Interval, StrOptions
 
     _validate = BaseEstimator._validate_params
@@ -25,7 +25,7 @@ try:  # callbacks exist from scikit-learn 1.9 on
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's mixin: without callbacks there is nobody to tell."""
+        """Replaces scikit-learn's mixin in versions without callbacks."""
 
     def with_callbacks(method):
         """Return the method as it is."""
@@ -33,31 +33,31 @@ except ImportError:
 
 
 def validate_parameters(estimator):
-    """Raise scikit-learn's error where a parameter is out of its range, unless that is off."""
+    """Raise scikit-learn's error if a parameter is out of its range, unless checks are off."""
     if not sklearn.get_config()["skip_parameter_validation"]:
         _validate(estimator)
 
 
-class Silence:
-    """Stands in for a callback context where there is nobody to tell."""
+class NoCallbacks:
+    """Replaces the callback context in versions without callbacks."""
 
     def subcontext(self, **kwargs):
         """Return the context of a part of the fit."""
         return self
 
     def call_on_fit_task_begin(self, **kwargs):
-        """Tell nobody that a part of the fit begins."""
+        """Do nothing as a part of the fit begins."""
         return self
 
     def call_on_fit_task_end(self, **kwargs):
-        """Tell nobody that a part of the fit has ended; nobody asks to stop."""
+        """Do nothing as a part of the fit ends; False does not stop it."""
         return False
 
 
 def callback_context(estimator, n_epochs):
-    """Return the context through which the callbacks of an estimator hear of its epochs."""
+    """Return the context that reports the epochs of an estimator to its callbacks."""
     make = getattr(estimator, "_init_callback_context", None)
-    return Silence() if make is None else make(max_subtasks=n_epochs)
+    return NoCallbacks() if make is None else make(max_subtasks=n_epochs)
 
 
 __all__ = [

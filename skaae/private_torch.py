@@ -1,7 +1,7 @@
-"""The names of PyTorch that it does not call public, each with what we use it for.
+"""The private names of PyTorch that we use, each with its purpose.
 
-Everything else in this package uses public names. These were tried with PyTorch 2.13; a version
-that lacks one fails here, by name, in place of somewhere inside a fit.
+The rest of this package uses public names only. These names were tried with PyTorch 2.13. A version
+that lacks one fails here, with its name, and not somewhere inside a fit.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 
 try:
-    # intercepts draws of one thread; public documentation exists, a public module does not
+    # intercepts the random draws of one thread; it is documented, but in no public module
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    # the library through which that of matrix products is found
+    # the file that leads to the library of matrix products
     EXTENSION_FILE = torch._C.__file__
     # one kernel for all weights of an optimiser's step
     fused_adam = torch._fused_adam_

@@ -98,8 +98,8 @@ def test_its_draws_are_seeded_and_leave_the_global_generator_alone(blobs, few_la
 def test_clusters_have_it_too(mirrored, estimator):
     X = mirrored[0]
     params = {**FITS, "n_clusters": 2, "max_iter": 5}
-    varied = estimator(augment=turned, **params).fit(X)
-    assert not np.array_equal(varied.transform(X), estimator(**params).fit(X).transform(X))
+    augmented = estimator(augment=turned, **params).fit(X)
+    assert not np.array_equal(augmented.transform(X), estimator(**params).fit(X).transform(X))
 
 
 def test_it_is_kept_in_a_pickle(blobs, few_labels):

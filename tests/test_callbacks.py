@@ -11,7 +11,7 @@ callback = pytest.importorskip("sklearn.callback")
 
 
 class Notes:
-    """A callback that notes what it is told, and may ask to stop."""
+    """A callback that notes its calls, and may ask to stop."""
 
     def __init__(self, stop_after=None):
         self.events, self.rows, self.stop_after = [], [], stop_after
@@ -32,7 +32,7 @@ class Notes:
         return self.stop_after is not None and n_epochs >= self.stop_after
 
 
-def test_every_epoch_is_told(blobs):
+def test_every_epoch_is_reported(blobs):
     notes = Notes()
     transformer(max_iter=2).set_callbacks(notes).fit(blobs[0])
     epoch = ["begin epoch", "end epoch"]
@@ -90,7 +90,7 @@ def test_models_of_an_epoch_are_as_if_the_fit_had_ended_there(blobs):
     assert len(uses.found) == 4
 
 
-def test_callbacks_are_told_of_the_end_of_a_failed_fit(blobs):
+def test_callbacks_hear_of_the_end_of_a_failed_fit(blobs):
     notes = Notes()
     model = transformer(solver="sgd", reconstruction_learning_rate=1e30, max_iter=3)
     with pytest.raises(FloatingPointError):

@@ -32,7 +32,7 @@ def test_blobs_are_found_with_every_seed(seed):
 
 
 def purity(y, labels):
-    """Return the share of rows whose class is the most frequent one of their cluster."""
+    """Return the proportion of rows whose class is the most frequent one of their cluster."""
     return sum(np.bincount(y[labels == k]).max() for k in np.unique(labels)) / len(y)
 
 
@@ -184,7 +184,7 @@ def test_merged_clusters_may_be_of_any_size(uneven, merged):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
 
 
-def test_merged_clusters_are_numbered_from_their_parts(merged):
+def test_merged_clusters_are_numbered_from_their_components(merged):
     found = merged.component_labels_
     assert merged.n_clusters_ == 3
     assert 3 < len(found) <= 8
@@ -192,7 +192,7 @@ def test_merged_clusters_are_numbered_from_their_parts(merged):
     assert first == sorted(first)
 
 
-def test_merged_clusters_draw_all_their_parts_and_show_the_largest(merged):
+def test_merged_clusters_draw_all_their_components_and_show_the_largest(merged):
     wanted = np.arange(900) % 3
     X = merged.sample(900, wanted, random_state=0)
     # by chance a third: a style of one dimension tells some of the group as well
@@ -201,9 +201,9 @@ def test_merged_clusters_draw_all_their_parts_and_show_the_largest(merged):
     heads = merged.inverse_transform(np.zeros((3, 1)), np.arange(3))
     np.testing.assert_allclose(merged.cluster_heads_, heads, rtol=1e-4, atol=1e-4)
     largest = np.bincount(merged.labels_).argmax()
-    parts = merged._draw_label(np.full(500, largest), 500, torch.Generator().manual_seed(0))
-    assert (parts.sum(axis=1) == 1.0).all()
-    assert (parts.sum(axis=0) > 0.0).sum() == (merged.component_labels_ == largest).sum() > 1
+    labels = merged._draw_label(np.full(500, largest), 500, torch.Generator().manual_seed(0))
+    assert (labels.sum(axis=1) == 1.0).all()
+    assert (labels.sum(axis=0) > 0.0).sum() == (merged.component_labels_ == largest).sum() > 1
 
 
 @pytest.mark.parametrize(("n_clusters", "overclustering"), [(5, 12), (8, 20), (10, 30)])
@@ -220,14 +220,14 @@ def test_every_merged_cluster_has_rows(n_clusters, overclustering):
         np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
-def test_drawn_rows_have_the_shares_of_their_clusters(uneven, merged):
+def test_drawn_rows_have_the_proportions_of_their_clusters(uneven, merged):
     label = merged._draw_label(None, 4000, torch.Generator().manual_seed(0))
     drawn = merged._merged.members() @ label[:, merged._merged.components].mean(axis=0)
     wanted = np.bincount(merged.labels_) / 620
     np.testing.assert_allclose(drawn, wanted, atol=0.03)
 
 
-def test_parts_are_merged_after_every_call(uneven):
+def test_components_are_merged_after_every_call(uneven):
     X, _ = uneven
     model = clusterer(overclustering=5).partial_fit(X)
     for rows in (X[:4], X):
@@ -294,6 +294,6 @@ def test_clusters_that_were_trained_as_they_are_do_not_merge(blobs):
         clusterer(5, overclustering=8).merge(X, 3)
 
 
-def test_fewer_parts_than_clusters_are_refused(blobs):
+def test_fewer_components_than_clusters_are_refused(blobs):
     with pytest.raises(ValueError, match=r"overclustering=2 is fewer than n_clusters=3.*raise it"):
         clusterer(3, overclustering=2).fit(blobs[0])

@@ -1,4 +1,4 @@
-"""Clusters are merged by the rows on their borders, and named by labels."""
+"""Clusters are merged by the rows on their borders, and assigned to classes by labels."""
 
 import itertools
 
@@ -9,8 +9,8 @@ from skaae.clustering.assign import assign_components, assign_groups
 from skaae.clustering.merge import ClusterTree, merge_clusters
 
 
-def test_joining_goes_by_borders_for_their_sizes():
-    """Parts 0 and 3 share a tenth of the small part, 1 and 2 as many rows of a large one."""
+def test_affinity_is_relative_to_the_sizes_of_clusters():
+    """0 and 3 have a tenth of their few rows on their border, 1 and 2 as many rows of more."""
     P = np.repeat(np.eye(4), [20, 200, 200, 20], axis=0)
     P[:2], P[420:422] = [0.5, 0.0, 0.0, 0.5], [0.5, 0.0, 0.0, 0.5]
     P[20:24], P[220:224] = [0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.5, 0.0]
@@ -20,13 +20,13 @@ def test_joining_goes_by_borders_for_their_sizes():
     np.testing.assert_array_equal(merge_clusters(P, 9), np.arange(4))
 
 
-def test_parts_without_rows_have_no_say():
+def test_clusters_without_rows_have_no_say():
     live = np.repeat(np.eye(4), 50, axis=0)
     live[[0, 50]] = [0.5, 0.5, 0.0, 0.0]
     live[[100, 150]] = [0.0, 0.0, 0.5, 0.5]
     for p in (1e-3, 1e-9, 1e-14, 0.0):
         P = np.c_[(1.0 - 2.0 * p) * live, np.full((200, 2), p)]
-        P[:50, 4] += 0.1 * p  # the first of the two is a bit more like parts 0 and 1
+        P[:50, 4] += 0.1 * p  # the first of the two is a bit nearer to 0 and 1
         np.testing.assert_array_equal(merge_clusters(P, 2)[:4], [0, 0, 1, 1])
         np.testing.assert_array_equal(np.unique(merge_clusters(P, 4)[:4]), np.arange(4))
     np.testing.assert_array_equal(
@@ -35,7 +35,7 @@ def test_parts_without_rows_have_no_say():
 
 
 def chain(n, border=0.1):
-    """Rows of n clusters in a line, a tenth of them on the border to the next; sure of the rest."""
+    """Rows of n clusters in a line: a part on the border to the next cluster, the others sure."""
     P = np.repeat(np.eye(n), 100, axis=0)
     for k in range(n - 1):
         P[100 * k : 100 * k + int(100 * border)] = 0.5 * (np.eye(n)[k] + np.eye(n)[k + 1])
@@ -43,59 +43,59 @@ def chain(n, border=0.1):
 
 
 def given(n_rows, labels):
-    """Class indices of few rows, by their number, -1 of the others."""
-    codes = np.full(n_rows, -1)
-    codes[list(labels)] = list(labels.values())
-    return codes
+    """Class indices of some rows, by their number, -1 for the others."""
+    targets = np.full(n_rows, -1)
+    targets[list(labels)] = list(labels.values())
+    return targets
 
 
-def test_a_label_names_its_cluster_and_those_most_like_it():
+def test_a_label_assigns_its_cluster_and_those_of_the_highest_affinity():
     P = chain(6)
     P[200:210] = np.eye(6)[2]  # no row is between the first three and the last three
-    codes = given(600, {50: 1, 450: 0})
-    np.testing.assert_array_equal(assign_components(P, codes, 2), [1, 1, 1, 0, 0, 0])
+    targets = given(600, {50: 1, 450: 0})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), [1, 1, 1, 0, 0, 0])
 
 
-def test_one_label_against_many_names_nothing():
+def test_one_label_against_many_assigns_nothing():
     P = chain(4)
     right = {100 * k + 50 + i: 0 for k in range(3) for i in range(3)}
-    codes = given(400, {**right, 160: 1, 350: 1})
-    np.testing.assert_array_equal(assign_components(P, codes, 2), [0, 0, 0, 1])
+    targets = given(400, {**right, 160: 1, 350: 1})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), [0, 0, 0, 1])
 
 
 def test_classes_of_many_groups_have_them_all():
     P = np.repeat(np.eye(8), 50, axis=0)
-    codes = given(400, {50 * k + 1: k % 2 for k in range(8)})
-    np.testing.assert_array_equal(assign_components(P, codes, 2), np.arange(8) % 2)
+    targets = given(400, {50 * k + 1: k % 2 for k in range(8)})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), np.arange(8) % 2)
 
 
 def test_a_class_whose_label_lies_in_the_cluster_of_another_gets_one():
     P = chain(3)
-    codes = given(300, {50: 0, 51: 0, 52: 0, 53: 2, 150: 1, 151: 1, 152: 1})
-    found = assign_components(P, codes, 3)
+    targets = given(300, {50: 0, 51: 0, 52: 0, 53: 2, 150: 1, 151: 1, 152: 1})
+    found = assign_components(P, targets, 3)
     np.testing.assert_array_equal(found, [0, 1, 2])
     all_in_one = given(300, {50: 0, 51: 1, 52: 2})
     assert sorted(assign_components(P, all_in_one, 3)) == [0, 1, 2]
 
 
-def test_clusters_without_rows_take_the_class_of_those_most_like_them():
+def test_clusters_without_rows_take_the_class_of_the_highest_affinity():
     P = np.c_[chain(2), np.zeros((200, 2))]
     P[50:100] = [1.0 - 1e-3, 0.0, 1e-3, 0.0]
     P[100:] = [0.0, 1.0 - 1e-3, 0.0, 1e-3]
-    codes = given(200, {50: 0, 150: 1})
-    np.testing.assert_array_equal(assign_components(P, codes, 2), [0, 1, 0, 1])
+    targets = given(200, {50: 0, 150: 1})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), [0, 1, 0, 1])
 
 
 def test_a_group_without_labels_takes_the_class_that_has_no_other():
-    """The label of class 2 lies in a group that two of class 0 say is theirs."""
+    """The label of class 2 lies in a group that has two labels of class 0."""
     P = chain(3)
     P[100:110], P[200:210] = np.eye(3)[1], np.eye(3)[2]
-    codes = given(300, {20: 0, 21: 0, 30: 2, 150: 1})
-    np.testing.assert_array_equal(assign_components(P, codes, 3), [0, 1, 2])
+    targets = given(300, {20: 0, 21: 0, 30: 2, 150: 1})
+    np.testing.assert_array_equal(assign_components(P, targets, 3), [0, 1, 2])
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_two_most_alike_are_merged_first(seed):
+def test_the_two_of_the_highest_affinity_are_merged_first(seed):
     P = np.random.default_rng(seed).dirichlet(0.2 * np.ones(7), size=300)
     tree = ClusterTree(P)
     assert tree.n_single == 7
@@ -103,28 +103,30 @@ def test_the_two_most_alike_are_merged_first(seed):
         left = tree.groups[tree.cut(7 - k)]
         np.testing.assert_array_equal(left.sum(axis=0), 1.0)
         in_each = P @ left.T  # (n_rows, n_groups)
-        alike = (in_each.T @ in_each / 300) / np.outer(in_each.mean(axis=0), in_each.mean(axis=0))
-        np.fill_diagonal(alike, -1.0)
-        assert tree.affinities[k] == pytest.approx(alike.max())
+        affinity = (in_each.T @ in_each / 300) / np.outer(
+            in_each.mean(axis=0), in_each.mean(axis=0)
+        )
+        np.fill_diagonal(affinity, -1.0)
+        assert tree.affinities[k] == pytest.approx(affinity.max())
         both = tree.groups[[one, other]]
         np.testing.assert_array_equal(tree.groups[7 + k], both.sum(axis=0))
         a, b = (P @ group for group in both)
-        assert np.mean(a * b) / (a.mean() * b.mean()) == pytest.approx(alike.max())
+        assert np.mean(a * b) / (a.mean() * b.mean()) == pytest.approx(affinity.max())
         merged = merge_clusters(P, 6 - k)
         after = tree.groups[tree.cut(6 - k)]
         np.testing.assert_array_equal(np.equal.outer(merged, merged), after.T @ after)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_groups_get_classes_with_the_fewest_labels_against_it(seed):
+def test_groups_get_the_classes_with_the_fewest_labels_against_them(seed):
     rng = np.random.default_rng(seed)
     tree = ClusterTree(rng.dirichlet(0.2 * np.ones(5), size=300), at_least=5)
     votes = rng.integers(0, 4, size=(5, 3)).astype(float)
     classes, against = assign_groups(tree, np.eye(5), votes)
     costs = [
-        votes.sum() - votes[np.arange(5), list(names)].sum()
-        for names in itertools.product(range(3), repeat=5)
-        if len(set(names)) == 3
+        votes.sum() - votes[np.arange(5), list(assigned)].sum()
+        for assigned in itertools.product(range(3), repeat=5)
+        if len(set(assigned)) == 3
     ]
     assert set(classes) == {0, 1, 2}
     assert against == pytest.approx(votes.sum() - votes[np.arange(5), classes].sum())
@@ -133,9 +135,9 @@ def test_groups_get_classes_with_the_fewest_labels_against_it(seed):
 
 def test_a_class_that_has_a_group_gives_none_up_to_a_stray_label():
     P = chain(3)
-    P[0:10] = np.eye(3)[0]  # the third is most like the second
-    codes = given(300, {20: 0, 21: 0, 22: 0, 23: 1, 150: 0, 151: 0, 152: 0})
-    np.testing.assert_array_equal(assign_components(P, codes, 2), [0, 0, 1])
+    P[0:10] = np.eye(3)[0]  # the third is nearest to the second
+    targets = given(300, {20: 0, 21: 0, 22: 0, 23: 1, 150: 0, 151: 0, 152: 0})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), [0, 0, 1])
 
 
 @pytest.mark.parametrize(("border", "wanted"), [(0.02, 1), (0.5, 0)])
@@ -143,24 +145,24 @@ def test_a_border_with_many_rows_asks_for_more_labels(border, wanted):
     """Four clusters of one class in a line, and a label that says the second is of another."""
     P = np.vstack([np.pad(chain(4, border), [(0, 0), (0, 1)]), np.tile(np.eye(5)[4], (100, 1))])
     right = {100 * k + 90 + i: 0 for k in (0, 2, 3) for i in range(3)}
-    codes = given(500, {**right, 190: 1, 450: 1})
-    np.testing.assert_array_equal(assign_components(P, codes, 2), [0, wanted, 0, 0, 1])
+    targets = given(500, {**right, 190: 1, 450: 1})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), [0, wanted, 0, 0, 1])
 
 
-def test_groups_without_a_border_are_told_apart_by_a_label():
+def test_one_label_keeps_groups_without_a_border_apart():
     """Two clusters with a wide border, one with a row on the border to them, one with none."""
     P = np.vstack([np.pad(chain(2, 0.95), [(0, 0), (0, 2)]), np.repeat(np.eye(4)[2:], 400, axis=0)])
     P[200] = [0.0, 0.5, 0.5, 0.0]
-    codes = given(1000, {96: 0, 97: 0, 196: 0, 250: 1, 750: 1})
-    np.testing.assert_array_equal(assign_components(P, codes, 2), [0, 0, 1, 1])
+    targets = given(1000, {96: 0, 97: 0, 196: 0, 250: 1, 750: 1})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), [0, 0, 1, 1])
 
 
-def test_a_group_without_labels_takes_the_class_of_the_one_most_like_it():
+def test_a_group_without_labels_takes_the_class_of_the_highest_affinity():
     P = chain(4)
-    P[100:110] = np.eye(4)[1]  # the first two are alike, and the last two
-    codes = given(400, {50: 0, 51: 0, 350: 1, 351: 1})
+    P[100:110] = np.eye(4)[1]  # affinity within the first two, and within the last two
+    targets = given(400, {50: 0, 51: 0, 350: 1, 351: 1})
     tree = ClusterTree(P)
-    votes = P[codes >= 0].T @ np.eye(2)[codes[codes >= 0]]
+    votes = P[targets >= 0].T @ np.eye(2)[targets[targets >= 0]]
     classes, against = assign_groups(tree, np.eye(4), votes)
     np.testing.assert_array_equal(classes, [0, 0, 1, 1])
     assert against == 0.0

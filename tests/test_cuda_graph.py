@@ -193,7 +193,7 @@ def test_graphs_train_as_the_step_does(device, blobs, few_labels, monkeypatch, s
     graph = fit()
     assert recorders[0]._recordings
     assert not recorders[0]._gave_up
-    # draws differ from those of the plain step, chance and all: losses agree, weights need not
+    # random numbers differ from those of the plain step: losses agree, weights need not
     assert graph.history_["stage"] == plain.history_["stage"]
     for name in set(plain.history_) - {"stage"}:
         losses = plain.history_[name]

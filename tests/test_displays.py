@@ -278,14 +278,16 @@ def test_train_circles_test_crosses_and_a_contour_of_the_prior(blobs, fitted_tra
 
 
 @pytest.mark.parametrize("prior", ["petals", "swiss_roll"])
-def test_manifold_walks_along_each_part_of_the_prior(images, prior):
+def test_manifold_walks_along_each_component_of_the_prior(images, prior):
     aae = transformer(max_iter=2, prior=prior).fit(images[0])
-    display = ManifoldDisplay.from_estimator(aae, n_parts=10, image_shape=(4, 3), n_images=6)
+    display = ManifoldDisplay.from_estimator(
+        aae, n_prior_components=10, image_shape=(4, 3), n_images=6
+    )
     assert display.images.shape == (10, 6, 4, 3)
-    for part, walk in enumerate(display.codes):
-        draws = aae.sample_prior(500, part, random_state=1)
-        gaps = np.linalg.norm(walk[:, None] - draws, axis=2).min(axis=1)
-        assert gaps.max() < 0.15  # the walk stays on its part
+    for component, walk in enumerate(display.codes):
+        samples = aae.sample_prior(500, component, random_state=1)
+        gaps = np.linalg.norm(walk[:, None] - samples, axis=2).min(axis=1)
+        assert gaps.max() < 0.15  # the walk stays on its component
         steps = np.linalg.norm(np.diff(walk, axis=0), axis=1)
         assert steps.sum() < 1.3 * np.linalg.norm(walk[-1] - walk[0])  # and does not turn back
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == list("0123456789")

@@ -82,8 +82,8 @@ def test_fitted_attributes_are_documented(cls, blobs):
     frame = pd.DataFrame(blobs[0], columns=list("abcdef"))
     model = cls(max_iter=1, **FITS)
     if "use_labels" in model.get_params():
-        parts = {"prior": Petals(n_petals=3)} if cls is skaae.AAETransformer else {}
-        model.set_params(use_labels=True, **parts)
+        prior = {"prior": Petals(n_petals=3)} if cls is skaae.AAETransformer else {}
+        model.set_params(use_labels=True, **prior)
     model.fit(frame, blobs[1])
     fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}
     assert fitted == set(entries(type(model).__doc__, "Attributes"))

@@ -88,10 +88,10 @@ def test_predictions_are_classes_or_else_heads(blobs):
     assert model.sample(5, 3, random_state=0).shape == (5, 6)
 
 
-def test_draws_of_the_prior_lie_around_the_heads(blobs):
+def test_samples_of_the_prior_lie_around_the_heads(blobs):
     model = embedding(n_clusters=3).fit(blobs[0])
-    draws = model.sample_prior(2000, random_state=0)
-    gaps = np.linalg.norm(draws[:, None] - model.cluster_heads_, axis=2).min(axis=1)
+    samples = model.sample_prior(2000, random_state=0)
+    gaps = np.linalg.norm(samples[:, None] - model.cluster_heads_, axis=2).min(axis=1)
     assert np.quantile(gaps, 0.95) < 2.6  # of a standard normal in two dimensions: 2.45
 
 

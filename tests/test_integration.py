@@ -137,7 +137,7 @@ def joblib_round_trip(model):
 
 
 @pytest.mark.parametrize("round_trip", [dumps_and_loads, joblib_round_trip, copy.deepcopy])
-def test_pickles_predict_and_train_on_alike(blobs, few_labels, round_trip):
+def test_pickles_predict_and_train_on_as_the_model_does(blobs, few_labels, round_trip):
     X, _ = blobs
     model = classifier(max_iter=3, input_noise=0.1, warm_start=True).fit(X, few_labels)
     again = round_trip(model)

@@ -234,16 +234,16 @@ def test_marks_for_a_picture_come_without_complaint(y, marker, unlabeled):
         assert mark_unlabeled(np.array(y), marker).tolist() == unlabeled
 
 
-CODES = np.array([0, 2, 2, -1, 1, 2])  # one row of class 0, one of class 1, three of class 2
+TARGETS = np.array([0, 2, 2, -1, 1, 2])  # one row of class 0, one of class 1, three of class 2
 
 
 def test_shares_of_labeled_rows_and_equal_ones():
     np.testing.assert_allclose(
-        class_proportions("labeled", [4, 5, 6], CODES), np.array([2, 2, 4]) / 8
+        class_proportions("labeled", [4, 5, 6], TARGETS), np.array([2, 2, 4]) / 8
     )
-    np.testing.assert_allclose(class_proportions("uniform", [4, 5, 6], CODES), 1 / 3)
+    np.testing.assert_allclose(class_proportions("uniform", [4, 5, 6], TARGETS), 1 / 3)
     with pytest.raises(ValueError, match="'balanced' must be 'labeled', 'uniform', a dict"):
-        class_proportions("balanced", [4, 5, 6], CODES)
+        class_proportions("balanced", [4, 5, 6], TARGETS)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_shares_of_labeled_rows_and_equal_ones():
     ],
 )
 def test_stated_shares_belong_to_their_classes(class_prior, classes):
-    proportions = class_proportions(class_prior, classes, CODES)
+    proportions = class_proportions(class_prior, classes, TARGETS)
     assert proportions.dtype == np.float64
     np.testing.assert_allclose(proportions, [0.1, 0.2, 0.7])
 
@@ -283,7 +283,7 @@ def test_stated_shares_belong_to_their_classes(class_prior, classes):
 )
 def test_shares_of_booleans(class_prior):
     np.testing.assert_allclose(
-        class_proportions(class_prior, np.array([False, True]), CODES), [0.2, 0.8]
+        class_proportions(class_prior, np.array([False, True]), TARGETS), [0.2, 0.8]
     )
 
 
@@ -313,4 +313,4 @@ def test_shares_of_booleans(class_prior):
 )
 def test_bad_shares_are_explained(class_prior, message):
     with pytest.raises(ValueError, match=message):
-        class_proportions(class_prior, np.array([4, 5, 9]), CODES)
+        class_proportions(class_prior, np.array([4, 5, 9]), TARGETS)

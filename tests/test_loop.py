@@ -160,13 +160,13 @@ STAGES = (
 
 
 def test_stages_follow_their_shares_of_the_epochs():
-    told = []
+    done = []
     step = Recorder(schedule=Schedule(STAGES))
-    actions = {"tell": lambda: told.append(step.stage.name)}
+    actions = {"tell": lambda: done.append(step.stage.name)}
     one = Run([numbers(4)], 4, n_epochs=10, actions=actions)
     train(step, one)
     assert one.history["stage"] == ["first"] * 3 + ["second"] * 3 + ["third"] * 4
-    assert told == ["first"]  # what is done on exit still sees the stage that ends
+    assert done == ["first"]  # what is done on exit still sees the stage that ends
 
 
 def test_a_run_that_goes_on_never_goes_back_a_stage():
@@ -180,12 +180,12 @@ def test_a_run_that_goes_on_never_goes_back_a_stage():
 
 
 def test_a_run_may_jump_over_a_stage_but_not_over_what_ends_it():
-    told = []
+    done = []
     step = Recorder(schedule=Schedule(STAGES))
-    actions = {"tell": lambda: told.append(True)}
+    actions = {"tell": lambda: done.append(True)}
     train(step, Run([numbers(4)], 4, n_epochs=1, n_done=9, n_planned=10, actions=actions))
     assert step.stage.name == "third"
-    assert told == [True]
+    assert done == [True]
 
 
 def test_rows_for_a_phase_rest_in_stages_without_it():
@@ -201,7 +201,7 @@ def test_pseudo_labels_are_added_at_their_shares_of_a_run():
     actions = {ADD_PSEUDO_LABELS: lambda: seen.append(len(step.batches))}
     run(step, numbers(4), n_epochs=9, actions=actions)
     assert seen == [2, 4, 6]
-    run(step, numbers(4), n_epochs=1, actions=actions)  # the start of a run is no such share
+    run(step, numbers(4), n_epochs=1, actions=actions)  # the start of a run is no such time
     assert seen == [2, 4, 6]
 
 

@@ -47,7 +47,7 @@ def test_discrepancy_is_as_precise_as_from_differences(codes, prior, scale):
     assert found == pytest.approx(slow_discrepancy(codes, prior, scale), rel=2e-6, abs=2e-6)
 
 
-def test_discrepancy_of_alike_samples_has_no_bias():
+def test_discrepancy_of_samples_of_one_prior_has_no_bias():
     """Its mean over many pairs of small samples is 0, though each has some distance from 0."""
     found = torch.stack(
         [

@@ -39,7 +39,7 @@ OWN = [
     GaussianMixture([[-3, 0], [3, 0]], [[0.1, 1.0], [0.2, 1.0]]),
     GaussianMixture([[-3, 0], [3, 0]], [np.eye(2), 2 * np.eye(2)]),
 ]
-FOREIGN = {
+USER_PRIORS = {
     "univariate": scipy.stats.laplace(scale=0.5),
     "multivariate": scipy.stats.multivariate_normal([0, 1], np.eye(2)),
     "dirichlet": scipy.stats.dirichlet([2.0, 3.0]),
@@ -55,8 +55,8 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=label)
-def test_draws_have_shape_dtype_and_seed(prior):
+@pytest.mark.parametrize("prior", OWN + list(USER_PRIORS.values()), ids=label)
+def test_samples_have_shape_dtype_and_seed(prior):
     prior = as_prior(prior)
     first = prior.sample(50, 2, generator=seeded())
     assert first.shape == (50, 2)
@@ -65,14 +65,14 @@ def test_draws_have_shape_dtype_and_seed(prior):
     assert torch.equal(first, prior.sample(50, 2, generator=seeded()))
 
 
-@pytest.mark.parametrize("prior", [*OWN, *list(FOREIGN.values())[:-1]], ids=label)
+@pytest.mark.parametrize("prior", [*OWN, *list(USER_PRIORS.values())[:-1]], ids=label)
 def test_batches_differ(prior):
     prior, generator = as_prior(prior), seeded()
     first = prior.sample(50, 2, generator=generator)
     assert not torch.equal(first, prior.sample(50, 2, generator=generator))
 
 
-@pytest.mark.parametrize("prior", OWN + list(FOREIGN.values()), ids=label)
+@pytest.mark.parametrize("prior", OWN + list(USER_PRIORS.values()), ids=label)
 def test_global_generators_are_left_alone(prior):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     as_prior(prior).sample(10, 2, generator=seeded())
@@ -94,21 +94,21 @@ def test_global_generators_are_left_alone(prior):
     ids=label,
 )
 def test_moments(prior, mean, deviation):
-    draws = as_prior(prior).sample(40_000, 2, generator=seeded()).numpy()
-    np.testing.assert_allclose(draws.mean(axis=0), mean, atol=0.03 * max(deviation))
-    np.testing.assert_allclose(draws.std(axis=0), deviation, rtol=0.03)
+    samples = as_prior(prior).sample(40_000, 2, generator=seeded()).numpy()
+    np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.03 * max(deviation))
+    np.testing.assert_allclose(samples.std(axis=0), deviation, rtol=0.03)
 
 
 def test_full_covariances_correlate():
     prior = GaussianMixture([[0, 0]], [[[4.0, 1.9], [1.9, 1.0]]])
-    draws = prior.sample(20_000, 2, generator=seeded()).numpy()
-    np.testing.assert_allclose(np.cov(draws.T), [[4.0, 1.9], [1.9, 1.0]], atol=0.1)
+    samples = prior.sample(20_000, 2, generator=seeded()).numpy()
+    np.testing.assert_allclose(np.cov(samples.T), [[4.0, 1.9], [1.9, 1.0]], atol=0.1)
 
 
 def test_petals_lie_on_a_ring_in_the_order_of_y():
     y = np.repeat(np.arange(10), 500)
-    draws = Petals().sample(5000, y=y, generator=seeded()).numpy()
-    means = np.array([draws[y == k].mean(axis=0) for k in range(10)])
+    samples = Petals().sample(5000, y=y, generator=seeded()).numpy()
+    means = np.array([samples[y == k].mean(axis=0) for k in range(10)])
     angles = np.arctan2(means[:, 1], means[:, 0]) % (2 * np.pi)
     np.testing.assert_allclose(np.hypot(*means.T), 1.4, atol=0.08)
     np.testing.assert_allclose(angles[1:], 2 * np.pi * np.arange(1, 10) / 10, atol=0.08)
@@ -116,8 +116,8 @@ def test_petals_lie_on_a_ring_in_the_order_of_y():
 
 def test_swiss_roll_stretches_run_outwards():
     y = np.repeat(np.arange(10), 200)
-    draws = SwissRoll().sample(2000, y=y, generator=seeded()).numpy()
-    radius = np.hypot(*draws.T)
+    samples = SwissRoll().sample(2000, y=y, generator=seeded()).numpy()
+    radius = np.hypot(*samples.T)
     bounds = 3 * np.sqrt(np.arange(11) / 10)
     assert (radius >= bounds[y] - 1e-5).all()
     assert (radius <= bounds[y + 1] + 1e-5).all()
@@ -138,11 +138,11 @@ def test_mixture_component_by_label():
     assert ((prior.sample(4, y=y, generator=seeded())[:, 0] > 0).numpy() == (y == 1)).all()
 
 
-def test_categorical_shares():
-    draws = Categorical([0.1, 0.2, 0.7]).sample(20_000, 3, generator=seeded())
-    assert set(draws.unique().tolist()) == {0.0, 1.0}
-    assert (draws.sum(dim=1) == 1).all()
-    np.testing.assert_allclose(draws.mean(dim=0), [0.1, 0.2, 0.7], atol=0.02)
+def test_categorical_proportions():
+    samples = Categorical([0.1, 0.2, 0.7]).sample(20_000, 3, generator=seeded())
+    assert set(samples.unique().tolist()) == {0.0, 1.0}
+    assert (samples.sum(dim=1) == 1).all()
+    np.testing.assert_allclose(samples.mean(dim=0), [0.1, 0.2, 0.7], atol=0.02)
     asked = Categorical([0.1, 0.2, 0.7]).sample(3, 3, y=[2, 0, 1], generator=seeded())
     assert asked.argmax(dim=1).tolist() == [2, 0, 1]
 
@@ -155,7 +155,7 @@ def test_categorical_shares():
         (GaussianMixture([[0, 0]]), 3, ["GaussianMixture", "2 dimensions"]),
         (Categorical([0.5, 0.5]), 3, ["Categorical", "2 dimensions"]),
         (scipy.stats.multivariate_normal([0, 0]), 3, ["multivariate_normal", "2)", "3)"]),
-        (FOREIGN["mixture"], 3, ["GaussianMixture", "2)", "3)"]),
+        (USER_PRIORS["mixture"], 3, ["GaussianMixture", "2)", "3)"]),
         (lambda n, rng: np.zeros((n, 5)), 3, ["lambda", "5)", "3)"]),
         (lambda n, rng: np.zeros(n), 3, ["lambda", "(8,)", "3)"]),
         (lambda n, rng: np.full((n, 3), np.nan), 3, ["lambda", "not a number", "(8, 3)"]),
@@ -215,10 +215,10 @@ def test_own_subclass():
 @pytest.mark.parametrize("kind", ["mixture", "frozen", "density"])
 def test_a_clone_keeps_a_fitted_model_as_its_prior(blobs, kind):
     X, _ = blobs
-    model = transformer(prior=FOREIGN[kind], max_iter=1)
+    model = transformer(prior=USER_PRIORS[kind], max_iter=1)
     copied = clone(model)
     assert copied.prior is not model.prior or kind == "frozen"
     np.testing.assert_array_equal(copied.fit_transform(X), model.fit_transform(X))
     assert np.isfinite(cross_val_score(model, X, cv=2)).all()
-    grid = {"prior": [as_prior(FOREIGN[kind])], "n_components": [2]}
+    grid = {"prior": [as_prior(USER_PRIORS[kind])], "n_components": [2]}
     assert np.isfinite(GridSearchCV(model, grid, cv=2).fit(X).best_score_)

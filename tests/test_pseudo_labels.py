@@ -5,7 +5,7 @@ import pytest
 from conftest import classifier, hide
 from sklearn.datasets import make_blobs, make_moons
 
-from skaae.clustering.pseudo_labels import UNSURE, clear_rows, spread_labels
+from skaae.clustering.pseudo_labels import UNSURE, clear_rows, graph_labels
 from skaae.estimators import classifier as classifier_module
 from skaae.training.loop import Stream
 
@@ -20,9 +20,9 @@ def three_groups():
     return X.astype(np.float32), group, targets
 
 
-def test_labels_spread_within_groups_and_not_to_others():
+def test_the_graph_labels_rows_within_groups_and_no_others():
     X, group, targets = three_groups()
-    found = spread_labels(X, targets)
+    found = graph_labels(X, targets)
     assert set(found[group == 2]) == {UNSURE}
     for k in (0, 1):
         assert set(found[group == k]) <= {k, UNSURE}
@@ -32,23 +32,23 @@ def test_labels_spread_within_groups_and_not_to_others():
 def test_the_fifth_that_is_least_sure_gets_no_label():
     X, y = make_moons(500, noise=0.2, random_state=0)
     targets = np.where(np.arange(500) < 40, y, UNSURE)
-    found = spread_labels(X, targets)
+    found = graph_labels(X, targets)
     assert 0.79 <= np.mean(found != UNSURE) <= 0.81
     sure = found != UNSURE
     assert np.mean(found[sure] == y[sure]) > 0.9
 
 
 def test_fewer_rows_than_neighbours():
-    assert len(spread_labels(np.array([[0.0], [1.0], [9.0]]), np.array([0, UNSURE, 1]))) == 3
+    assert len(graph_labels(np.array([[0.0], [1.0], [9.0]]), np.array([0, UNSURE, 1]))) == 3
 
 
 def test_rows_are_clear_where_both_agree_or_a_label_is_given():
     """Worked by hand: the graph has no say in the fourth row, and the last label is given."""
     targets = np.array([-1, -1, -1, -1, 1])
-    spread = np.array([0, 0, 1, UNSURE, 0])
+    by_graph = np.array([0, 0, 1, UNSURE, 0])
     predicted = np.array([0, 1, 1, 0, 1])
     np.testing.assert_array_equal(
-        clear_rows(spread, targets, predicted), [True, False, True, False, True]
+        clear_rows(by_graph, targets, predicted), [True, False, True, False, True]
     )
 
 
@@ -92,43 +92,43 @@ def test_where_both_agree_fewer_are_wrong_than_in_either(digits):
     X, y = X[:900], y[:900]
     few = hide(y, 5)
     own = classifier(max_iter=40, pseudo_labels=False).fit(X, few).predict(X)
-    spread = spread_labels(X / 16.0, few)
-    sure, agreed = spread != UNSURE, spread == own
+    by_graph = graph_labels(X / 16.0, few)
+    sure, agreed = by_graph != UNSURE, by_graph == own
     assert agreed.mean() > 0.5
-    wrong = np.mean(spread[agreed] != y[agreed])
-    assert wrong < min(np.mean(spread[sure] != y[sure]), np.mean(own != y))
+    wrong = np.mean(by_graph[agreed] != y[agreed])
+    assert wrong < min(np.mean(by_graph[sure] != y[sure]), np.mean(own != y))
 
 
 def refuse(*arguments):
-    raise AssertionError("labels were spread")
+    raise AssertionError("the graph was used")
 
 
 def test_auto_stops_at_many_rows(blobs, few_labels, monkeypatch):
     X, _ = blobs
     monkeypatch.setattr(classifier_module, "MAX_ROWS", len(X))
-    monkeypatch.setattr(classifier_module, "spread_labels", refuse)
-    with pytest.raises(AssertionError, match="labels were spread"):
+    monkeypatch.setattr(classifier_module, "graph_labels", refuse)
+    with pytest.raises(AssertionError, match="the graph was used"):
         classifier(max_iter=2).fit(X, few_labels)
     monkeypatch.setattr(classifier_module, "MAX_ROWS", len(X) - 1)
     classifier(max_iter=2).fit(X, few_labels)
 
 
-def test_nothing_is_spread_where_it_should_not_be(blobs, few_labels, monkeypatch):
+def test_the_graph_is_not_used_where_it_should_not_be(blobs, few_labels, monkeypatch):
     X, y = blobs
-    monkeypatch.setattr(classifier_module, "spread_labels", refuse)
+    monkeypatch.setattr(classifier_module, "graph_labels", refuse)
     classifier(max_iter=2, pseudo_labels=False).fit(X, few_labels)
     classifier(max_iter=2, pseudo_labels=True).fit(X, y)
     classifier(max_iter=2, pseudo_labels=True).partial_fit(X, few_labels)
 
 
-def test_labels_held_out_for_early_stopping_are_not_spread(blobs, few_labels, monkeypatch):
+def test_the_graph_gets_no_labels_held_out_for_early_stopping(blobs, few_labels, monkeypatch):
     X, _ = blobs
     seen = []
 
     def keep(rows, targets):
         seen.append((len(rows), int((targets != UNSURE).sum())))
-        return spread_labels(rows, targets)
+        return graph_labels(rows, targets)
 
-    monkeypatch.setattr(classifier_module, "spread_labels", keep)
+    monkeypatch.setattr(classifier_module, "graph_labels", keep)
     classifier(max_iter=4, early_stopping=True, validation_fraction=0.2).fit(X, few_labels)
     assert seen == [(177, 12)]

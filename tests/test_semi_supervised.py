@@ -94,7 +94,7 @@ def test_binary_decision_is_the_log_odds(blobs):
     ],
     ids=["-1", "nan", "Int64", "None", "strings and nan", "categorical"],
 )
-def test_every_form_of_labels_trains_alike(blobs, few_labels, fitted_classifier, make):
+def test_every_form_of_labels_trains_the_same(blobs, few_labels, fitted_classifier, make):
     X, _ = blobs
     y = make(few_labels)
     if isinstance(y, list):
@@ -306,7 +306,7 @@ def members_of(model):
 
 
 @pytest.mark.parametrize("class_prior", ["labeled", "uniform"])
-def test_components_find_the_groups_of_a_class(rings, class_prior):
+def test_components_find_the_blobs_of_a_class(rings, class_prior):
     X, y, y_few = rings
     model = classifier(components_per_class=4, class_prior=class_prior, **COMPONENTS).fit(X, y_few)
     assert model.score(X, y) > 0.97
@@ -368,7 +368,7 @@ def arcs():
     return X, which // 4, np.where(np.isin(np.arange(800), [0, 7]), which // 4, -1)
 
 
-def test_one_label_says_the_class_of_all_its_components(arcs):
+def test_one_label_assigns_all_its_components(arcs):
     X, y, y_few = arcs
     model = classifier(components_per_class=4, **COMPONENTS).fit(X, y_few)
     assert model.score(X, y) > 0.99

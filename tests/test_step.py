@@ -32,14 +32,14 @@ FIND_CLUSTERS = Schedule(find_clusters_first())
 
 
 def make_networks(blocks=BLOCKS, seed=0, n_features=N_FEATURES, hidden=(8, 7), **architecture):
-    plan = {"activation": "tanh", **architecture}
-    return Architecture(n_features, blocks, hidden, (6,), seed=seed, **plan).build()
+    settings = {"activation": "tanh", **architecture}
+    return Architecture(n_features, blocks, hidden, (6,), seed=seed, **settings).build()
 
 
 def make_step(
     blocks=BLOCKS, seed=0, priors=PRIORS, architecture=None, momentum=0.5, stage=None, **settings
 ):
-    """Return a step, where a stage is named at that stage of its schedule."""
+    """Return a step; if a stage is named, at that stage of its schedule."""
     networks = make_networks(blocks, seed, **(architecture or {}))
     phases = ["reconstruction"]
     phases += ["discriminator", "generator"] if networks.discriminators else []
@@ -100,7 +100,7 @@ def test_each_phase_moves_its_weights_and_no_others(solver):
     assert moved(step, lambda: step.keep_labels(x)) == trunk_and_label
 
 
-def test_a_learning_rate_of_zero_switches_a_phase_off():
+def test_a_learning_rate_of_zero_turns_a_phase_off():
     step = make_step()
     step.rates["generator"].learning_rate = step.rates["discriminator"].learning_rate = 0.0
     step.scale_learning_rates(1.0)
@@ -272,7 +272,7 @@ def test_an_observed_label_reaches_the_decoder_and_no_discriminator():
 
 
 class ByComponent(Gaussian):
-    """A prior of three components that shows which component each draw was asked for."""
+    """A prior of three components that shows which component each sample was asked for."""
 
     def count_components(self):
         return 3
@@ -282,8 +282,8 @@ class ByComponent(Gaussian):
         return y.float()[:, None].expand(n_samples, n_components)
 
 
-def test_a_class_conditional_discriminator_sees_the_class_of_codes_and_of_draws():
-    """Section 2.3: K + 1 entries, the last for "unlabeled"; draws carry the class of their code."""
+def test_a_class_conditional_discriminator_sees_the_class_of_codes_and_of_samples():
+    """Section 2.3: K + 1 entries, the last for "unlabeled"; samples get the class of a code."""
     prior = ByComponent()
     object.__setattr__(prior, "asked", [])
     step = make_step({"style": Block(2, n_classes=3, by_component=True)}, priors={"style": prior})
@@ -293,10 +293,10 @@ def test_a_class_conditional_discriminator_sees_the_class_of_codes_and_of_draws(
     discriminator.body.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     y = torch.tensor([0, 1, 2, -1] * 3)
     step(rows(), y)
-    switch = F.one_hot(torch.where(y < 0, 3, y), 4).float()
-    draws_and_codes, codes = seen
-    assert torch.equal(draws_and_codes[:, 2:], torch.cat([switch, switch]))
-    assert torch.equal(codes[:, 2:], switch)
+    condition = F.one_hot(torch.where(y < 0, 3, y), 4).float()
+    samples_and_codes, codes = seen
+    assert torch.equal(samples_and_codes[:, 2:], torch.cat([condition, condition]))
+    assert torch.equal(codes[:, 2:], condition)
     assert torch.equal(prior.asked[0], y)
 
 
@@ -306,18 +306,18 @@ def test_posteriors_agree_in_their_mean():
         networks = make_networks(STYLE, posterior=posterior)
         with torch.no_grad():
             generator = torch.Generator().manual_seed(0)
-            draws = torch.stack(
+            samples = torch.stack(
                 [
                     networks.code(networks.encoder(x, generator), None, generator)["style"]
                     for _ in range(1000)
                 ]
             )
             mean = networks.code(networks.encoder(x))["style"]
-        spread = draws.std(dim=0)
+        spread = samples.std(dim=0)
         assert bool((spread == 0).all()) == (posterior == "deterministic")
-        # the universal mean is itself one over 16 draws
+        # the universal mean is itself one over 16 samples
         error = (0.1 + (0.25 if posterior == "universal" else 0.0)) * 4 * spread
-        assert bool(((draws.mean(dim=0) - mean).abs() <= error + 1e-6).all()), posterior
+        assert bool(((samples.mean(dim=0) - mean).abs() <= error + 1e-6).all()), posterior
 
 
 def test_divergence_against_the_formula_for_two_normals():
@@ -336,7 +336,7 @@ def test_divergence_against_the_formula_for_two_normals():
     ("penalty", "posterior"), [(divergence(1.0), "gaussian"), (discrepancy(100.0), "deterministic")]
 )
 def test_penalties_bring_codes_to_the_prior(penalty, posterior):
-    def spread(penalties):
+    def distance(penalties):
         blocks = {"style": Block(2, adversarial=False)}
         architecture = {"posterior": posterior}
         step = make_step(blocks, architecture=architecture, penalties=penalties, solver="adam")
@@ -345,10 +345,10 @@ def test_penalties_bring_codes_to_the_prior(penalty, posterior):
             step(x)
         generator = torch.Generator().manual_seed(0)
         code = step.networks.code(step.networks.encoder(x, generator), None, generator)
-        draws = Gaussian().sample(200, 2, generator=generator)
-        return float(losses.maximum_mean_discrepancy(code["style"].detach(), draws, 1.0))
+        samples = Gaussian().sample(200, 2, generator=generator)
+        return float(losses.maximum_mean_discrepancy(code["style"].detach(), samples, 1.0))
 
-    assert spread({"penalty": penalty}) < 0.2 * spread({})
+    assert distance({"penalty": penalty}) < 0.2 * distance({})
 
 
 def test_head_distance_costs_what_the_distance_lacks():
@@ -381,8 +381,8 @@ def test_average_follows_the_last_tenth_of_steps():
         step(rows())
         weights.append(step.networks.decoder.out.bias.detach().clone())
     n = torch.arange(1, 201).double()
-    share = (n**9 / (n**9).sum()).float()
-    expected = (torch.stack(weights) * share[:, None]).sum(dim=0)
+    weight_of_step = (n**9 / (n**9).sum()).float()
+    expected = (torch.stack(weights) * weight_of_step[:, None]).sum(dim=0)
     found = step.trained.decoder.out.bias.detach()
     torch.testing.assert_close(found, expected, rtol=0.02, atol=0.002)
     assert make_step(STYLE).trained is not None
@@ -478,7 +478,7 @@ def test_joint_updates_go_the_way_of_alternating_ones():
 
 
 @pytest.mark.parametrize("joint", [False, True])
-def test_the_virtual_adversarial_loss_sets_in_after_the_warm_up(joint):
+def test_the_virtual_adversarial_loss_starts_after_the_warm_up(joint):
     loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]))
     step = make_step(joint=joint, virtual_adversarial=loss, schedule=WARM_UP)
     assert step.stage.name == "warm-up"
@@ -546,11 +546,11 @@ def test_the_virtual_adversarial_loss_minds_classes_once_components_are_found():
 
 def test_a_class_of_one_component_is_that_component():
     loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]), finds_clusters=True)
-    by_component, by_class = (
+    component_level, class_level = (
         make_consistent_step(loss, Schedule((Stage("find", consistency=what),)), "find")
         for what in ("components", "classes")
     )
-    assert by_component.keep_labels(rows()) == by_class.keep_labels(rows())
+    assert component_level.keep_labels(rows()) == class_level.keep_labels(rows())
 
 
 def test_conditional_entropy_is_the_mean_entropy_of_labels():
@@ -635,7 +635,7 @@ def test_a_class_is_the_sum_of_its_components():
 def test_the_prior_says_nothing_of_how_a_class_divides_into_its_components():
     step = make_step({"label": Block(6, components_per_class=2), "style": Block(2)})
     label = torch.rand(12, 6)
-    seen = step.networks.discriminated({"label": label, "style": label[:, :2]})
+    seen = step.networks.discriminator_inputs({"label": label, "style": label[:, :2]})
     torch.testing.assert_close(seen["label"], label.view(12, 3, 2).sum(dim=2))
     torch.testing.assert_close(seen["style"], label[:, :2])
     assert step.draw_prior("label", seen["label"]).shape == (12, 3)
@@ -649,9 +649,9 @@ def test_the_class_balance_loss_wants_components_of_equal_size_in_their_class():
         schedule = component_schedule(assigns_later=assigns_later)
         step = make_step(blocks, virtual_adversarial=loss, schedule=schedule)
         logits = step.networks.encoder(x)["label"].detach()
-        balance = losses.class_balance_loss(logits, torch.tensor(wanted))
+        expected = losses.class_balance_loss(logits, torch.tensor(wanted))
         found = step.keep_labels(x)["class_balance"]
-        torch.testing.assert_close(found, FINDING_BALANCE_WEIGHT * balance)
+        torch.testing.assert_close(found, FINDING_BALANCE_WEIGHT * expected)
     step = make_step(blocks)
     step.assign_components(torch.tensor([[1, 0, 0, 0], [0, 1, 1, 1]]).bool())
     found = step.networks.encoder.component_proportions(proportions, assigned=True)
@@ -679,7 +679,7 @@ def test_components_take_the_class_that_they_are_assigned_to(average):
         label = outputs["label"].softmax(dim=1)
         found = networks.encoder.class_logits(outputs).softmax(dim=1)
         torch.testing.assert_close(found, label @ members.T.float())
-        torch.testing.assert_close(networks.discriminated({"label": label})["label"], found)
+        torch.testing.assert_close(networks.discriminator_inputs({"label": label})["label"], found)
     again = make_step(blocks, average=average)
     again.load_state_dict(copy.deepcopy(step.state_dict()))
     torch.testing.assert_close(again.trained.encoder.members, members)
@@ -705,7 +705,7 @@ def test_labels_wait_where_components_are_assigned_later(joint):
     assert "classification" in early(rows(), **labeled)
 
 
-def test_a_class_without_any_probability_can_be_balanced():
+def test_the_class_balance_loss_is_finite_for_a_class_without_probability():
     logits = torch.tensor([[200.0, 0.0], [200.0, -200.0]], requires_grad=True)
     loss = losses.class_balance_loss(logits, torch.tensor([0.0, 1.0]))
     (gradient,) = torch.autograd.grad(loss, logits)
@@ -713,7 +713,7 @@ def test_a_class_without_any_probability_can_be_balanced():
     assert gradient.isfinite().all()
 
 
-def test_discriminators_see_codes_and_draws_with_noise():
+def test_discriminators_see_codes_and_samples_with_noise():
     step = make_step(STYLE, discriminator_noise=3.0)
     seen = []
     discriminator = step.networks.discriminators["style"]

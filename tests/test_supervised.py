@@ -39,7 +39,7 @@ def test_style_knows_little_of_the_class_and_rows_are_still_reconstructed(digits
     assert -fitted.score(rows[0], (rows[1] + 1) % 10) > mean_only
 
 
-def test_an_adversary_that_is_not_told_the_class_leaves_it_in_the_style(digits, fitted):
+def test_an_adversary_that_is_not_class_conditional_leaves_it_in_the_style(digits, fitted):
     X, y = digits
     blind = supervised(n_components=8, max_iter=60, class_conditional=False)
     blind.fit(X[:1300], y[:1300])
@@ -66,8 +66,8 @@ def test_restyle_with_the_own_class_is_reconstruct(digits, fitted):
 
 def test_without_a_class_the_best_one_scores(digits, fitted):
     X, _ = digits
-    by_class = [fitted.score_samples(X[:30], np.full(30, label)) for label in range(10)]
-    np.testing.assert_allclose(fitted.score_samples(X[:30]), np.max(by_class, axis=0))
+    scores_by_class = [fitted.score_samples(X[:30], np.full(30, label)) for label in range(10)]
+    np.testing.assert_allclose(fitted.score_samples(X[:30]), np.max(scores_by_class, axis=0))
 
 
 def test_partial_fit_and_string_classes(blobs):

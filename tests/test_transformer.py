@@ -12,10 +12,10 @@ from skaae.training.losses import maximum_mean_discrepancy
 
 
 def distance_to_prior(model, X):
-    """Return the MMD of codes to draws of the prior, in units of the prior's own scale."""
+    """Return the MMD of codes and samples of the prior, in units of the prior's own scale."""
     codes = torch.from_numpy(model.transform(X.astype(np.float32)))
-    draws = torch.from_numpy(model.sample_prior(len(X), random_state=1))
-    return float(maximum_mean_discrepancy(codes, draws, float(draws.square().mean().sqrt())))
+    samples = torch.from_numpy(model.sample_prior(len(X), random_state=1))
+    return float(maximum_mean_discrepancy(codes, samples, float(samples.square().mean().sqrt())))
 
 
 @pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", Gaussian(5.0)], ids=label)

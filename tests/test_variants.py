@@ -25,17 +25,17 @@ def test_codes_are_drawn_around_their_mean(blobs, posterior):
     model = transformer(posterior=posterior).fit(X)
     Z = model.transform(X[:20])
     np.testing.assert_array_equal(Z, model.transform(X[:20]))
-    draws = model.encode_samples(X[:20], 3000, random_state=0)
-    assert draws.shape == (20, 3000, 2)
-    np.testing.assert_array_equal(draws, model.encode_samples(X[:20], 3000, random_state=0))
+    samples = model.encode_samples(X[:20], 3000, random_state=0)
+    assert samples.shape == (20, 3000, 2)
+    np.testing.assert_array_equal(samples, model.encode_samples(X[:20], 3000, random_state=0))
     others = model.encode_samples(X[:20], 3000, random_state=1)
-    assert np.array_equal(draws, others) == (posterior == "deterministic")
-    spread = np.ptp(draws, axis=1)
+    assert np.array_equal(samples, others) == (posterior == "deterministic")
+    spread = np.ptp(samples, axis=1)
     assert (spread == 0).all() == (posterior == "deterministic")
-    spread = draws.std(axis=1)
-    # that of the universal posterior is a mean over 16 draws itself
+    spread = samples.std(axis=1)
+    # that of the universal posterior is a mean over 16 samples itself
     tolerance = 1.5 if posterior == "universal" else 0.1
-    assert (np.abs(draws.mean(axis=1) - Z) <= tolerance * spread + 1e-5).all()
+    assert (np.abs(samples.mean(axis=1) - Z) <= tolerance * spread + 1e-5).all()
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_variational_autoencoder_over_a_mixture(small_digits):
     vae = transformer(
         prior="petals", regularizer="kl", posterior="gaussian", max_iter=60, random_state=1
     ).fit(X)
-    draws = vae.encode_samples(X, 1, random_state=0)[:, 0]
-    assert Petals().log_prob(torch.from_numpy(draws)).mean() > -6.0
+    samples = vae.encode_samples(X, 1, random_state=0)[:, 0]
+    assert Petals().log_prob(torch.from_numpy(samples)).mean() > -6.0
 
 
 def test_input_noise_makes_a_denoising_autoencoder(small_digits):
@@ -109,15 +109,13 @@ def test_a_classifier_may_draw_its_styles(blobs, few_labels):
         assert same == (posterior == "deterministic")
 
 
-# Section 2.3: labels tie classes to parts of the prior --------------------------------------------
+# Section 2.3: labels tie classes to components --------------------------------------------
 
 
-def part_of(prior, codes):
-    """Return the part of the prior whose draws lie nearest to each code."""
-    draws = torch.cat(
-        [prior.sample(500, 2, y=[part] * 500, generator=seeded()) for part in range(10)]
-    )
-    nearest = torch.cdist(torch.from_numpy(codes).float(), draws).argmin(dim=1)
+def component_of(prior, codes):
+    """Return the component of the prior whose samples lie nearest to each code."""
+    samples = torch.cat([prior.sample(500, 2, y=[k] * 500, generator=seeded()) for k in range(10)])
+    nearest = torch.cdist(torch.from_numpy(codes).float(), samples).argmin(dim=1)
     return nearest.numpy() // 500
 
 
@@ -126,22 +124,22 @@ def seeded():
 
 
 @pytest.mark.parametrize("prior", [Petals(), SwissRoll()], ids=label)
-def test_codes_of_a_class_fall_on_its_part_of_the_prior(digits, prior):
+def test_codes_of_a_class_fall_on_its_component_of_the_prior(digits, prior):
     X, y = digits
     order = np.random.default_rng(0).permutation(len(X))
     X, y = X[order], y[order]
     train, test = slice(1300), slice(1300, None)
     params = {"prior": prior, "max_iter": 120, "hidden_layer_sizes": (200, 200)}
     model = transformer(use_labels=True, **params).fit(X[train], hide(y[train], 60))
-    share = np.mean(part_of(prior, model.transform(X[test])) == y[test])
+    accuracy = np.mean(component_of(prior, model.transform(X[test])) == y[test])
     without = transformer(**params).fit(X[train])
-    chance = np.mean(part_of(prior, without.transform(X[test])) == y[test])
-    assert share > 0.75
+    chance = np.mean(component_of(prior, without.transform(X[test])) == y[test])
+    assert accuracy > 0.75
     assert chance < 0.5
     np.testing.assert_array_equal(model.classes_, np.arange(10))
 
 
-def test_samples_of_a_class_come_from_its_part(blobs):
+def test_samples_of_a_class_come_from_its_component(blobs):
     X, y = blobs
     names = np.array(["a", "b", "c"])[y]
     prior = GaussianMixture([[-4, 0], [0, 4], [4, 0]], 0.1)
@@ -184,7 +182,7 @@ def test_without_opting_in_labels_play_no_part(blobs):
     ],
     ids=label,
 )
-def test_labels_need_a_prior_of_parts_and_an_adversary(blobs, params, message):
+def test_labels_need_a_prior_of_components_and_an_adversary(blobs, params, message):
     with pytest.raises(ValueError, match=message):
         transformer(use_labels=True, **params).fit(*blobs)
 
@@ -301,7 +299,7 @@ def own_plain(n_inputs, n_outputs):
 
 
 @pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])
-def test_own_networks_train_repeat_and_leave_the_global_generator(blobs, posterior):
+def test_user_modules_train_repeat_and_leave_the_global_generator(blobs, posterior):
     import pickle
 
     X = blobs[0]
@@ -318,7 +316,7 @@ def test_own_networks_train_repeat_and_leave_the_global_generator(blobs, posteri
     np.testing.assert_allclose(first.transform(X)[:1], first.transform(X[:1]), rtol=1e-6)
 
 
-def test_own_networks_with_batch_norm_train_on_one_labeled_row(blobs):
+def test_user_modules_with_batch_norm_train_on_one_labeled_row(blobs):
     X, y = blobs
     model = classifier(encoder=own_encoder, max_iter=1).fit(X, y)
     model.partial_fit(X, np.where(np.arange(len(y)) == 0, y, -1))
@@ -339,7 +337,7 @@ def test_own_networks_with_batch_norm_train_on_one_labeled_row(blobs):
     ],
     ids=["outputs", "inputs", "tensor", "module"],
 )
-def test_own_networks_of_a_wrong_shape_are_refused(blobs, factory, error, message):
+def test_user_modules_of_a_wrong_shape_are_refused(blobs, factory, error, message):
     with pytest.raises(error, match=message):
         transformer(encoder=factory).fit(blobs[0])
 
@@ -388,7 +386,7 @@ def test_steps_of_convolutions_go_the_way_of_their_gradients():
             assert float(cosine) > 0.999, name
 
 
-def test_frozen_and_empty_networks_of_ones_own(blobs):
+def test_frozen_and_empty_user_modules(blobs):
     def frozen(n_inputs, n_outputs):
         backbone = nn.Linear(n_inputs, 8).requires_grad_(False)
         return nn.Sequential(backbone, nn.ReLU(), nn.Linear(8, n_outputs))
@@ -425,7 +423,7 @@ def test_partial_fit_refuses_parameters_that_are_built_in(blobs):
         model.set_params(regularizer=None).partial_fit(blobs[0])
 
 
-def test_draws_of_codes_do_not_depend_on_the_batches_of_a_device(blobs, monkeypatch):
+def test_samples_of_codes_do_not_depend_on_the_batches_of_a_device(blobs, monkeypatch):
     from skaae import inference
 
     X = np.tile(blobs[0], (3, 1))
@@ -435,7 +433,7 @@ def test_draws_of_codes_do_not_depend_on_the_batches_of_a_device(blobs, monkeypa
     np.testing.assert_allclose(model.encode_samples(X, 2, random_state=0), whole, rtol=1e-6)
 
 
-def test_an_adversary_that_is_switched_off_is_none(blobs):
+def test_an_adversary_that_is_turned_off_is_none(blobs):
     off = transformer(adversarial_learning_rate=0.0, max_iter=1).fit(blobs[0])
     assert not off._step.is_regularized
     assert transformer(max_iter=1).fit(blobs[0])._step.is_regularized

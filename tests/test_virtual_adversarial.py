@@ -24,7 +24,7 @@ def moons():
 
 
 @pytest.mark.parametrize("updates", ["alternating", "joint"])
-def test_it_sets_in_after_a_fifth_of_the_epochs(blobs, few_labels, updates):
+def test_it_starts_after_a_fifth_of_the_epochs(blobs, few_labels, updates):
     X, _ = blobs
     history = classifier(updates=updates, **PHASE).fit(X, few_labels).history_
     assert history["stage"] == 2 * ["warm-up"] + 8 * ["refine"]
@@ -88,7 +88,7 @@ def test_it_comes_first_where_nothing_else_finds_clusters(blobs, estimator):
 
 @pytest.mark.parametrize("updates", ["alternating", "joint"])
 def test_clusters_that_it_finds_have_gaps_between_them(moons, updates):
-    """Two interleaved half circles, which the game by itself cuts across."""
+    """Two interleaved half circles, which the adversary by itself cuts across."""
     X, y = moons
     params = {"n_clusters": 2, "init": "random", "max_iter": 60, "solver": "adam"}
     params["updates"] = updates

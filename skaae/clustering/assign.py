@@ -1,4 +1,4 @@
-"""Which class each component belongs to, by few labels and by the affinity of components."""
+"""Assigns each component to a class, by few labels and by the affinity of components."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from scipy.optimize import linear_sum_assignment
 
 from skaae.clustering.merge import ClusterTree
 
-# What it costs, in labels, to leave two groups apart: from the first where no row is between them
-# to the sum where many are, so that one label against many of its neighbours does not.
+# The cost, in labels, of leaving two groups unmerged: APART if no row is unsure between them, up to
+# APART + BORDER if many are. So a single label does not outweigh many neighbours.
 APART, BORDER = 0.1, 1.5
-VOTES = 0.25  # the fewest, in labels, that can say which class a group is
+VOTES = 0.25  # a group with fewer labels gets its class from another group
 
 
 def assign_components(probabilities, targets, n_classes):
     """Return the class of each component of (n_rows, n) probabilities: (n,), n not below n_classes.
 
-    targets (n_rows,) are the classes of labeled rows, -1 for the others. Components
-    are merged down to as many groups as there are classes, or to more where labels ask for that.
+    targets (n_rows,) are class indices, -1 where unlabeled. Components are merged into groups, one
+    for each class, or more if fewer labels are then against their group's class.
     """
     labeled = targets >= 0
     votes = probabilities[labeled].T.astype(float) @ np.eye(n_classes)[targets[labeled]]
@@ -37,14 +37,15 @@ def assign_components(probabilities, targets, n_classes):
 
 
 def assign_groups(tree, groups, votes):
-    """Return the class of each group, (n_groups,), and the number of labels that are against it.
+    """Return the class of each group, (n_groups,), and the number of labels against these classes.
 
-    Each class has at least one group, so that the fewest labels are against it; the other groups
-    have the class of most of their labels, or without any that of the group of most affinity.
+    Each class gets at least one group, chosen so that the fewest labels are against it. Another
+    group gets the class of most of its labels; without labels, that of the group with which it has
+    the highest affinity.
     """
     counts = groups @ votes
     classes = np.where(counts.sum(axis=1) < VOTES, -1, counts.argmax(axis=1))
-    # what a group has most of is free; of two ways as good, the one with more labels in it
+    # a group's most frequent class costs nothing; ties go to the group with more labels
     gains = counts - counts.max(axis=1, keepdims=True) + 1e-6 * counts
     taken, of = linear_sum_assignment(gains, maximize=True)
     classes[taken] = of

@@ -1,4 +1,4 @@
-"""Clusters that are merged two by two, across borders with many rows on them."""
+"""Merges clusters two by two, across borders with many rows on them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ TINY = np.finfo(float).tiny
 
 @dataclass(frozen=True)
 class MergedClusters:
-    """Which trained components make up which cluster.
+    """The trained components that make up each cluster.
 
     Parameters
     ----------
-    components : (n_in_use,) indices of components, as the label has them.
-    clusters : (n_in_use,) the cluster of each, from 0 on without gaps.
-    proportions : (n_in_use,) of rows in each component, summing to 1.
+    components : (n_in_use,) indices of components in the label.
+    clusters : (n_in_use,) the cluster of each component, from 0 on without gaps.
+    proportions : (n_in_use,) proportion of rows in each component, summing to 1.
     """
 
     components: np.ndarray
@@ -35,7 +35,7 @@ class MergedClusters:
         return np.equal.outer(np.arange(self.n_clusters), self.clusters)
 
     def probabilities(self, logits):
-        """Return those of clusters, (n_rows, n_clusters), from logits of all components."""
+        """Return probabilities of clusters (n_rows, n_clusters), from logits of all components."""
         found = softmax(logits[:, self.components], axis=1)
         return found @ self.members().T.astype(logits.dtype)
 
@@ -43,17 +43,20 @@ class MergedClusters:
         """Return the proportion of each cluster, (n_clusters,)."""
         return self.members() @ self.proportions
 
-    def parts(self, n_components):
-        """Return the proportion of all components in each cluster, (n_clusters, n_components)."""
-        parts = np.zeros((self.n_clusters, n_components))
-        parts[:, self.components] = self.members() * self.proportions
-        return parts
+    def component_proportions(self, n_components):
+        """Return the proportion of rows in each component of a cluster, (n_clusters, n_components).
+
+        Entries are 0 for components of other clusters.
+        """
+        proportions = np.zeros((self.n_clusters, n_components))
+        proportions[:, self.components] = self.members() * self.proportions
+        return proportions
 
 
 def merge_components(logits, n_clusters, components=None):
     """Return components merged into n_clusters by the logits (n_rows, n_components) of rows.
 
-    Where `components` are given, all of them are in use, in that order. Else clusters without a row
+    If `components` are given, all of them are in use, in that order. If not, clusters without a row
     are left out.
     """
     if components is not None:
@@ -64,7 +67,7 @@ def merge_components(logits, n_clusters, components=None):
         found = np.unique(merged.probabilities(logits).argmax(axis=1))
         if len(found) == merged.n_clusters:
             return merged
-        # parts that lose all of their rows to the sum of a merged cluster
+        # drop components whose rows all prefer the sum over the components of another cluster
         components = components[np.isin(merged.clusters, found)]
 
 
@@ -77,9 +80,10 @@ def _merge(logits, n_clusters, components):
 
 
 def merge_clusters(probabilities, n_clusters):
-    """Return which of `n_clusters` each cluster of (n_rows, n) probabilities belongs to: (n,).
+    """Return which of `n_clusters` each of n clusters is merged into, (n,).
 
-    Numbers follow the first member of each.
+    probabilities (n_rows, n) are those of rows. Merged clusters are numbered in the order of their
+    first members.
     """
     n = probabilities.shape[1]
     if n <= n_clusters:
@@ -91,66 +95,68 @@ def merge_clusters(probabilities, n_clusters):
 
 
 class ClusterTree:
-    """Clusters that are merged two by two, those of the most affinity first.
+    """Clusters that are merged two by two, the pair with the highest affinity first.
 
-    Two clusters have affinity where rows are unsure between them more often than their sizes let
-    expect: across a border with many rows on it. Clusters without a row to themselves do not count.
+    The affinity of two clusters counts the rows that are unsure between them, relative to the
+    clusters' sizes. It is high across a border with many rows on it. Clusters that are no row's
+    most probable one are left out.
 
     Parameters
     ----------
     probabilities : (n_rows, n) of clusters.
-    at_least : number of clusters to merge, though they be without a row.
+    at_least : number of clusters to keep, even if they have no row.
 
     Attributes
     ----------
-    groups : (n_nodes, n) memberships: single clusters, then merged ones, in that order.
-    children : pairs of nodes that were merged, in that order.
-    affinities : affinity of the two, for each pair.
+    sizes : (n,) mean probability of each cluster.
+    groups : (n_nodes, n) memberships: single clusters, then merged ones in the order of merging.
+    children : pairs of nodes in the order of merging.
+    affinities : affinity of each of these pairs.
     """
 
     def __init__(self, probabilities, at_least=1):
         n = probabilities.shape[1]
-        self.shares = probabilities.mean(axis=0, dtype=float)
+        self.sizes = probabilities.mean(axis=0, dtype=float)
         self.together = probabilities.T.astype(float) @ probabilities / len(probabilities)
         n_won = np.bincount(probabilities.argmax(axis=1), minlength=n)
-        by_size = np.lexsort((-self.shares, -n_won))
+        by_size = np.lexsort((-self.sizes, -n_won))
         single = by_size[: max(at_least, np.count_nonzero(n_won))]
         groups = list(np.eye(n)[single])
         self.n_single = len(groups)
         self.children, self.affinities = [], []
-        # of those that are not merged yet: their nodes, shares and common rows
-        nodes, shares = list(range(self.n_single)), self.shares[single]
+        # nodes, sizes and common rows of the clusters that are not merged yet
+        nodes, sizes = list(range(self.n_single)), self.sizes[single]
         together = self.together[np.ix_(single, single)]
         while len(nodes) > 1:
-            affinity = together / np.maximum(np.outer(shares, shares), TINY)
+            affinity = together / np.maximum(np.outer(sizes, sizes), TINY)
             np.fill_diagonal(affinity, -np.inf)
             one, other = divmod(int(affinity.argmax()), len(nodes))
             self.children.append((nodes[one], nodes[other]))
             self.affinities.append(affinity[one, other])
             groups.append(groups[nodes[one]] + groups[nodes[other]])
             nodes[one] = len(groups) - 1
-            for table in (shares, together, together.T):
+            for table in (sizes, together, together.T):
                 table[one] += table[other]
             del nodes[other]
-            shares = np.delete(shares, other)
+            sizes = np.delete(sizes, other)
             together = np.delete(np.delete(together, other, axis=0), other, axis=1)
         self.groups = np.array(groups)
 
     def cut(self, n_groups):
-        """Return the nodes that are left when that many are."""
+        """Return the nodes that are left once merging has come down to n_groups."""
         n_merged = max(self.n_single - n_groups, 0)
         merged = {node for pair in self.children[:n_merged] for node in pair}
         return [node for node in range(self.n_single + n_merged) if node not in merged]
 
     def nearest(self, groups):
-        """Return the group of each cluster, (n,): its own, or that of most affinity."""
+        """Return the group of each cluster, (n,): its own, or that of the highest affinity."""
         affinity = self.affinity(groups, np.eye(groups.shape[1]))
         return np.where(groups.any(axis=0), groups.argmax(axis=0), affinity.argmax(axis=0))
 
     def affinity(self, groups, others):
-        """Return how often rows are in both of two groups, by what their sizes let expect.
+        """Return affinities of groups and others, (n_groups, n_others); both are memberships.
 
-        Groups and others are (n_groups, n) memberships.
+        Each is how often rows are in both, over how often they would be by chance.
         """
-        expected = np.outer(groups @ self.shares, others @ self.shares)
+        expected = np.outer(groups @ self.sizes, others @ self.sizes)
         return (groups @ self.together @ others.T) / np.maximum(expected, TINY)

@@ -1,4 +1,4 @@
-"""Where clusters begin: those of k-means."""
+"""Clusters to start from: those of k-means."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Pictures of fitted estimators, in scikit-learn's Display form.
+"""Pictures of fitted estimators, in the form of scikit-learn's displays.
 
-`from_estimator` computes what is shown, `plot` draws it; matplotlib is imported only there. Reads
-estimators through their public methods alone.
+`from_estimator` computes what is shown, and `plot` draws it. Only `plot` imports matplotlib. Reads
+estimators through their public methods only.
 """
 
 from skaae.displays._images import (

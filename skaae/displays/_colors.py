@@ -1,4 +1,4 @@
-"""Colours of rows by their class or their value, and what explains them beside the axes."""
+"""Colours of rows by their class or their value, and their legend or colour bar."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from skaae.estimators.labels import (
     plain,
 )
 
-MAX_NUMBERS = 30  # a legend has no room for more; a colour bar has
+MAX_NUMBERS = 30  # more get a colour bar, since a legend has no room for them
 
-SCALE = ("cmap", "norm", "vmin", "vmax")  # how `scatter` makes colours of values
+SCALE = ("cmap", "norm", "vmin", "vmax")  # arguments of `scatter` that map values to colours
 
 
 class ClassColors:
@@ -31,7 +31,7 @@ class ClassColors:
         self.classes = classes
 
     def scatter(self, ax, points, target, style):
-        """Draw points (n, 2) whose classes have the indices `target` (n,); name a class once."""
+        """Draw points (n, 2) of the class indices `target` (n,); name each class once."""
         for index, label in enumerate(self.classes):
             rows = points[target == index]
             if len(rows):
@@ -43,7 +43,7 @@ class ClassColors:
         return style
 
     def explain(self, ax):
-        """Name the classes beside the axes."""
+        """Draw the legend of the classes beside the axes."""
         if ax.get_legend_handles_labels()[1]:
             legend_beside(ax, markerscale=2.0)
 
@@ -54,7 +54,7 @@ class ValueColors:
     Parameters
     ----------
     *targets : arrays of values or None
-        All that is drawn, so that a value has one colour.
+        All values that are drawn, so that each value has one colour.
     """
 
     def __init__(self, *targets):
@@ -65,7 +65,7 @@ class ValueColors:
 
     def scatter(self, ax, points, target, style):
         """Draw points (n, 2) in the colours of the values `target` (n,)."""
-        if "color" in style:  # the user wants them alike
+        if "color" in style:  # the user wants one colour
             ax.scatter(*points.T, **style)
             return
         limits = {} if "norm" in style else self.limits
@@ -73,11 +73,11 @@ class ValueColors:
         self.drawn = ax.scatter(*points.T, **settings)
 
     def without_scale(self, style):
-        """Return the style of points in one colour, of which matplotlib refuses a scale."""
+        """Return the style of points in one colour, without the scale, which matplotlib refuses."""
         return {name: value for name, value in style.items() if name not in SCALE}
 
     def explain(self, ax):
-        """Draw the colour bar beside the axes, and a legend of what has no value above them."""
+        """Draw the colour bar beside the axes, and above them a legend of rows without a value."""
         if self.drawn is not None:
             bar = ax.figure.colorbar(self.drawn, ax=ax, label="y")
             bar.solids.set(alpha=1.0)
@@ -87,14 +87,14 @@ class ValueColors:
 
 
 def unused_name(ax, name):
-    """Return a name for the legend, or one that it leaves out if the name is there already."""
+    """Return the name, or "_", which the legend leaves out, if the legend has the name already."""
     return "_" if name in ax.get_legend_handles_labels()[1] else name
 
 
 def marker_of(estimator):
     """Return what marks a row without a class for a fitted estimator.
 
-    "auto" is resolved where classes are known: -1 is one of them, or it marks.
+    If its classes are known, "auto" becomes -1, or None if -1 is a class.
     """
     marker = getattr(estimator, "unlabeled_label", "auto")
     classes = getattr(estimator, "classes_", None)
@@ -106,20 +106,20 @@ def marker_of(estimator):
 def read_targets(targets, unlabeled_label):
     """Return classes, and for each y of `targets` the index of the class of each row.
 
-    Indices are float arrays (n_samples,), NaN in rows without a class, and None where y is None.
-    For values in place of classes (see `are_values`) the classes are None, and the arrays hold the
-    values. All are read as one: whether -1 marks, and what a class is, depends on all of them.
+    Indices are float arrays (n_samples,), NaN for rows without a class, and None if y is None. If y
+    holds values, not classes (see `are_values`), the classes are None, and the arrays hold the
+    values. All y together decide what the classes are and whether -1 is a marker.
     """
     arrays = [as_label_array(y).ravel() for y in targets if y is not None]
     if not arrays:
         return (), [None] * len(targets)
     if len({array.dtype.kind for array in arrays}) > 1:
         arrays = [array.astype(object) for array in arrays]
-    joined = np.concatenate(arrays)
-    if is_auto(unlabeled_label) and have_fractions(plain(joined[~find_missing(joined)])):
+    together = np.concatenate(arrays)
+    if is_auto(unlabeled_label) and have_fractions(plain(together[~find_missing(together)])):
         unlabeled_label = None  # -1 is a value like the others
-    labeled = ~mark_unlabeled(joined, unlabeled_label)
-    labels, numbers = plain(joined[labeled]), np.full(len(joined), np.nan)
+    labeled = ~mark_unlabeled(together, unlabeled_label)
+    labels, numbers = plain(together[labeled]), np.full(len(together), np.nan)
     if are_values(labels):
         classes, numbers[labeled] = None, labels
     else:
@@ -129,12 +129,12 @@ def read_targets(targets, unlabeled_label):
 
 
 def are_values(labels):
-    """Say whether labels (n,) are better shown as values on a scale than as classes."""
+    """Return whether labels (n,) are better shown as values on a scale than as classes."""
     if labels.dtype.kind not in "iuf":
         return False
     return have_fractions(labels) or len(np.unique(labels)) > MAX_NUMBERS
 
 
 def have_fractions(labels):
-    """Say whether labels (n,) are numbers that are not all whole."""
+    """Return whether labels (n,) are numbers with fractions."""
     return labels.dtype.kind == "f" and bool((labels != np.floor(labels)).any())

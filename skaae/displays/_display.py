@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-# Ten colours that stay apart for colour-blind readers, by Paul Tol's qualitative schemes.
+# Ten colours that colour-blind readers can tell apart, from Paul Tol's qualitative schemes.
 COLORS = (
     "#4477aa",
     "#ee6677",
@@ -20,7 +20,7 @@ COLORS = (
 
 
 class Display(ABC):
-    """Base of all displays: a subclass says how large its picture is and draws it."""
+    """Base of all displays: a subclass draws its picture and states the picture's size."""
 
     def plot(self, ax=None, **style):
         """Draw the picture.
@@ -33,7 +33,8 @@ class Display(ABC):
 
         Returns
         -------
-        self
+        self : object
+            The display, with the axes in `ax_` and the figure in `figure_`.
         """
         if ax is None:
             from matplotlib import pyplot
@@ -53,5 +54,5 @@ class Display(ABC):
 
 
 def legend_beside(ax, **settings):
-    """Name what is drawn to the right of the axes, where it covers nothing."""
+    """Draw the legend to the right of the axes, where it covers nothing."""
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, **settings)

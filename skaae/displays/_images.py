@@ -14,14 +14,14 @@ TILE = 0.55  # inches of an image in a new figure
 
 
 class Tiles(Display):
-    """Base of displays that lay images out in rows and columns.
+    """Base of displays that show images in rows and columns.
 
     Parameters
     ----------
     images : ndarray of shape (n_rows, n_columns, height, width[, channels])
     """
 
-    # Names of the axes, and of rows and columns where they have any.
+    # Names of the axes, and of rows and columns if they have names.
     _labels = ("", "")
     _column_names: list[str] | None = None
     _row_names: list[str] | None = None
@@ -46,19 +46,19 @@ class Tiles(Display):
 
 
 class ManifoldDisplay(Tiles):
-    """Decoded rows as small images along a walk through the prior.
+    """Decoded rows as small images along a walk through the prior (section 2 of the paper).
 
-    Over a prior in one piece the walk is a grid of two dimensions. Over a prior of parts (petals,
-    the swiss roll, a mixture) each row of the picture walks along one part.
+    By default the walk is a grid over the two dimensions of the code. For a prior of components
+    (petals, the swiss roll, a mixture) each row of the picture can walk along one component.
 
     Parameters
     ----------
-    images : ndarray of shape (n_rows, n_columns, height, width)
+    images : ndarray of shape (n_rows, n_columns, height, width[, channels])
         Decoded rows; the first row is the top of the picture.
     codes : ndarray of shape (n_rows, n_columns, 2)
-        The codes that they were decoded from.
-    by_parts : bool, default=False
-        Whether rows of the picture are parts of the prior.
+        The codes that the images were decoded from.
+    by_component : bool, default=False
+        Whether each row of the picture is a component of the prior.
 
     Attributes
     ----------
@@ -74,13 +74,13 @@ class ManifoldDisplay(Tiles):
     (4, 4, 8, 8)
     """
 
-    def __init__(self, images, codes, by_parts=False):
+    def __init__(self, images, codes, by_component=False):
         super().__init__(images)
         self.codes = codes
-        self.by_parts = by_parts
-        if by_parts:
-            self._labels = ("along each part", "part of the prior")
-            self._row_names = [str(part) for part in range(len(images))]
+        self.by_component = by_component
+        if by_component:
+            self._labels = ("along each component", "component of the prior")
+            self._row_names = [str(component) for component in range(len(images))]
         else:
             left, right = codes[0, [0, -1], 0]
             bottom, top = codes[[-1, 0], 0, 1]
@@ -94,7 +94,7 @@ class ManifoldDisplay(Tiles):
         cls,
         estimator,
         *,
-        n_parts=None,
+        n_prior_components=None,
         image_shape=None,
         n_images=15,
         coverage=0.95,
@@ -104,21 +104,21 @@ class ManifoldDisplay(Tiles):
     ):
         """Decode codes along a walk through the prior, and plot them.
 
-        The lines of a grid are quantiles of the prior in each direction: dense where its draws are.
-        The steps along a part are quantiles along its longest direction.
+        The lines of a grid are quantiles of the prior in each dimension, so they are dense where
+        its samples are. The steps along a component are quantiles along its longest direction.
 
         Parameters
         ----------
         estimator : fitted estimator with n_components=2 and `inverse_transform`
-        n_parts : int, default=None
-            Number of parts of the prior to walk along, each in a row of the picture; None or 0
-            walks over a grid. For an `AAETransformer`, whose `sample_prior` takes a part.
+        n_prior_components : int, default=None
+            Number of components of the prior to walk along, each in a row of the picture. None or
+            0 walks over a grid. Needs an `AAETransformer`, whose `sample_prior` takes a component.
         image_shape : tuple (height, width) or (height, width, 3), default=None
             Shape of a row as an image; None takes a square.
         n_images : int, default=15
-            Images along each side of a grid, or along each part.
+            Images along each side of a grid, or along each component.
         coverage : float in (0, 1), default=0.95
-            Share of the prior between the outermost grid lines, in each direction.
+            Proportion of the prior between the outermost lines of a grid, in each dimension.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         random_state : int, RandomState instance or None, default=0
@@ -127,44 +127,63 @@ class ManifoldDisplay(Tiles):
         Returns
         -------
         display : ManifoldDisplay
+
+        Raises
+        ------
+        ValueError
+            Where the code does not have two dimensions, the prior has fewer components, or rows are
+            no images of image_shape.
         """
         check_is_fitted(estimator)
-        if n_parts:
+        if n_prior_components:
             walks = [
                 walk_along(estimator.sample_prior(5000, y, random_state=random_state), n_images)
-                for y in part_names(estimator, n_parts)
+                for y in component_names(estimator, n_prior_components)
             ]
             codes = np.stack(walks)
         else:
-            draws = estimator.sample_prior(20_000, random_state=random_state)
-            if draws.shape[1] != 2:
+            samples = estimator.sample_prior(20_000, random_state=random_state)
+            if samples.shape[1] != 2:
                 raise ValueError(
                     f"ManifoldDisplay walks through two components, and this "
-                    f"{type(estimator).__name__} has n_components={draws.shape[1]}."
+                    f"{type(estimator).__name__} has n_components={samples.shape[1]}."
                 )
             share = np.linspace(0.5 - coverage / 2, 0.5 + coverage / 2, n_images)
-            columns, rows = np.quantile(draws[:, 0], share), np.quantile(draws[:, 1], share)
+            columns, rows = np.quantile(samples[:, 0], share), np.quantile(samples[:, 1], share)
             codes = np.stack(np.meshgrid(columns, rows[::-1]), axis=-1)
         decoded = estimator.inverse_transform(codes.reshape(-1, codes.shape[2]))
         images = as_images(decoded, image_shape)
         images = images.reshape(*codes.shape[:2], *images.shape[1:])
-        return cls(images, codes, bool(n_parts)).plot(ax, **style)
+        return cls(images, codes, bool(n_prior_components)).plot(ax, **style)
 
 
 class StyleDisplay(Tiles):
-    """Decoded rows as images: a row of the picture shares a style, a column shares a class.
+    """Decoded rows as images, as in section 4 of the paper.
+
+    Images in a row of the picture have the same style, images in a column the same class.
 
     Parameters
     ----------
-    images : ndarray of shape (n_styles, n_classes, height, width)
+    images : ndarray of shape (n_styles, n_classes, height, width[, channels])
+        Decoded rows.
     classes : ndarray of shape (n_classes,)
-    originals : ndarray of shape (n_styles, height, width), default=None
+        The class, or index of the cluster, of each column.
+    originals : ndarray of shape (n_styles, height, width[, channels]), default=None
         The rows that the styles were taken from, shown in a first column.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skaae import StyleDisplay, SupervisedAAETransformer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> aae = SupervisedAAETransformer(max_iter=2, random_state=0).fit(X, y)
+    >>> StyleDisplay.from_estimator(aae, n_styles=3).images.shape
+    (3, 10, 8, 8)
     """
 
     _labels = ("class", "style")
@@ -197,11 +216,12 @@ class StyleDisplay(Tiles):
         ----------
         estimator : fitted estimator with `inverse_transform(Z, y)` and classes or clusters
         X : array-like of shape (n_samples, n_features), default=None
-            Rows that give the styles, shown in the first column; None draws styles from the prior.
+            Rows whose styles are shown; they are in the first column. None draws styles from the
+            prior.
         image_shape : tuple (height, width) or (height, width, 3), default=None
             Shape of a row as an image; None takes a square.
         n_styles : int, default=10
-            Number of styles drawn from the prior, or the most that are taken from X.
+            Number of styles to draw from the prior, or the largest number to take from X.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         random_state : int, RandomState instance or None, default=0
@@ -235,7 +255,7 @@ class ReconstructionDisplay(Tiles):
 
     Parameters
     ----------
-    originals, reconstructions : ndarray of shape (n_samples, height, width)
+    originals, reconstructions : ndarray of shape (n_samples, height, width[, channels])
 
     Attributes
     ----------
@@ -269,11 +289,11 @@ class ReconstructionDisplay(Tiles):
         estimator : fitted estimator with `reconstruct`
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Classes, for estimators that need them to reconstruct.
+            Classes, for estimators whose `reconstruct` needs them.
         image_shape : tuple (height, width) or (height, width, 3), default=None
             Shape of a row as an image; None takes a square.
         n_images : int, default=12
-            The most rows that are shown, from the first on.
+            Largest number of rows to show; the first rows of X are taken.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         **style : passed to `ax.imshow`
@@ -291,12 +311,13 @@ class ReconstructionDisplay(Tiles):
 
 
 class ClusterHeadsDisplay(Tiles):
-    """The decoded head of each cluster and rows that belong to it.
+    """The decoded head of each cluster, and rows of the cluster (section 6 of the paper).
 
     Parameters
     ----------
-    images : ndarray of shape (n_clusters, 1 + n_members, height, width)
-        Heads in the first column, members beside them, NaN where a cluster has fewer.
+    images : ndarray of shape (n_clusters, 1 + n_members, height, width[, channels])
+        Heads in the first column, rows of their clusters beside them. NaN where a cluster has fewer
+        rows.
 
     Attributes
     ----------
@@ -334,18 +355,18 @@ class ClusterHeadsDisplay(Tiles):
         random_state=0,
         **style,
     ):
-        """Plot decoded heads, and beside them rows of X that belong to them.
+        """Plot the decoded head of each cluster, and beside it rows of X in the cluster.
 
         Parameters
         ----------
         estimator : fitted estimator with `cluster_heads_`
             An `AAEClusterer` or an `AAEEmbedding`.
         X : array-like of shape (n_samples, n_features), default=None
-            The training rows, in the order of `labels_`; None shows heads alone.
+            The training rows, in the order of `labels_`; None shows the heads only.
         image_shape : tuple (height, width) or (height, width, 3), default=None
             Shape of a row as an image; None takes a square.
         n_members : int, default=10
-            Rows of each cluster, drawn at random.
+            Number of rows of each cluster, drawn at random.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         random_state : int or None, default=0
@@ -354,6 +375,11 @@ class ClusterHeadsDisplay(Tiles):
         Returns
         -------
         display : ClusterHeadsDisplay
+
+        Raises
+        ------
+        ValueError
+            Where X has another number of rows than `labels_`.
         """
         check_is_fitted(estimator)
         heads = estimator.cluster_heads_
@@ -377,9 +403,10 @@ class ClusterHeadsDisplay(Tiles):
 
 
 def walk_along(points, n_steps):
-    """Return n_steps points (n_steps, d) in order along the longest direction of a cloud.
+    """Return n_steps codes (n_steps, d) in order along the longest direction of points (n, d).
 
-    Each is the mean of the points between two quantiles, so that the walk follows a bent cloud.
+    Each is the mean of the points between two quantiles, so that the walk follows a bent cloud of
+    points.
     """
     centered = points - points.mean(axis=0)
     direction = np.linalg.svd(centered, full_matrices=False)[2][0]
@@ -387,10 +414,10 @@ def walk_along(points, n_steps):
     return np.stack([points[rows].mean(axis=0) for rows in np.array_split(order, n_steps)])
 
 
-def part_names(estimator, n_parts):
-    """Return what `sample_prior` calls the parts: classes where they were learned."""
+def component_names(estimator, n_prior_components):
+    """Return `sample_prior`'s names of the prior's components: classes, or else indices."""
     classes = getattr(estimator, "classes_", ())
-    return classes if len(classes) == n_parts else range(n_parts)
+    return classes if len(classes) == n_prior_components else range(n_prior_components)
 
 
 def as_images(X, image_shape=None):

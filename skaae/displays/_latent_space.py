@@ -9,7 +9,7 @@ from skaae.displays._colors import ClassColors, ValueColors, marker_of, read_tar
 from skaae.displays._display import COLORS, Display
 from skaae.estimators.labels import as_label_array
 
-CONTOUR_SHARES = (0.95, 0.5)  # of the prior's draws within each line
+CONTOURS = (0.95, 0.5)  # proportion of the prior's samples within each line
 
 
 class LatentSpaceDisplay(Display):
@@ -18,23 +18,23 @@ class LatentSpaceDisplay(Display):
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
-        Codes to draw as circles; the first two dimensions are shown.
+        Codes to show as circles. Only the first two dimensions are shown.
     y : array-like of shape (n_samples,), default=None
-        Classes, for the colours; rows without one are grey. Numbers with fractions, and more than
-        30 different numbers, get a colour map and a colour bar.
+        Classes, which decide the colours; rows without a class are grey. Numbers with fractions,
+        and more than 30 different numbers, get a colour map and a colour bar.
     test_codes : ndarray of shape (n_test_samples, n_components), default=None
-        Codes to draw as crosses.
+        Codes to show as crosses.
     y_test : array-like of shape (n_test_samples,), default=None
         Their classes.
-    prior_samples : ndarray of shape (n_draws, n_components), default=None
-        Draws of the prior, shown in grey below the codes.
+    prior_samples : ndarray of shape (n_prior_samples, n_components), default=None
+        Samples of the prior, shown in grey below the codes.
     prior : {"samples", "contour"}, default="samples"
-        Whether the draws are shown as points, or as lines around 50 % and 95 % of them.
+        Whether samples of the prior are shown as points, or as lines around 50 % and 95 % of them.
     legend : bool, default=True
-        Whether to name the colours beside the axes.
+        Whether to explain the colours beside the axes.
     unlabeled_label : "auto", scalar or None, default="auto"
-        What marks a row without a class, besides missing values. "auto" takes -1, unless y is of -1
-        and 1 alone or has fractions; None takes nothing else.
+        What marks a row without a class, besides missing values. "auto" takes -1, unless y holds
+        only -1 and 1, or has fractions. None takes no other value.
 
     Attributes
     ----------
@@ -97,8 +97,8 @@ class LatentSpaceDisplay(Display):
         X : array-like of shape (n_samples, n_features)
             Rows shown as circles, such as the training rows.
         y : array-like of shape (n_samples,), default=None
-            Classes of the rows, or other values. Rows without one are grey: where it is missing, or
-            equal to what the estimator's `unlabeled_label` says.
+            Classes of the rows, or other values. Rows without a class are grey: their y is missing,
+            or is the marker of the estimator's `unlabeled_label`.
         X_test : array-like of shape (n_test_samples, n_features), default=None
             Rows shown as crosses.
         y_test : array-like of shape (n_test_samples,), default=None
@@ -106,9 +106,9 @@ class LatentSpaceDisplay(Display):
         prior : {"samples", "contour"} or None, default="samples"
             How the prior is shown below the codes.
         n_prior_samples : int, default=2000
-            Draws of the prior; 0 for none.
+            Number of samples of the prior; 0 shows none.
         legend : bool, default=True
-            Whether to name the colours beside the axes.
+            Whether to explain the colours beside the axes.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         random_state : int, RandomState instance or None, default=0
@@ -117,6 +117,11 @@ class LatentSpaceDisplay(Display):
         Returns
         -------
         display : LatentSpaceDisplay
+
+        Raises
+        ------
+        ValueError
+            Where the code has one dimension only, or `prior` is none of the values above.
         """
         check_is_fitted(estimator)
         if prior not in ("samples", "contour", None):
@@ -127,15 +132,15 @@ class LatentSpaceDisplay(Display):
                 f"LatentSpaceDisplay needs at least two components, and this "
                 f"{type(estimator).__name__} has n_components={codes.shape[1]}."
             )
-        draws = None
+        samples = None
         if prior is not None and n_prior_samples:
-            draws = estimator.sample_prior(n_prior_samples, random_state=random_state)
+            samples = estimator.sample_prior(n_prior_samples, random_state=random_state)
         display = cls(
             codes,
             None if y is None else as_label_array(y),
             test_codes=None if X_test is None else np.asarray(estimator.transform(X_test)),
             y_test=None if y_test is None else as_label_array(y_test),
-            prior_samples=draws,
+            prior_samples=samples,
             prior=prior,
             legend=legend,
             unlabeled_label=marker_of(estimator),
@@ -185,6 +190,6 @@ class LatentSpaceDisplay(Display):
         x, y = (np.linspace(a - m, b + m, 120) for a, b, m in zip(low, high, margin, strict=True))
         grid = np.stack(np.meshgrid(x, y))
         heights = density(grid.reshape(2, -1)).reshape(grid.shape[1:])
-        levels = np.quantile(density(points.T), [1.0 - share for share in CONTOUR_SHARES])
+        levels = np.quantile(density(points.T), [1.0 - within for within in CONTOURS])
         ax.contour(x, y, heights, levels=levels, colors="0.55", linewidths=1.0)
         ax.plot([], [], color="0.55", linewidth=1.0, label="prior")

@@ -10,17 +10,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae.displays._display import COLORS, Display, legend_beside
 
-# What the losses of an adversarial pair are where the discriminator cannot tell codes from draws.
-DRAW_LINES = {"discriminator": 2.0 * math.log(2.0), "generator": math.log(2.0)}
-STAGE = "stage"  # the entry of a history that names the stage of each epoch: no loss
-ROW = 9.0  # points between two rows of names of stages
+# Losses of discriminator and generator if codes cannot be told from samples of the prior.
+BALANCE_LINES = {"discriminator": 2.0 * math.log(2.0), "generator": math.log(2.0)}
+STAGE = "stage"  # the entry of a history that holds no loss but the stage of each epoch
+ROW = 9.0  # points between two lines of stage names
 
 
 class TrainingCurvesDisplay(Display):
     """Every loss over the epochs of training, on a logarithmic scale.
 
-    Dotted lines show where the losses of discriminator (2 log 2) and generator (log 2) are when
-    codes cannot be told from the prior: that is where training wants to go. Thin vertical lines
+    Two dotted lines are the goal of the adversarial training: the losses of discriminator (2 log 2)
+    and generator (log 2) if codes cannot be told from samples of the prior. Thin vertical lines
     show where a further stage of training begins.
 
     Parameters
@@ -54,7 +54,7 @@ class TrainingCurvesDisplay(Display):
         ----------
         estimator : fitted estimator with `history_`
         names : sequence of str, default=None
-            The losses to show; None shows all.
+            Names of the losses to show; None shows all.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         **style : passed to `ax.plot`
@@ -62,6 +62,11 @@ class TrainingCurvesDisplay(Display):
         Returns
         -------
         display : TrainingCurvesDisplay
+
+        Raises
+        ------
+        ValueError
+            Where names holds one that is no loss of the estimator.
         """
         check_is_fitted(estimator)
         history = dict(estimator.history_)
@@ -84,8 +89,8 @@ class TrainingCurvesDisplay(Display):
             label = name.replace("_", " of ", 1) if "or_" in name else name.replace("_", " ")
             epochs = np.arange(1, len(values) + 1)
             ax.plot(epochs, shown, **{"color": color, "label": label, "linewidth": 1.5, **style})
-            ax.dataLim.update_from_data_x(epochs)  # the axis has all epochs, shown or not
-        for phase, height in DRAW_LINES.items():
+            ax.dataLim.update_from_data_x(epochs)  # the axis has all epochs, even those with NaN
+        for phase, height in BALANCE_LINES.items():
             if any(name.startswith(phase) for name in curves):
                 ax.axhline(height, color="0.6", linestyle=":", linewidth=1.0, zorder=0)
         ax.set_yscale("log")
@@ -98,7 +103,7 @@ class TrainingCurvesDisplay(Display):
 
 
 def mark_stages(ax, stages):
-    """Draw a line before each epoch whose stage is another than the last one's, named above."""
+    """Draw a line before the first epoch of each further stage, with the stage's name above."""
     names = []
     for epoch, (last, stage) in enumerate(itertools.pairwise(stages), start=1):
         if stage != last:
@@ -116,12 +121,12 @@ def mark_stages(ax, stages):
             )
             names.append(name)
     if names:
-        ax.figure.figure.draw_without_rendering()  # the layout decides how much room there is
-        spread_out(names, ax.get_window_extent().x1)
+        ax.figure.figure.draw_without_rendering()  # places depend on the layout
+        move_apart(names, ax.get_window_extent().x1)
 
 
-def spread_out(names, right):
-    """Move texts apart: to the left of their place where they pass `right`, up where they meet."""
+def move_apart(names, right):
+    """Move texts: to the left if they reach beyond `right`, and up if they overlap."""
     rows: list[list] = []
     for name in names:
         if name.get_window_extent().x1 > right:
@@ -136,5 +141,5 @@ def spread_out(names, right):
 
 
 def overlap(box, other, gap=4.0):
-    """Say whether two boxes in a row come closer than `gap` pixels."""
+    """Return whether two boxes in a line are closer than `gap` pixels."""
     return box.x0 < other.x1 + gap and other.x0 < box.x1 + gap

@@ -1,8 +1,7 @@
 """Estimators whose rows have classes: labels in, rows of a class out.
 
-Halves to mix in: `ReadsClasses` turns y into class indices and keeps `classes_`, `MayReadClasses`
-does so where the user asks for it, `DrawsClasses` decodes and samples with a class. Knows nothing
-of training.
+Three mixins. `ReadsClasses` turns y into class indices and keeps `classes_`. `MayReadClasses` does
+so if use_labels=True. `DrawsClasses` decodes and samples with a class. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ class ReadsClasses:
     warm_start: bool
     classes_: Any
 
-    # The smallest number of classes that the estimator can do anything with.
+    # The smallest number of classes that the estimator can be trained with.
     _min_classes = 2
-    # What an estimator without this parameter does.
+    # The default of estimators without this parameter.
     class_prior = "labeled"
 
     def _marker(self):
@@ -54,7 +53,7 @@ class ReadsClasses:
         return targets
 
     def _read_more_classes(self, X, y, classes, *, first):
-        """Return class indices of the rows of a `partial_fit`, whose classes may be given."""
+        """Return class indices of the rows of a `partial_fit`; classes may be None."""
         name = type(self).__name__
         known = self.classes_ if classes is None and not first else None
         if known is None:
@@ -74,7 +73,7 @@ class ReadsClasses:
         return targets
 
     def _set_classes(self, classes, targets):
-        """Keep the classes; refuse too few of them and a changed warm start."""
+        """Keep the classes; raise if they are too few, or not those of a warm start."""
         if len(classes) < self._min_classes:
             raise ValueError(
                 f"y has only one class, {classes.tolist()[0]!r}, among its labeled rows; "
@@ -91,16 +90,16 @@ class ReadsClasses:
             self._set_class_prior(targets)
 
     def _set_class_prior(self, targets):
-        """Keep the class proportions, for estimators that need them."""
+        """Keep the class proportions of the model."""
         self.class_prior_ = class_proportions(self.class_prior, self.classes_, targets)
 
     def _is_prior_stated(self):
-        """Return whether the user knows the class proportions, which are else estimated."""
+        """Return whether the user states the class proportions; if not, labels estimate them."""
         return not (isinstance(self.class_prior, str) and self.class_prior == "labeled")
 
 
 class MayReadClasses(ReadsClasses):
-    """Turns y into class indices where use_labels says so; without, y plays no part."""
+    """Turns y into class indices if use_labels=True; else y is ignored."""
 
     use_labels: bool
 
@@ -119,7 +118,7 @@ class MayReadClasses(ReadsClasses):
         return None
 
     def _given(self, y, n_rows):
-        """Return the labels of training rows: unlabeled ones where y is None."""
+        """Return the labels of training rows; all rows are unlabeled if y is None."""
         if y is not None:
             return y
         if self.unlabeled_label is None:
@@ -148,12 +147,20 @@ class DrawsClasses:
         X : array-like of shape (n_samples, n_components)
             Styles, as `transform` returns them.
         y : scalar or array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            A class for all rows, a class for each, or probabilities of the classes. None stands for
-            their proportions (class_prior_): a row between the classes, as a pipeline asks for it.
+            A class for all rows, a class for each, or probabilities of the classes. Classes are
+            those of the estimator: values of `classes_`, or cluster indices. None takes the class
+            proportions as probabilities, so that a pipeline can decode without y. The result then
+            lies between the classes.
 
         Returns
         -------
         X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
+
+        Raises
+        ------
+        ValueError
+            Where X does not have n_components columns, y holds a value that is no class, or rows of
+            probabilities do not sum to 1.
         """
         check_is_fitted(self)
         Z = self._check_codes(X)
@@ -161,19 +168,24 @@ class DrawsClasses:
         return self._decode(style=Z, label=label.astype(Z.dtype))
 
     def sample(self, n_samples=1, y=None, *, random_state=None):
-        """Draw styles (and classes) from their priors and decode them.
+        """Draw styles (and classes) from their priors and decode them: new rows.
 
         Parameters
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            A class for all rows or for each; None draws them by their proportions.
+            A class for all rows or for each; None draws classes by their proportions.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), float32
+        X : float32 ndarray of shape (n_samples, n_features), in the units of the training data
+
+        Raises
+        ------
+        ValueError
+            Where y holds a value that is no class.
         """
         check_is_fitted(self)
         generator = make_cpu_generator(random_state)
@@ -182,7 +194,7 @@ class DrawsClasses:
         return self._decode(style=style, label=label.astype(np.float32))
 
     def _label_values(self):
-        """Return the classes as the user names them, and the proportion of each."""
+        """Return the classes in the user's values, and the proportion of each: two (n_classes,)."""
         return self.classes_, self.class_prior_
 
     def _component_proportions(self):
@@ -193,19 +205,19 @@ class DrawsClasses:
         return None
 
     def _label_block(self, y, n_samples):
-        """Return the label part of a code: of each class, its largest component."""
+        """Return the label part of codes, (n_samples, label); a class is its largest component."""
         classes, proportions = self._label_values()
         if y is None:
             label = np.tile(proportions, (n_samples, 1))
         else:
             label = label_block(y, classes, n_samples)
-        parts = self._component_proportions()
-        return label if parts is None else label @ np.eye(parts.shape[1])[parts.argmax(axis=1)]
+        within = self._component_proportions()
+        return label if within is None else label @ np.eye(within.shape[1])[within.argmax(axis=1)]
 
     def _draw_label(self, y, n_samples, generator):
-        """Return one-hot rows for given classes, or for drawn ones where y is None.
+        """Return one-hot labels, (n_samples, label), of classes y; None draws the classes.
 
-        Of the components of a class each is drawn as often as its proportion says.
+        A component of each class is drawn by the components' proportions.
         """
         classes, proportions = self._label_values()
         if y is not None:
@@ -213,8 +225,8 @@ class DrawsClasses:
         else:
             prior = Categorical(proportions)
             label = prior.sample(n_samples, len(classes), generator=generator).numpy()
-        parts = self._component_proportions()
-        if parts is None:
+        within = self._component_proportions()
+        if within is None:
             return label
-        drawn = torch.multinomial(torch.from_numpy(label @ parts), 1, generator=generator)
-        return np.eye(parts.shape[1])[drawn.ravel().numpy()]
+        drawn = torch.multinomial(torch.from_numpy(label @ within), 1, generator=generator)
+        return np.eye(within.shape[1])[drawn.ravel().numpy()]

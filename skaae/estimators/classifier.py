@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
 from skaae.clustering.assign import assign_components
-from skaae.clustering.pseudo_labels import MAX_ROWS, clear_rows, spread_labels
+from skaae.clustering.pseudo_labels import MAX_ROWS, clear_rows, graph_labels
 from skaae.columns.scaling import ScaledRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
@@ -31,8 +31,8 @@ from skaae.priors import Categorical, as_prior
 from skaae.training.loop import ADD_PSEUDO_LABELS
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
-# Labels of a class, for each of its components, that can say which rows are theirs; with fewer they
-# only say which class components belong to that were found without them.
+# Labels of a class per component that are enough to find the components. Fewer labels can only
+# assign components, found without them, to classes.
 LABELS_PER_COMPONENT = 2
 
 
@@ -44,14 +44,14 @@ LABELS_PER_COMPONENT = 2
     labels="classes",
     virtual_adversarial='"auto"',
     stages=(
-        "It sets in after a warm-up of a fifth of max_iter: until then it would hold clusters in "
-        "place that are still on the move. With several components per class it comes first and "
-        "finds them; see `components_per_class`."
+        "The phase starts after a warm-up of a fifth of max_iter: earlier it would fix borders in "
+        "place before the classes have formed. With several components per class it comes first "
+        "and finds them; see `components_per_class`."
     ),
     balance=(
-        'Where class_prior is stated, not "labeled", or with several components per class, it '
-        "also keeps the mean over each mini-batch at the class proportions, for which 25 rows of "
-        "each class or more are good to have."
+        "The phase also keeps the mean label of each mini-batch at the class proportions, if "
+        'class_prior is not "labeled" or there are several components per class. For that, '
+        "mini-batches should have at least 25 rows per class."
     ),
 )
 @parameters_as_fields
@@ -60,49 +60,53 @@ class SemiSupervisedAAEClassifier(
 ):
     """Classifier that learns from few labeled and many unlabeled rows.
 
-    The code of a row has two parts: a softmax over the classes, pushed towards one-hot draws by one
-    discriminator, and a style vector, pushed towards a prior by another. Every step reconstructs
-    and regularizes on all rows, then lowers the cross-entropy of a batch of labeled rows
-    (section 5 of "Adversarial Autoencoders", arXiv:1511.05644). An epoch goes through all rows
-    once; the labeled ones start over as often as that needs.
+    The code of a row has two parts. The label is a softmax over the classes; a discriminator pushes
+    it towards one-hot vectors. The style is a vector; another discriminator pushes it towards a
+    prior. Each step reconstructs and regularizes a mini-batch of all rows, then lowers the
+    cross-entropy of a mini-batch of labeled rows (section 5 of "Adversarial Autoencoders",
+    arXiv:1511.05644). An epoch goes through all rows once, and through the labeled rows as many
+    times as there are mini-batches for.
 
     Parameters
     ----------
     n_components : int, default=10
         Dimensions of the style. With few of them (2 to 5 for small images) the decoder has to read
-        the class from the label part, and `sample(n, y)` shows the class asked for; with many the
+        the class from the label, and `sample(n, y)` returns rows of the class y. With many, the
         style can hold the class too, which tends to help accuracy.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        What the style is to follow; see `AAETransformer`.
+        The distribution that the styles are trained to follow; see `AAETransformer`.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
-        The form of q(z|x), the style of a row; see `AAETransformer`. With "universal" the label
-        depends on the encoder's normal inputs too, and `predict` goes by the mean of its logits.
+        The form of q(z|x), the distribution of a row's style; see `AAETransformer`. With
+        "universal" the label depends on the encoder's noise inputs too, and `predict` uses its mean
+        logits.
     class_prior : "labeled", "uniform", dict, Series or array-like of shape (n_classes,), \
 default="labeled"
         Class proportions among all rows. "labeled" estimates them from the labeled rows, with one
         row added to each class. "uniform" makes all equal, as the paper does. A dict or a pandas
-        Series gives the proportion of each class by name, an array in the order of `classes_`.
-        Proportions that are stated, not estimated, are also kept by the virtual adversarial phase.
+        Series gives the proportion of each class by its label, an array in the order of `classes_`.
+        The virtual adversarial phase, too, keeps to proportions that are not estimated.
     components_per_class : int, default=1
-        Mixture components that make up a class, as a digit has handwritings. The label part of the
-        code has an entry for each, and the probability of a class is the sum over its components.
-        With more than one the virtual adversarial phase comes first. Until three tenths of max_iter
-        it finds components, until six tenths it moves borders between classes alone; then
-        reconstruction and the label's discriminator join in. Where most classes have fewer than two
-        labels for each component, labels wait until components are found, and then say which class
-        each belongs to. Not part of the paper.
+        Number of mixture components that make up a class, such as the handwritings of a digit. The
+        label has an entry for each component, and the probability of a class is the sum over its
+        components. With more than one, the virtual adversarial phase comes first. It finds the
+        components in the first three tenths of max_iter. In the next three tenths it moves only the
+        borders between classes. After that, reconstruction and the label's discriminator train the
+        label too. If most classes have fewer than two labels per component, classification waits
+        until the components are found. The labels then assign each component to a class. Not part
+        of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
-        What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, except
-        with None, where every row must have a label. "auto" adds the number -1, unless y is exactly
-        {-1, 1} without missing values, which is read as a plain binary target with a warning.
-        A scalar adds that value, such as -1 or "unknown".
+        What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, unless
+        this is None: then every row must have a label. With "auto" the number -1 does so too. But
+        if y holds exactly the values {-1, 1} and none is missing, -1 is read as a class, with a
+        warning. With a scalar, such as -1 or "unknown", that value marks unlabeled rows too.
     pseudo_labels : "auto" or bool, default="auto"
-        Whether unlabeled rows join the labeled ones in the classification phase where their class
-        is clear. It is clear where the model predicts what `sklearn.semi_supervised.LabelSpreading`
-        finds on a graph of nearest neighbours; the fifth of the rows that the graph is least sure
-        of is left out. `fit` looks for such rows after each quarter of its epochs, once the model
-        predicts nine in ten of the given labels; `partial_fit` never does. "auto" is True for at
-        most 20,000 rows: the graph takes time that grows with their square. Not part of the paper.
+        Whether the classification phase also trains on unlabeled rows whose class is clear. A class
+        is clear if the model predicts it and `sklearn.semi_supervised.LabelSpreading`, on a graph
+        of nearest neighbours, finds the same. The fifth of the rows that the graph is least sure of
+        never count as clear. `fit` looks for clear rows after each quarter of its epochs, once the
+        model predicts nine in ten of the given labels. `partial_fit` never does. "auto" is True for
+        at most 20,000 rows, since the time for the graph grows with their square. Not part of the
+        paper.
     {label_parameters}
     {shared_parameters}
 
@@ -111,20 +115,21 @@ default="labeled"
     classes_ : ndarray of shape (n_classes,)
         The classes, never the marker of unlabeled rows.
     class_prior_ : ndarray of shape (n_classes,)
-        The class proportions that the label part of the code was trained to follow.
+        The class proportions that the label was trained to follow.
     transduction_ : ndarray of shape (n_samples,)
-        A label for every row of the last `fit` or `partial_fit`: the given one, or the predicted
+        A class for every row of the last `fit` or `partial_fit`: the given one, or the predicted
         one where none was given.
     n_labeled_, n_unlabeled_ : int
-        Rows of the last fit with and without a label.
+        Number of rows of the last fit with and without a label.
     history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
-        "discriminator_style", "generator_label", "generator_style", "classification" and, with the
-        virtual adversarial phase, "virtual_adversarial". With class proportions to keep
-        "class_balance", with several components per class "conditional_entropy", both times their
-        weights. With early stopping "validation". NaN where a loss has not set in yet; one that
-        never does is missing. "stage" holds the name of each epoch's stage: "train", or "warm-up"
-        and "refine", or "find components", "find classes" and "refine".
+        "discriminator_style", "generator_label", "generator_style" and "classification". The
+        virtual adversarial phase adds "virtual_adversarial", "class_balance" where it keeps class
+        proportions, and "conditional_entropy" with several components per class; the last two
+        include their weights. Early stopping adds "validation". A loss is NaN in epochs before its
+        phase starts, and is missing if the phase never starts. "stage" holds the name of each
+        epoch's stage: "train", or "warm-up" and "refine", or "find components", "find classes" and
+        "refine".
     {shared_attributes}
 
     See Also
@@ -201,23 +206,40 @@ default="labeled"
     def partial_fit(self, X, y, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling and the class prior, so its rows should be typical. With
-        several components per class and few labels of every class in that call, components are
-        assigned to classes after it, and anew by each call whose y has labels of all classes, until
-        the stage in which they are found is over.
+        The first call decides the scaling and the class prior, so its rows should be typical. It
+        also decides whether classification waits until components are found; see
+        `components_per_class`. If so, each call whose y has labels of all classes assigns the
+        components to classes anew, until the stage that finds components ends.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Labels; after the first call all may be unlabeled.
+            Labels, as in `fit`; after the first call all rows may be unlabeled.
         classes : array-like of shape (n_classes,), default=None
             All classes that will ever come; needed in the first call if its y lacks some. The
-            marker of unlabeled rows in it is ignored.
+            marker of unlabeled rows may be among them and is ignored.
 
         Returns
         -------
         self : SemiSupervisedAAEClassifier
+
+        Raises
+        ------
+        ValueError
+            Where y holds a label that is none of the classes, `classes` are not those of the first
+            call, or a parameter that the model is built from has changed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skaae import SemiSupervisedAAEClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = SemiSupervisedAAEClassifier(random_state=0)
+        >>> for start in (0, 1):  # two mini-batches of the rows, each with all classes
+        ...     clf = clf.partial_fit(X[start::2], y[start::2])
+        >>> clf.n_iter_
+        2
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -267,7 +289,7 @@ default="labeled"
         return log_softmax(self._logits(X), axis=1)
 
     def decision_function(self, X):
-        """Return the logits of the classes.
+        """Return the logits of the classes: unnormalised log-probabilities.
 
         Parameters
         ----------
@@ -288,11 +310,19 @@ default="labeled"
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+            Labels, as in `fit`. A label that is none of `classes_` counts as an error.
         sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row; None weighs all the same.
 
         Returns
         -------
         accuracy : float
+            In [0, 1].
+
+        Raises
+        ------
+        ValueError
+            Where no row has a label.
         """
         predicted = self.predict(X)
         targets = lookup_labels(
@@ -315,7 +345,7 @@ default="labeled"
         return float(accuracy_score(true, found, sample_weight=weights))
 
     def _logits(self, X):
-        """Return the label's logits of rows as the user gives them."""
+        """Return the logits of classes, (n_samples, n_classes), for rows in the user's units."""
         check_is_fitted(self)
         return inference.logits(self._step, self._scaled(X))
 
@@ -324,7 +354,7 @@ default="labeled"
         label = Block(
             n_classes * self.components_per_class, components_per_class=self.components_per_class
         )
-        # where components are found, the same class in all places would change nowhere
+        # where the loss finds components itself, one class for all rows would cost nothing
         keeps_proportions = self._is_prior_stated() or several
         return Model(
             {"label": label, "style": Block(self.n_components)},
@@ -340,9 +370,9 @@ default="labeled"
         )
 
     def _has_few_labels(self, targets):
-        """Return whether labels can say which class a component belongs to, but not find it.
+        """Return whether labels are enough to assign components to classes, but not to find them.
 
-        So few would be learned row by row, and leave the rest of a group to another class.
+        So few labels would be learned row by row, and other classes would get the rows around them.
         """
         counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
         few = LABELS_PER_COMPONENT * self.components_per_class
@@ -357,31 +387,33 @@ default="labeled"
             x = streams[0].tensors["x"]
 
             @functools.cache  # the graph is the same each time, and may not be asked for at all
-            def spread():
-                return spread_labels(x[torch.from_numpy(rows)].cpu().numpy(), targets[rows])
+            def by_graph():
+                return graph_labels(x[torch.from_numpy(rows)].cpu().numpy(), targets[rows])
 
-            actions[ADD_PSEUDO_LABELS] = lambda: self._add_pseudo_labels(streams, spread(), targets)
+            actions[ADD_PSEUDO_LABELS] = lambda: self._add_pseudo_labels(
+                streams, by_graph(), targets
+            )
         return actions
 
     def _assign_components(self, X, targets, rows):
-        """Give each component to a class, by the label of training rows and their classes.
+        """Assign each component to a class, by the labeled ones among training rows X[rows].
 
-        Where a class has no labeled row all keep the class that they have.
+        Nothing changes if a class has no labeled row.
         """
         classes = np.arange(len(self.classes_))
         if np.isin(classes, targets[rows]).all():
             found = assign_components(self._encode_label(X[rows]), targets[rows], len(classes))
             self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
 
-    def _add_pseudo_labels(self, streams, spread, targets):
-        """Let rows join the labeled stream where the graph and the network agree."""
+    def _add_pseudo_labels(self, streams, by_graph, targets):
+        """Add the rows to the labeled stream whose class the graph and the network agree on."""
         if self._step.stage.assigns_later:
-            return  # what it predicts is no class yet
+            return  # components have no class yet
         x, index = streams[0].tensors["x"], streams[0].rows
         rows = index.cpu().numpy()
         logits = inference.logits(self._step, x[index.to(x.device)].cpu().numpy())
         given, predicted = targets[rows], logits.argmax(axis=1)
-        clear = clear_rows(spread, given, predicted)
+        clear = clear_rows(by_graph, given, predicted)
         if clear is None:
             return
         y = np.full(len(x), UNLABELED)
@@ -402,7 +434,10 @@ default="labeled"
         }
 
     def _count_components(self, X):
-        """Return the proportion of each component in its class, by training rows, or None."""
+        """Return the proportion of each component in its class among rows X.
+
+        Of shape (n_classes, n_components), or None where each class has one component.
+        """
         if self._settings.components_per_class == 1:
             return None
         sizes = self._encode_label(X).mean(axis=0, dtype=float) + np.finfo(float).tiny
@@ -414,5 +449,5 @@ default="labeled"
         return self._proportions_of_components
 
     def _encode_label(self, X):
-        """Return the label of checked rows, each component by itself."""
+        """Return the label of checked rows X, (n_samples, n_components): one entry a component."""
         return inference.encode(self._step, ScaledRows(X, self._scaling), "label")

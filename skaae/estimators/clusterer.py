@@ -1,4 +1,4 @@
-"""AAEClusterer: groups of rows as a categorical part of the code (section 6 of the paper)."""
+"""AAEClusterer: clusters as a categorical part of the code (section 6 of the paper)."""
 
 from __future__ import annotations
 
@@ -32,45 +32,48 @@ from skaae.priors import Categorical, as_prior
     labels="clusters",
     virtual_adversarial="None",
     stages=(
-        'With init="k-means" it sets in after a warm-up of a fifth of max_iter: until then it '
-        'would hold clusters in place that are still on the move. With init="random" it comes '
-        "first and finds them: for six tenths of max_iter nothing else moves the label, and the "
-        "conditional entropy, a small cost, makes rows sure of their clusters (Hu et al., 2017). "
-        "Then reconstruction and the label's discriminator join in."
+        'With init="k-means" the phase starts after a warm-up of a fifth of max_iter: earlier it '
+        'would fix borders in place before the clusters have formed. With init="random" it comes '
+        "first and finds the clusters: for six tenths of max_iter nothing else trains the label. "
+        "A small weight on the conditional entropy makes rows sure of their clusters (Hu et al., "
+        "2017). After that, reconstruction and the label's discriminator train the label too."
     ),
     balance=(
-        "It also pulls clusters to one size, by their mean over each mini-batch, for which 25 "
-        "rows of each or more are good to have; over-clustering does with four."
+        "The phase also pulls clusters to equal sizes in each mini-batch. For that, mini-batches "
+        "should have at least 25 rows per cluster, or 4 per small cluster with over-clustering."
     ),
 )
 @parameters_as_fields
 class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     """Clustering by an autoencoder whose code has a categorical part.
 
-    The code of a row is a softmax over clusters, pushed towards one-hot draws by one discriminator,
-    and a style vector, pushed towards a prior by another. The decoder reconstructs rows from both,
-    so rows that one choice of the categorical part can stand for come together (section 6 of
-    "Adversarial Autoencoders", arXiv:1511.05644).
+    The code of a row has two parts. The label is a softmax over the clusters; a discriminator
+    pushes it towards one-hot vectors. The style is a vector; another discriminator pushes it
+    towards a prior. The decoder reconstructs rows from label and style together. So rows that
+    differ in style alone end up in the same cluster (section 6 of "Adversarial Autoencoders",
+    arXiv:1511.05644).
 
     Parameters
     ----------
     n_clusters : int, default=8
-        Number of clusters to look for; clusters that stay empty are dropped after training.
+        Number of clusters to look for. Clusters that stay empty are dropped after training.
     n_components : int, default=5
         Dimensions of the style. The more of them, the less the decoder needs the clusters.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        What the style is to follow; see `AAETransformer`.
+        The distribution that the styles are trained to follow; see `AAETransformer`.
     overclustering : int, default=None
-        Number of small clusters to train, at least n_clusters, which are merged into n_clusters
-        after training. Those of the most affinity are merged first: where more rows are unsure
-        between two of them than their sizes let expect. Merged clusters may be of any size, while
-        trained ones are pulled to one size. `merge` merges them into another number. None trains
-        n_clusters.
+        Number of small clusters to train, at least n_clusters. After training they are merged into
+        n_clusters. The two with the highest affinity are merged first, then the next two. The
+        affinity of two clusters counts the rows that are unsure between them, relative to the
+        clusters' sizes. Merged clusters may have any size, while trained clusters are pulled to
+        equal sizes. `merge` merges them into another number later. None trains n_clusters clusters
+        and merges none.
     init : {"k-means", "random"}, default="k-means"
-        How clusters begin. "k-means" clusters the scaled rows and teaches the categorical part its
-        labels during the first half of training, before that is left to itself; one run is then as
-        good as another. "random" is the paper's: nothing but the adversary and the reconstruction,
-        unless the virtual adversarial phase is on, which then comes first.
+        How clusters begin. "k-means" clusters the scaled rows with k-means. In the first half of
+        training the label learns these clusters; in the second half it is free to leave them.
+        Results then differ little from seed to seed. "random" is the paper's: clusters come from
+        adversary and reconstruction alone. If there is a virtual adversarial phase, it comes first
+        and finds them.
     {label_parameters}
     {shared_parameters}
 
@@ -79,20 +82,22 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     labels_ : ndarray of shape (n_samples,)
         Cluster of every row of the last `fit` or `partial_fit`, from 0 to n_clusters_ - 1.
     n_clusters_ : int
-        Number of clusters: after `fit` of those with at least one training row.
+        Number of clusters. After `fit`, each of them has at least one training row.
     component_labels_ : ndarray of shape (n_in_use,)
-        Cluster of each trained small cluster that is in use; without over-clustering, itself.
+        The cluster that each small cluster in use was merged into. Without over-clustering there is
+        nothing to merge, and it is 0 to n_clusters_ - 1.
     cluster_heads_ : ndarray of shape (n_clusters_, n_features)
-        The decoded head of each cluster: its categorical code with a style of 0. Of a merged
-        cluster, the head of its largest part.
+        The head of each cluster, decoded: the decoder's output for this cluster and a style of 0. A
+        merged cluster has the head of its largest component.
     history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", "discriminator_label",
-        "discriminator_style", "generator_label", "generator_style", with init="k-means"
-        "classification" (NaN after the first half). With the virtual adversarial phase
-        "virtual_adversarial", "class_balance" and with init="random" "conditional_entropy", the
-        last two times their weights. With early stopping "validation". NaN where a loss has not set
-        in yet. "stage" holds the name of each epoch's stage: "taught" and "free" with k-means,
-        "train" or "find clusters" and "refine" with a random start.
+        "discriminator_style", "generator_label" and "generator_style". init="k-means" adds
+        "classification" (NaN after the first half). The virtual adversarial phase adds
+        "virtual_adversarial", "class_balance" and, with init="random", "conditional_entropy"; the
+        last two include their weights. Early stopping adds "validation". A loss is NaN in epochs
+        before its phase starts. "stage" holds the name of each epoch's stage: "taught" and "free"
+        with k-means, after a "warm-up" if there is a virtual adversarial phase; "train", or "find
+        clusters" and "refine", with a random start.
     {shared_attributes}
 
     See Also
@@ -160,11 +165,11 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     def partial_fit(self, X, y=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling, so its rows should be typical of the data; with
-        init="k-means" it is also the only one to teach clusters of k-means. All clusters are kept,
-        those without a row too; after a `fit` the ones that it had dropped come last. With
-        over-clustering they are merged anew after each call, and numbered anew, by the rows of the
-        call, so all calls should have typical rows then.
+        The first call decides the scaling, so its rows should be typical of the data. With
+        init="k-means" the label learns the clusters of k-means in the first call only. No cluster
+        is dropped, even if it has no row. If a `fit` before has dropped some, they come back with
+        the last numbers. With over-clustering each call merges and numbers the clusters anew, by
+        its own rows. So all calls should have typical rows then.
 
         Parameters
         ----------
@@ -174,6 +179,12 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         Returns
         -------
         self : AAEClusterer
+
+        Raises
+        ------
+        ValueError
+            Where the first X has fewer rows than n_clusters, or a parameter that the model is built
+            from has changed.
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -185,13 +196,14 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     def merge(self, X, n_clusters):
         """Merge the trained small clusters anew, into another number, without training.
 
-        To look at coarser and finer clusters of one model. The parameter n_clusters stays as it is.
+        This shows coarser and finer clusters of one model. The parameter n_clusters does not
+        change.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Typical rows, such as those of `fit`. Clusters are merged by them, `labels_` are theirs,
-            and clusters with none of them are dropped.
+            Typical rows, such as those of `fit`. They decide which clusters are merged, and
+            `labels_` are their clusters. Clusters without any of them are dropped.
         n_clusters : int
             Number of clusters to merge into, at most overclustering.
 
@@ -203,6 +215,15 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         ------
         ValueError
             Where the model was fitted without over-clustering, or n_clusters is above it.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from skaae import AAEClusterer
+        >>> X, _ = make_blobs(300, centers=3, random_state=0, cluster_std=0.5)
+        >>> clusterer = AAEClusterer(3, overclustering=9, max_iter=20, random_state=0).fit(X)
+        >>> clusterer.merge(X, 2).n_clusters_
+        2
         """
         check_is_fitted(self)
         n_clusters, n_trained = check_count("n_clusters", n_clusters), self._settings.label_size
@@ -221,7 +242,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         return self
 
     def predict(self, X):
-        """Return the cluster of each row.
+        """Return the most probable cluster of each row.
 
         Parameters
         ----------
@@ -229,7 +250,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
 
         Returns
         -------
-        labels : ndarray of shape (n_samples,)
+        labels : int64 ndarray of shape (n_samples,)
+            From 0 to n_clusters_ - 1.
         """
         return self.predict_proba(X).argmax(axis=1)
 
@@ -242,13 +264,14 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
 
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_clusters_)
+        probabilities : ndarray of shape (n_samples, n_clusters_), in the dtype of X
+            Rows sum to 1. The probability of a merged cluster is the sum over its components.
         """
         check_is_fitted(self)
         return self._merged.probabilities(self._logits(self._check_rows(X)))
 
     def _require_rows(self, X):
-        """Refuse fewer rows than clusters."""
+        """Raise ValueError if there are fewer rows than clusters."""
         if len(X) < self.n_clusters:
             raise ValueError(
                 f"X has n_samples={len(X)} rows, which is fewer than n_clusters={self.n_clusters}; "
@@ -265,10 +288,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         return self._describe(merge_components(logits, self.n_clusters, in_use), logits)
 
     def _describe(self, merged, logits):
-        """Return the attributes that say what clusters there are and which rows are theirs."""
+        """Return the fitted attributes about merged clusters, and about rows by their logits."""
         style = np.zeros((merged.n_clusters, self._settings.n_components), dtype=np.float32)
-        parts = merged.parts(self._settings.label_size)
-        heads = np.eye(parts.shape[1], dtype=np.float32)[parts.argmax(axis=1)]
+        proportions = merged.component_proportions(self._settings.label_size)
+        heads = np.eye(proportions.shape[1], dtype=np.float32)[proportions.argmax(axis=1)]
         return {
             "_merged": merged,
             "n_clusters_": merged.n_clusters,
@@ -278,7 +301,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         }
 
     def _logits(self, X):
-        """Return the logits of checked rows, for all trained clusters."""
+        """Return the logits of checked rows X for all trained clusters, (n_samples, n_trained)."""
         return inference.logits(self._step, ScaledRows(X, self._scaling))
 
     def _model(self, targets):
@@ -301,7 +324,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         )
 
     def _component_proportions(self):
-        return self._merged.parts(self._settings.label_size)
+        return self._merged.component_proportions(self._settings.label_size)
 
     def _label_values(self):
         return np.arange(self._merged.n_clusters), self._merged.cluster_proportions()

@@ -38,58 +38,61 @@ IDENTITY_SCALE = 10.0
     labels="classes and clusters",
     virtual_adversarial="None",
     stages=(
-        "It sets in after a warm-up of a fifth of max_iter: until then it would hold clusters in "
-        'place that are still on the move. Without labels and with init="random" it comes first '
-        "and finds them, as in `AAEClusterer`."
+        "The phase starts after a warm-up of a fifth of max_iter: earlier it would fix borders in "
+        'place before the clusters have formed. Without labels and with init="random" it comes '
+        "first and finds the clusters, as in `AAEClusterer`."
     ),
     balance=(
-        "Without labels it also pulls clusters to one size, with a stated class_prior classes to "
-        "their proportions, by their mean over each mini-batch; 25 rows of each or more are good "
-        "to have."
+        "Without labels the phase also pulls clusters to equal sizes in each mini-batch. With "
+        'labels and a class_prior other than "labeled" it pulls classes to these proportions. For '
+        "that, mini-batches should have at least 25 rows per cluster or class."
     ),
 )
 @parameters_as_fields
 class AAEEmbedding(MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder):
     """Map of rows into few dimensions, with a place of its own for each cluster or class.
 
-    The encoder gives a softmax over clusters and a style; the code is the sum of the style and of
-    the head (a learned point) of the row's cluster, and the decoder sees nothing else. Adversaries
-    push the softmax towards one-hot draws and the style towards a prior, and heads that come near
-    to each other cost something (section 7 of "Adversarial Autoencoders", arXiv:1511.05644). With
-    some labels the clusters are their classes.
+    Each cluster has a head: a learned point on the map. The encoder gives a softmax over clusters
+    and a style. The place of a row on the map is the head of its cluster plus its style, and the
+    decoder sees nothing else. One discriminator pushes the softmax towards one-hot vectors, another
+    pushes the style towards a prior. A penalty keeps the heads at a distance from each other
+    (section 7 of "Adversarial Autoencoders", arXiv:1511.05644). With some labels, the clusters are
+    the classes.
 
     Parameters
     ----------
     n_components : int, default=2
         Dimensions of the map.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        What the style, the place of a row around its head, is to follow; see `AAETransformer`.
+        The distribution that the styles, the places of rows around their heads, are trained to
+        follow; see `AAETransformer`.
     n_clusters : int, default=20
-        Number of heads where there are no labels; with labels there is one for each class.
+        Number of heads without labels. With labels there is one head for each class.
     cluster_heads : {"learned", "identity"} or array-like of shape (n_heads, n_components), \
 default="learned"
         Where the heads are. "learned": they begin at random and move with the decoder.
         "identity": fixed at 10 times the unit vectors, which needs n_components to be the number of
         heads (the paper's 10 dimensions for 10 digits). An array fixes them elsewhere.
     head_distance : float, default=3.0
-        Learned heads that are nearer to each other than this cost what their distance lacks.
-        In units of the style: 3 keeps heads 3 deviations of a standard normal apart. 0 for none.
+        Least distance between two learned heads, in units of the style. The training loss grows by
+        what each closer pair falls short of it. 3 keeps heads three standard deviations of a
+        standard normal apart. 0 turns the penalty off.
     use_labels : bool, default=False
-        Whether `fit` uses y: classes of some or all rows.
+        Whether `fit` uses y, the classes of some or all rows.
     class_prior : "labeled", "uniform", dict, Series or array-like of shape (n_classes,), \
 default="labeled"
-        With use_labels, class proportions among all rows; see `SemiSupervisedAAEClassifier`.
+        With use_labels: the class proportions among all rows; see `SemiSupervisedAAEClassifier`.
     unlabeled_label : "auto", scalar or None, default="auto"
-        With use_labels, what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
+        With use_labels: what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
     init : {"k-means", "random"}, default="k-means"
-        How clusters begin where there are no labels; see `AAEClusterer`.
+        How clusters begin without labels; see `AAEClusterer`.
     {label_parameters}
     {shared_parameters}
 
     Attributes
     ----------
     embedding_ : ndarray of shape (n_samples, n_components)
-        The map of the rows of the last `fit` or `partial_fit`.
+        The places on the map of the rows of the last `fit` or `partial_fit`.
     cluster_heads_ : ndarray of shape (n_heads, n_components)
         The place of each cluster's or class's head on the map.
     labels_ : ndarray of shape (n_samples,)
@@ -97,13 +100,13 @@ default="labeled"
     classes_ : ndarray of shape (n_classes,)
         With labels, the class of each head.
     class_prior_ : ndarray of shape (n_classes,)
-        With labels, the class proportions that the label part of the code was trained to follow.
+        With labels, the class proportions that the softmax was trained to follow.
     history_ : dict of str to list
         Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
-        "discriminator_style", "generator_label", "generator_style", "classification" (NaN where
-        there is none) and, where asked for, "virtual_adversarial", "class_balance",
-        "conditional_entropy" and "validation"; see `AAEClusterer`. NaN where a loss has not set in
-        yet. "stage" holds the name of each epoch's stage.
+        "discriminator_style", "generator_label", "generator_style" and "classification". The
+        virtual adversarial phase adds "virtual_adversarial", "class_balance" and
+        "conditional_entropy"; early stopping adds "validation"; see `AAEClusterer`. A loss is NaN
+        in epochs without its phase. "stage" holds the name of each epoch's stage.
     {shared_attributes}
 
     See Also
@@ -151,7 +154,7 @@ default="labeled"
 
     @fits
     def fit(self, X, y=None):
-        """Learn the map.
+        """Train networks and heads, which make up the map.
 
         Parameters
         ----------
@@ -179,22 +182,28 @@ default="labeled"
     def partial_fit(self, X, y=None, classes=None):
         """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling, and without labels where clusters begin, so its rows
-        should be typical of the data.
+        The first call decides the scaling. Without labels, k-means finds the first clusters in its
+        rows. So these should be typical of the data.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Ignored, unless use_labels=True; after the first call all may be unlabeled, as with
-            None.
+            Ignored, unless use_labels=True: then classes, as in `fit`. After the first call all
+            rows may be unlabeled; None stands for that.
         classes : array-like of shape (n_classes,), default=None
-            With use_labels, all classes that will ever come; needed in the first call if its y
-            lacks some. Ignored without.
+            With use_labels: all classes that will ever come; needed in the first call if its y
+            lacks some. Ignored without use_labels.
 
         Returns
         -------
         self : AAEEmbedding
+
+        Raises
+        ------
+        ValueError
+            Where y holds a label that is none of the classes, `classes` are not those of the first
+            call, or a parameter that the model is built from has changed.
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -203,7 +212,7 @@ default="labeled"
         return self
 
     def transform(self, X):
-        """Place rows on the map: the heads, weighted by the softmax, plus the style.
+        """Place rows on the map: the mean of the heads, weighted by the softmax, plus the style.
 
         Parameters
         ----------
@@ -227,13 +236,22 @@ default="labeled"
         Returns
         -------
         X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skaae import AAEEmbedding
+        >>> X, _ = load_digits(return_X_y=True)
+        >>> embedding = AAEEmbedding(n_clusters=10, max_iter=2, random_state=0).fit(X)
+        >>> embedding.inverse_transform([[0.0, 0.0], [3.0, 0.0]]).shape
+        (2, 64)
         """
         check_is_fitted(self)
         rows = inference.decode_combined(self._step, self._check_codes(X))
         return self._scaling.inverse_transform(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
-        """Draw places on the map: a head and a style around it each, undecoded.
+        """Draw places on the map, without decoding them: each is a random head plus a style.
 
         Parameters
         ----------
@@ -252,7 +270,7 @@ default="labeled"
         return style + label.astype(np.float32) @ self.cluster_heads_
 
     def predict(self, X):
-        """Return the most probable class of each row, or without labels its head.
+        """Return the most probable class of each row, or without labels its most probable head.
 
         Parameters
         ----------
@@ -261,7 +279,7 @@ default="labeled"
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            Values of `classes_`; without labels, rows of `cluster_heads_`.
+            Values of `classes_`; without labels, indices in `cluster_heads_`.
         """
         probabilities = self.predict_proba(X)
         return self._label_values()[0][probabilities.argmax(axis=1)]
@@ -275,7 +293,8 @@ default="labeled"
 
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_heads)
+        probabilities : ndarray of shape (n_samples, n_heads), in the dtype of X
+            Rows sum to 1.
         """
         check_is_fitted(self)
         return softmax(inference.logits(self._step, self._scaled(X)), axis=1)
@@ -316,7 +335,7 @@ default="labeled"
         )
 
     def _places_of_heads(self, n_heads):
-        """Return the fixed places of the heads, or the distance that learned ones begin at."""
+        """Return fixed heads (n_heads, n_components), or the distance that learned ones have."""
         if isinstance(self.cluster_heads, str) and self.cluster_heads == "learned":
             return float(self.head_distance) or 1.0
         shape = (n_heads, self.n_components)

@@ -1,7 +1,7 @@
-"""How a fit begins, goes wrong and is watched: functions around the training loop.
+"""What surrounds the training loop: checks before a fit, callbacks, warnings, the history.
 
-Knows estimators by their public parameters; the base class of all calls what is here, never the
-other way round.
+Knows estimators by their public parameters. Their base class calls these functions; they never call
+it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.training.loop import Snapshot, Stream
 
-# Parameters that may change between fits of one model (warm_start); all others are built into it.
+# Parameters that may change between fits of one model (warm_start); the others are built into it.
 LIVE_PARAMETERS = {
     "batch_size",
     "early_stopping",
@@ -38,9 +38,9 @@ LIVE_PARAMETERS = {
 
 
 def fits(method):
-    """Decorate a fitting method: parameters are checked, and an exception undoes all it did.
+    """Decorate a fitting method: it checks parameters, and an exception undoes all it has done.
 
-    Callbacks are told of the end.
+    scikit-learn's callbacks hear of its end.
     """
     method = with_callbacks(method)
 
@@ -68,7 +68,7 @@ def fits(method):
 
 
 def check_parameters(estimator):
-    """Raise where a parameter is out of its range, in the estimator or in a parameter object."""
+    """Raise if a parameter of the estimator, or of a parameter object, is out of its range."""
     validate_parameters(estimator)
     for value in estimator.get_params(deep=False).values():
         if isinstance(value, Options):
@@ -76,10 +76,10 @@ def check_parameters(estimator):
 
 
 def split_rows(estimator, targets, n_rows, *, by_class):
-    """Return indices of training and of held-out rows; those are None without early stopping.
+    """Return indices of training rows and of held-out rows (None without early stopping).
 
-    Where classes are learned, `by_class`, only labeled rows are held out: nothing can be validated
-    on others.
+    Estimators that learn classes hold out labeled rows only, `by_class`: others cannot be checked
+    against a prediction.
     """
     rows = np.arange(n_rows)
     if not estimator.early_stopping:
@@ -104,10 +104,10 @@ def split_rows(estimator, targets, n_rows, *, by_class):
 
 
 def make_streams(x, targets, rows, settings, device, *, classifies, is_first):
-    """Return the rows of an epoch; beside them the labeled ones, where classes are learned.
+    """Return the streams of a run: all rows, then the labeled ones where classes are learned.
 
-    x (n, n_features) are scaled rows, targets (n,) their classes or None, rows those to train on.
-    In the first fit of clusters that start from k-means, its clusters stand for labels.
+    x (n, n_features) are scaled rows, targets (n,) their class indices or None, rows the indices of
+    those to train on. In the first fit with init="k-means" the clusters of k-means are the labels.
     """
     index = torch.from_numpy(rows).to(device)
     if targets is None and settings.schedule.teacher == "k-means" and is_first:
@@ -127,7 +127,7 @@ def make_streams(x, targets, rows, settings, device, *, classifies, is_first):
 
 
 def frozen_parameters(estimator):
-    """Return the parameters that a fitted model cannot go on without, or with others."""
+    """Return the parameters, by name, that must not change while a fitted model goes on."""
     frozen = {}
     for name, value in estimator.get_params(deep=False).items():
         if name == "network":
@@ -164,14 +164,15 @@ def require_same_parameters(estimator, frozen, how, afresh):
 
 
 class Watch:
-    """Tells the user and scikit-learn's callbacks of every epoch.
+    """Reports every epoch to the user and to scikit-learn's callbacks.
 
     Parameters
     ----------
-    estimator : the one that is fitted.
-    run : of the loop.
-    shown : the rows that callbacks see, by name.
-    results : returns the fitted attributes of a model whose training would end after an epoch.
+    estimator : that is fitted.
+    run : of the training loop.
+    shown : arguments of the callbacks: X, and y where classes are learned.
+    results : called with a number of epochs; returns the fitted attributes as if training ended
+        after them.
     """
 
     def __init__(self, estimator, run, shown, results):
@@ -182,12 +183,12 @@ class Watch:
             print(f"Scaling of X: {estimator.scaling_}")
 
     def before_epoch(self, epoch):
-        """Tell of an epoch that begins, counted from 0."""
+        """Report the begin of an epoch, counted from 0."""
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(estimator=self.estimator, **self.shown)
 
     def after_epoch(self, epoch, means):
-        """Tell of an epoch that has ended; return whether a callback asks to stop."""
+        """Report an epoch's end and its mean losses; return whether a callback asks to stop."""
         n_iter = self.run.n_done + epoch + 1
         if self.estimator.verbose:
             losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
@@ -200,14 +201,14 @@ class Watch:
         )
 
     def end(self):
-        """Tell of the end of the fit."""
+        """Report the end of the fit."""
         self.context.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.shown
         )
 
 
 def warn_of_divergence(error, run, settings):
-    """Warn that training went back to the last good epoch, or raise where there is none."""
+    """Warn that training went back to the last good epoch, or raise if there is none."""
     adam = ", use solver='adam'" if settings.solver == "sgd" else ""
     reason = (
         f"Training diverged: {error.what} in epoch {run.n_done + error.epoch}. Lower "
@@ -215,7 +216,7 @@ def warn_of_divergence(error, run, settings):
         "scaling='auto' and max_gradient_norm on."
     )
     if settings.augment is not None:
-        reason += " See also that augment returns finite rows in the units of X."
+        reason += " Check that augment returns finite rows in the units of X."
     if error.epoch == 1:
         raise FloatingPointError(reason) from error
     kept = f" The weights after epoch {run.n_done + error.epoch - 1} are kept."
@@ -225,7 +226,7 @@ def warn_of_divergence(error, run, settings):
 
 
 def extend_history(history, n_done, new):
-    """Return the history with new epochs behind n_done, NaN for a loss that an epoch lacks."""
+    """Return a history of n_done epochs plus the new ones, NaN for losses that an epoch lacks."""
     n_new = len(new["stage"])
     extended = {}
     for name in {**history, **new}:

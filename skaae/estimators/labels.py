@@ -1,7 +1,7 @@
-"""What counts as unlabeled, labels as integers, class proportions: what y and class_prior mean.
+"""The meaning of y and class_prior: unlabeled rows, class indices, class proportions.
 
-Knows nothing of training. Everywhere inside the package a class is its index in `classes_` and an
-unlabeled row is -1.
+Knows nothing of training. Everywhere inside the package a class is its index in `classes_`, and the
+index of an unlabeled row is -1.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels with markers or missing values where a row has none.
+        Labels; a marker or a missing value where a row has none.
     unlabeled_label : "auto", scalar or None
         What marks an unlabeled row.
     estimator_name : str
-        Who asks, for the messages.
+        Name of the estimator, for error messages.
     needs_labels : bool
         Whether at least one row must have a label.
 
@@ -67,7 +67,8 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
 def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator", unknown=None):
     """Return the index in known `classes` of every row, -1 where unlabeled.
 
-    Labels that are none of the classes raise, or become `unknown` where that is an integer.
+    A label that is none of the classes raises ValueError, or becomes `unknown` if that is an
+    integer.
     """
     y = _as_1d(y, estimator_name)
     unlabeled = find_unlabeled(y, unlabeled_label, classes)
@@ -110,8 +111,8 @@ def one_hot(y, classes, n_samples):
     y = np.asarray(y)
     if y.ndim > 1:
         raise ValueError(
-            f"y has shape {y.shape}; draws are of one class for all rows, or of one for each in an "
-            "array of shape (n_samples,). Probabilities are decoded by inverse_transform."
+            f"y has shape {y.shape}; give one class for all samples, or one for each in an array "
+            "of shape (n_samples,). Probabilities are decoded by inverse_transform."
         )
     y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
     if len(y) != n_samples:
@@ -120,13 +121,14 @@ def one_hot(y, classes, n_samples):
 
 
 def class_proportions(class_prior, classes, targets):
-    """Return the proportion of each class that `class_prior` states or that labeled rows have.
+    """Return the class proportions that `class_prior` states, or those of the labeled rows.
 
     Parameters
     ----------
     class_prior : "labeled", "uniform", dict, pandas Series or array-like of shape (n_classes,)
-        "labeled" takes the proportions among labeled rows. A dict has one for each class, and so
-        has a Series, whose index names the classes. An array has them in the order of `classes`.
+        "labeled" takes the proportions among labeled rows. A dict has one proportion for each
+        class, by its label; a Series has the classes as its index. An array is in the order of
+        `classes`.
     classes : ndarray of shape (n_classes,)
     targets : int64 ndarray of shape (n_samples,)
         Class indices of rows, -1 where unlabeled.
@@ -161,7 +163,7 @@ def _in_class_order(class_prior, classes):
     pairs = list(class_prior.items())
     names, proportions = [name for name, _ in pairs], dict(pairs)
     known = np.asarray(classes).tolist()
-    strange = set(proportions) - set(known)  # by hash: pandas.NA refuses to be compared
+    strange = set(proportions) - set(known)  # by hash: pandas.NA cannot be compared
     if strange:
         _refuse_names(names, strange, known, is_dict=isinstance(class_prior, dict))
     if len(proportions) < len(names):
@@ -179,7 +181,7 @@ def _in_class_order(class_prior, classes):
 
 
 def _refuse_names(names, strange, known, *, is_dict):
-    """Say what is wrong with names of proportions that are not all classes."""
+    """Raise ValueError with what is wrong with names of proportions that are not all classes."""
     if not is_dict and _all_integer(names) and sorted(names) == list(range(len(names))):
         raise ValueError(
             f"class_prior is a Series with the index 0 to {len(names) - 1}, which numbers its "
@@ -200,11 +202,11 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
     ----------
     y : ndarray of shape (n_samples,)
     unlabeled_label : "auto", scalar or None
-        Missing values (None, NaN, pandas.NA, NaT) are unlabeled in every mode but None, where
-        they raise. "auto" adds the number -1, unless y is a plain binary target of -1 and 1.
-        A scalar adds exactly that value.
+        Missing values (None, NaN, pandas.NA, NaT) mark unlabeled rows, but raise ValueError with
+        None. With "auto" the number -1 is a marker too, unless y is a binary target of -1 and 1.
+        With a scalar that value is a marker too.
     classes : ndarray, optional
-        Classes already known: one of them is never a marker.
+        Classes that are already known. None of them is a marker.
     """
     y = np.asarray(y)
     _check_marker(y, unlabeled_label)
@@ -222,9 +224,9 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
 
 
 def mark_unlabeled(y, unlabeled_label="auto", classes=None):
-    """Return the mask of `find_unlabeled` without its errors and warnings, as a picture needs it.
+    """Return the mask of `find_unlabeled` without its errors and warnings, for displays.
 
-    Missing values are unlabeled in every mode.
+    Missing values are unlabeled whatever unlabeled_label is.
     """
     missing = find_missing(y)
     if unlabeled_label is None or _is_missing(unlabeled_label):
@@ -240,7 +242,7 @@ def mark_unlabeled(y, unlabeled_label="auto", classes=None):
 
 
 def _check_marker(y, unlabeled_label):
-    """Refuse a marker that is no value, and labels that contradict it."""
+    """Raise ValueError if the marker is not one value, or labels contradict it."""
     if unlabeled_label is None:
         missing = find_missing(y)
         if missing.any():
@@ -269,11 +271,12 @@ def _as_1d(y, estimator_name):
 
 
 def as_label_array(y):
-    """Return y as an array in which integers stay integers, also beside missing values.
+    """Return y as an array in which integers stay integers, even beside missing values.
 
-    NumPy makes floats of those, and beyond 2**53 other numbers. Where the container has no NumPy
-    dtype (pandas' nullable columns, polars, lists), its values are looked at one by one. Its
-    integers become int64 at any width: classes are then the same with and without missing values.
+    NumPy would turn such integers into floats, and those above 2**53 into other numbers. If the
+    container has no NumPy dtype (pandas' nullable columns, polars, lists), its values are checked
+    one by one. Integers of any width become int64, so that classes are the same with and without
+    missing values.
     """
     if hasattr(y, "columns") and np.shape(y)[1:] == (1,):  # a data frame
         return as_label_array(y[y.columns[0]])[:, None]
@@ -307,12 +310,12 @@ def _python_values(y):
 
 
 def is_auto(unlabeled_label):
-    """Say whether the values of y decide what marks an unlabeled row."""
+    """Return whether the values of y decide what marks an unlabeled row."""
     return isinstance(unlabeled_label, str) and unlabeled_label == "auto"
 
 
 def _is_missing(value):
-    """Say whether a Python object stands for no value; pandas.NA refuses the comparison."""
+    """Return whether a Python object stands for no value; pandas.NA cannot be compared."""
     if value is None:
         return True
     try:
@@ -356,7 +359,7 @@ def _minus_one(y):
 
 
 def _is_plain_binary(y, marked, missing):
-    """Say whether y is exactly {-1, 1} with nothing missing: read otherwise it has one class."""
+    """Return whether y is exactly {-1, 1} with nothing missing: else it had one class only."""
     if not marked.any() or marked.all() or missing.any():
         return False
     rest = y[~marked]
@@ -364,7 +367,7 @@ def _is_plain_binary(y, marked, missing):
 
 
 def _refuse_stringified(y, marker):
-    """Refuse strings that hold a number that marks: NumPy turned it into text on the way."""
+    """Raise ValueError if a string holds the marker's number: NumPy has turned it into text."""
     texts = set() if isinstance(marker, str) else {str(marker)}
     if y.dtype.kind == "U":
         texts |= {"nan"} - {marker}

@@ -23,12 +23,12 @@ parameters_as_fields = dataclass(kw_only=True, eq=False, repr=False)
 
 
 class Options(BaseEstimator):
-    """Base of parameter objects: two are equal where their parameters are."""
+    """Base of parameter objects: two are equal if their parameters are."""
 
     _parameter_constraints: dict[str, Any] = {}
 
     def check(self) -> None:
-        """Raise ValueError where a parameter is out of its range."""
+        """Raise ValueError if a parameter is out of its range."""
         validate_parameters(self)
 
     def __eq__(self, other: object) -> bool:
@@ -70,7 +70,7 @@ class Network(Options):
     }
 
     def check(self) -> None:
-        """Raise where a parameter is out of its range, or a module stands for its factory."""
+        """Raise if a parameter is out of its range, or a module is given in place of a factory."""
         super().check()
         for name in ("encoder", "decoder", "discriminator"):
             value = getattr(self, name)
@@ -89,29 +89,29 @@ NETWORK_DOC = """
 default="relu"
         Activation of the hidden layers.
     dropout : float in [0, 1), default=0.0
-        Probability of setting a hidden unit of encoder and decoder to 0, in training only. It is
+        Probability of setting a hidden unit of encoder or decoder to 0, in training only. It is
         rounded to a multiple of 1/256.
     input_dropout : float in [0, 1), default=0.0
         Probability of setting a feature to 0 at the encoder's input, in training only.
     batch_norm : {"auto", "hidden", "encoder", "autoencoder"} or None, default="auto"
-        Where batch normalization is. "hidden": in the encoder's hidden layers. "encoder": also on
-        the code, as in the paper's clustering. "autoencoder": also in the decoder's hidden layers,
-        as in the paper's SVHN model. Discriminators have none, nor have networks of your own.
-        "auto" is "encoder" for `SupervisedAAETransformer`, `AAEClusterer` and `AAEEmbedding`, and
-        None for the others.
+        Which layers have batch normalization. "hidden": the encoder's hidden layers. "encoder":
+        the code as well, as in the paper's clustering. "autoencoder": the decoder's hidden layers
+        as well, as in the paper's SVHN model. None: no layer. Discriminators never have it.
+        Networks of your own have what you put in. "auto" is "encoder" for
+        `SupervisedAAETransformer`, `AAEClusterer` and `AAEEmbedding`, and None for the others.
     discriminator_noise : float, default=0.0
-        Standard deviation of Gaussian noise on what the discriminators see, codes and draws of the
-        prior alike, in training only. It keeps a discriminator from winning where the two lie
-        apart. Not part of the paper.
+        Standard deviation of Gaussian noise on the discriminators' inputs, both codes and samples
+        of the prior, in training only. Without noise, a discriminator wins easily while the codes
+        are far from the prior, and the encoder learns little from it. Not part of the paper.
     weight_init : {"auto", "uniform", "small"} or float, default="auto"
         Initial weights. "uniform": uniform in +-1 / sqrt(inputs of the layer). "small": normal with
-        a standard deviation of 0.32 / sqrt(inputs of the layer), which is the paper's 0.01 for 1000
-        inputs, and biases 0. A float is that standard deviation. "auto" is "small" for SGD and
-        "uniform" for Adam.
+        a standard deviation of 0.32 / sqrt(inputs of the layer), and biases of 0. For 1000 inputs
+        that is the paper's 0.01. A float sets the standard deviation for all layers. "auto" is
+        "small" for SGD and "uniform" for Adam.
     encoder, decoder, discriminator : callable or None, default=None
         Your own networks: functions of (n_inputs, n_outputs) that return a `torch.nn.Module` from
-        (batch, n_inputs) to (batch, n_outputs), without an output activation. They are called in
-        each fit. What these modules draw at random follows `random_state`.
+        (batch, n_inputs) to (batch, n_outputs), without an output activation. Each fit calls them.
+        What these modules draw at random follows `random_state`.
 """
 
 
@@ -135,8 +135,8 @@ class Conv(Network):
     __doc__ = f"""Convolutional networks on rows that are flat images, for the parameter `network`.
 
     Each layer of the encoder halves height and width; the decoder mirrors it. `hidden_layer_sizes`
-    of the estimator are the channels of these layers: "auto" is 32 and 64, and goes on doubling
-    until images are down to 8 pixels.
+    of the estimator are the channels of these layers. "auto" is 32 and 64. Larger images get
+    further layers until they are down to 8 pixels, each with twice the channels, at most 256.
 
     Parameters
     ----------
@@ -193,24 +193,24 @@ default="auto"
         Pairs (epoch, factor) hold from their epoch on: the paper's schedule for MNIST is
         ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted from 0, and returns the
         factor. "auto" is "cosine" for `AAETransformer` and `SupervisedAAETransformer`, and
-        "constant" for the others; also for these two in `partial_fit` and with early_stopping or
-        warm_start, where nobody knows the last epoch.
+        "constant" for the others. With early_stopping, with warm_start and in `partial_fit` the
+        last epoch is not known, so "auto" is "constant" for all.
     max_gradient_norm : float or None, default=10.0
-        Gradients of a phase that are longer are shortened to this norm, so that outliers and
-        strongly correlated columns do not throw training off. None leaves all as they are.
+        Largest norm of a phase's gradient; longer gradients are scaled down to it. So outliers and
+        strongly correlated columns do not throw training off. None sets no limit.
     updates : {"alternating", "joint"}, default="alternating"
-        "alternating": each phase encodes its rows anew, after the weights have moved in the one
-        before, as in the paper. "joint": one encoding serves all phases of the paper, and
-        reconstruction and classification step together. It is faster for large batches and for
-        small networks.
+        "alternating": the phases take turns, as in the paper. Each phase encodes its rows with the
+        weights that the phase before it has updated. "joint": one encoding serves all phases of the
+        paper, and reconstruction and classification update the weights together. "joint" is faster
+        for large batches and for small networks.
     average_weights : "auto" or bool, default="auto"
         Whether to predict with a running average of the weights, over about the last tenth of all
-        steps. It takes out much of the noise that a constant rate leaves. "auto" is True for
-        `SemiSupervisedAAEClassifier` and False for the others.
+        steps. The average removes much of the noise that a constant learning rate leaves. "auto" is
+        True for `SemiSupervisedAAEClassifier` and False for the others.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the matrix products in training; weights and losses stay in float32. "auto" is "bfloat16"
-        for layers of at least 256 units on a processor that multiplies in it. Inference follows the
-        dtype of X.
+        Precision of the matrix products in training. Weights and losses stay in float32. "auto" is
+        "bfloat16" if layers have at least 256 units and the processor has instructions for it, else
+        "float32". Inference uses the dtype of X.
 """
 
 
@@ -223,16 +223,16 @@ class SGD(Solver):
     Parameters
     ----------
     reconstruction_learning_rate : "auto" or float, default="auto"
-        Learning rate of the reconstruction phase. "auto" is 0.01; with a sigmoid output it is up to
-        20 times more for rows of less contrast than MNIST's (0.01 times 52.7 / mean squared
-        distance of the scaled rows from their mean).
+        Learning rate of the reconstruction phase. "auto" is 0.01. With a sigmoid output, rows of
+        less contrast than MNIST's get a higher rate: 0.01 * 52.7 / spread, at most 0.2. The spread
+        is the mean squared distance of the scaled rows from their mean; that of MNIST is 52.7.
     adversarial_learning_rate : "auto" or float, default="auto"
         Learning rate of the discriminators and of the encoder as their opponent. "auto" is 0.1.
-        0 switches the adversary off: a plain autoencoder.
+        0 turns the adversary off and leaves a plain autoencoder.
     classification_learning_rate : "auto" or float, default="auto"
         Learning rate of the classification phase, where classes are learned. "auto" is 0.1.
     momentum : float in [0, 1), default=0.9
-        Momentum outside the adversarial phases, where it is 0.1.{SOLVER_DOC}
+        Momentum of all phases but the adversarial ones, which always use 0.1.{SOLVER_DOC}
     Examples
     --------
     >>> from skaae import SGD, SemiSupervisedAAEClassifier
@@ -259,13 +259,13 @@ class Adam(Solver):
         Learning rate of the reconstruction phase. "auto" is 0.001.
     adversarial_learning_rate : "auto" or float, default="auto"
         Learning rate of the discriminators and of the encoder as their opponent. "auto" is 0.0003
-        where classes or clusters are inferred, 0.003 where each class has a component of the prior,
-        and 0.001 elsewhere. 0 switches the adversary off: a plain autoencoder.
+        for estimators that predict classes or clusters, 0.003 if each class has a component of the
+        prior, and 0.001 elsewhere. 0 turns the adversary off and leaves a plain autoencoder.
     classification_learning_rate : "auto" or float, default="auto"
         Learning rate of the classification phase, where classes are learned. "auto" is 0.001.
     beta_1 : float in [0, 1), default=0.9
-        Decay of the gradients' running mean outside the adversarial phases, where it is
-        0.5.{SOLVER_DOC}
+        Decay rate of the running mean of gradients, in all phases but the adversarial ones, which
+        always use 0.5.{SOLVER_DOC}
     Examples
     --------
     >>> from skaae import AAETransformer, Adam
@@ -283,7 +283,7 @@ class Adam(Solver):
 
     @property
     def momentum(self) -> float:
-        """What plays the part of the momentum of SGD."""
+        """What Adam has in place of the momentum of SGD."""
         return self.beta_1
 
 
@@ -291,20 +291,20 @@ class Adam(Solver):
 class VirtualAdversarial(Options):
     """The virtual adversarial loss, for the parameter `virtual_adversarial` of the estimators.
 
-    One more phase of training keeps the label of a row the same as that of a neighbour. Of all
-    neighbours at a given distance it takes the one where the encoder would change its mind the
-    most. So borders between classes run where there are no rows (Miyato et al., 2018). Not part of
-    the paper.
+    It adds a phase to the training, which gives a row and its worst neighbour the same label. The
+    worst neighbour is the point at a given distance from the row where the predicted label changes
+    the most. So borders between classes run where there are no rows (Miyato et al., 2018). Not part
+    of the paper.
 
     Parameters
     ----------
     learning_rate : "auto" or float, default="auto"
         Learning rate of the phase. "auto" is 0.001 for Adam and 0.1 for SGD.
     radius : "auto" or float, default="auto"
-        Mean distance of that neighbour in scaled units. Each row's radius scales with its
-        nearest-neighbour distance in the batch, clipped to 0.25-2 medians. "auto" is 0.17 times the
-        root mean squared distance of the scaled rows from their mean: 1.2 for MNIST with pixels in
-        [0, 1].
+        Mean distance of a row from its worst neighbour, in scaled units. Each row's radius scales
+        with its nearest-neighbour distance in the batch, clipped to 0.25-2 medians. "auto" is 0.17
+        times the root mean squared distance of the scaled rows from their mean. For MNIST with
+        pixels in [0, 1] that is 1.2.
 
     Examples
     --------

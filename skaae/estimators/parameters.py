@@ -1,4 +1,4 @@
-"""The parameters that estimators share, and `resolve`: the one answer to what "auto" means."""
+"""The parameters that estimators share, and `resolve`, which decides what every "auto" means."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, SHARE
 from skaae.networks.autoencoder import Architecture, Block
 from skaae.networks.posteriors import POSTERIORS
 from skaae.priors import Prior
-from skaae.priors._prior import check_draws
+from skaae.priors._prior import check_samples
 from skaae.private_sklearn import StrOptions
 from skaae.training import schedule as schedules
 from skaae.training.augmentation import Augmentation
@@ -29,24 +29,24 @@ from skaae.training.schedule import Schedule
 from skaae.training.settings import Settings
 
 UNLABELED_CONSTRAINT = "no_validation"  # any scalar may mark an unlabeled row
-CLASS_PRIOR_CONSTRAINT = "no_validation"  # class_shares says what is wrong with it
+CLASS_PRIOR_CONSTRAINT = "no_validation"  # class_proportions checks it
 INIT_CONSTRAINT = [StrOptions({"k-means", "random"})]
 POSTERIOR_CONSTRAINT = [StrOptions(set(POSTERIORS))]
 
-# Parameters of the estimators without classes of their own to infer.
+# Parameters of the estimators that predict no classes.
 POSTERIOR_CONSTRAINTS = {
     "posterior": POSTERIOR_CONSTRAINT,
     "regularizer": [StrOptions({"adversarial", "mmd", "kl"}), None],
     "regularizer_weight": [AUTO, NON_NEGATIVE],
 }
-# Parameters of the estimators that infer classes or clusters.
+# Parameters of the estimators that predict classes or clusters.
 LABEL_CONSTRAINTS = {
     "virtual_adversarial": [AUTO, VirtualAdversarial, None],
     "augment": [callable, None],
 }
 SHARED_CONSTRAINTS = {
     "n_components": [COUNT],
-    "prior": "no_validation",  # as_prior names what it cannot draw from
+    "prior": "no_validation",  # as_prior checks it
     "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
     "network": [StrOptions(set(NETWORKS)), Network],
     "scaling": [StrOptions({"auto", "standard", "range"}), None],
@@ -65,9 +65,9 @@ SHARED_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
-# What "auto" stands for, by solver: for SGD the paper's rates (its section 5). Behind a sigmoid the
-# gradient of the reconstruction fades with the contrast of the rows, so the rate grows with its
-# inverse: to 0.11 for the digits of scikit-learn, where 0.01 hardly moves the decoder.
+# Learning rates of "auto", by solver; those of SGD are the paper's (section 5). With a sigmoid the
+# gradient of the reconstruction shrinks with the contrast of the rows. So SGD's rate grows with the
+# inverse: to 0.11 for scikit-learn's digits, where 0.01 hardly moves the decoder.
 AUTO_RATES = {
     "sgd": {
         "reconstruction": 0.01,
@@ -86,10 +86,10 @@ ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
 AUTO_MMD_WEIGHT = 0.1  # 5.3 for MNIST: half of what Wasserstein autoencoders use with the whole sum
-# Of "adam" where the code is a style alone: beside "cosine" it brings codes to their prior, at a
-# constant rate it would throw them about (benchmarks/prior_match.py).
+# Adversarial rate of "adam" if no classes are predicted. With the schedule "cosine" it brings codes
+# to their prior; at a constant rate codes would jump about (benchmarks/prior_match.py).
 AUTO_STYLE_RATE = 0.001
-# To bring each class to its own component of the prior, past the others, takes more.
+# Higher, since each class has to pass the others on its way to its own component of the prior.
 AUTO_BY_COMPONENT_RATE = 0.003
 # Of the root mean squared distance of the scaled rows from their mean: 1.2 for MNIST.
 AUTO_RADIUS = 0.17
@@ -99,20 +99,20 @@ PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Model:
-    """What an estimator trains: the answers that differ from one to the next.
+    """What an estimator trains: all that differs between estimators.
 
     Parameters
     ----------
-    blocks : the parts of the code, by name.
+    blocks : the blocks of the code, by name.
     priors : prior of each latent block.
     classifies : whether the encoder learns the classes of labeled rows.
-    clusters_start : where the first clusters of the label come from: "labels", "k-means" or, where
-        the virtual adversarial loss has to find them, None.
-    assigns_later : whether components wait for their class until they are found.
-    pseudo_labels : whether unlabeled rows may join the labeled ones.
-    proportions : of the classes, which the class-balance loss keeps; None leaves them free.
+    clusters_start : where the first clusters of the label come from: "labels", "k-means", or None
+        if the virtual adversarial loss has to find them.
+    assigns_later : whether components are assigned to classes only after they are found.
+    pseudo_labels : whether unlabeled rows may get pseudo-labels.
+    proportions : class proportions that the class-balance loss keeps; None leaves them free.
     cluster_heads, head_distance : see `Architecture` and `Settings`.
-    batch_norm, average_weights : what "auto" is for this estimator.
+    batch_norm, average_weights : value of "auto" for this estimator.
     posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that not
         every estimator has.
     """
@@ -138,8 +138,8 @@ class Model:
 def resolve(estimator, model: Model, X: np.ndarray, scaling: Scaling) -> Settings:
     """Return the settings of an estimator's networks and training, with every "auto" replaced.
 
-    "auto" looks at training rows X (n_samples, n_features), at their scaling, at the solver and at
-    the kind of model. Parameters that do not go together raise here.
+    "auto" depends on training rows X (n_samples, n_features), their scaling, the solver and the
+    kind of model. Raises ValueError if parameters contradict each other.
     """
     network, solver = as_network(estimator.network), as_solver(estimator.solver)
     spread = scaling.spread(X)
@@ -178,12 +178,13 @@ def resolve(estimator, model: Model, X: np.ndarray, scaling: Scaling) -> Setting
 
 
 def check_user_code(settings: Settings, X: np.ndarray) -> None:
-    """Raise where a prior cannot be drawn from, or augmentation does not return rows."""
+    """Raise if a prior does not return samples, or augmentation does not return rows."""
     for name, prior in settings.priors.items():
         size = settings.architecture.blocks[name].prior_size
-        draws = check_draws(prior, prior.sample(8, size, generator=cpu_generator(0)), 8, size)
+        samples = prior.sample(8, size, generator=cpu_generator(0))
+        samples = check_samples(prior, samples, 8, size)
         if name == "style" and settings.regularizer == "kl":
-            prior.log_prob(draws)
+            prior.log_prob(samples)
     if settings.augment is not None:
         settings.augment.check(X, settings.seed, resolve_device(settings.device))
 
@@ -217,7 +218,7 @@ def make_architecture(
 
 
 def require_gaussian(regularizer: str | None, posterior: str) -> None:
-    """Refuse the divergence of posteriors for which it is not known."""
+    """Raise ValueError if regularizer="kl" has a posterior whose divergence is not known."""
     if regularizer == "kl" and posterior != "gaussian":
         raise ValueError(
             f"regularizer='kl' needs posterior='gaussian', got {posterior!r}: "
@@ -226,9 +227,9 @@ def require_gaussian(regularizer: str | None, posterior: str) -> None:
 
 
 def make_schedule(model: Model, consistent: bool) -> Schedule:
-    """Return what is on when in the training of a model; see `skaae.training.schedule`.
+    """Return the stages of a model's training; see `skaae.training.schedule`.
 
-    It is `consistent` where there is a virtual adversarial loss.
+    A `consistent` model has a virtual adversarial loss.
     """
     pseudo_labels_at = PSEUDO_LABELS_AT if model.pseudo_labels else ()
     if model.clusters_start == "k-means":
@@ -246,13 +247,13 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
 
 
 def has_components(model: Model) -> bool:
-    """Return whether classes have several components each."""
+    """Return whether each class has several components."""
     label = model.blocks.get("label")
     return label is not None and label.components_per_class > 1
 
 
 def finds_clusters(model: Model) -> bool:
-    """Return whether the virtual adversarial loss finds the clusters, since nothing else does."""
+    """Return whether the virtual adversarial loss has to find components or clusters."""
     return has_components(model) or model.clusters_start is None
 
 
@@ -279,8 +280,8 @@ def replace_auto(value: Any, auto: Any) -> Any:
 def layer_sizes(name, value, n_features, image_shape=None):
     """Return hidden widths; "auto" is two layers of 3 units a feature, 64 to 1000.
 
-    With an image_shape they are the channels of convolutions, which "auto" doubles from 32 on, in
-    two layers or in as many as it takes to come down to 8 pixels.
+    With an image_shape they are the channels of convolutions. "auto" doubles them from 32 on, up to
+    256, in as many layers as bring images down to 8 pixels, but at least two.
     """
     if isinstance(value, str) and image_shape is not None:
         halvings = math.log2(min(image_shape[:2]))
@@ -298,7 +299,7 @@ def layer_sizes(name, value, n_features, image_shape=None):
 
 
 def image_shape(value, n_features):
-    """Return height, width and channels of rows that are images; None stands for a square."""
+    """Return height, width and channels of rows as images; None takes a square of one channel."""
     if value is None:
         side = math.isqrt(n_features)
         if side * side != n_features:
@@ -326,8 +327,9 @@ def image_shape(value, n_features):
 def regularizer_weight(estimator, model: Model, n_features: int, spread: float) -> float:
     """Return the weight of a penalty on codes beside the reconstruction loss.
 
-    For "kl" and the squared error it is the variance that the likelihood of a feature is given:
-    that of the scaled rows, with "auto". For "mmd" it is relative to their spread.
+    For "kl" and the squared error it is the variance of a feature under the decoder; "auto" is the
+    mean variance of the scaled features. For "mmd", "auto" is in proportion to the `spread`, the
+    mean squared distance of the scaled rows from their mean.
     """
     if model.regularizer == "mmd":
         auto = AUTO_MMD_WEIGHT * spread
@@ -339,7 +341,10 @@ def regularizer_weight(estimator, model: Model, n_features: int, spread: float) 
 
 
 def virtual_adversarial_radius(model: Model, spread: float) -> float:
-    """Return how far the worst neighbour of a row is, from the rows' mean squared distance."""
+    """Return the mean distance of rows from their worst neighbours.
+
+    "auto" depends on the `spread`, the mean squared distance of the scaled rows from their mean.
+    """
     value = getattr(model.virtual_adversarial, "radius", "auto")
     return float(replace_auto(value, AUTO_RADIUS * math.sqrt(spread)))
 
@@ -383,7 +388,7 @@ def phase_rates(
 
 
 def learning_rate_factor(schedule, epoch, planned):
-    """Return what the initial rates are multiplied by in an epoch, from 0, of those planned."""
+    """Return the factor of the initial rates in an epoch, counted from 0, of a planned number."""
     if isinstance(schedule, str):
         if schedule == "constant":
             return 1.0
@@ -401,7 +406,7 @@ def learning_rate_factor(schedule, epoch, planned):
 
 
 def check_schedule(schedule):
-    """Return a sequence of (epoch, factor) pairs in the order of their epochs."""
+    """Return (epoch, factor) pairs in the order of their epochs, or raise ValueError."""
     try:
         pairs = sorted((int(epoch), float(factor)) for epoch, factor in schedule)
     except (TypeError, ValueError) as error:
@@ -417,10 +422,9 @@ def check_schedule(schedule):
 
 
 def epochs(max_iter, n_samples, batch_size):
-    """Return the number of epochs; "auto" is 200, less for large data but never under 20.
+    """Return the number of epochs; "auto" is 12,000 steps, within 20 to 200 epochs.
 
-    Between the two an epoch budget of 12,000 steps decides: what a step learns depends on the data,
-    not on how many rows are left unseen.
+    A number of steps, since large data need fewer epochs than small data.
     """
     if not isinstance(max_iter, str):
         return int(max_iter)
@@ -436,5 +440,5 @@ def draw_seed(random_state):
 
 
 def make_cpu_generator(random_state):
-    """Return a generator for draws on the CPU, which repeat on any machine."""
+    """Return a generator on the CPU: one random_state gives the same draws on any machine."""
     return cpu_generator(draw_seed(random_state))

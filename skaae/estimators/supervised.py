@@ -31,29 +31,29 @@ from skaae.priors import as_prior
 class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder):
     """Transformer that splits rows into a known class and a style.
 
-    The decoder is shown the class of each row next to the code, so the code has no need to hold it
-    and keeps what the class leaves open: the style (section 4 of "Adversarial Autoencoders",
-    arXiv:1511.05644). A class-conditional discriminator ties the styles to a prior and
-    keeps the class out of them.
+    The decoder gets the class of each row besides the code. So the code need not hold the class,
+    and keeps only the style: how a row differs from others of its class (section 4 of "Adversarial
+    Autoencoders", arXiv:1511.05644). A class-conditional discriminator pushes the styles towards a
+    prior and keeps the class out of them.
 
     Parameters
     ----------
     n_components : int, default=10
         Dimensions of the style. The paper uses 15 on MNIST.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        What the styles are to follow; see `AAETransformer`.
+        The distribution that the styles are trained to follow; see `AAETransformer`.
     class_conditional : bool, default=True
-        Whether the discriminator is class-conditional. Then the styles of every class by itself
-        follow the prior, and a style tells nothing of its class. False is the paper's: the styles
-        of all classes together follow the prior, and in more than a few dimensions much of the
-        class stays in them.
+        Whether the discriminator is class-conditional. If so, the styles of each single class
+        follow the prior, and a style tells nothing about its class. False is the paper's: only the
+        styles of all classes together follow the prior. In more than a few dimensions much of the
+        class then stays in the styles.
     unlabeled_label : "auto", scalar or None, default="auto"
-        What marks a row without a label; such rows are refused here. With None every value is a
-        class, -1 too; see `SemiSupervisedAAEClassifier`.
+        What marks a row without a label; such rows raise an error here. With None every value is a
+        class, even -1; see `SemiSupervisedAAEClassifier`.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x); see `AAETransformer`.
     regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
-        What ties styles to the prior; see `AAETransformer`.
+        What pushes styles towards the prior; see `AAETransformer`.
     regularizer_weight : "auto" or float, default="auto"
         Weight of "mmd" and "kl" beside the reconstruction loss; see `AAETransformer`.
     {shared_parameters}
@@ -65,14 +65,14 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     class_prior_ : ndarray of shape (n_classes,)
         The proportion of each class in the training rows, with one row added to each.
     history_ : dict of str to list
-        Mean of every loss in each epoch: "reconstruction", then "discriminator_style" and
-        "generator_style", or "discrepancy" (MMD) or "divergence" (KL) times its weight, and, with
-        early stopping, "validation". "stage" holds the name of each epoch's stage.
+        Mean of every loss in each epoch: "reconstruction", and "discriminator_style" and
+        "generator_style", or "discrepancy" (MMD) or "divergence" (KL), times its weight. Early
+        stopping adds "validation". "stage" holds the name of each epoch's stage.
     {shared_attributes}
 
     See Also
     --------
-    SemiSupervisedAAEClassifier : Infers the class of rows that have none.
+    SemiSupervisedAAEClassifier : Predicts the class of rows that have none.
 
     Examples
     --------
@@ -147,6 +147,12 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         Returns
         -------
         self : SupervisedAAETransformer
+
+        Raises
+        ------
+        ValueError
+            Where a row has no class or one that is none of the classes, `classes` are not those of
+            the first call, or a parameter that the model is built from has changed.
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -167,6 +173,20 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         Returns
         -------
         X_restyled : ndarray of shape (n_samples, n_features), in the dtype and units of X
+
+        Raises
+        ------
+        ValueError
+            Where y holds a value that is none of `classes_`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skaae import SupervisedAAETransformer
+        >>> X, y = load_digits(return_X_y=True)
+        >>> aae = SupervisedAAETransformer(max_iter=2, random_state=0).fit(X, y)
+        >>> aae.restyle(X[:2], [3, 8]).shape  # the first row as a 3, the second as an 8
+        (2, 64)
         """
         return self.inverse_transform(np.asarray(super().transform(X)), y)
 
@@ -177,6 +197,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
+            The class of each row.
 
         Returns
         -------
@@ -194,7 +215,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            None takes the class that suits a row best: those that suit no class are outliers.
+            The class of each row. None scores each row with the class that gives it the highest
+            score. So only rows that fit no class have a low score.
 
         Returns
         -------
@@ -244,7 +266,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         )
 
     def _lookup(self, y, rows):
-        """Return the class index of every row."""
+        """Return the class index of every row, (n_samples,)."""
         targets = lookup_labels(
             y, self.classes_, self.unlabeled_label, estimator_name=type(self).__name__
         )
@@ -253,7 +275,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         return targets
 
     def _require_labels(self, targets):
-        """Refuse rows without a class."""
+        """Raise ValueError if a row has no class."""
         n_unlabeled = int((targets < 0).sum())
         if n_unlabeled:
             raise ValueError(

@@ -34,8 +34,8 @@ from skaae.priors._prior import refuse_components
 class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     """Adversarial autoencoder that turns rows into codes following a chosen prior.
 
-    An encoder and a decoder learn to reconstruct rows while a discriminator pushes the distribution
-    of the codes towards the prior, so that every draw from the prior decodes into a plausible row
+    An encoder and a decoder learn to reconstruct rows. A discriminator pushes the distribution of
+    the codes towards the prior, so that every sample of the prior decodes into a plausible row
     (section 2 of "Adversarial Autoencoders", arXiv:1511.05644).
 
     Parameters
@@ -43,32 +43,35 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     n_components : int, default=2
         Dimensions of the code.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        What the codes are to follow: "gaussian" (standard normal), "uniform" on [-2, 2],
+        The distribution that the codes are trained to follow. One of
+        "gaussian" (standard normal), "uniform" on [-2, 2],
         "petals" (10 Gaussians on a ring) or "swiss_roll"; an instance from `skaae.priors`;
         a frozen `scipy.stats` distribution; a fitted scikit-learn model with `sample`; or
         a callable `(n_samples, rng)` that returns an array of shape (n_samples, n_components).
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
-        The form of q(z|x) (section 2). "deterministic": one code for a row. "gaussian": a normal
-        whose mean and variances the encoder gives. "universal": any shape; the encoder also sees
-        10 normal inputs. `transform` gives the mean: for "universal" that over 16 draws of these
-        inputs, the same for every row.
+        The form of q(z|x), the distribution of a row's code (section 2). "deterministic": one code
+        per row. "gaussian": a normal whose mean and variances the encoder gives. "universal": any
+        shape; the encoder also gets 10 inputs of normal noise. `transform` returns the mean of
+        q(z|x). With "universal" this is an average over 16 samples of the noise, which are the same
+        for every row.
     regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
-        What ties codes to the prior. "adversarial": a discriminator. "mmd": the maximum mean
-        discrepancy between a batch of codes and draws, without an adversary. "kl": the divergence
-        of q(z|x) from the prior, which needs posterior="gaussian" and a prior with a density
-        ("gaussian", "petals", GaussianMixture). None: nothing.
+        What pushes codes towards the prior. "adversarial": a discriminator. "mmd": the maximum mean
+        discrepancy between a batch of codes and samples of the prior, without an adversary. "kl":
+        the divergence of q(z|x) from the prior. It needs posterior="gaussian" and a prior with a
+        density ("gaussian", "petals", GaussianMixture). None: nothing.
     regularizer_weight : "auto" or float, default="auto"
-        Weight of "mmd" and "kl" beside the reconstruction loss. For "kl" and the squared error it
-        is the variance of a feature under the decoder; "auto" is that of the scaled features, and
-        1 for the cross-entropy. For "mmd", "auto" is 0.1 times the mean squared distance of the
-        scaled rows from their mean.
+        Weight of "mmd" and "kl" beside the reconstruction loss. For "mmd", "auto" is 0.1 times the
+        mean squared distance of the scaled rows from their mean. For "kl" and the squared error,
+        the weight is the variance of a feature under the decoder, and "auto" is the mean variance
+        of the scaled features. For "kl" and the cross-entropy, "auto" is 1.
     use_labels : bool, default=False
         Whether `fit` uses y to tie class k, in the order of `classes_`, to component k of the prior
-        (section 2.3). The discriminator is class-conditional: it sees the class of a row, or that
-        it has none. Needs a prior with one component for each class ("petals", "swiss_roll",
-        GaussianMixture) and regularizer="adversarial". All, some or no rows may have a label.
+        (section 2.3). The discriminator is then class-conditional: it sees the class of each row,
+        or that the row has none. This needs a prior with one component for each class ("petals",
+        "swiss_roll", GaussianMixture) and regularizer="adversarial". All, some or no rows may have
+        a label.
     unlabeled_label : "auto", scalar or None, default="auto"
-        With use_labels, what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
+        With use_labels: what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
     {shared_parameters}
 
     Attributes
@@ -76,14 +79,14 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     classes_ : ndarray of shape (n_classes,)
         With use_labels, the classes of the labeled rows.
     history_ : dict of str to list
-        Mean of every loss in each epoch: "reconstruction", then "discriminator_style" and
-        "generator_style", or "discrepancy" (MMD) or "divergence" (KL) times its weight, and, with
-        early stopping, "validation". "stage" holds the name of each epoch's stage.
+        Mean of every loss in each epoch: "reconstruction", and "discriminator_style" and
+        "generator_style", or "discrepancy" (MMD) or "divergence" (KL), times its weight. Early
+        stopping adds "validation". "stage" holds the name of each epoch's stage.
     {shared_attributes}
 
     See Also
     --------
-    SemiSupervisedAAEClassifier : Classifies from few labels, with the same training.
+    SemiSupervisedAAEClassifier : Classifies from few labels, by the same kind of training.
 
     Examples
     --------
@@ -150,14 +153,31 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Ignored, unless use_labels=True.
+            Ignored, unless use_labels=True: then classes, as in `fit`.
         classes : array-like of shape (n_classes,), default=None
-            With use_labels, all classes that will ever come; needed in the first call if its y
+            With use_labels: all classes that will ever come; needed in the first call if its y
             lacks some.
 
         Returns
         -------
         self : AAETransformer
+
+        Raises
+        ------
+        ValueError
+            Where y holds a label that is none of the classes, `classes` are not those of the first
+            call, or a parameter that the model is built from has changed.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skaae import AAETransformer
+        >>> X, _ = load_digits(return_X_y=True)
+        >>> aae = AAETransformer(random_state=0)
+        >>> for start in range(0, 500, 100):
+        ...     aae = aae.partial_fit(X[start : start + 100])
+        >>> aae.n_iter_
+        5
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -176,6 +196,11 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         Returns
         -------
         X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
+
+        Raises
+        ------
+        ValueError
+            Where X does not have n_components columns.
         """
         check_is_fitted(self)
         return self._decode(style=self._check_codes(X))
@@ -187,22 +212,28 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            For a prior of components ("petals", "swiss_roll", a mixture) the one to draw from, for
-            all rows or for each: its class where labels were learned, else its index from 0. None
-            draws from the whole prior.
+            The component of the prior to draw from, for all rows or for each. Only priors of
+            components have one: "petals", "swiss_roll" and mixtures. With use_labels it is the
+            class that is tied to the component, else the component's index from 0. None draws from
+            the whole prior.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), float32
+        X : float32 ndarray of shape (n_samples, n_features), in the units of the training data
+
+        Raises
+        ------
+        ValueError
+            Where y is given and the prior has no components, or no component y.
         """
         check_is_fitted(self)
         generator = make_cpu_generator(random_state)
         return self._decode(style=self._draw_style(n_samples, generator, y))
 
     def sample_prior(self, n_samples=1, y=None, *, random_state=None):
-        """Draw codes from the prior, undecoded.
+        """Draw codes from the prior, without decoding them.
 
         Parameters
         ----------
@@ -234,6 +265,15 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         -------
         Z : ndarray of shape (n_rows, n_samples, n_components), in the dtype of X
             With posterior="deterministic" all codes of a row are the same.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skaae import AAETransformer
+        >>> X, _ = load_digits(return_X_y=True)
+        >>> aae = AAETransformer(posterior="gaussian", max_iter=2, random_state=0).fit(X)
+        >>> aae.encode_samples(X[:3], 5, random_state=0).shape
+        (3, 5, 2)
         """
         check_is_fitted(self)
         n_samples = check_count("n_samples", n_samples)
@@ -259,21 +299,22 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     ):
         """Estimate the log-likelihood of rows under a Gaussian kernel on samples (section 3).
 
-        Draws `n_samples` rows with `sample` and puts a normal of deviation `bandwidth` on each: the
-        measure that the paper reports. It depends on the units of X (the paper: pixels in [0, 1])
-        and, for a given bandwidth, grows with n_samples. Samples are drawn in blocks, so memory
-        does not grow with them.
+        `sample` draws `n_samples` rows, and each becomes the mean of a normal of standard deviation
+        `bandwidth`. The likelihood is that of the mixture of these normals, as in the paper. It
+        depends on the units of X (the paper: pixels in [0, 1]), and for a given bandwidth it grows
+        with n_samples. Samples are drawn in blocks, so memory does not grow with their number.
 
         Parameters
         ----------
         X : array-like of shape (n_rows, n_features)
             Test rows.
         n_samples : int, default=10_000
+            Number of samples.
         bandwidth : float, default=None
-            In the units of X. None chooses it on X_validation, by the likelihood of those rows
-            under n_samples samples, but no more than 10,000.
+            Standard deviation of the normals, in the units of X. None chooses the one under which
+            X_validation is likeliest, with n_samples samples or 10,000, whichever is less.
         X_validation : array-like of shape (n_validation_rows, n_features), default=None
-            Rows that are neither training nor test rows; needed where bandwidth is None.
+            Rows that are neither training nor test rows; needed if bandwidth is None.
         random_state : int, RandomState instance or None, default=None
             An int draws the same samples every time.
 
@@ -282,13 +323,23 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         log_likelihood : float
             Mean over the rows of X, in nats.
         standard_error : float
-            Of that mean: the deviation over rows divided by the square root of their number; NaN
-            for a single row.
+            Standard error of that mean: the standard deviation over rows divided by the square root
+            of their number. NaN for a single row.
 
         Raises
         ------
         ValueError
             Where neither bandwidth nor X_validation is given.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skaae import AAETransformer
+        >>> X, _ = load_digits(return_X_y=True)
+        >>> aae = AAETransformer(max_iter=2, random_state=0).fit(X[:1000])
+        >>> mean, error = aae.parzen_log_likelihood(X[1000:1100], 500, bandwidth=2.0)
+        >>> error > 0
+        True
         """
         check_is_fitted(self)
         n_samples = check_count("n_samples", n_samples)
@@ -335,7 +386,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         )
 
     def _require_components(self, prior, n_components):
-        """Refuse classes that a prior or a regularizer can do nothing with."""
+        """Raise ValueError if the prior or the regularizer cannot be tied to the classes."""
         if self.regularizer != "adversarial":
             raise ValueError(
                 f"use_labels=True needs a class-conditional discriminator, and regularizer="
@@ -350,7 +401,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             )
 
     def _draw_style(self, n_samples, generator, y=None):
-        """Return draws of the prior, from the components that y names where it is given."""
+        """Return samples of the prior, (n_samples, n_components), of components y where given."""
         if y is not None:
             n_samples = check_count("n_samples", n_samples)
             names = getattr(self, "classes_", ())
@@ -361,5 +412,5 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             y = one_hot(y, names, n_samples).argmax(axis=1)
         return super()._draw_style(n_samples, generator, y)
 
-    def _set_class_prior(self, codes):
+    def _set_class_prior(self, targets):
         """Keep nothing: the class proportions are those of the prior's components."""

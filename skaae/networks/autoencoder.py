@@ -1,7 +1,7 @@
 """Encoder, decoder and discriminators; the code is a dict of named blocks.
 
-A block is "style" (a vector) or "label" (probabilities of classes). Knows nothing of losses,
-optimisers or data.
+A block is "style" (a vector) or "label" (probabilities of classes or their components). Knows
+nothing of losses, optimisers or data.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from skaae.networks.posteriors import POSTERIORS
 
 Code = dict[str, Tensor]
 
-# Draws that the mean of a universal posterior is taken over: the same ones for every row.
-N_MEAN_DRAWS = 16
+# Samples of the noise that the mean of a universal posterior is taken over, the same for every row.
+N_MEAN_SAMPLES = 16
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class Block:
     ----------
     size : number of dimensions.
     latent : whether the encoder infers it from a row; else it is observed with the row.
-    adversarial : whether a discriminator compares it with its prior.
-    n_classes : number of classes of a class-conditional discriminator, 0 for one without classes.
-    by_component : whether each class has a component of the prior to itself (section 2.3); else
-        codes of all classes are compared with the whole prior, so they tell nothing of the class.
-    components_per_class : of a label, how many dimensions there are for each class.
+    adversarial : whether a discriminator pushes it towards its prior.
+    n_classes : number of classes of a class-conditional discriminator, 0 if it has none.
+    by_component : whether the prior is component-conditional: codes of each class follow its own
+        component (section 2.3). If not, codes of each class follow the whole prior, so they tell
+        nothing about the class.
+    components_per_class : number of dimensions of a label for each class.
     """
 
     size: int
@@ -57,7 +58,7 @@ class Block:
 
     @property
     def prior_size(self) -> int:
-        """Number of dimensions that its prior has: of a label, its classes."""
+        """Number of dimensions of its prior; a label's prior has one for each class."""
         return self.size // self.components_per_class
 
 
@@ -68,22 +69,22 @@ class Architecture:
     Parameters
     ----------
     n_features : number of features of a row.
-    blocks : the parts of the code by name, in the decoder's order.
+    blocks : the blocks of the code by name, in the decoder's order.
     hidden, discriminator_hidden : widths of hidden layers (channels of convolutions); the decoder
         mirrors the encoder.
     kind : "mlp" or "conv".
     image_shape : height, width, channels, for "conv".
     activation : key of ACTIVATIONS.
-    dropout, input_dropout : probability of setting a hidden unit of encoder or decoder, an input of
-        the encoder, to 0 in training.
-    batch_norm : what is normalized over the batch: "hidden" layers of the encoder, all of the
-        "encoder", of the "autoencoder", or None.
+    dropout : probability of setting a hidden unit of encoder or decoder to 0 in training.
+    input_dropout : the same for inputs of the encoder.
+    batch_norm : what has batch normalization: "hidden" layers of the encoder, the whole "encoder",
+        the "autoencoder", or None.
     weight_init : "uniform", "small" or the standard deviation of a normal.
     posterior : key of POSTERIORS, for the style.
-    cluster_heads : None where the decoder sees the blocks side by side; else it sees the sum of the
-        style and one point for each class, learned from the number given (their distance) or
-        fixed to the (class, style) array given (section 7).
-    encoder, decoder, discriminator : factories of a user's own networks.
+    cluster_heads : None for a decoder that sees the blocks side by side. Else it sees the sum of
+        the style and the cluster head of the class (section 7). A number is the distance that
+        learned heads start at; an array (class, style) fixes the heads.
+    encoder, decoder, discriminator : factories of user modules.
     seed : of all initial weights.
     """
 
@@ -106,7 +107,7 @@ class Architecture:
     seed: int = 0
 
     def build(self) -> AdversarialAutoencoder:
-        """Return networks with fresh weights; one seed gives the same ones on every machine."""
+        """Return networks with fresh weights, the same for one seed on every machine."""
         cpu = torch.device("cpu")
         with drawing_from(make_generator(self.seed, cpu), self.has_user_modules):
             networks = AdversarialAutoencoder(self)
@@ -115,7 +116,7 @@ class Architecture:
 
     @property
     def has_user_modules(self) -> bool:
-        """Whether a module is the user's: such modules know PyTorch's global generator alone."""
+        """Whether there are user modules, which use PyTorch's global generator."""
         return bool(self.encoder or self.decoder or self.discriminator)
 
 
@@ -138,13 +139,13 @@ class OutputLayers(nn.Module):
         return {name: self.norms[name](output, generator) for name, output in outputs.items()}
 
     def parameters_of(self, name: str) -> list[nn.Parameter]:
-        """Return the weights that one block's output layer has to itself."""
+        """Return the weights of one block's output layer."""
         norms = [] if self.norms is None else list(self.norms[name].parameters())
         return [*self.maps[name].parameters(), *norms]
 
 
 class Slices(nn.Module):
-    """Blocks cut from the output of a user's own encoder."""
+    """The blocks as slices of the output of a user module."""
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         super().__init__()
@@ -160,7 +161,7 @@ class Slices(nn.Module):
 class Encoder(nn.Module):
     """q(z|x): a shared trunk and one output layer for each block that is latent."""
 
-    members: Tensor | None  # which components make up a class, where each has several
+    members: Tensor | None  # (n_classes, n_components), or None with one component per class
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ class Encoder(nn.Module):
         self.input_dropout, self.n_noise = architecture.input_dropout, posterior.n_noise
         self.register_buffer(
             "mean_noise",
-            torch.randn(N_MEAN_DRAWS, self.n_noise, generator=cpu_generator(architecture.seed)),
+            torch.randn(N_MEAN_SAMPLES, self.n_noise, generator=cpu_generator(architecture.seed)),
         )
         sizes = {
             name: posterior.n_outputs(block.size) if name == "style" else block.size
@@ -204,7 +205,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, generator: Source = None, noise: Tensor | None = None) -> Code:
         """Return raw outputs by block; without a generator, their means.
 
-        noise (batch, n_noise) may be given in place of a draw from the generator.
+        noise (batch, n_noise) replaces the noise that would come from the generator.
         """
         if self.n_noise == 0:
             return self._outputs(x, generator)
@@ -215,9 +216,9 @@ class Encoder(nn.Module):
         return self._outputs(x, generator, noise)
 
     def class_logits(self, outputs: Code) -> Tensor:
-        """Return the logits of classes, each the log of the sum over its components.
+        """Return the logits of classes, (batch, n_classes), from outputs of `forward`.
 
-        With one component each they are the label's; of outputs as `forward` returns them.
+        Each is the log-sum-exp over the components of the class.
         """
         logits = outputs["label"]
         if self.members is None:
@@ -238,7 +239,8 @@ class Encoder(nn.Module):
     def component_proportions(self, proportions: Tensor, *, assigned: bool) -> Tensor:
         """Return the proportions of components, (n_components,), from those of classes.
 
-        Components have equal parts of their class, or of all where they are not assigned to one.
+        The components of a class have equal proportions. Before they are assigned to classes, all
+        components have.
         """
         if self.members is None:
             return proportions
@@ -258,16 +260,17 @@ class Encoder(nn.Module):
         return self.outputs(self.trunk(x, generator), generator)
 
     def _mean_outputs(self, x: Tensor) -> Code:
-        """Return the mean outputs over the same draws of the noise for every row."""
+        """Return the mean outputs over samples of the noise, the same for every row."""
         assert isinstance(self.mean_noise, Tensor)
-        draws = [self._outputs(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
-        return {name: torch.stack([draw[name] for draw in draws]).mean(dim=0) for name in draws[0]}
+        samples = [self._outputs(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
+        names = samples[0]
+        return {name: torch.stack([one[name] for one in samples]).mean(dim=0) for name in names}
 
 
 def initial_members(label: Block | None) -> Tensor | None:
     """Return which components belong to each class at first, (n_classes, n_components) of bool.
 
-    None where each class has but one.
+    None if each class has one component.
     """
     if label is None or label.components_per_class == 1:
         return None
@@ -276,7 +279,7 @@ def initial_members(label: Block | None) -> Tensor | None:
 
 
 class SideBySide(nn.Module):
-    """What the decoder sees of the code: its blocks side by side."""
+    """The decoder's input from a code: its blocks side by side."""
 
     def __init__(self, blocks: Mapping[str, Block]) -> None:
         super().__init__()
@@ -288,9 +291,9 @@ class SideBySide(nn.Module):
 
 
 class ClusterHeads(nn.Module):
-    """What the decoder sees of the code: the style around its class's point (section 7).
+    """The decoder's input from a code: the style plus the head of its class (section 7).
 
-    The sum of the style and of the rows of `points` (class, style), weighted by the label.
+    The heads are the rows of `points` (class, style); the label weighs them.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -299,7 +302,7 @@ class ClusterHeads(nn.Module):
         heads = architecture.cluster_heads
         if isinstance(heads, int | float):
             drawn = torch.randn(n_classes, self.size, generator=cpu_generator(architecture.seed))
-            # as wide as it takes for that many heads to keep their distance
+            # wide enough for that many heads to have their distance
             width = 0.5 * float(heads) * n_classes ** (1.0 / self.size)
             self.points = nn.Parameter(width * drawn)
         else:
@@ -345,16 +348,16 @@ class Decoder(nn.Module):
         return self.expand(self.combine(code), generator)
 
     def expand(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return features (batch, n_features) for what `combine` gives."""
+        """Return features (batch, n_features) for outputs of `combine`."""
         return self.out(self.body(z, generator))
 
 
 class Discriminator(nn.Module):
-    """D(z): the logit that a code was drawn from the prior; no dropout, no batch norm.
+    """D(z): the logit that z is a sample of the prior; no dropout, no batch norm.
 
-    A class-conditional one also sees the class of a code, as a one-hot vector with a last entry for
-    "unlabeled": section 2.3 of the paper. Of a label it sees the classes alone: the prior says
-    nothing of their components.
+    A class-conditional discriminator also gets the class of z, as a one-hot condition with a last
+    entry for "unlabeled" (section 2.3 of the paper). The discriminator of a label gets the
+    probabilities of classes only, since the prior says nothing about their components.
     """
 
     def __init__(self, block: Block, architecture: Architecture) -> None:
@@ -398,16 +401,16 @@ class AdversarialAutoencoder(nn.Module):
             }
         )
         self.n_components = architecture.blocks["style"].size
-        # classes of a label that is observed with a row, 0 where there is none
+        # number of classes of an observed label, 0 if there is none
         label = architecture.blocks.get("label")
         self.n_observed = label.size if label is not None and not label.latent else 0
 
     def code(
         self, outputs: Code, y: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Code:
-        """Turn raw outputs into a code; without a generator into its mean.
+        """Turn raw outputs into a sample of the code; without a generator into the mean code.
 
-        The label's logits become probabilities; an observed label is the one-hot vector of y.
+        Logits of a label become probabilities; an observed label is the one-hot vector of y.
         """
         style = outputs["style"]
         drawn = self.posterior.mean(style)
@@ -428,8 +431,8 @@ class AdversarialAutoencoder(nn.Module):
         found = [*self.encoder.state_dict().values(), *self.decoder.state_dict().values()]
         return [tensor for tensor in found if tensor.is_floating_point()]
 
-    def discriminated(self, code: Code) -> Code:
-        """Return what discriminators compare with the priors: of a label, its classes."""
+    def discriminator_inputs(self, code: Code) -> Code:
+        """Return the discriminators' inputs from a code: of a label, probabilities of classes."""
         return {
             name: self.encoder.classes(block) if name == "label" else block
             for name, block in code.items()

@@ -31,13 +31,13 @@ def halved(shape: ImageShape, n_layers: int) -> list[tuple[int, int]]:
 
 
 class Convolutions(nn.Module):
-    """Flat images (batch, n_features) to flat maps (batch, n_outputs): each layer halves the size.
+    """Maps flat images (batch, n_features) to (batch, n_outputs); each layer halves the size.
 
     Parameters
     ----------
     shape : height, width and channels of an image.
     channels : of each layer.
-    n_noise : further inputs behind the pixels, which join the maps at the end.
+    n_noise : further inputs behind the pixels, appended to the last maps.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Convolutions(nn.Module):
 
 
 class TransposedConvolutions(nn.Module):
-    """Codes (batch, n_inputs) to flat images (batch, n_features): each layer doubles the size.
+    """Maps codes (batch, n_inputs) to flat images (batch, n_features); each layer doubles the size.
 
     Parameters
     ----------

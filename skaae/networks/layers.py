@@ -1,8 +1,8 @@
 """Layers and their initial weights.
 
 Randomness is an argument: weights, dropout masks and noise come from the caller's generator. A
-forward pass without a generator is inference: no dropout, no batch statistics, no noise. One with
-`NoDraws` in its place is training without chance: batch statistics alone.
+forward pass without a generator is inference: no dropout, no batch statistics, no noise. A pass
+with `NoDraws` in its place is training without randomness: batch statistics, but no dropout.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from skaae.draws import drawing_from
 
-# Where a gradient needs the result alone, it takes the place of h: one pass over memory less.
+# In place where the gradient needs only the result: that saves a pass over memory.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu_,
     "leaky_relu": lambda h: F.leaky_relu_(h, 0.2),
@@ -38,11 +38,11 @@ Factory = Callable[[int, int], nn.Module]
 
 @dataclass(frozen=True)
 class NoDraws:
-    """In place of a generator: training, but our layers draw nothing.
+    """Takes the place of a generator for training in which our layers draw nothing.
 
     Parameters
     ----------
-    generator : what a user's module draws from, which knows no other kind of training.
+    generator : for user modules, which cannot train without drawing.
     updates : whether running statistics follow those of the batch.
     """
 
@@ -56,8 +56,8 @@ Source = torch.Generator | NoDraws | None
 def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
     """Return h with each entry set to 0 with probability p, the others divided by 1 - p.
 
-    One random word of 64 bits decides on eight entries, so p is rounded to a multiple of 1/256:
-    a draw for each entry would cost as much as the matrix products.
+    One random word of 64 bits decides on eight entries, so p is rounded to a multiple of 1/256. One
+    random number for each entry would cost as much as the matrix products.
     """
     n_dropped = min(round(256 * p), 255)
     if not isinstance(generator, torch.Generator) or n_dropped == 0:
@@ -69,12 +69,12 @@ def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
 
 
 def linear(n_in: int, n_out: int) -> nn.Linear:
-    """Return a linear layer with undrawn weights: nn.Linear would draw from the global RNG."""
+    """Return a linear layer without initial weights: nn.Linear would draw from the global RNG."""
     return nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
 
 
 def init_weights(module: nn.Module, weight_init: str | float, generator: torch.Generator) -> None:
-    """Draw every weight of our own layers from `generator`; a user's modules keep theirs."""
+    """Draw every weight of our own layers from `generator`; user modules keep theirs."""
     if isinstance(module, UserModule):
         return
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -97,7 +97,7 @@ def init_layer(
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.uniform_(-bound, bound, generator=generator)
             return
-        # "small" is the paper's 0.01 for 1000 units in, and the like for others
+        # "small" is the paper's 0.01 for 1000 inputs, scaled by 1 / sqrt(inputs) for others
         small = weight_init == "small"
         deviation = SMALL_GAIN / math.sqrt(n_in) if small else float(weight_init)
         layer.weight.normal_(0.0, deviation, generator=generator)
@@ -117,8 +117,8 @@ def fan_in(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> int:
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalization of vectors or of the channels of images.
 
-    Statistics of the batch where a generator says that this is training and there is more than one
-    row, the running ones elsewhere.
+    It uses statistics of the batch in training (with a generator) if there is more than one row,
+    and the running ones otherwise.
     """
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
@@ -170,7 +170,7 @@ class MLP(nn.Module):
 
 
 class UserModule(nn.Module):
-    """A user's own module: told by its mode, not by a generator, whether this is training."""
+    """A user module: its mode, not a generator, says whether this is training."""
 
     def __init__(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class UserModule(nn.Module):
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         training = generator is not None and len(h) > 1  # one row has no variance to normalize by
-        if self.module.training != training:  # never true of threads that only predict
+        if self.module.training != training:  # never true in threads that only predict
             self.module.train(training)
         if generator is None:
             return self.module(h)
@@ -193,7 +193,7 @@ class UserModule(nn.Module):
             return self.module(h)
 
     def _check(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
-        """Say what is wrong with the module before training does."""
+        """Raise ValueError if the module cannot take or return tensors of the right shape."""
         say = f"the module that {name}={factory!r} returned for n_inputs={n_in}, n_outputs={n_out}"
         try:
             with torch.inference_mode():

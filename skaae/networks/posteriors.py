@@ -1,14 +1,14 @@
-"""The three forms of q(z|x) in section 2 of the paper: what the encoder's style head means.
+"""The three forms of q(z|x) in section 2 of the paper: how the encoder's output gives a style.
 
-A posterior says how many outputs a style needs, how a code is drawn from them and what their mean
-is; the noise at the encoder's input belongs to the universal one. Knows nothing of networks.
+A posterior says how many outputs a style needs, how a code is drawn from them, and what the mean
+code is. Only the universal posterior has noise at the encoder's input. Knows nothing of networks.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-# Variances outside exp(+-LOG_VARIANCE_BOUND) are of no use to anybody and overflow.
+# Variances outside exp(+-LOG_VARIANCE_BOUND) are of no use and would overflow.
 LOG_VARIANCE_BOUND = 10.0
 
 
@@ -22,13 +22,13 @@ class Deterministic:
         """Return the outputs of the encoder for a style of `size` dimensions."""
         return size
 
-    def draw(self, head: Tensor, noise: Tensor) -> Tensor:
+    def draw(self, output: Tensor, noise: Tensor) -> Tensor:
         """Return one code for each row of the encoder's output; noise (batch, style) is normal."""
-        return head
+        return output
 
-    def mean(self, head: Tensor) -> Tensor:
+    def mean(self, output: Tensor) -> Tensor:
         """Return the mean code of each row of the encoder's output."""
-        return head
+        return output
 
 
 class Gaussian(Deterministic):
@@ -39,16 +39,16 @@ class Gaussian(Deterministic):
     def n_outputs(self, size: int) -> int:
         return 2 * size
 
-    def draw(self, head: Tensor, noise: Tensor) -> Tensor:
-        mean, log_variance = self.split(head)
+    def draw(self, output: Tensor, noise: Tensor) -> Tensor:
+        mean, log_variance = self.split(output)
         return mean + (0.5 * log_variance).exp() * noise
 
-    def mean(self, head: Tensor) -> Tensor:
-        return self.split(head)[0]
+    def mean(self, output: Tensor) -> Tensor:
+        return self.split(output)[0]
 
-    def split(self, head: Tensor) -> tuple[Tensor, Tensor]:
+    def split(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and logarithm of the variance, each (batch, style)."""
-        mean, log_variance = head.chunk(2, dim=1)
+        mean, log_variance = output.chunk(2, dim=1)
         return mean, log_variance.clamp(-LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND)
 
 

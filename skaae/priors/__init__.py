@@ -1,7 +1,7 @@
 """Priors: the distributions that codes are trained to follow.
 
-A prior needs samples only, never a density. Knows nothing of networks or estimators; every
-draw comes from the generator that the caller passes.
+A prior needs samples only, no density. Knows nothing of networks or estimators. All random numbers
+come from the generator that the caller passes.
 """
 
 from __future__ import annotations
@@ -46,10 +46,14 @@ def as_prior(prior: Any) -> Prior:
     ----------
     prior : str, Prior, frozen scipy distribution, fitted estimator or callable
         A string is one of "gaussian", "uniform", "petals", "swiss_roll". A frozen univariate
-        distribution of scipy.stats is drawn independently for every component. An object with
-        `sample` is a fitted scikit-learn model (GaussianMixture, KernelDensity). A callable is
-        called as `prior(n_samples, rng)` with a `numpy.random.Generator` and returns an array
-        or tensor of shape (n_samples, n_components).
+        distribution of scipy.stats is the distribution of every dimension, independently. An
+        object with `sample` is a fitted scikit-learn model (GaussianMixture, KernelDensity). A
+        callable is called as `prior(n_samples, rng)` with a `numpy.random.Generator` and returns
+        an array or tensor of shape (n_samples, n_components).
+
+    Returns
+    -------
+    prior : Prior
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Priors drawn with NumPy on the CPU: scipy distributions, fitted models, callables."""
+"""Priors from user objects, drawn on the CPU: scipy distributions, fitted models, callables."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skaae.priors._prior import Prior, check_draws, device_of, refuse_components
+from skaae.priors._prior import Prior, check_samples, device_of, refuse_components
 
 Draw = Callable[[Any, int, int, np.random.Generator], Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn(Prior):
-    """A prior that draws from a foreign object.
+    """A prior that draws from a user object.
 
     Parameters
     ----------
@@ -31,59 +31,59 @@ class Drawn(Prior):
     draw: Draw
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows and check them: a tensor of shape (n_samples, n_components)."""
+        """Draw rows (n_samples, n_components) and check them; see `Prior.sample`."""
         refuse_components(self, y)
         seed = torch.randint(2**62, (), generator=generator, device=device_of(generator))
         rng = np.random.default_rng(int(seed))
         try:
-            draws = self.draw(self.source, n_samples, n_components, rng)
+            samples = self.draw(self.source, n_samples, n_components, rng)
         except TypeError as error:
             raise TypeError(
                 f"prior {self.source!r} cannot be drawn from: {error} Give a frozen scipy.stats "
                 "distribution, a fitted estimator with `sample`, or a function of (n_samples, rng)."
             ) from error
-        if isinstance(draws, Tensor):
-            draws = draws.detach().cpu().numpy()
+        if isinstance(samples, Tensor):
+            samples = samples.detach().cpu().numpy()
         try:
-            array = np.asarray(draws, dtype=np.float32)
+            array = np.asarray(samples, dtype=np.float32)
         except (TypeError, ValueError) as error:
             raise ValueError(f"prior {self.source!r} drew no table of numbers: {error}") from error
         if array.ndim == 1 and n_components == 1:
             array = array[:, None]
-        checked = check_draws(self.source, torch.from_numpy(array), n_samples, n_components)
+        checked = check_samples(self.source, torch.from_numpy(array), n_samples, n_components)
         return checked.to(device_of(generator))
 
 
 def draw_scipy(dist: Any, n: int, d: int, rng: np.random.Generator) -> Any:
-    """Draw from a scipy distribution; a univariate one is drawn for each component."""
+    """Draw from a scipy distribution; a univariate one is that of each dimension."""
     from scipy.stats.distributions import rv_continuous, rv_discrete, rv_frozen
 
     if isinstance(dist, rv_frozen | rv_continuous | rv_discrete):
         return dist.rvs(size=(n, d), random_state=rng)
-    # multivariate distributions squeeze a single draw and a single dimension
+    # multivariate distributions squeeze a single sample and a single dimension
     return np.reshape(dist.rvs(size=n, random_state=rng), (n, -1))
 
 
 def draw_estimator(estimator: Any, n: int, d: int, rng: np.random.Generator) -> Any:
-    """Draw from an object with `sample`, with a fresh random state at every call."""
+    """Draw from an object with `sample`, with a new random state in every call."""
     while "estimator" in vars(estimator) and "random_state" not in vars(estimator):
-        estimator = estimator.estimator  # what a FrozenEstimator is wrapped around
+        estimator = estimator.estimator  # that is inside of a FrozenEstimator
     parameters = inspect.signature(estimator.sample).parameters
-    if "rng" in parameters:  # scipy's newer distributions: univariate, drawn for each component
+    if "rng" in parameters:  # scipy's newer distributions: univariate, that of each dimension
         return estimator.sample((n, d), rng=rng)
     state = np.random.RandomState(rng.integers(2**32))
     if "random_state" in parameters:
-        draws = estimator.sample(n, random_state=state)
+        samples = estimator.sample(n, random_state=state)
     elif not hasattr(estimator, "random_state"):
         raise TypeError(
-            "its `sample` takes no random_state, and it has none, so its draws would not repeat."
+            "its `sample` takes no random_state, and it has none, so samples would not repeat."
         )
     else:
         # mixtures draw from their own random_state: an integer there would repeat every batch
         estimator = copy.copy(estimator)
         estimator.random_state = state
-        draws = estimator.sample(n)
-    return draws[0] if isinstance(draws, tuple) else draws
+        samples = estimator.sample(n)
+    return samples[0] if isinstance(samples, tuple) else samples
 
 
 def draw_callable(function: Any, n: int, d: int, rng: np.random.Generator) -> Any:

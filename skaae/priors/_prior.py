@@ -1,4 +1,4 @@
-"""The base of all priors, and what every kind needs: draws and checks that name the prior."""
+"""The base of all priors, with random numbers and checks that every kind needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,19 @@ from torch import Tensor
 class Prior(ABC):
     """Base of all priors; a subclass defines `sample`.
 
-    Priors compare equal where their parameters do, so they work in parameter grids.
+    Two priors are equal if their parameters are, so priors work in parameter grids. Sections 2 and
+    2.3 of the paper show priors that samples define.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skaae.priors import Prior
+    >>> class Ring(Prior):
+    ...     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+    ...         z = torch.randn(n_samples, n_components, generator=generator)
+    ...         return z / z.norm(dim=1, keepdim=True)
+    >>> Ring().sample(5).shape
+    torch.Size([5, 2])
     """
 
     @abstractmethod
@@ -30,25 +42,33 @@ class Prior(ABC):
 
         Parameters
         ----------
-        n_samples, n_components : int
-            Number of rows, and of dimensions of each.
+        n_samples : int
+            Number of rows.
+        n_components : int, default=2
+            Number of dimensions.
         y : array-like of shape (n_samples,), default=None
-            The component that each row is to come from, -1 for anywhere; priors without components
-            refuse it.
+            The component of the prior that each row comes from, -1 for any. Priors without
+            components take None only.
         generator : torch.Generator, default=None
-            Source of randomness; its device is that of the draws. None uses PyTorch's global one.
+            Source of random numbers; samples are on its device. None uses PyTorch's global one on
+            the CPU.
 
         Returns
         -------
         z : float32 tensor of shape (n_samples, n_components)
+
+        Raises
+        ------
+        ValueError
+            Where the prior cannot have n_components dimensions, or has no component y.
         """
 
     def count_components(self) -> int:
-        """Return the number of components that `y` can choose from; 0 where there are none."""
+        """Return the number of components that `y` of `sample` can choose from; 0 for none."""
         return 0
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Return the logarithm of the density at codes, where the prior has one.
+        """Return the logarithm of the density at codes, if the prior has a density.
 
         Parameters
         ----------
@@ -61,11 +81,18 @@ class Prior(ABC):
         Raises
         ------
         ValueError
-            Where only draws from the prior are known, or its density is 0 somewhere.
+            Where only samples of the prior are known, or its density is 0 somewhere.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skaae.priors import Gaussian
+        >>> Gaussian().log_prob(torch.zeros(3, 2)).shape
+        torch.Size([3])
         """
         raise ValueError(
             f"prior {self!r} has no density that is above 0 everywhere; use a Gaussian, a "
-            "GaussianMixture or Petals, or a regularizer that needs draws only: 'adversarial' or "
+            "GaussianMixture or Petals, or a regularizer that needs samples only: 'adversarial' or "
             "'mmd'."
         )
 
@@ -87,31 +114,31 @@ def refuse_components(prior: Prior, y: object) -> None:
 def require_dimension(prior: Prior, dimension: int, n_components: int) -> None:
     if dimension != n_components:
         raise ValueError(
-            f"prior {prior!r} has {dimension} dimensions, so its draws have shape "
+            f"prior {prior!r} has {dimension} dimensions, so its samples have shape "
             f"(n_samples, {dimension}), but n_components={n_components}; "
             f"set n_components={dimension} or choose another prior."
         )
 
 
-def check_draws(prior: object, draws: Tensor, n_samples: int, n_components: int) -> Tensor:
-    """Return draws of the shape asked for, or say what is wrong with them."""
-    if not isinstance(draws, Tensor):
+def check_samples(prior: object, samples: Tensor, n_samples: int, n_components: int) -> Tensor:
+    """Return samples of the shape asked for, or raise with what is wrong with them."""
+    if not isinstance(samples, Tensor):
         raise TypeError(
-            f"prior {prior!r} drew a {type(draws).__name__}; the `sample` of a Prior must return a "
-            "float32 tensor. For draws of NumPy give a function of (n_samples, rng) instead."
+            f"prior {prior!r} drew a {type(samples).__name__}; the `sample` of a Prior must return "
+            "a float32 tensor. For samples from NumPy give a function of (n_samples, rng) instead."
         )
-    if tuple(draws.shape) != (n_samples, n_components):
+    if tuple(samples.shape) != (n_samples, n_components):
         raise ValueError(
-            f"prior {prior!r} drew an array of shape {tuple(draws.shape)} where "
+            f"prior {prior!r} drew an array of shape {tuple(samples.shape)} where "
             f"{(n_samples, n_components)} = (n_samples, n_components) is needed; "
             "set n_components to the prior's dimension, or change the prior."
         )
-    if not draws.isfinite().all():
+    if not samples.isfinite().all():
         raise ValueError(
             f"prior {prior!r} drew values that are infinite or not a number in an array "
-            f"of shape {tuple(draws.shape)}; every draw must be finite."
+            f"of shape {tuple(samples.shape)}; every sample must be finite."
         )
-    return draws
+    return samples
 
 
 def device_of(generator: torch.Generator | None) -> torch.device:

@@ -20,17 +20,17 @@ from skaae.priors._prior import (
 )
 
 LOG_ROOT_TAU = 0.5 * math.log(2.0 * math.pi)
-FULL = -1  # the component of a row that may come from anywhere in the prior
+FULL = -1  # the component of a row that may come from any
 
 
 @dataclass(frozen=True, eq=False)
 class Gaussian(Prior):
-    """Independent normal components with mean 0, in any number of dimensions.
+    """A normal distribution with mean 0 and independent dimensions, of any number.
 
     Parameters
     ----------
     scale : float or array-like of shape (n_components,), default=1.0
-        Standard deviation, the same for all components or one for each. The paper uses 1, 5
+        Standard deviation, the same for all dimensions or one for each. The paper uses 1, 5
         and 10 (sections 2, 3 and 5).
 
     Examples
@@ -59,12 +59,12 @@ class Gaussian(Prior):
 
 @dataclass(frozen=True, eq=False)
 class Uniform(Prior):
-    """Independent uniform components: a square, a box, in any number of dimensions.
+    """A uniform distribution on a square or a box, of any number of dimensions.
 
     Parameters
     ----------
     low, high : float or array-like of shape (n_components,), default=-2.0 and 2.0
-        Ends of the interval of each component; the defaults are the paper's square.
+        Ends of the interval of each dimension, the same for all or one for each.
 
     Examples
     --------
@@ -91,12 +91,12 @@ class Uniform(Prior):
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture(Prior):
-    """A mixture of normal distributions; `y` chooses the component.
+    """A mixture of normal distributions; `y` of `sample` chooses the component.
 
     Parameters
     ----------
     means : array-like of shape (n_mixture_components, n_components)
-        Centre of each component.
+        Mean of each component.
     covariances : float or array-like, default=1.0
         In scikit-learn's shapes: a number or (n_mixture_components,) are spherical variances,
         (n_mixture_components, n_components) diagonal ones, and
@@ -108,8 +108,8 @@ class GaussianMixture(Prior):
     --------
     >>> from skaae.priors import GaussianMixture
     >>> prior = GaussianMixture(means=[[-3, 0], [3, 0]], covariances=0.25)
-    >>> draws = prior.sample(4, y=[0, 0, 1, 1])
-    >>> (draws[:, 0] > 0).tolist()
+    >>> samples = prior.sample(4, y=[0, 0, 1, 1])
+    >>> (samples[:, 0] > 0).tolist()
     [False, False, True, True]
     """
 
@@ -140,10 +140,10 @@ class GaussianMixture(Prior):
         means = as_tensor(self.means, generator)
         require_dimension(self, means.shape[1], n_components)
         drawn = _choose(self._weights, n_samples, generator)
-        part = _merge_components(self, y, drawn)
-        factors = as_tensor(self._factors, generator)[part]  # (n, d, d)
+        chosen = _chosen_components(self, y, drawn)
+        factors = as_tensor(self._factors, generator)[chosen]  # (n, d, d)
         noise = normal(n_samples, n_components, generator)
-        return means[part] + torch.einsum("nij,nj->ni", factors, noise)
+        return means[chosen] + torch.einsum("nij,nj->ni", factors, noise)
 
     def log_prob(self, z):
         """Return the logarithm of the density: a tensor of shape (n_samples,)."""
@@ -159,16 +159,16 @@ class GaussianMixture(Prior):
 
 @dataclass(frozen=True, eq=False)
 class Petals(Prior):
-    """The paper's mixture of 10 two-dimensional Gaussians, laid out as petals on a ring.
+    """A mixture of two-dimensional Gaussians, laid out as petals on a ring (section 2.3).
 
     Parameters
     ----------
     n_petals : int, default=10
-        Number of components; `y` chooses one, in the order of their angle.
+        Number of components; `y` of `sample` chooses one, in the order of their angles.
     radius : float, default=1.4
-        Distance of the petals' centres from the origin.
+        Distance of the petals' means from the origin.
     length, width : float, default=0.5 and 0.1
-        Standard deviations along and across the radius.
+        Standard deviations of a petal along and across the radius.
 
     Examples
     --------
@@ -194,7 +194,7 @@ class Petals(Prior):
         """Draw rows: a tensor of shape (n_samples, 2)."""
         require_dimension(self, 2, n_components)
         drawn = _choose(np.full(self.n_petals, 1.0 / self.n_petals), n_samples, generator)
-        angle = 2.0 * math.pi * _merge_components(self, y, drawn) / self.n_petals
+        angle = 2.0 * math.pi * _chosen_components(self, y, drawn) / self.n_petals
         spread = as_tensor([self.length, self.width], generator)
         along, across = (normal(n_samples, 2, generator) * spread).unbind(dim=1)
         along = along + self.radius
@@ -214,12 +214,12 @@ class Petals(Prior):
 
 @dataclass(frozen=True, eq=False)
 class SwissRoll(Prior):
-    """A two-dimensional spiral; `y` chooses one of the stretches along its length.
+    """A two-dimensional spiral; `y` of `sample` chooses a stretch of it (section 2.3).
 
     Parameters
     ----------
     n_stretches : int, default=10
-        Number of equal parts that the roll is cut into.
+        Number of components: stretches of equal length, counted from the origin.
     radius : float, default=3.0
         Distance of the outer end from the origin.
     turns : float, default=2.0
@@ -251,8 +251,8 @@ class SwissRoll(Prior):
         """Draw rows: a tensor of shape (n_samples, 2)."""
         require_dimension(self, 2, n_components)
         drawn = _choose(np.full(self.n_stretches, 1.0 / self.n_stretches), n_samples, generator)
-        stretch = _merge_components(self, y, drawn)
-        # the square root spreads draws evenly along the spiral, whose length grows as angle^2
+        stretch = _chosen_components(self, y, drawn)
+        # the square root makes samples even along the spiral, whose length grows as angle^2
         root = ((stretch + uniform((n_samples,), generator)) / self.n_stretches).sqrt()
         angle = 2.0 * math.pi * self.turns * root
         spiral = self.radius * root[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
@@ -297,7 +297,7 @@ class Categorical(Prior):
 
 
 def check_probabilities(name: str, values: ArrayLike, size: int | None = None) -> np.ndarray:
-    """Return probabilities as a float array that sums to 1, or say what is wrong with them."""
+    """Return probabilities as a float array that sums to 1, or raise ValueError."""
     array = np.asarray(values, float)
     if array.ndim != 1 or (size is not None and len(array) != size):
         expected = "(n,)" if size is None else f"({size},)"
@@ -314,15 +314,15 @@ def _choose(weights: ArrayLike, n: int, generator: torch.Generator | None) -> Te
 
 
 def _labels(y: ArrayLike | Tensor, like: Tensor) -> Tensor:
-    """Return the components asked for as an integer tensor of the shape of `like`."""
+    """Return components y as an integer tensor of the shape of `like`."""
     given = torch.as_tensor(y, device=like.device).long()
     if given.shape != like.shape:
         raise ValueError(f"y must have shape {tuple(like.shape)}, got {tuple(given.shape)}.")
     return given
 
 
-def _merge_components(prior: Prior, y: ArrayLike | Tensor | None, drawn: Tensor) -> Tensor:
-    """Return the component of each row: the one asked for, or the drawn one where y is -1."""
+def _chosen_components(prior: Prior, y: ArrayLike | Tensor | None, drawn: Tensor) -> Tensor:
+    """Return the component of each row: that of y, or the drawn one where y is -1 or None."""
     if y is None:
         return drawn
     given = _labels(y, drawn)
@@ -332,7 +332,7 @@ def _merge_components(prior: Prior, y: ArrayLike | Tensor | None, drawn: Tensor)
 
 def _require_range(prior: Prior, given: Tensor, n_known: int) -> None:
     if given.device.type != "cpu":
-        return  # looking at values would wait for the device, at every step
+        return  # reading values would wait for the device in every step
     if len(given) and (int(given.min()) < FULL or int(given.max()) >= n_known):
         raise ValueError(
             f"{prior!r} has components 0 to {n_known - 1} (and -1 for any), "
@@ -341,9 +341,9 @@ def _require_range(prior: Prior, given: Tensor, n_known: int) -> None:
 
 
 def _per_component(prior, name, value, n_components, generator) -> Tensor | float:
-    """Return a parameter as a tensor that broadcasts over (n, n_components)."""
+    """Return a parameter of each dimension, which broadcasts over (n, n_components)."""
     if np.ndim(value) == 0:
-        return float(value)  # no copy to the device, which would wait for it
+        return float(value)  # a copy to the device would wait for it
     tensor = as_tensor(value, generator)
     if tensor.ndim > 0 and tensor.shape != (n_components,):
         raise ValueError(

@@ -23,7 +23,7 @@ Step = Callable[..., Losses]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The function and the scaling of the rows that it is given.
+    """A user's function and the scaling of the rows that it gets.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Augmentation:
     def scaled(self, generator: torch.Generator) -> Augment:
         """Return a function of scaled rows that returns scaled rows.
 
-        What the user's function draws comes from the generator, whose device is that of the rows.
+        Random numbers of the user's function come from the generator, on the device of the rows.
         """
         device = generator.device
         center, scale = (
@@ -51,13 +51,13 @@ class Augmentation:
                 with drawing_from(generator):
                     augmented = self.function(rows.clone())  # which may write into its rows
                 require_rows_like(augmented, x)
-                # the difference, since columns far from 0 have lost digits in units of X
+                # adding the difference, since in units of X columns far from 0 have lost digits
                 return x + (augmented.to(device, torch.float32) - rows) / scale
 
         return augment
 
     def check(self, X: np.ndarray, seed: int, device: torch.device) -> None:
-        """Raise ValueError where the function does not return rows like some of X."""
+        """Raise ValueError if the function, called with some of X, does not return such rows."""
         seen = torch.from_numpy(X[:8].astype(np.float32)).to(device)
         with drawing_from(make_generator(seed, device)):
             augmented = self.function(seen.clone())
@@ -70,9 +70,9 @@ class Augmentation:
 
 
 def with_augmentation(step: Step, augment: Augment) -> Step:
-    """Return a step that gets augmented rows beside its own, and in place of labeled ones.
+    """Return a step that also gets augmented rows; labeled rows are replaced by augmented ones.
 
-    They are made outside of it: a step that is recorded may not call a user's code.
+    Rows are augmented outside of the step, since a recorded step may not call a user's code.
     """
 
     def augmented_step(x: Tensor, x_labeled: Tensor | None = None, **others: Tensor) -> Losses:
@@ -85,7 +85,7 @@ def with_augmentation(step: Step, augment: Augment) -> Step:
 
 
 def require_rows_like(augmented: object, x: Tensor) -> None:
-    """Refuse what is not a tensor of the shape of rows x."""
+    """Raise ValueError if augmented rows are not a tensor of the shape of x."""
     if not isinstance(augmented, Tensor):
         raise ValueError(
             f"augment returned a {type(augmented).__name__}; it must be a function of a tensor "

@@ -1,8 +1,8 @@
 """A step as a CUDA graph: recorded once for each shape of its batches and stage, then replayed.
 
-A step is some hundred kernels of a few microseconds, and launching them one by one takes longer
-than they do. Knows nothing of autoencoders: a step is any callable that takes tensors by name and
-returns a dict of detached scalars, and that waits for the device nowhere.
+A step is some hundred kernels of a few microseconds; launching them one by one takes longer than
+running them. Knows nothing of autoencoders: a step is any callable that takes tensors by name,
+returns a dict of detached scalars, and never waits for the device.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 Step = Callable[..., dict[str, Tensor]]
 Kind = tuple[Hashable, tuple[tuple[str, tuple[int, ...]], ...]]  # stage and shapes
 
-# Steps of a new shape that run as they are: PyTorch wants its libraries warm before it records.
+# Steps of a new shape that run unrecorded: PyTorch needs its libraries warm before it records.
 N_WARM_UP = 3
 
 
@@ -33,15 +33,15 @@ class Recording:
 
 @dataclass
 class Captured:
-    """A step that is recorded where the device can, and run as it is where it cannot.
+    """A step that is recorded if the device supports it, and runs unrecorded if not.
 
     Parameters
     ----------
-    step : called with one batch; its kernels must not depend on Python values that change, but for
-        its stage.
+    step : called with one batch. Its kernels may depend on its stage, but on no other Python value
+        that changes.
     generator : the step's only source of randomness, on its device.
-    record : returns a recording of the step on a batch; raises RuntimeError where it cannot.
-    stage : says at which stage of training the step is; each has recordings of its own.
+    record : returns a recording of the step on a batch, or raises RuntimeError.
+    stage : returns the step's stage of training; each stage has its own recordings.
     """
 
     step: Step
@@ -80,7 +80,7 @@ class Captured:
         return dict(zip(recording.names, recording.losses.clone().unbind(), strict=True))
 
     def _warm_up(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Run the step on a stream of its own, as PyTorch asks of what is recorded later."""
+        """Run the step on a separate CUDA stream, which PyTorch requires before a recording."""
         if self.generator.device.type != "cuda":
             return self.step(**batch)
         stream = torch.cuda.Stream()
@@ -104,7 +104,7 @@ def record_graph(step: Step, batch: dict[str, Tensor], generator: torch.Generato
 
 
 def captured(step: Step, generator: torch.Generator, stage: Callable[[], Hashable]) -> Step:
-    """Return what to call in place of the step: itself on other devices than CUDA."""
+    """Return what to call in place of the step: a recorded one on CUDA, else the step itself."""
     if generator.device.type != "cuda":
         return step
     return Captured(step, generator, record_graph, stage)

@@ -1,7 +1,7 @@
 """The training loop: epochs, stages, batches, early stopping, divergence.
 
-Knows nothing of what a step computes: a step is a callable that takes tensors by name and returns a
-dict of detached scalars, and that goes on from stage to stage when it is told to.
+Knows nothing of what a step computes. A step is a callable that takes tensors by name and returns a
+dict of detached scalars; `end_stage` moves it on from stage to stage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ADD_PSEUDO_LABELS = "add pseudo-labels"
 
 
 class Trainable(Protocol):
-    """What the loop asks of a step."""
+    """What the loop needs from a step."""
 
     stage: Stage
     schedule: Schedule
@@ -48,7 +48,7 @@ class Trainable(Protocol):
         """Return whether all weights are finite."""
 
     def forget_copies(self) -> None:
-        """Let copies of the weights go, which are about to move."""
+        """Drop cached copies of the weights, which are about to change."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Stream:
     ----------
     tensors : by the name of the step's argument, all with the same first dimension.
     rows : indices of the rows to use, or None for all of them.
-    phase : the phase of the step that the rows are for; they rest in stages without it.
+    phase : the phase of the step that needs the rows. Stages without it leave them out.
     """
 
     tensors: Mapping[str, Tensor]
@@ -75,7 +75,7 @@ class Stream:
         if self.rows is not None:
             order = self.rows[order]
         n_batches = math.ceil(len(self) / size)
-        # a table too large for the device stays in the host's memory: its indices are there too
+        # a table too large for the device stays in the host's memory, and so do its indices
         places = {tensor.device for tensor in self.tensors.values()}
         parts = [order.to(place).tensor_split(n_batches) for place in places]
         for indices in zip(*parts, strict=True):
@@ -86,13 +86,13 @@ class Stream:
             }
 
     def cycle(self, size: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        """Yield batches without end, shuffled anew each time all rows have been used."""
+        """Yield batches without end; each pass over the rows is shuffled anew."""
         while True:
             yield from self.batches(size, generator)
 
 
 class Snapshot:
-    """The state of a step at one time, to come back to; taking it again allocates nothing."""
+    """The state of a step, to go back to; taking it again allocates no memory."""
 
     def __init__(self, step: Trainable) -> None:
         self.step = step
@@ -133,7 +133,7 @@ class DivergenceError(FloatingPointError):
 
 @dataclass
 class EarlyStopping:
-    """Say when a validation loss has stopped falling, and keep the best state.
+    """Tells when a validation loss has stopped falling, and keeps the best state.
 
     Parameters
     ----------
@@ -152,9 +152,9 @@ class EarlyStopping:
     _n_without: int = 0
 
     def __call__(self) -> bool:
-        """Look at the validation loss once; return True where training should stop.
+        """Compute the validation loss after an epoch; return whether training should stop.
 
-        Only the last stage counts: before it, losses are on their way to something else.
+        Only epochs of the last stage count, since a new stage changes what is trained.
         """
         if self.step.stage != self.step.schedule.stages[-1]:
             self.losses.append(math.nan)
@@ -182,14 +182,14 @@ class Run:
 
     Parameters
     ----------
-    streams : the rows that an epoch goes through once, then those that start over beside them as
-        often as it needs (the labeled ones).
+    streams : first the rows that an epoch goes through once. The others (labeled rows) repeat as
+        often as the epoch needs.
     batch_size : largest number of rows in a batch of any stream.
     n_epochs : of this run.
     n_done : epochs of the runs before it.
     n_planned : epochs, counted over all runs, at which schedules end.
-    learning_rate : returns what learning rates are multiplied by, of an epoch and n_planned.
-    actions : what can happen between stages beside the step's own part, by its name there.
+    learning_rate : called with an epoch and n_planned; returns the factor of learning rates.
+    actions : functions that stages call by name at their end, besides what the step itself does.
     stopping : says when to stop early, or None.
     """
 
@@ -204,7 +204,7 @@ class Run:
     history: History = field(default_factory=dict)
 
     def prepare(self, step: Trainable, epoch: int) -> None:
-        """Do what comes before an epoch: rates, the ends of stages, pseudo-labels."""
+        """Prepare an epoch: set learning rates, end stages that are over, add pseudo-labels."""
         now, planned = self.n_done + epoch, max(self.n_planned, self.n_done + self.n_epochs)
         step.scale_learning_rates(self.learning_rate(now, planned))
         target = step.schedule.position_at(now / planned)
@@ -218,7 +218,7 @@ class Run:
             self.actions.get(ADD_PSEUDO_LABELS, nothing)()
 
     def keep(self, step: Trainable, epoch: int, means: dict[str, float]) -> None:
-        """Add an epoch to the history; NaN for losses before they set in."""
+        """Add an epoch to the history; NaN for losses in epochs before their first."""
         self.history.setdefault("stage", []).append(step.stage.name)
         for name, value in means.items():
             self.history.setdefault(name, [math.nan] * epoch).append(value)
@@ -231,7 +231,7 @@ def train(
     before_epoch: Callable[[int], object] = lambda epoch: None,
     after_epoch: Callable[[int, dict[str, float]], bool] = lambda epoch, means: False,
 ) -> None:
-    """Run epochs, whose means go into `run.history`.
+    """Run epochs; their mean losses go into `run.history`.
 
     Parameters
     ----------
@@ -243,8 +243,8 @@ def train(
     Raises
     ------
     DivergenceError
-        Where a loss or a weight is not finite. The step is back at the end of the epoch before,
-        unless that was the first one.
+        If a loss or a weight is not finite. The step then has the state at the end of the epoch
+        before, unless this was the first epoch.
     """
     first, *others = run.streams
     cycles = [(other.phase, other.cycle(run.batch_size, step.generator)) for other in others]
@@ -275,7 +275,7 @@ def train(
 
 
 def takes_part(step: Trainable, phase: str | None) -> bool:
-    """Return whether rows for a phase of the step are of use in this stage."""
+    """Return whether this stage has the phase that the rows are for."""
     return phase is None or phase in step.stage.moves_label
 
 

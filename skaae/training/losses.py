@@ -23,7 +23,7 @@ def reconstruction_rows(kind: str, output: Tensor, x: Tensor, *, sigmoid: bool) 
     if kind == "squared_error":
         prediction = torch.sigmoid(output) if sigmoid else output
         return 0.5 * (prediction - x).square().sum(dim=1)
-    # rows beyond the range of the first fit count as its ends: elsewhere the loss has no bound
+    # later rows may lie outside of [0, 1], where the loss would have no lower bound
     target = x.clamp(0.0, 1.0)
     return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(dim=1)
 
@@ -51,12 +51,12 @@ def virtual_adversarial_loss(
 ) -> Tensor:
     """Return the mean KL divergence between the labels of rows and those of their worst neighbours.
 
-    `label` gives logits (batch, K) of rows (batch, n_features); `logits` are those of the rows x,
-    or of the rows that x are augmented from. The worst neighbour of a row, at a distance of its
-    `radius` (batch, 1), is found by one step of power iteration from a random `direction` (batch,
-    n_features): Miyato et al., "Virtual adversarial training", 2018; for augmented
-    rows it is one step up the gradient. The difference is taken over a step of the radius itself:
-    one so short as theirs drowns in bfloat16.
+    `label` returns the logits (batch, K) of rows (batch, n_features). `logits` are those of the
+    rows x, or of the rows that x are augmented from. The worst neighbour of a row lies at a
+    distance of its `radius` (batch, 1). One step of power iteration finds it, from a random
+    `direction` (batch, n_features): Miyato et al., "Virtual adversarial training", 2018. For
+    augmented rows it is one step up the gradient. The step has the length of the radius: one as
+    short as theirs would vanish in bfloat16.
     """
     target = logits.detach().softmax(dim=1)
     probe = (radius * F.normalize(direction)).requires_grad_()
@@ -79,16 +79,16 @@ def conditional_entropy_loss(logits: Tensor) -> Tensor:
 
 
 def local_radii(x: Tensor, radius: float) -> Tensor:
-    """Return a radius (batch, 1) for each row x (batch, n_features), in proportion to its gap.
+    """Return a radius (batch, 1) for each row x (batch, n_features); their mean is `radius`.
 
-    That is the distance to the nearest other row, taken for a quarter of the median at least, for
-    twice the median at most: rows may be there twice, or far from all others. The mean is `radius`.
+    Each radius scales with the row's nearest-neighbour distance, clipped to 0.25-2 medians: rows
+    may be there twice, or be far from all others.
     """
     if len(x) == 1:
         return x.new_full((1, 1), radius)
     centred = x - x.mean(dim=0)  # distances come from products, which lose digits far from 0
     gaps = torch.cdist(centred, centred).fill_diagonal_(torch.inf).amin(dim=1)
-    # the median of those above 0, found without a look at their number: the device goes on
+    # the median of those above 0, computed without waiting for the device to return their number
     n_twice = (gaps == 0.0).sum()
     middle = (n_twice + (len(x) - n_twice - 1) // 2).clamp(max=len(x) - 1)
     typical = gaps.sort().values.gather(0, middle[None])
@@ -100,17 +100,17 @@ def local_radii(x: Tensor, radius: float) -> Tensor:
 def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
     """Return the mean KL divergence of a Gaussian q(z|x) from a prior.
 
-    The entropy of q is known; the prior's log-density is taken at one draw z (batch, style) each,
-    so any prior with a density will do.
+    The entropy of q is known. The prior's log-density is estimated at one sample z (batch, style)
+    of q for each row, so any prior with a density will do.
     """
     entropy = 0.5 * (math.log(2.0 * math.pi * math.e) + log_variance).sum(dim=1)
     return -(entropy + log_prob(z)).mean()
 
 
 def head_distance_loss(points: Tensor, distance: float) -> Tensor:
-    """Return the cost of cluster heads (n, d) that are nearer to each other than `distance`.
+    """Return the penalty for cluster heads (n, d) closer to each other than `distance`.
 
-    The sum over pairs of what their distance lacks (section 7 of the paper).
+    The sum over pairs of `distance` minus the distance of the pair (section 7 of the paper).
     """
     # not pdist, which MPS lacks; the norm too has gradient 0, not NaN, where two heads coincide
     distances = torch.linalg.vector_norm(points[:, None] - points, dim=2)  # (n, n)
@@ -127,13 +127,13 @@ def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor
     n, m = len(codes), len(prior)
     base = 2.0 * codes.shape[1] * scale**2
     total = codes.new_zeros(())
-    # a row's distance to itself is 0 by name: products of numbers only come close
+    # a row's distance to itself is set to 0: computed from products it is only close to that
     within_codes = squared_distances(codes, codes).fill_diagonal_(0.0)
     within_prior = squared_distances(prior, prior).fill_diagonal_(0.0)
     between = squared_distances(codes, prior)
     for factor in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
         c = base * factor
-        # the n diagonal entries are 1 each: taken out, they do not bias the mean of pairs
+        # the n diagonal entries are 1 each, and would bias the mean over pairs
         pairs_codes = ((c / (c + within_codes)).sum() - n) / max(n * (n - 1), 1)
         pairs_prior = ((c / (c + within_prior)).sum() - m) / max(m * (m - 1), 1)
         total = total + pairs_codes + pairs_prior - 2.0 * (c / (c + between)).mean()
@@ -143,9 +143,9 @@ def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return ||a_i - b_j||^2 for all pairs of rows (n, d), (m, d): shape (n, m), never below 0.
 
-    From products, so that no tensor of (n, m, d) is needed; the gradient is finite also where rows
-    are the same. Products lose digits far from 0: rows are centred first, and multiplied in their
-    own precision under autocast too.
+    Computed from products, so that no tensor of shape (n, m, d) is needed, and with a finite
+    gradient even for equal rows. Products lose digits far from 0. So rows are centred first, and
+    multiplied in their own precision even under autocast.
     """
     centre = 0.5 * (a.mean(dim=0) + b.mean(dim=0)).detach()  # it moves no distance
     a, b = a - centre, b - centre

@@ -1,6 +1,6 @@
-"""SGD with momentum and Adam: one call of PyTorch's fused kernels per step, nothing around it.
+"""SGD with momentum and Adam, each step one call of PyTorch's fused kernels.
 
-On networks of 64 units the bookkeeping of `torch.optim` takes a good part of a step.
+For networks of 64 units the bookkeeping of `torch.optim` would take much of a step's time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Optimizer:
     Attributes
     ----------
     learning_rate : of the next step; a tensor on the weights' device, as a captured step needs it.
-    memory : by name, what steps remember of each weight's gradients.
+    memory : running means of each weight's gradients, by name.
     """
 
     def __init__(self, weights: Sequence[Tensor], rates: PhaseRates) -> None:
@@ -47,7 +47,7 @@ class Optimizer:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of what steps remember of each weight's gradients."""
+        """Names of the running means of gradients."""
         raise NotImplementedError
 
     def step(self, gradients: Sequence[Tensor | None], divisor: Tensor | None = None) -> None:
@@ -69,7 +69,7 @@ class Optimizer:
             self._move(weights, given, memory, divisor)
 
     def restart(self) -> None:
-        """Forget all gradients: the next step is as the first."""
+        """Forget all gradients, so that the next step is like the first."""
         self.n_steps.zero_()
         for tensors in self.memory.values():
             foreach_zero(tensors)
@@ -109,7 +109,7 @@ class SGD(Optimizer):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is remembered: nothing without momentum."""
+        """Names of the running means: none without momentum."""
         return ("velocity",) if self.rates.momentum > 0.0 else ()
 
     def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
@@ -134,7 +134,7 @@ class Adam(Optimizer):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is remembered: the means of the gradient and of its square."""
+        """Names of the running means: of the gradient and of its square."""
         return "mean", "mean_of_squares"
 
     def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:

@@ -1,6 +1,6 @@
-"""What the reconstruction phase may lower beside its loss: the relatives of the paper's model.
+"""Penalties that the reconstruction phase may add to its loss, as related models do.
 
-Each function here returns a penalty: a function of the step, the encoder's output and the code.
+Each function here returns a penalty: a function of the step, the encoder's outputs and the code.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def divergence(weight: float) -> Penalty:
 
 
 def discrepancy(weight: float) -> Penalty:
-    """Return the Wasserstein autoencoder's penalty: the distance of codes to draws (MMD)."""
+    """Return the Wasserstein autoencoder's penalty: the MMD of codes and samples of the prior."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
-        draws = step.draw_prior("style", code["style"])
-        scale = draws.square().mean().sqrt()
-        return weight * losses.maximum_mean_discrepancy(code["style"], draws, scale)
+        samples = step.draw_prior("style", code["style"])
+        scale = samples.square().mean().sqrt()
+        return weight * losses.maximum_mean_discrepancy(code["style"], samples, scale)
 
     return penalty
 

@@ -1,7 +1,7 @@
 """What is on when: the named stages of a training run.
 
-A stage says which phases of the step may move the label and what the virtual adversarial loss looks
-at. Knows nothing of networks, data or estimators.
+A stage says which phases of the step may move the label, and whether the virtual adversarial loss
+compares components or classes. Knows nothing of networks, data or estimators.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 # Phases of the step whose gradient can reach the label.
 EVERY_PHASE = frozenset({"reconstruction", "generator", "classification", "virtual_adversarial"})
-SETTLED_ELSEWHERE = EVERY_PHASE - {"reconstruction", "generator"}
+LABEL_PHASES = EVERY_PHASE - {"reconstruction", "generator"}  # those that move the label alone
 
 # What can happen between two stages, see `Stage.on_exit`.
 ASSIGN_COMPONENTS = "assign components to classes"
@@ -24,11 +24,12 @@ class Stage:
     Parameters
     ----------
     name : what a user sees of it: in `verbose` output, in `history_["stage"]`, in the curves.
-    until : the share of the planned epochs at which it ends.
+    until : fraction of the planned epochs at which it ends.
     consistency : what the virtual adversarial loss compares: "components" (every entry of the
         label), "classes" (sums over the components of a class), or None where that phase is off.
-    moves_label : phases whose gradient may reach the label; classification without it is left out.
-    on_exit : what happens when it ends, in this order.
+    moves_label : phases whose gradient may reach the label. Without "classification" there is no
+        such phase in this stage.
+    on_exit : what happens at its end, in this order.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Stage:
 
     @property
     def assigns_later(self) -> bool:
-        """Whether components belong to no class yet, since labels come after this stage."""
+        """Whether components belong to no class yet: they are assigned at the end of this stage."""
         return ASSIGN_COMPONENTS in self.on_exit
 
 
@@ -50,8 +51,8 @@ class Schedule:
     Parameters
     ----------
     stages : the last one ends with the training.
-    pseudo_labels_at : shares of the epochs of a `fit` before which pseudo-labels are added.
-    teacher : "k-means" where its clusters stand for labels at first, else None.
+    pseudo_labels_at : fractions of the epochs of a `fit` at which pseudo-labels are added.
+    teacher : "k-means" if its clusters are the labels at first, else None.
     """
 
     stages: tuple[Stage, ...]
@@ -63,7 +64,7 @@ class Schedule:
         return [stage.name for stage in self.stages].index(name)
 
     def position_at(self, share: float) -> int:
-        """Return the index of the stage that a share of the planned epochs lies in."""
+        """Return the index of the stage at a fraction `share` of the planned epochs."""
         ended = [stage.until <= share for stage in self.stages[:-1]]
         return sum(ended)
 
@@ -74,9 +75,9 @@ def plain() -> tuple[Stage, ...]:
 
 
 def warm_up_first() -> tuple[Stage, ...]:
-    """Return the schedule of a virtual adversarial loss that refines what labels have taught.
+    """Return the schedule of a virtual adversarial loss that refines classes learned from labels.
 
-    From the start it would hold clusters in place that are still on the move.
+    From the start it would fix borders in place before the classes have formed.
     """
     return (Stage("warm-up", until=0.2), Stage("refine", consistency="classes"))
 
@@ -84,14 +85,15 @@ def warm_up_first() -> tuple[Stage, ...]:
 def find_clusters_first() -> tuple[Stage, ...]:
     """Return the schedule of a virtual adversarial loss that finds the clusters by itself.
 
-    Until they have parted, reconstruction and adversary leave the label alone. Weights that join
-    in then would move too far with old optimisers: Adam counts the steps of all alike.
+    Until the clusters have formed, reconstruction and adversary do not move the label. When they
+    start to, their optimisers restart: Adam counts steps, not the steps of each weight, so weights
+    whose first gradient comes late would move too far.
     """
     find = Stage(
         "find clusters",
         until=0.6,
         consistency="components",
-        moves_label=SETTLED_ELSEWHERE,
+        moves_label=LABEL_PHASES,
         on_exit=(RESTART_OPTIMIZERS,),
     )
     return (find, Stage("refine", consistency="components"))
@@ -101,21 +103,22 @@ def find_components_first(*, assigns_later: bool) -> tuple[Stage, ...]:
     """Return the schedule of classes that have several components each.
 
     First every component finds its rows. Then only borders between classes count, so that a
-    component which caught a piece of another class can give it back. Where `assigns_later`, labels
-    are too few to steer the components: they wait, and then say which class each belongs to.
+    component with some rows of another class can give them back. With `assigns_later`, labels are
+    too few to steer the components: they are not used until the components are found, and then
+    assign each component to a class.
     """
     components = Stage(
         "find components",
         until=0.3,
         consistency="components",
-        moves_label=SETTLED_ELSEWHERE - ({"classification"} if assigns_later else set()),
+        moves_label=LABEL_PHASES - ({"classification"} if assigns_later else set()),
         on_exit=(ASSIGN_COMPONENTS,) if assigns_later else (),
     )
     classes = Stage(
         "find classes",
         until=0.6,
         consistency="classes",
-        moves_label=SETTLED_ELSEWHERE,
+        moves_label=LABEL_PHASES,
         on_exit=(RESTART_OPTIMIZERS,),
     )
     return (components, classes, Stage("refine", consistency="classes"))

@@ -1,6 +1,7 @@
 """The settings that networks, priors and step are built from.
 
-What a pickle keeps in place of torch objects: settings and arrays rebuild the step on any machine.
+A pickle keeps settings and arrays in place of torch objects; from both, any machine rebuilds the
+step.
 Knows nothing of estimators and their parameters.
 """
 
@@ -27,23 +28,23 @@ from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything but the weights.
+    """All that a step is built from, except the weights.
 
     Parameters
     ----------
     architecture : of the networks.
-    priors : prior of each block that is latent, by name.
+    priors : prior of each latent block, by name.
     rates : learning rate and momentum by phase.
     schedule : the stages of the training.
-    regularizer : what ties the style to its prior: "adversarial", "mmd", "kl" or None.
+    regularizer : what pushes the style towards its prior: "adversarial", "mmd", "kl" or None.
     regularizer_weight : of the penalties "mmd" and "kl".
-    head_distance : distance that cluster heads are kept at; 0 where there is no such penalty.
-    radius, proportions, finds_clusters : see `VirtualAdversarialLoss`; used where there is a rate
-        for its phase.
+    head_distance : least distance of cluster heads; 0 for no such penalty.
+    radius, proportions, finds_clusters : see `VirtualAdversarialLoss`; used if its phase has a
+        rate.
     average : whether inference uses a running average of the weights.
     joint : whether one encoding serves all phases of the paper.
-    augment : what changes rows in training, or None.
-    precision, device : as a user says it, for the machine at hand.
+    augment : the augmentation of rows in training, or None.
+    precision, device : as the user gives them; "auto" is replaced on the machine at hand.
     """
 
     architecture: Architecture
@@ -95,7 +96,7 @@ class Settings:
         return max((*self.architecture.hidden, *self.architecture.discriminator_hidden, 0))
 
     def build(self) -> AAEStep:
-        """Return networks with fresh weights in a step that has not been taken yet."""
+        """Return a step whose networks have fresh weights."""
         device = resolve_device(self.device)
         return AAEStep(
             self.architecture.build().to(device),
@@ -117,7 +118,7 @@ class Settings:
         )
 
     def _virtual_adversarial(self, device: torch.device) -> VirtualAdversarialLoss | None:
-        """Return what the virtual adversarial phase lowers, if there is one."""
+        """Return the loss of the virtual adversarial phase, if there is one."""
         if "virtual_adversarial" not in self.rates:
             return None
         proportions = None
@@ -126,7 +127,7 @@ class Settings:
         return VirtualAdversarialLoss(self.radius, proportions, self.finds_clusters)
 
     def _penalties(self) -> dict[str, Penalty]:
-        """Return what the reconstruction phase lowers beside the reconstruction loss."""
+        """Return the penalties of the reconstruction phase, by name."""
         penalties = {}
         weight = self.regularizer_weight
         if self.regularizer == "kl" and weight > 0.0:
@@ -142,13 +143,13 @@ class Settings:
         step = self._on_this_machine().build()
         tensors = to_torch(state)
         if tensors["generator"].shape != step.generator.get_state().shape:
-            # the generator of another kind of device: its stream cannot go on here
+            # the state of another kind of device's generator cannot be used here
             tensors = {**tensors, "generator": step.generator.get_state()}
         step.load_state_dict(tensors)
         return step
 
     def _on_this_machine(self) -> Settings:
-        """Return settings whose device this machine has."""
+        """Return the settings; if this machine lacks their device, with the CPU instead."""
         try:
             resolve_device(self.device)
         except ValueError:

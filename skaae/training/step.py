@@ -1,7 +1,7 @@
 """One mini-batch of the adversarial autoencoder, in the paper's words.
 
-The phases of a step: reconstruct, then regularize (discriminate, then generate), then classify
-where labels are given, then the virtual adversarial loss where that is asked for. The stage of the
+The phases of a step are, in this order: reconstruct; regularize (discriminate, then generate);
+classify, if there are labels; the virtual adversarial loss, if there is one. The stage of the
 schedule says which of them are on. Knows nothing of data sets, epochs or estimators.
 """
 
@@ -39,30 +39,31 @@ class AAEStep:
     ----------
     networks : encoder, decoder and one discriminator per adversarial block.
     priors : the prior of each block that has one, by the block's name.
-    rates : learning rate and momentum by phase: "reconstruction", with discriminators
-        "discriminator" and "generator", with labels to learn "classification", and where there is
-        such a phase "virtual_adversarial".
+    rates : learning rate and momentum by phase: "reconstruction"; with discriminators
+        "discriminator" and "generator"; if the model learns classes "classification"; with a
+        virtual adversarial loss "virtual_adversarial".
     generator : source of noise, dropout masks and prior samples, on the networks' device.
-    penalties : by name, what the reconstruction phase lowers beside the reconstruction loss.
+    penalties : penalties that the reconstruction phase adds to its loss, by name.
     solver : "sgd" or "adam".
     reconstruction_loss : "squared_error" or "binary_cross_entropy".
     sigmoid : whether the decoder's output passes through a sigmoid.
     input_noise : standard deviation of the Gaussian noise on the encoder's input.
-    discriminator_noise : the same of codes and draws alike, as the discriminators see them.
-    max_gradient_norm : longer gradients of a phase are shortened to this norm; None leaves them.
+    discriminator_noise : standard deviation of the Gaussian noise on all discriminator inputs.
+    max_gradient_norm : longer gradients of a phase are scaled down to this norm; None sets no
+        limit.
     precision : dtype of the products; weights and optimiser state stay in float32.
-    average : whether to keep a running average of the weights beside them, for inference.
-    joint : whether one encoding serves all phases but the virtual adversarial one, or each phase
-        encodes anew.
-    virtual_adversarial : what the phase of that name lowers, where there is one.
+    average : whether to keep a running average of the weights, for inference.
+    joint : whether one encoding serves all phases but the virtual adversarial one. If not, each
+        phase encodes anew.
+    virtual_adversarial : the loss of the phase of that name, or None.
     schedule : the stages of the training.
 
     Attributes
     ----------
-    stage : where in the schedule the training is.
-    spare : a snapshot whose memory the next one uses again; None where there was none.
-    trained : networks for inference: `networks`, or where `average`, their running average.
-    n_steps : steps taken, counted on the device: a recorded step counts as it is replayed.
+    stage : the current stage of the schedule.
+    spare : a snapshot whose memory the next one uses again, or None.
+    trained : networks for inference: `networks`, or with `average` their running average.
+    n_steps : number of steps taken, counted on the device, where a recorded step counts too.
     """
 
     networks: AdversarialAutoencoder
@@ -91,7 +92,7 @@ class AAEStep:
     def __post_init__(self) -> None:
         self.stage = self.schedule.stages[0]
         phases = [p for p in self.rates if not (self.joint and p == "classification")]
-        # a user's own networks may leave a phase without weights to move
+        # with user modules a phase may have no weights to move
         trained = {phase: self._parameters_of(phase) for phase in phases}
         self.optimizers = {
             phase: make_optimizer(self.solver, weights, self.rates[phase])
@@ -113,8 +114,8 @@ class AAEStep:
     ) -> Losses:
         """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
 
-        y (batch,) are the classes of x, for class-conditional networks: -1 where unlabeled. The
-        augmented rows are those of x as an augmentation returns them, to be trained on instead.
+        y (batch,) are the classes of x for class-conditional networks, -1 where unlabeled.
+        `augmented` are the rows x after augmentation; the phases train on them in place of x.
         """
         labeled = None
         if x_labeled is not None and y_labeled is not None and self._moves_label("classification"):
@@ -129,7 +130,7 @@ class AAEStep:
         return step_losses
 
     def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
-        """One phase after the other, each with an optimiser of its own: the paper's way."""
+        """Run one phase after the other, each with its own optimiser, as in the paper."""
         x_noisy = self._corrupt(x)
         step_losses = self.reconstruct(x_noisy, x, y)
         if self.networks.discriminators:
@@ -139,16 +140,16 @@ class AAEStep:
         return step_losses
 
     def update_jointly(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
-        """One encoding serves all phases, and labeled rows ride along with the others.
+        """Run all phases on one encoding of all rows, labeled ones included.
 
-        Reconstruction and classification share a step, whose loss weighs the classification by its
-        rate over that of the reconstruction: with "sgd" its gradient moves the weights as far as it
-        would by itself. The generator keeps a step and a momentum of its own.
+        Reconstruction and classification share one update. Its loss weighs the classification by
+        the ratio of their learning rates, so that with "sgd" it moves the weights as far as an
+        update of its own would. The generator has its own update and momentum.
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._autocast():
             all_outputs = self.networks.encoder(self._corrupt(rows), self.generator)
-            outputs = {name: head[: len(x)] for name, head in all_outputs.items()}
+            outputs = {name: output[: len(x)] for name, output in all_outputs.items()}
             code = self._code(outputs, y)
         parts = self._reconstruction(outputs, code, x)
         loss, step_losses = total(parts), detached(parts)
@@ -157,7 +158,7 @@ class AAEStep:
             part = losses.classification_loss(logits[len(x) :], labeled[1])
             loss = loss + self._relative_rate("classification") * part
             step_losses["classification"] = part.detach()
-        # all gradients are those of the weights that encoded: none moves before the last is known
+        # no weight moves before the last gradient is known: all belong to the same encoding
         gradients = {"reconstruction": self._gradients("reconstruction", loss, keep=True)}
         if self.networks.discriminators:
             code = in_float32(code)
@@ -170,7 +171,7 @@ class AAEStep:
         return step_losses
 
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
-        """Encoder and decoder step on the error between the clean x and its reconstruction."""
+        """Update encoder and decoder on the error between the clean x and its reconstruction."""
         with self._autocast():
             outputs = self.networks.encoder(x_noisy, self.generator)
             code = self._code(outputs, y)
@@ -179,9 +180,9 @@ class AAEStep:
         return detached(parts)
 
     def regularize(self, x: Tensor, y: Tensor | None = None) -> Losses:
-        """The discriminators step, then the encoder steps to fool them.
+        """Update the discriminators, then the encoder to fool them.
 
-        One encoding serves both: the encoder's weights do not move in between.
+        One encoding serves both, since the encoder's weights do not move in between.
         """
         with self._autocast():
             outputs = self.networks.encoder(x, self.generator)
@@ -189,15 +190,15 @@ class AAEStep:
         return self.discriminate(code, y) | self.generate(code, y)
 
     def discriminate(self, code: Code, y: Tensor | None = None) -> Losses:
-        """Each discriminator steps to tell draws of its prior from codes.
+        """Update each discriminator to tell samples of its prior from codes.
 
-        Where each class has a component of the prior, a code is set beside a draw from that of its
-        class, from anywhere if it is unlabeled.
+        With a component-conditional prior, the samples for codes of a class come from the component
+        of this class, and those for unlabeled codes from the whole prior.
         """
-        pairs, code = {}, self.networks.discriminated(code)
+        pairs, code = {}, self.networks.discriminator_inputs(code)
         for name, discriminator in self._active_discriminators():
-            draws = self.draw_prior(name, code[name], y if discriminator.by_component else None)
-            both = torch.cat([draws, code[name].detach()])  # (2 batch, block)
+            samples = self.draw_prior(name, code[name], y if discriminator.by_component else None)
+            both = torch.cat([samples, code[name].detach()])  # (2 batch, block)
             pairs[name] = self._add_noise(both, self.discriminator_noise)
         twice = None if y is None else torch.cat([y, y])
         parts = {}
@@ -209,13 +210,13 @@ class AAEStep:
         return detached(parts)
 
     def generate(self, code: Code, y: Tensor | None = None) -> Losses:
-        """The encoder steps so that its codes pass for draws of the priors."""
+        """Update the encoder so that its codes pass for samples of the priors."""
         parts = self._generation(code, y)
         self._update("generator", total(parts))
         return detached(parts)
 
     def classify(self, x: Tensor, y: Tensor) -> Losses:
-        """The encoder's trunk and label head step on the cross-entropy of labeled rows."""
+        """Update the encoder's trunk and label output on the cross-entropy of labeled rows."""
         with self._autocast():
             outputs = self.networks.encoder(self._corrupt(x), self.generator)
         logits = self.networks.encoder.class_logits(in_float32(outputs))
@@ -224,9 +225,10 @@ class AAEStep:
         return {"classification": loss.detach()}
 
     def keep_labels(self, x: Tensor, augmented: Tensor | None = None) -> Losses:
-        """The encoder's trunk and label head step to keep labels the same around clean rows x.
+        """Update the encoder's trunk and label output on the virtual adversarial loss.
 
-        Around the augmented rows, where there are such: their labels too are to be those of x.
+        Neighbours of clean rows x are to have the labels of x; if there are augmented rows, their
+        neighbours are to have the labels of x.
         """
         assert self.virtual_adversarial is not None
         parts = self.virtual_adversarial(
@@ -245,19 +247,19 @@ class AAEStep:
         return phase in self.stage.moves_label
 
     def _code(self, outputs: Code, y: Tensor | None) -> Code:
-        """Return a draw of the code, whose label has a gradient where this stage allows it."""
+        """Return a sample of the code; its label has a gradient if this stage allows it."""
         code = self.networks.code(outputs, y, self.generator)
         if "label" in code and not self._moves_label("reconstruction"):
             code["label"] = code["label"].detach()
         return code
 
     def _active_discriminators(self) -> list[tuple[str, Discriminator]]:
-        """Return the discriminators, but that of a label which the generator may not move."""
+        """Return the discriminators, without that of a label which the generator may not move."""
         found: list[tuple[str, Any]] = list(self.networks.discriminators.items())
         return [(name, d) for name, d in found if name != "label" or self._moves_label("generator")]
 
     def _reconstruction(self, outputs: Code, code: Code, x: Tensor) -> Losses:
-        """Return the reconstruction loss of clean rows x and the penalties beside it."""
+        """Return the reconstruction loss of clean rows x, and the penalties, by name."""
         with self._autocast():
             output = self.networks.decoder(code, self.generator)
         rows = losses.reconstruction_rows(
@@ -269,8 +271,8 @@ class AAEStep:
         return parts
 
     def _generation(self, code: Code, y: Tensor | None) -> Losses:
-        """Return the losses of codes that the discriminators see through."""
-        parts, code = {}, self.networks.discriminated(code)
+        """Return the generator losses of codes, by name: low where discriminators are fooled."""
+        parts, code = {}, self.networks.discriminator_inputs(code)
         with self._autocast():
             for name, discriminator in self._active_discriminators():
                 seen = self._add_noise(code[name], self.discriminator_noise)
@@ -295,7 +297,7 @@ class AAEStep:
 
     @property
     def is_regularized(self) -> bool:
-        """Whether anything ties the style to its prior."""
+        """Whether anything pushes the style towards its prior."""
         adversarial = "style" in self.networks.discriminators
         if adversarial and self.rates["generator"].learning_rate > 0.0:
             return True
@@ -321,7 +323,7 @@ class AAEStep:
         return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned; without its optimisers, they start anew."""
+        """Restore what `state_dict` returned; optimisers that it lacks start anew."""
         self.networks.load_state_dict(state["networks"])
         for name, optimizer in self.optimizers.items() if "optimizers" in state else ():
             optimizer.load_state_dict(state["optimizers"][name])
@@ -329,7 +331,7 @@ class AAEStep:
         self.n_steps.copy_(state["n_steps"])
         self.stage = self.schedule.stages[self.schedule.position(state["stage"])]
         if self.average:
-            self.trained.load_state_dict(state["networks"])  # what has no average: members
+            self.trained.load_state_dict(state["networks"])  # members have no average
             for average, saved in zip(self._averages, state["average"], strict=True):
                 average.copy_(saved)
         self.forget_copies()
@@ -358,14 +360,14 @@ class AAEStep:
         return self._copies[name]
 
     def forget_copies(self) -> None:
-        """Let copies of weights go that have moved since."""
+        """Drop cached copies of weights that have moved since."""
         self._copies = {}
 
     def draw_prior(self, name: str, code: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return draws of a block's prior, as many as there are codes and where they are."""
+        """Return samples of a block's prior, in the shape and on the device of `code`."""
         with torch.no_grad():
-            draws = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
-        return draws.to(code.device, torch.float32)
+            samples = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
+        return samples.to(code.device, torch.float32)
 
     def _relative_rate(self, phase: str) -> float:
         """Return a phase's learning rate over that of the reconstruction."""
@@ -374,8 +376,8 @@ class AAEStep:
     def _update_average(self) -> None:
         """Move the average weights towards those of this step.
 
-        The n-th step counts in proportion to n^9: about the last tenth of all steps, however many
-        there are, makes the average.
+        The n-th step has a weight in proportion to n^9. So the average is over about the last tenth
+        of all steps, however many there are.
         """
         share = 10.0 / (10.0 + self.n_steps)
         foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
@@ -385,18 +387,18 @@ class AAEStep:
         return self._add_noise(x, self.input_noise)
 
     def _add_noise(self, x: Tensor, deviation: float) -> Tensor:
-        """Return x with Gaussian noise of a standard deviation; x itself where that is 0."""
+        """Return x with Gaussian noise of a standard deviation; x itself if that is 0."""
         if deviation == 0.0:
             return x
         noise = torch.empty_like(x).normal_(0.0, deviation, generator=self.generator)
         return noise.add_(x)
 
     def _autocast(self) -> AbstractContextManager[object]:
-        """Return a fresh context per phase: autocast keeps cast weights until it is left."""
+        """Return a new autocast context, one per phase: it caches cast weights until it ends."""
         return autocast(self.generator.device, self.precision)
 
     def _update(self, phase: str, loss: Tensor) -> None:
-        """Step one phase's optimiser; weights of other phases get no gradient at all."""
+        """Update the weights of one phase; weights of other phases get no gradient."""
         self._move(phase, self._gradients(phase, loss))
 
     def _gradients(self, phase: str, loss: Tensor, *, keep: bool = False) -> Gradients:
@@ -411,12 +413,12 @@ class AAEStep:
         ]
 
     def _move(self, phase: str, gradients: Gradients) -> None:
-        """Move the weights of a phase by gradients, shortened to their bound."""
+        """Move the weights of a phase by gradients, scaled down to the largest norm allowed."""
         if gradients:
             self.optimizers[phase].step(gradients, self._excess(gradients))
 
     def _excess(self, gradients: Gradients) -> Tensor | None:
-        """Return the norm of gradients over its bound, at least 1: what to divide them by."""
+        """Return what to divide gradients by: their norm over the largest allowed, at least 1."""
         found = [gradient for gradient in gradients if gradient is not None]
         if self.max_gradient_norm is None or not found:
             return None
@@ -444,9 +446,9 @@ def total(parts: Losses) -> Tensor:
 
 
 def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
-    """Return a gradient with the strides of its weight, whose memory fused kernels walk through.
+    """Return a gradient with the strides of its weight, as fused kernels need it.
 
-    Convolutions give theirs with the channels last.
+    The gradients of convolutions have the channels last.
     """
     if gradient.stride() == weight.stride():
         return gradient
@@ -459,5 +461,5 @@ def detached(parts: Losses) -> Losses:
 
 
 def in_float32(tensors: Code) -> Code:
-    """Return what autocast computed in the precision that losses are computed in."""
+    """Return outputs of autocast in float32, the precision of the losses."""
     return {name: tensor.float() for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""What early stopping looks at: losses of held-out rows, never a discriminator's.
+"""The validation losses of early stopping, on held-out rows; never a discriminator's loss.
 
 Knows nothing of estimators.
 """
@@ -37,8 +37,8 @@ def classification(step: AAEStep, x: Tensor, y: Tensor) -> Callable[[], float]:
 def reconstruction(step: AAEStep, x: Tensor, y: Tensor | None, seed: int) -> Callable[[], float]:
     """Return a function that computes the reconstruction loss plus the distance to the prior.
 
-    y (n,) are the classes of rows x (n, n_features), where they are observed. The distance (MMD) is
-    that of the styles to draws with `seed`; a plain autoencoder has none.
+    y (n,) are the classes of rows x (n, n_features), if they are observed. The distance is the MMD
+    of styles and of samples of the prior with `seed`. A plain autoencoder has no such distance.
     """
     networks, few = step.trained, slice(MAX_DISCREPANCY_ROWS)
     shape = (len(x[few]), networks.n_components)
@@ -65,5 +65,5 @@ def reconstruction(step: AAEStep, x: Tensor, y: Tensor | None, seed: int) -> Cal
 
 
 def in_batches(rows: Tensor) -> list[Tensor]:
-    """Return rows in parts of which the hidden layers fit in memory."""
+    """Return rows in batches whose hidden layers fit in memory."""
     return list(rows.split(BATCH_ROWS.get(rows.device.type, BATCH_ROWS["cpu"])))

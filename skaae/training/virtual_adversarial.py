@@ -1,7 +1,7 @@
-"""The virtual adversarial loss: labels that hold between rows and their neighbours.
+"""The virtual adversarial loss: a row and its neighbours are to have the same label.
 
-A phase that the paper does not have (Miyato et al., "Virtual adversarial training", 2018). Where it
-finds the clusters itself, it is the information maximization of Hu et al., "Learning discrete
+Not part of the paper, but of Miyato et al., "Virtual adversarial training", 2018. If it has to find
+the clusters itself, it is the information maximization of Hu et al., "Learning discrete
 representations via information maximizing self-augmented training", 2017. Knows nothing of
 optimisers and of other phases.
 """
@@ -19,20 +19,22 @@ from skaae.networks.layers import NoDraws
 from skaae.training import losses
 from skaae.training.schedule import Stage
 
-# Weights beside the virtual adversarial loss where it finds the clusters: those of Hu et al.
+# Weights beside a virtual adversarial loss that finds the clusters: those of Hu et al.
 ENTROPY_WEIGHT = 0.1
 FINDING_BALANCE_WEIGHT = 0.4
 
 
 @dataclass
 class VirtualAdversarialLoss:
-    """The virtual adversarial loss and what goes with it.
+    """The virtual adversarial loss, with the conditional entropy and the class-balance loss.
 
     Parameters
     ----------
     radius : mean distance of a row from its worst neighbour.
-    proportions : what the mean label is kept at, (n_classes,) on the device; None leaves it free.
-    finds_clusters : whether nothing else does; labels are then made sure, too.
+    proportions : class proportions that the class-balance loss keeps the mean label at,
+        (n_classes,) on the device; None leaves it out.
+    finds_clusters : whether this loss has to find the clusters. It then includes the conditional
+        entropy.
     """
 
     radius: float
@@ -49,22 +51,24 @@ class VirtualAdversarialLoss:
         stage: Stage,
         autocast: AbstractContextManager[object],
     ) -> dict[str, Tensor]:
-        """Return losses of clean rows x (batch, n_features), or of augmented ones with x's labels.
+        """Return the losses of clean rows x (batch, n_features), by name.
 
-        "virtual_adversarial": that labels change close to them. "conditional_entropy": that labels
-        are unsure. "class_balance": that the mean label leaves the class proportions, since the
-        same label in all places would change nowhere.
+        "virtual_adversarial": the change of labels between rows and their worst neighbours. With
+        augmented rows it is the change from the labels of x to those of the augmented rows' worst
+        neighbours. "conditional_entropy": how unsure the labels are. "class_balance": the distance
+        of the mean label from the class proportions. Without it, one label for all rows would be
+        best.
 
-        No dropout: it would change labels more than the neighbours do. An encoder that sees noise
-        gets the same noise for a row and its neighbours.
+        There is no dropout, which would change labels more than a step to a neighbour does. A row
+        and its neighbours get the same noise input, if the encoder has one.
         """
         noise = x.new_empty(len(x), encoder.n_noise).normal_(generator=generator)
-        by_class = stage.consistency == "classes"
+        class_level = stage.consistency == "classes"
 
         def label(rows: Tensor, *, typical: bool = False) -> Tensor:
             outputs = encoder(rows, NoDraws(generator, updates=typical), noise)
             outputs = {"label": outputs["label"].float()}
-            return encoder.class_logits(outputs) if by_class else outputs["label"]
+            return encoder.class_logits(outputs) if class_level else outputs["label"]
 
         direction = torch.empty_like(x).normal_(generator=generator)
         radii = losses.local_radii(x, self.radius)
@@ -79,7 +83,7 @@ class VirtualAdversarialLoss:
         if self.proportions is not None:
             weight = FINDING_BALANCE_WEIGHT if self.finds_clusters else 1.0
             proportions = self.proportions
-            if not by_class:
+            if not class_level:
                 assigned = not stage.assigns_later
                 proportions = encoder.component_proportions(proportions, assigned=assigned)
             parts["class_balance"] = weight * losses.class_balance_loss(logits, proportions)
