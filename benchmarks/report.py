@@ -290,11 +290,52 @@ def speed():
     return lines[:-1]
 
 
+def two_at_once():
+    """Seconds of a fit alone and of two at once, by networks and by how threads wait."""
+    result = read("two_at_once")
+    where = result["circumstances"]
+    lines = [
+        f"{where['hardware']}, {result['cores']} cores:",
+        "",
+        "| networks | OMP_WAIT_POLICY | seconds alone | two processes | times alone "
+        "| two threads | times alone |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for networks, policies in result["fits"].items():
+        for policy, seconds in policies.items():
+            alone, *both = (
+                np.median(seconds[what]) for what in ("alone", "two processes", "two threads")
+            )
+            cells = [networks, "not set" if policy == "default" else policy, f"{alone:.2f}"]
+            cells += [cell for two in both for cell in (f"{two:.2f}", f"{two / alone:.2f}")]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def threads():
+    """Processor time of a step on one thread and on two, by the width of the networks."""
+    result = read("threads")
+    lines = [
+        f"{result['circumstances']['hardware']}, milliseconds of processor time of a step:",
+        "",
+        "| columns | width | precision | one thread | two: the calling one | two: together "
+        "| gain at most | cost |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in result["steps"]:
+        one, calling, together = list(row.values())[-3:]
+        cells = [*row.values(), f"{one / calling:.2f}", f"{together / one:.2f}"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
 TABLES = {
     "demo": demo,
     "choices": choices,
     "tables": tables,
     "speed": speed,
+    "two_at_once": two_at_once,
+    "threads": threads,
     "reproduction": reproduction,
     "curves": curves,
     "computed": computed,

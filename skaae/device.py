@@ -20,9 +20,8 @@ MIN_BFLOAT16_WIDTH = 256
 # Rows that pass inference at once: few enough to bound memory, enough to fill the processor.
 BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 
-# Below this width a second thread gains little in a training alone on its machine, and its waiting
-# costs much where another program wants the same cores: benchmarks/two_at_once.py.
-MIN_THREADED_WIDTH = 256
+# Below this width a second thread makes a step less than 1.25 times as fast: benchmarks/threads.py.
+MIN_THREADED_WIDTH = 384
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -110,23 +109,40 @@ def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractCon
 
 
 @contextlib.contextmanager
-def training_threads(device: torch.device, width: int) -> Iterator[None]:
-    """Compute products of narrow networks on the calling thread alone for a while.
+def training_threads(device: torch.device, width: int | None) -> Iterator[None]:
+    """Compute on few threads for a while, so that two trainings at once find cores for them all.
 
-    Threads of OpenMP spin while they wait for each other, at every small product. Only the calling
-    thread is limited: `torch.set_num_threads` would change every thread of the user's process.
+    Only the calling thread is limited: `torch.set_num_threads` would change every thread of the
+    user's process.
 
     Parameters
     ----------
     device : where the products are computed; a GPU has no such threads.
-    width : units of the widest layer.
+    width : see `n_training_threads`.
     """
-    if device.type != "cpu" or width >= MIN_THREADED_WIDTH:
+    if device.type != "cpu":
         yield
         return
-    torch.get_num_threads()  # PyTorch sets a thread's number at its first use: not after us
-    with _openmp().limit(limits=1), _one_thread_of_mkl():
+    number = n_training_threads(width)
+    with _openmp().limit(limits=number), _mkl_threads(number):
         yield
+
+
+def n_training_threads(width: int | None) -> int:
+    """Return one for narrow networks, and half of the calling thread's own number for wide ones.
+
+    Threads wait for each other at each of a step's hundreds of products, and spin while they wait.
+    Where two trainings want the same cores, one that spins keeps the other from its product.
+
+    Parameters
+    ----------
+    width : units of the widest layer; None for convolutions and modules of the user, which compute
+        more than widths tell.
+    """
+    number = torch.get_num_threads()  # its first use sets a thread's number: not after our limit
+    if width is not None and width < MIN_THREADED_WIDTH:
+        return 1
+    return max(1, number // 2)
 
 
 @functools.cache
@@ -136,10 +152,10 @@ def _openmp() -> ThreadpoolController:
 
 
 @contextlib.contextmanager
-def _one_thread_of_mkl() -> Iterator[None]:
+def _mkl_threads(number: int) -> Iterator[None]:
     """Limit MKL in the calling thread; it has a number of its own once the user has given one."""
     set_local = _mkl_set_num_threads_local()
-    before = set_local(1)
+    before = set_local(number)
     try:
         yield
     finally:

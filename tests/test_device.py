@@ -9,40 +9,51 @@ import pytest
 import torch
 from threadpoolctl import ThreadpoolController
 
-from skaae.device import MIN_THREADED_WIDTH, training_threads
+from skaae.device import MIN_THREADED_WIDTH, n_training_threads, training_threads
 
 CPU = torch.device("cpu")
 NARROW = MIN_THREADED_WIDTH - 1
 
 
-def three_threads():
-    """Give the calling thread three, on any machine; return a context that ends with it."""
+def four_threads():
+    """Give the calling thread four, on any machine; return a context that ends with it."""
     torch.get_num_threads()
-    return ThreadpoolController().limit(limits=3, user_api="openmp")
+    return ThreadpoolController().limit(limits=4, user_api="openmp")
 
 
 @pytest.fixture(autouse=True)
 def several_threads():
-    with three_threads():
+    with four_threads():
         yield
 
 
 def test_narrow_networks_have_one_thread_for_a_while():
     with training_threads(CPU, NARROW):
         assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 4
 
 
 def test_the_number_is_back_after_an_error():
     with pytest.raises(KeyboardInterrupt), training_threads(CPU, NARROW):
         raise KeyboardInterrupt
-    assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 4
 
 
-def test_wide_networks_and_other_devices_keep_all_threads():
-    for device, width in ((CPU, MIN_THREADED_WIDTH), (torch.device("cuda"), NARROW)):
-        with training_threads(device, width):
-            assert torch.get_num_threads() == 3
+def test_wide_networks_leave_half_to_another_training():
+    for width in (MIN_THREADED_WIDTH, None):
+        with training_threads(CPU, width):
+            assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 4
+
+
+def test_one_thread_is_the_least():
+    with ThreadpoolController().limit(limits=1, user_api="openmp"):
+        assert n_training_threads(NARROW) == n_training_threads(None) == 1
+
+
+def test_other_devices_keep_all_threads():
+    with training_threads(torch.device("cuda"), NARROW):
+        assert torch.get_num_threads() == 4
 
 
 def test_one_within_another_gives_back_what_it_found():
@@ -51,7 +62,7 @@ def test_one_within_another_gives_back_what_it_found():
             with training_threads(CPU, width):
                 assert torch.get_num_threads() == 1
             assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == 3
+    assert torch.get_num_threads() == 4
 
 
 def test_other_threads_keep_theirs():
@@ -60,12 +71,12 @@ def test_other_threads_keep_theirs():
             return fresh.submit(torch.get_num_threads).result()
 
     with ThreadPoolExecutor(1) as other:
-        other.submit(three_threads).result()
+        other.submit(four_threads).result()
         before = fresh_number()
         with training_threads(CPU, NARROW):
-            assert other.submit(torch.get_num_threads).result() == 3
+            assert other.submit(torch.get_num_threads).result() == 4
             assert fresh_number() == before
-        assert other.submit(torch.get_num_threads).result() == 3
+        assert other.submit(torch.get_num_threads).result() == 4
 
 
 def test_a_thread_that_has_computed_nothing_yet():
