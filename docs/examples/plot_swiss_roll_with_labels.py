@@ -37,7 +37,7 @@ plt.show()
 # ---------------------
 # Each row of the picture walks along the tenth of one class. On the way the
 # handwriting changes.
-ManifoldDisplay.from_estimator(aae, n_parts=10)
+ManifoldDisplay.from_estimator(aae, n_prior_components=10)
 plt.show()
 
 # %%

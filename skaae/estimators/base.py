@@ -244,7 +244,7 @@ class BaseAdversarialAutoencoder(
 
         watch = fitting.Watch(self, run, self._shown(X, targets), results)
         try:
-            with training_threads(step.generator.device, self._settings.width):
+            with training_threads(step.generator.device, self._settings.thread_width):
                 train(step, run, self._runnable(step), watch.before_epoch, watch.after_epoch)
         except DivergenceError as error:
             fitting.warn_of_divergence(error, run, self._settings)

@@ -95,6 +95,12 @@ class Settings:
         """Number of units of the widest layer."""
         return max((*self.architecture.hidden, *self.architecture.discriminator_hidden, 0))
 
+    @property
+    def thread_width(self) -> int | None:
+        """Width that says how many threads to train on; None where it would not tell the work."""
+        others = self.architecture.kind == "conv" or self.architecture.has_user_modules
+        return None if others else self.width
+
     def build(self) -> AAEStep:
         """Return a step whose networks have fresh weights."""
         device = resolve_device(self.device)
