@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from skaae.training.loop import (
-    ADD_PSEUDO_LABELS,
     DivergenceError,
     EarlyStopping,
     Run,
@@ -14,7 +13,7 @@ from skaae.training.loop import (
     Stream,
     train,
 )
-from skaae.training.schedule import Schedule, Stage
+from skaae.training.schedule import ADD_PSEUDO_LABELS, Schedule, Stage
 
 PLAIN = Schedule((Stage("train"),))
 

@@ -17,17 +17,16 @@ PACKAGE = Path(skaae.__file__).parent
 
 # A room (a folder, or a module beside them) may import from rooms below it, and from itself.
 ROOMS = [
-    {"private_torch", "private_sklearn"},
-    {"device"},
-    {"draws", "priors", "columns"},
+    {"private_torch", "private_sklearn", "priors", "columns", "clustering", "likelihood"},
+    {"device", "draws"},
     {"networks"},
     {"training"},
-    {"inference", "likelihood", "clustering"},
+    {"inference"},
     {"estimators"},
 ]
 # displays read fitted estimators through public methods alone; what a missing label is, is known
 BESIDE = {"displays": {"displays", "estimators"}}
-TORCH_HALF = set().union(*ROOMS[:5], {"inference", "likelihood"}) - {"private_sklearn"}
+TORCH_HALF = set().union(*ROOMS[:5]) - {"private_sklearn", "clustering"}
 
 
 def modules():

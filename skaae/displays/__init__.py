@@ -6,11 +6,11 @@ estimators through their public methods only.
 
 from skaae.displays._images import (
     ClusterHeadsDisplay,
-    ManifoldDisplay,
     ReconstructionDisplay,
     StyleDisplay,
 )
 from skaae.displays._latent_space import LatentSpaceDisplay
+from skaae.displays._manifold import ManifoldDisplay
 from skaae.displays._training_curves import TrainingCurvesDisplay
 
 __all__ = [

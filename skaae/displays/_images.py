@@ -3,158 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from skaae.displays._display import Display
+from skaae.displays._tiles import Tiles, as_images, first_rows
 from skaae.estimators.labels import as_label_array
-
-GAP = 1  # pixels between two images
-TILE = 0.55  # inches of an image in a new figure
-
-
-class Tiles(Display):
-    """Base of displays that show images in rows and columns.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_rows, n_columns, height, width[, channels])
-    """
-
-    # Names of the axes, and of rows and columns if they have names.
-    _labels = ("", "")
-    _column_names: list[str] | None = None
-    _row_names: list[str] | None = None
-
-    def __init__(self, images):
-        self.images = images
-
-    def _size(self):
-        n_rows, n_columns, height, width = self.images.shape[:4]
-        scale = TILE / max(height, width)
-        return n_columns * width * scale + 0.7, n_rows * height * scale + 0.7
-
-    def _draw(self, ax, style):
-        n_rows, n_columns, height, width = self.images.shape[:4]
-        draw_tiles(ax, self.images, **style)
-        ax.set(xlabel=self._labels[0], ylabel=self._labels[1])
-        if self._column_names is not None:
-            ax.set_xticks(centers(n_columns, width), self._column_names)
-        if self._row_names is not None:
-            ax.set_yticks(centers(n_rows, height), self._row_names)
-        ax.tick_params(length=0)
-
-
-class ManifoldDisplay(Tiles):
-    """Decoded rows as small images along a walk through the prior (section 2 of the paper).
-
-    By default the walk is a grid over the two dimensions of the code. For a prior of components
-    (petals, the swiss roll, a mixture) each row of the picture can walk along one component.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_rows, n_columns, height, width[, channels])
-        Decoded rows; the first row is the top of the picture.
-    codes : ndarray of shape (n_rows, n_columns, 2)
-        The codes that the images were decoded from.
-    by_component : bool, default=False
-        Whether each row of the picture is a component of the prior.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from skaae import AAETransformer, ManifoldDisplay
-    >>> aae = AAETransformer(max_iter=5, random_state=0).fit(load_digits().data)
-    >>> ManifoldDisplay.from_estimator(aae, n_images=4).images.shape
-    (4, 4, 8, 8)
-    """
-
-    def __init__(self, images, codes, by_component=False):
-        super().__init__(images)
-        self.codes = codes
-        self.by_component = by_component
-        if by_component:
-            self._labels = ("along each component", "component of the prior")
-            self._row_names = [str(component) for component in range(len(images))]
-        else:
-            left, right = codes[0, [0, -1], 0]
-            bottom, top = codes[[-1, 0], 0, 1]
-            self._labels = (
-                f"component 0, from {left:.2g} to {right:.2g}",
-                f"component 1, from {bottom:.2g} to {top:.2g}",
-            )
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        *,
-        n_prior_components=None,
-        image_shape=None,
-        n_images=15,
-        coverage=0.95,
-        ax=None,
-        random_state=0,
-        **style,
-    ):
-        """Decode codes along a walk through the prior, and plot them.
-
-        The lines of a grid are quantiles of the prior in each dimension, so they are dense where
-        its samples are. The steps along a component are quantiles along its longest direction.
-
-        Parameters
-        ----------
-        estimator : fitted estimator with n_components=2 and `inverse_transform`
-        n_prior_components : int, default=None
-            Number of components of the prior to walk along, each in a row of the picture. None or
-            0 walks over a grid. Needs an `AAETransformer`, whose `sample_prior` takes a component.
-        image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of a row as an image; None takes a square.
-        n_images : int, default=15
-            Images along each side of a grid, or along each component.
-        coverage : float in (0, 1), default=0.95
-            Proportion of the prior between the outermost lines of a grid, in each dimension.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        random_state : int, RandomState instance or None, default=0
-        **style : passed to `ax.imshow`
-
-        Returns
-        -------
-        display : ManifoldDisplay
-
-        Raises
-        ------
-        ValueError
-            Where the code does not have two dimensions, the prior has fewer components, or rows are
-            no images of image_shape.
-        """
-        check_is_fitted(estimator)
-        if n_prior_components:
-            walks = [
-                walk_along(estimator.sample_prior(5000, y, random_state=random_state), n_images)
-                for y in component_names(estimator, n_prior_components)
-            ]
-            codes = np.stack(walks)
-        else:
-            samples = estimator.sample_prior(20_000, random_state=random_state)
-            if samples.shape[1] != 2:
-                raise ValueError(
-                    f"ManifoldDisplay walks through two components, and this "
-                    f"{type(estimator).__name__} has n_components={samples.shape[1]}."
-                )
-            share = np.linspace(0.5 - coverage / 2, 0.5 + coverage / 2, n_images)
-            columns, rows = np.quantile(samples[:, 0], share), np.quantile(samples[:, 1], share)
-            codes = np.stack(np.meshgrid(columns, rows[::-1]), axis=-1)
-        decoded = estimator.inverse_transform(codes.reshape(-1, codes.shape[2]))
-        images = as_images(decoded, image_shape)
-        images = images.reshape(*codes.shape[:2], *images.shape[1:])
-        return cls(images, codes, bool(n_prior_components)).plot(ax, **style)
 
 
 class StyleDisplay(Tiles):
@@ -236,7 +88,7 @@ class StyleDisplay(Tiles):
         if X is None:
             styles = estimator.sample_prior(n_styles, random_state=random_state)
         else:
-            rows = _safe_indexing(X, slice(0, n_styles))
+            rows = first_rows(X, n_styles)
             styles = np.asarray(estimator.transform(rows))
             originals = as_images(np.asarray(rows), image_shape)
         classes = getattr(estimator, "classes_", None)
@@ -303,7 +155,7 @@ class ReconstructionDisplay(Tiles):
         display : ReconstructionDisplay
         """
         check_is_fitted(estimator)
-        rows = _safe_indexing(X, slice(0, n_images))
+        rows = first_rows(X, n_images)
         known = [] if y is None else [as_label_array(y)[:n_images]]
         found = estimator.reconstruct(rows, *known)
         images = (as_images(np.asarray(table), image_shape) for table in (rows, found))
@@ -400,62 +252,3 @@ class ClusterHeadsDisplay(Tiles):
             own = rng.permutation(np.flatnonzero(estimator.labels_ == cluster))[:n_members]
             members[cluster, : len(own)] = rows[own]
         return cls(np.concatenate([images, members], axis=1)).plot(ax, **style)
-
-
-def walk_along(points, n_steps):
-    """Return n_steps codes (n_steps, d) in order along the longest direction of points (n, d).
-
-    Each is the mean of the points between two quantiles, so that the walk follows a bent cloud of
-    points.
-    """
-    centered = points - points.mean(axis=0)
-    direction = np.linalg.svd(centered, full_matrices=False)[2][0]
-    order = np.argsort(centered @ direction)
-    return np.stack([points[rows].mean(axis=0) for rows in np.array_split(order, n_steps)])
-
-
-def component_names(estimator, n_prior_components):
-    """Return `sample_prior`'s names of the prior's components: classes, or else indices."""
-    classes = getattr(estimator, "classes_", ())
-    return classes if len(classes) == n_prior_components else range(n_prior_components)
-
-
-def as_images(X, image_shape=None):
-    """Return rows (n, n_features) as images (n, height, width[, channels])."""
-    X = np.asarray(X)
-    if image_shape is None:
-        side = round(np.sqrt(X.shape[1]))
-        image_shape = (side, side)
-    if np.prod(image_shape) != X.shape[1]:
-        raise ValueError(
-            f"rows of {X.shape[1]} features are not images of image_shape={tuple(image_shape)}; "
-            "pass image_shape=(height, width) with height * width = n_features."
-        )
-    if tuple(image_shape[2:]) == (1,):
-        image_shape = image_shape[:2]
-    return X.reshape(-1, *image_shape)
-
-
-def centers(n, size):
-    """Return the middle of each of n tiles, in pixels."""
-    return (size + GAP) * np.arange(n) + (size - 1) / 2
-
-
-def draw_tiles(ax, images, **imshow):
-    """Draw images (rows, columns, height, width[, channels]) as one picture without ticks."""
-    n_rows, n_columns, height, width, *channels = images.shape
-    low, high = np.nanquantile(images, (0.001, 0.999))
-    if channels:  # colours need values in [0, 1], and white for gaps
-        images = np.nan_to_num(((images - low) / (high - low or 1.0)).clip(0.0, 1.0), nan=1.0)
-    sheet = np.full(
-        (n_rows * (height + GAP) - GAP, n_columns * (width + GAP) - GAP, *channels),
-        1.0 if channels else np.nan,
-    )
-    for row in range(n_rows):
-        for column in range(n_columns):
-            top, left = row * (height + GAP), column * (width + GAP)
-            sheet[top : top + height, left : left + width] = images[row, column]
-    settings = {"cmap": "gray_r", "vmin": low, "vmax": high, "interpolation": "nearest"}
-    ax.imshow(sheet, **{**settings, **imshow})
-    ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)

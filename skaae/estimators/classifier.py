@@ -28,8 +28,7 @@ from skaae.estimators.parameters import Model, replace_auto
 from skaae.estimators.ranges import AUTO, COUNT
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
-from skaae.training.loop import ADD_PSEUDO_LABELS
-from skaae.training.schedule import ASSIGN_COMPONENTS
+from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS
 
 # Labels of a class per component that are enough to find the components. Fewer labels can only
 # assign components, found without them, to classes.
@@ -340,9 +339,8 @@ default="labeled"
                 "needs at least one label."
             )
         weights = None if sample_weight is None else np.asarray(sample_weight)[labeled]
-        true = targets[labeled]
         found = np.searchsorted(self.classes_, predicted[labeled])
-        return float(accuracy_score(true, found, sample_weight=weights))
+        return float(accuracy_score(targets[labeled], found, sample_weight=weights))
 
     def _logits(self, X):
         """Return the logits of classes, (n_samples, n_classes), for rows in the user's units."""
@@ -350,17 +348,15 @@ default="labeled"
         return inference.logits(self._step, self._scaled(X))
 
     def _model(self, targets):
-        n_classes, several = len(self.classes_), self.components_per_class > 1
-        label = Block(
-            n_classes * self.components_per_class, components_per_class=self.components_per_class
-        )
+        per_class = self.components_per_class
+        label = Block(len(self.classes_) * per_class, components_per_class=per_class)
         # where the loss finds components itself, one class for all rows would cost nothing
-        keeps_proportions = self._is_prior_stated() or several
+        keeps_proportions = self._is_prior_stated() or per_class > 1
         return Model(
             {"label": label, "style": Block(self.n_components)},
             {"label": Categorical(self.class_prior_), "style": as_prior(self.prior)},
             classifies=True,
-            assigns_later=several and self._has_few_labels(targets),
+            assigns_later=per_class > 1 and self._has_few_labels(targets),
             pseudo_labels=self.pseudo_labels in ("auto", True),
             proportions=tuple(self.class_prior_) if keeps_proportions else None,
             average_weights=True,

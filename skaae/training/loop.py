@@ -16,12 +16,10 @@ from torch import Tensor
 
 from skaae.device import to_device
 from skaae.private_torch import foreach_copy
-from skaae.training.schedule import Schedule, Stage
+from skaae.training.schedule import ADD_PSEUDO_LABELS, Schedule, Stage
 
 History = dict[str, list[Any]]
 Losses = dict[str, Tensor]
-
-ADD_PSEUDO_LABELS = "add pseudo-labels"
 
 
 class Trainable(Protocol):

@@ -60,6 +60,7 @@ class Optimizer:
             for tensors in (self.weights, gradients, *self.memory.values())
         ]
         weights, given, *memory = columns
+        given = [in_layout_of(*pair) for pair in zip(weights, given, strict=True)]
         self.n_steps.add_(1.0)
         with torch.no_grad():
             if divisor is not None and divisor.device.type not in ("cpu", "cuda"):
@@ -155,6 +156,16 @@ class Adam(Optimizer):
             maximize=False,
             grad_scale=divisor,
         )
+
+
+def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
+    """Return a gradient with the strides of its weight: fused kernels walk through memory.
+
+    The gradients of convolutions have the channels last.
+    """
+    if gradient.stride() == weight.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)
 
 
 def make_optimizer(solver: str, weights: Sequence[Tensor], rates: PhaseRates) -> Optimizer:

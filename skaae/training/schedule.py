@@ -15,6 +15,8 @@ LABEL_PHASES = EVERY_PHASE - {"reconstruction", "generator"}  # those that move 
 # What can happen between two stages, see `Stage.on_exit`.
 ASSIGN_COMPONENTS = "assign components to classes"
 RESTART_OPTIMIZERS = "restart optimizers"
+# What happens at `Schedule.pseudo_labels_at`.
+ADD_PSEUDO_LABELS = "add pseudo-labels"
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class AAEStep:
 
     def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
         """Run one phase after the other, each with its own optimiser, as in the paper."""
-        x_noisy = self._corrupt(x)
+        x_noisy = self._add_noise(x, self.input_noise)
         step_losses = self.reconstruct(x_noisy, x, y)
         if self.networks.discriminators:
             step_losses |= self.regularize(x_noisy, y)
@@ -148,7 +148,9 @@ class AAEStep:
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._autocast():
-            all_outputs = self.networks.encoder(self._corrupt(rows), self.generator)
+            all_outputs = self.networks.encoder(
+                self._add_noise(rows, self.input_noise), self.generator
+            )
             outputs = {name: output[: len(x)] for name, output in all_outputs.items()}
             code = self._code(outputs, y)
         parts = self._reconstruction(outputs, code, x)
@@ -218,7 +220,7 @@ class AAEStep:
     def classify(self, x: Tensor, y: Tensor) -> Losses:
         """Update the encoder's trunk and label output on the cross-entropy of labeled rows."""
         with self._autocast():
-            outputs = self.networks.encoder(self._corrupt(x), self.generator)
+            outputs = self.networks.encoder(self._add_noise(x, self.input_noise), self.generator)
         logits = self.networks.encoder.class_logits(in_float32(outputs))
         loss = losses.classification_loss(logits, y)
         self._update("classification", loss)
@@ -382,10 +384,6 @@ class AAEStep:
         share = 10.0 / (10.0 + self.n_steps)
         foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
 
-    def _corrupt(self, x: Tensor) -> Tensor:
-        """Return x with the encoder's input noise."""
-        return self._add_noise(x, self.input_noise)
-
     def _add_noise(self, x: Tensor, deviation: float) -> Tensor:
         """Return x with Gaussian noise of a standard deviation; x itself if that is 0."""
         if deviation == 0.0:
@@ -406,11 +404,7 @@ class AAEStep:
         if phase not in self.optimizers:
             return []
         weights = self.optimizers[phase].weights
-        found = torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
-        return [
-            None if gradient is None else in_layout_of(weight, gradient)
-            for weight, gradient in zip(weights, found, strict=True)
-        ]
+        return torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
 
     def _move(self, phase: str, gradients: Gradients) -> None:
         """Move the weights of a phase by gradients, scaled down to the largest norm allowed."""
@@ -443,16 +437,6 @@ class AAEStep:
 def total(parts: Losses) -> Tensor:
     """Return the sum of losses."""
     return torch.stack(list(parts.values())).sum()
-
-
-def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
-    """Return a gradient with the strides of its weight, as fused kernels need it.
-
-    The gradients of convolutions have the channels last.
-    """
-    if gradient.stride() == weight.stride():
-        return gradient
-    return torch.empty_like(weight).copy_(gradient)
 
 
 def detached(parts: Losses) -> Losses:

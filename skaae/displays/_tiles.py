@@ -1,0 +1,88 @@
+"""What displays of small images share: rows as images, laid out in rows and columns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skaae.displays._display import Display
+
+GAP = 1  # pixels between two images
+TILE = 0.55  # inches of an image in a new figure
+
+
+class Tiles(Display):
+    """Base of displays that show images in rows and columns.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_rows, n_columns, height, width[, channels])
+    """
+
+    # Names of the axes, and of rows and columns if they have names.
+    _labels = ("", "")
+    _column_names: list[str] | None = None
+    _row_names: list[str] | None = None
+
+    def __init__(self, images):
+        self.images = images
+
+    def _size(self):
+        n_rows, n_columns, height, width = self.images.shape[:4]
+        scale = TILE / max(height, width)
+        return n_columns * width * scale + 0.7, n_rows * height * scale + 0.7
+
+    def _draw(self, ax, style):
+        n_rows, n_columns, height, width = self.images.shape[:4]
+        draw_tiles(ax, self.images, **style)
+        ax.set(xlabel=self._labels[0], ylabel=self._labels[1])
+        if self._column_names is not None:
+            ax.set_xticks(centers(n_columns, width), self._column_names)
+        if self._row_names is not None:
+            ax.set_yticks(centers(n_rows, height), self._row_names)
+        ax.tick_params(length=0)
+
+
+def as_images(X, image_shape=None):
+    """Return rows (n, n_features) as images (n, height, width[, channels])."""
+    X = np.asarray(X)
+    if image_shape is None:
+        side = round(np.sqrt(X.shape[1]))
+        image_shape = (side, side)
+    if np.prod(image_shape) != X.shape[1]:
+        raise ValueError(
+            f"rows of {X.shape[1]} features are not images of image_shape={tuple(image_shape)}; "
+            "pass image_shape=(height, width) with height * width = n_features."
+        )
+    if tuple(image_shape[2:]) == (1,):
+        image_shape = image_shape[:2]
+    return X.reshape(-1, *image_shape)
+
+
+def centers(n, size):
+    """Return the middle of each of n tiles, in pixels."""
+    return (size + GAP) * np.arange(n) + (size - 1) / 2
+
+
+def draw_tiles(ax, images, **imshow):
+    """Draw images (rows, columns, height, width[, channels]) as one picture without ticks."""
+    n_rows, n_columns, height, width, *channels = images.shape
+    low, high = np.nanquantile(images, (0.001, 0.999))
+    if channels:  # colours need values in [0, 1], and white for gaps
+        images = np.nan_to_num(((images - low) / (high - low or 1.0)).clip(0.0, 1.0), nan=1.0)
+    sheet = np.full(
+        (n_rows * (height + GAP) - GAP, n_columns * (width + GAP) - GAP, *channels),
+        1.0 if channels else np.nan,
+    )
+    for row in range(n_rows):
+        for column in range(n_columns):
+            top, left = row * (height + GAP), column * (width + GAP)
+            sheet[top : top + height, left : left + width] = images[row, column]
+    settings = {"cmap": "gray_r", "vmin": low, "vmax": high, "interpolation": "nearest"}
+    ax.imshow(sheet, **{**settings, **imshow})
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+
+
+def first_rows(X, n):
+    """Return the first n rows of an array, a list or a data frame, as what they are."""
+    return X.iloc[:n] if hasattr(X, "iloc") else X[:n]
