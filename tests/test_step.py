@@ -217,8 +217,8 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
 def test_input_noise_has_the_given_deviation():
     step = make_step(input_noise=0.3)
     x = torch.zeros(2000, N_FEATURES)
-    assert float(step._corrupt(x).std()) == pytest.approx(0.3, rel=0.03)
-    assert make_step()._corrupt(x) is x
+    assert float(step._add_noise(x, step.input_noise).std()) == pytest.approx(0.3, rel=0.03)
+    assert make_step()._add_noise(x, make_step().input_noise) is x
 
 
 def test_weights_are_drawn_from_the_generator_alone():
