@@ -36,7 +36,7 @@ LABELS_PER_COMPONENT = 2
 
 
 @with_shared_parameters(
-    validation_loss="the cross-entropy",
+    validation_loss="The validation loss is the cross-entropy.",
     validation_rows="the labeled rows",
     solver="sgd",
     input_noise="0.3",
@@ -63,8 +63,8 @@ class SemiSupervisedAAEClassifier(
     it towards one-hot vectors. The style is a vector; another discriminator pushes it towards a
     prior. Each step reconstructs and regularizes a mini-batch of all rows, then lowers the
     cross-entropy of a mini-batch of labeled rows (section 5 of "Adversarial Autoencoders",
-    arXiv:1511.05644). An epoch goes through all rows once, and through the labeled rows as many
-    times as there are mini-batches for.
+    arXiv:1511.05644). An epoch uses every row once. It repeats the labeled rows until each of its
+    steps has a mini-batch of them.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ default="labeled"
         of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, unless
-        this is None: then every row must have a label. With "auto" the number -1 does so too. But
+        this is None: then every row must have a label. With "auto" the number -1 does too. But
         if y holds exactly the values {-1, 1} and none is missing, -1 is read as a class, with a
-        warning. With a scalar, such as -1 or "unknown", that value marks unlabeled rows too.
+        warning. A scalar, such as -1 or "unknown", marks unlabeled rows besides missing values.
     pseudo_labels : "auto" or bool, default="auto"
         Whether the classification phase also trains on unlabeled rows whose class is clear. A class
         is clear if the model predicts it and `sklearn.semi_supervised.LabelSpreading`, on a graph

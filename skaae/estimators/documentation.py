@@ -35,9 +35,9 @@ max_iter : "auto" or int, default="auto"
     Number of epochs. "auto" stops after 12,000 steps, but trains for 20 epochs at least and 200 at
     most.
 early_stopping : bool, default=False
-    Whether to hold out some training rows. Training then stops when {validation_loss} on them no
-    longer falls, and the best weights are kept. Only epochs of the last training stage count. The
-    discriminator's loss plays no part.
+    Whether to hold out some training rows for validation. Training then stops when their loss no
+    longer falls, and the best weights are kept. Only epochs of the last training stage count.
+    {validation_loss}
 validation_fraction : float in (0, 1), default=0.1
     Fraction of {validation_rows} held out for early stopping.
 n_iter_no_change : int, default=10
@@ -103,7 +103,13 @@ def with_shared_parameters(**words):
             for word, meaning in words.items():
                 # a sentence on lines of its own, or a value within one
                 margin = 8 * " "
-                lines = textwrap.fill(meaning, 100, initial_indent=margin, subsequent_indent=margin)
+                lines = textwrap.fill(
+                    meaning,
+                    100,
+                    initial_indent=margin,
+                    subsequent_indent=margin,
+                    break_on_hyphens=False,
+                )
                 text = text.replace(f"{margin}{{{word}}}\n", f"{lines}\n")
                 text = text.replace(f"{{{word}}}", meaning)
             cls.__doc__ = cls.__doc__.replace(f"{{{place}}}", text)

@@ -29,8 +29,9 @@ IDENTITY_SCALE = 10.0
 
 @with_shared_parameters(
     validation_loss=(
-        "the reconstruction loss plus the distance of codes to the prior (MMD), or with labels the "
-        "cross-entropy,"
+        "With labels, the validation loss is the cross-entropy. Without labels, it is the "
+        "reconstruction loss plus the distance of codes to the prior (MMD). The discriminator's "
+        "loss plays no part."
     ),
     validation_rows="the rows (the labeled ones where there are any)",
     solver="sgd",

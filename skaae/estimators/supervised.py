@@ -22,7 +22,10 @@ from skaae.priors import as_prior
 
 
 @with_shared_parameters(
-    validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
+    validation_loss=(
+        "The validation loss is the reconstruction loss plus the distance of codes to the prior "
+        "(MMD). The discriminator's loss plays no part."
+    ),
     validation_rows="the rows",
     solver="adam",
     input_noise="0.0",

@@ -25,7 +25,10 @@ from skaae.priors._prior import refuse_components
 
 
 @with_shared_parameters(
-    validation_loss="the reconstruction loss plus the distance of codes to the prior (MMD)",
+    validation_loss=(
+        "The validation loss is the reconstruction loss plus the distance of codes to the prior "
+        "(MMD). The discriminator's loss plays no part."
+    ),
     validation_rows="the rows",
     solver="adam",
     input_noise="0.0",
@@ -43,11 +46,11 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     n_components : int, default=2
         Dimensions of the code.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        The distribution that the codes are trained to follow. One of
-        "gaussian" (standard normal), "uniform" on [-2, 2],
-        "petals" (10 Gaussians on a ring) or "swiss_roll"; an instance from `skaae.priors`;
-        a frozen `scipy.stats` distribution; a fitted scikit-learn model with `sample`; or
-        a callable `(n_samples, rng)` that returns an array of shape (n_samples, n_components).
+        The distribution that the codes are trained to follow: "gaussian" (standard normal),
+        "uniform" on [-2, 2], "petals" (10 Gaussians on a ring) or "swiss_roll"; an instance from
+        `skaae.priors`; a frozen `scipy.stats` distribution; a fitted scikit-learn model with
+        `sample`; or a callable `(n_samples, rng)` that returns an array of shape
+        (n_samples, n_components).
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x), the distribution of a row's code (section 2). "deterministic": one code
         per row. "gaussian": a normal whose mean and variances the encoder gives. "universal": any
