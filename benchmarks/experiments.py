@@ -457,17 +457,17 @@ EXPERIMENTS = {
     ),
     "labels-100-virtual-adversarial": consistent(100),
     "labels-100-free-codes": consistent(100, FREE_CODES, detail=" and codes not normalized"),
-    "labels-10-subclasses": with_components(10),
-    "labels-20-subclasses": with_components(20),
-    "labels-50-subclasses": with_components(50),
-    "labels-100-subclasses": with_components(100),
-    "labels-1000-subclasses": with_components(1000),
+    "labels-10-components": with_components(10),
+    "labels-20-components": with_components(20),
+    "labels-50-components": with_components(50),
+    "labels-100-components": with_components(100),
+    "labels-1000-components": with_components(1000),
     "labels-1000-virtual-adversarial": consistent(1000),
     "labels-all-virtual-adversarial": consistent(None),
     "labels-100-augmented": consistent(
         100, {**CONSISTENT, **AUGMENTED}, detail=" and augmented images"
     ),
-    "labels-100-subclasses-augmented": consistent(
+    "labels-100-components-augmented": consistent(
         100,
         {**COMPONENTS, **AUGMENTED},
         detail=", 5 components per class and augmented images",

@@ -142,14 +142,14 @@ def highlights():
     """What a reader of the front page may want to know first."""
     lines = ["| MNIST, plain networks | the paper | ours | draws | minutes on a core |"]
     lines += ["|---|---|---|---|---|"]
-    rows = ("clusters-16", "labels-20-subclasses", "labels-100-subclasses")
+    rows = ("clusters-16", "labels-20-components", "labels-100-components")
     for name in rows:
         experiment, records = EXPERIMENTS[name], draws_of(name)
         if records:
             what = experiment.title.removeprefix("MNIST, ").partition(":")[0].partition(", with")[0]
             figures = mean_and_error([record["figures"][-1] for record in records])
             minutes = np.median([sum(record["seconds"]) / 60.0 for record in records])
-            paper = EXPERIMENTS.get(name.removesuffix("-subclasses"), experiment)
+            paper = EXPERIMENTS.get(name.removesuffix("-components"), experiment)
             published = paper.published or "-"
             cells = [what, published, figures, len(records), f"{minutes:.0f}"]
             lines.append("| " + " | ".join(map(str, cells)) + " |")
@@ -164,8 +164,8 @@ def listed(values):
 def curves():
     """How the error with few labels falls, draw by draw, as in the paper and beyond it."""
     lines = []
-    shown = ("labels-100", "labels-100-virtual-adversarial", "labels-100-subclasses")
-    for row in (*shown, "labels-20-subclasses"):
+    shown = ("labels-100", "labels-100-virtual-adversarial", "labels-100-components")
+    for row in (*shown, "labels-20-components"):
         lines += [f"`{row}`:", "", *curves_of(draws_of(row)), ""]
     return lines[:-1]
 

@@ -19,7 +19,7 @@ def rows(digits):
 
 ROWS = [
     "labels-20-virtual-adversarial",
-    "labels-20-subclasses",
+    "labels-20-components",
     "labels-100-augmented",
     "map-2-clusters-20",
     "mixture-labels",
