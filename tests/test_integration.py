@@ -23,7 +23,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skaae import AAETransformer
 from skaae.priors import Gaussian
-from skaae.training.settings import to_numpy
+from skaae.training import validation
+from skaae.training.settings import Settings, to_numpy
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +252,28 @@ def test_a_device_that_is_missing_at_load_becomes_the_cpu(blobs, fitted_transfor
     np.testing.assert_allclose(
         moved.transform(blobs[0]), fitted_transformer.transform(blobs[0]), rtol=1e-6
     )
+
+
+def test_other_errors_at_load_are_not_blamed_on_the_device(fitted_transformer, monkeypatch):
+    def fail(settings):
+        raise ValueError("something else")
+
+    monkeypatch.setattr(Settings, "build", fail)
+    with pytest.raises(ValueError, match="something else"):
+        pickle.loads(pickle.dumps(fitted_transformer))
+
+
+@pytest.mark.parametrize("kind", [transformer, classifier])
+def test_held_out_rows_pass_in_batches(blobs, kind, monkeypatch):
+    X, y = blobs
+    monkeypatch.setattr(validation, "BATCH_ROWS", {"cpu": 10, "cuda": 10, "mps": 10})
+    in_batches = kind(max_iter=2, early_stopping=True, validation_fraction=0.5).fit(X, y)
+    monkeypatch.undo()
+    at_once = kind(max_iter=2, early_stopping=True, validation_fraction=0.5).fit(X, y)
+    found, wanted = in_batches.history_["validation"], at_once.history_["validation"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    sizes = [len(rows) for rows in validation.in_batches(torch.zeros(2500, 2))]
+    assert sizes == [1024, 1024, 452]
 
 
 def test_a_pickle_of_another_version_warns(blobs, fitted_transformer):

@@ -107,6 +107,18 @@ def test_a_fit_reaches_the_optimizer_in_ten_hops_each_downwards(kind, monkeypatc
         assert levels == sorted(levels, reverse=True), between
 
 
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_private_names_of_others_have_one_module_each(path):
+    if path.stem in ("private_torch", "private_sklearn"):
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("torch", "sklearn"):
+            names = [*node.module.split("."), *(alias.name for alias in node.names)]
+            assert not [name for name in names if name.startswith("_")], names
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "torch":
+            assert not node.attr.startswith("_"), node.attr
+
+
 def test_few_modules_are_outside_of_a_folder():
     assert len(list(PACKAGE.glob("*.py"))) <= 8
 

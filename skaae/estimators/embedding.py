@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
@@ -22,6 +21,7 @@ from skaae.estimators.parameters import INIT_CONSTRAINT, Model, make_cpu_generat
 from skaae.estimators.ranges import COUNT, NON_NEGATIVE
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
+from skaae.private_sklearn import StrOptions
 
 # The paper's fixed heads for codes with a dimension for each class: 10 times the unit vectors.
 IDENTITY_SCALE = 10.0
