@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 # Below this width the cast of weights to bfloat16 costs more than the products gain.
 MIN_BFLOAT16_WIDTH = 256
 
-# Below this width a second thread makes a step less than 1.25 times as fast: benchmarks/threads.py.
+# Below this width a second thread hardly makes a step 1.25 times as fast: benchmarks/threads.py.
 MIN_THREADED_WIDTH = 384
 
 
