@@ -292,6 +292,8 @@ def speed():
 
 def two_at_once():
     """Seconds of a fit alone and of two at once, by networks and by how threads wait."""
+    if not (RESULTS / "two_at_once.json").exists():
+        return ["Not run yet."]
     result = read("two_at_once")
     where = result["circumstances"]
     lines = [

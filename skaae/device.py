@@ -20,7 +20,7 @@ MIN_BFLOAT16_WIDTH = 256
 # Rows that pass inference at once: few enough to bound memory, enough to fill the processor.
 BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 
-# Below this width a second thread makes a step less than 1.25 times as fast: benchmarks/threads.py.
+# Below this width a second thread hardly makes a step 1.25 times as fast: benchmarks/threads.py.
 MIN_THREADED_WIDTH = 384
 
 
