@@ -377,7 +377,7 @@ class BaseAdversarialAutoencoder(
 
 
 def require_unit_interval(X):
-    """Refuse rows that the cross-entropy is not defined for."""
+    """Raise ValueError if rows lie outside [0, 1], where the cross-entropy is not defined."""
     if X.min() < 0.0 or X.max() > 1.0:
         raise ValueError(
             "reconstruction_loss='binary_cross_entropy' needs values in [0, 1] after scaling, but "

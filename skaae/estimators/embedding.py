@@ -107,7 +107,7 @@ default="labeled"
         "discriminator_style", "generator_label", "generator_style" and "classification". The
         virtual adversarial phase adds "virtual_adversarial", "class_balance" and
         "conditional_entropy"; early stopping adds "validation"; see `AAEClusterer`. A loss is NaN
-        in epochs without its phase. "stage" holds the name of each epoch's stage.
+        in epochs that did not train on it. "stage" holds the name of each epoch's stage.
     {shared_attributes}
 
     See Also

@@ -1,7 +1,7 @@
 """What surrounds the training loop: checks before a fit, callbacks, warnings, the history.
 
-Knows estimators by their public parameters. Their base class calls these functions; they never call
-it.
+The base class of the estimators calls these functions. They read its parameters, and never call its
+methods.
 """
 
 from __future__ import annotations

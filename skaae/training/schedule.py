@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 # Phases of the step whose gradient can reach the label.
 EVERY_PHASE = frozenset({"reconstruction", "generator", "classification", "virtual_adversarial"})
-LABEL_PHASES = EVERY_PHASE - {"reconstruction", "generator"}  # those that move the label alone
+LABEL_PHASES = EVERY_PHASE - {
+    "reconstruction",
+    "generator",
+}  # without those that also move the rest
 
 # What can happen between two stages, see `Stage.on_exit`.
 ASSIGN_COMPONENTS = "assign components to classes"
@@ -29,8 +32,9 @@ class Stage:
     until : fraction of the planned epochs at which it ends.
     consistency : what the virtual adversarial loss compares: "components" (every entry of the
         label), "classes" (sums over the components of a class), or None where that phase is off.
-    moves_label : phases whose gradient may reach the label. Without "classification" there is no
-        such phase in this stage.
+    moves_label : phases whose gradient may reach the label. Without "reconstruction" that phase
+        trains everything but the label. Without "generator" the label's discriminator rests too.
+        Without "classification" labeled rows wait.
     on_exit : what happens at its end, in this order.
     """
 
