@@ -297,3 +297,12 @@ def test_clusters_that_were_trained_as_they_are_do_not_merge(blobs):
 def test_fewer_components_than_clusters_are_refused(blobs):
     with pytest.raises(ValueError, match=r"overclustering=2 is fewer than n_clusters=3.*raise it"):
         clusterer(3, overclustering=2).fit(blobs[0])
+
+
+def test_kmeans_teaches_as_long_as_its_stage_lasts(blobs):
+    """Also where a fit goes on from a call that was too short for it."""
+    model = clusterer(3, max_iter=10, warm_start=True).partial_fit(blobs[0]).fit(blobs[0])
+    taught = [stage == "taught" for stage in model.history_["stage"]]
+    learned = np.isfinite(model.history_["classification"])
+    np.testing.assert_array_equal(learned, taught)
+    assert sum(taught) > 3

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 import torch
-from conftest import FITS, classifier, label, transformer
+from conftest import FITS, classifier, hide, label, transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skaae import MLP, AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
@@ -186,6 +186,20 @@ def test_divergence_in_the_first_epoch_raises_with_a_remedy(blobs):
     with pytest.raises(FloatingPointError, match="Lower reconstruction_learning_rate"):
         model.fit(blobs[0])
     assert not hasattr(model, "n_iter_")
+
+
+def test_divergence_names_the_rates_that_there_are(blobs, few_labels):
+    params = {"solver": "sgd", "classification_learning_rate": 1e30, "max_iter": 2}
+    with pytest.raises(FloatingPointError, match=r"Lower .*classification_learning_rate.*learning_"):
+        classifier(**params).fit(blobs[0], few_labels)
+
+
+def test_early_stopping_needs_a_label_of_each_class_to_train_on(blobs):
+    X, y = blobs
+    few = hide(y, 20)
+    few[np.flatnonzero(few == 0)[2:]] = -1
+    with pytest.raises(ValueError, match="holds out all labeled rows of a class"):
+        classifier(early_stopping=True, validation_fraction=0.8).fit(X, few)
 
 
 def test_late_divergence_goes_back_and_warns(blobs):

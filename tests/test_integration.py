@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 
 import joblib
 import numpy as np
@@ -229,6 +230,26 @@ def test_float64_rows_do_not_cast_the_weights_again_and_again(blobs, monkeypatch
     assert len(casts) == 1
     model.partial_fit(X)
     assert np.abs(model.transform(X) - first).max() > 0.0  # of the weights as they are now
+
+
+def test_use_of_a_model_while_it_trains_leaves_no_old_weights(blobs):
+    """Another thread asks for codes all the time; the copy in float64 must follow the weights."""
+    X, _ = blobs
+    model = transformer(max_iter=3).fit(X)
+    done = threading.Event()
+
+    def use():
+        while not done.is_set():
+            model.transform(X[:5])
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    for _ in range(5):
+        model.partial_fit(X)
+        found = model.transform(X)
+        np.testing.assert_allclose(found, model.transform(X.astype(np.float32)), atol=1e-3)
+    done.set()
+    thread.join()
 
 
 def test_memory_mapped_joblib_file(blobs, fitted_transformer, tmp_path):

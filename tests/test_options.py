@@ -1,7 +1,11 @@
 """Parameter objects: what scikit-learn asks of them, alone and inside of an estimator."""
 
+import functools
+import pickle
+
 import numpy as np
 import pytest
+import torch
 from conftest import FITS, transformer
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -106,3 +110,33 @@ def test_what_a_fit_has_read_is_not_changed_by_later_changes(blobs):
 def test_wrong_values_are_named_with_their_object(blobs, params, message):
     with pytest.raises(ValueError, match=message):
         AAETransformer(**params).fit(blobs[0])
+
+
+class Factory:
+    """A factory that is an object: a copy of it would not be equal to it."""
+
+    def __call__(self, n_inputs, n_outputs):
+        return torch.nn.Linear(n_inputs, n_outputs)
+
+
+def make_linear(width, n_inputs, n_outputs):
+    return torch.nn.Linear(n_inputs, n_outputs)
+
+
+@pytest.mark.parametrize("factory", [Factory(), functools.partial(make_linear, 3)], ids=type)
+def test_a_model_goes_on_with_factories_of_any_kind(blobs, factory):
+    X, _ = blobs
+    model = transformer(network=MLP(encoder=factory)).partial_fit(X).partial_fit(X)
+    assert model.n_iter_ == 2
+    assert pickle.loads(pickle.dumps(model)).partial_fit(X).n_iter_ == 3
+
+
+def test_a_model_goes_on_where_a_string_became_its_object(blobs, few_labels):
+    model = SemiSupervisedAAEClassifier(max_iter=1, **FITS).fit(blobs[0], few_labels)
+    model.set_params(virtual_adversarial__radius="auto", network__dropout=0.0)
+    assert model.partial_fit(blobs[0], few_labels).n_iter_ == 2
+
+
+def test_an_unknown_name_is_refused_as_scikit_learn_does():
+    with pytest.raises(ValueError, match="Invalid parameter 'virtual_adversarial'"):
+        AAETransformer().set_params(virtual_adversarial__radius=1.0)

@@ -21,7 +21,7 @@ from skaae import inference
 from skaae.columns.scaling import ScaledRows, fit_scaling
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters
-from skaae.estimators.options import SHORT_FORMS, parameters_as_fields
+from skaae.estimators.options import expand, parameters_as_fields
 from skaae.estimators.ranges import check_count
 from skaae.private_sklearn import CallbackSupportMixin
 from skaae.training import validation
@@ -94,11 +94,10 @@ class BaseAdversarialAutoencoder(
         -------
         self : estimator
         """
-        reached = {name.partition("__")[0] for name in params if "__" in name}
-        for name in reached & set(SHORT_FORMS):
-            value = params.get(name, getattr(self, name))
-            if isinstance(value, str) and value in SHORT_FORMS[name]:
-                params[name] = SHORT_FORMS[name][value]()
+        for name in {name.partition("__")[0] for name in params if "__" in name}:
+            value = params.get(name, getattr(self, name, None))
+            if expand(name, value) is not value:
+                params[name] = expand(name, value)
         return super().set_params(**params)
 
     def transform(self, X):
@@ -250,6 +249,7 @@ class BaseAdversarialAutoencoder(
             fitting.warn_of_divergence(error, run, self._settings)
         finally:
             step.networks.eval()
+            step.forget_copies()
         if run.stopping is not None:
             run.history["validation"] = run.stopping.losses
             run.stopping.restore_best()
@@ -261,12 +261,14 @@ class BaseAdversarialAutoencoder(
         """Return a run of the loop over scaled rows x: one epoch of it where `partial`."""
         settings, done = self._settings, self.n_iter_
         device = self._step.generator.device
+        # later calls of partial_fit would number the clusters of k-means by their own rows
+        taught = "classification" in self._step.stage.moves_label and (done == 0 or not partial)
         streams = fitting.make_streams(
-            x, targets, rows, settings, device, classifies=self._classifies, is_first=done == 0
+            x, targets, rows, settings, device, classifies=self._classifies, taught=taught
         )
         batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
         planned = parameters.epochs(self.max_iter, len(rows), batch_size)
-        schedule = parameters.as_solver(self.solver).learning_rate_schedule
+        schedule = expand("solver", self.solver).learning_rate_schedule
         # rates that fall until max_iter would wait for an end that nobody knows, and hardly rise
         # again where further fits go on
         open_end = partial or self.early_stopping or self.warm_start

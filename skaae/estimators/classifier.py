@@ -195,7 +195,8 @@ default="labeled"
             a parameter is out of its range, or the prior does not draw codes of n_components
             dimensions.
         FloatingPointError
-            Where a loss becomes infinite in the first epochs.
+            Where a loss or a weight is not finite in the first epoch. Later, training goes back
+            one epoch and ends with a warning.
         """
         X = self._begin(X)
         self._fit(X, self._read_classes(X, y))

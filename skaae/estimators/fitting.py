@@ -11,13 +11,12 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skaae.clustering.start import kmeans_labels
-from skaae.estimators.options import Options, Solver
-from skaae.estimators.parameters import as_network, as_solver, draw_seed
+from skaae.estimators.options import Options, Solver, expand
+from skaae.estimators.parameters import draw_seed
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.training.loop import Snapshot, Stream
@@ -35,6 +34,9 @@ LIVE_PARAMETERS = {
     "verbose",
     "warm_start",
 }
+
+
+RATES_OF_SOLVER = ("reconstruction", "classification")
 
 
 def fits(method):
@@ -100,17 +102,24 @@ def split_rows(estimator, targets, n_rows, *, by_class):
             f"{'labeled rows' if by_class else 'rows'}: {error} "
             "Use more rows, another fraction, or early_stopping=False."
         ) from error
-    return np.setdiff1d(rows, held_out), held_out
+    remaining = np.setdiff1d(rows, held_out)
+    if by_class and len(set(targets[candidates]) - set(targets[remaining])):
+        raise ValueError(
+            f"validation_fraction={estimator.validation_fraction} holds out all labeled rows of a "
+            f"class, of {len(candidates)} labeled rows; use a smaller fraction, more labels, or "
+            "early_stopping=False."
+        )
+    return remaining, held_out
 
 
-def make_streams(x, targets, rows, settings, device, *, classifies, is_first):
+def make_streams(x, targets, rows, settings, device, *, classifies, taught):
     """Return the streams of a run: all rows, then the labeled ones where classes are learned.
 
     x (n, n_features) are scaled rows, targets (n,) their class indices or None, rows the indices of
-    those to train on. In the first fit with init="k-means" the clusters of k-means are the labels.
+    those to train on. Where k-means teaches the clusters, `taught`, its clusters are the labels.
     """
     index = torch.from_numpy(rows).to(device)
-    if targets is None and settings.schedule.teacher == "k-means" and is_first:
+    if targets is None and settings.schedule.teacher == "k-means" and taught:
         targets = np.zeros(len(x), dtype=np.int64)
         seen = x[index.to(x.device)].cpu().numpy()
         targets[rows] = kmeans_labels(seen, settings.label_size, settings.seed)
@@ -130,12 +139,9 @@ def frozen_parameters(estimator):
     """Return the parameters, by name, that must not change while a fitted model goes on."""
     frozen = {}
     for name, value in estimator.get_params(deep=False).items():
-        if name == "network":
-            value = as_network(value)
-        if name == "solver":
-            value = as_solver(value)
-        if isinstance(value, Options):
-            value = clone(value)
+        value = expand(name, value)
+        if isinstance(value, Options):  # the same values in an object that nobody changes
+            value = type(value)(**value.get_params(deep=False))
         if isinstance(value, Solver):  # rates may fall by another schedule from fit to fit
             value.set_params(learning_rate_schedule="auto")
         if name not in LIVE_PARAMETERS:
@@ -210,10 +216,13 @@ class Watch:
 def warn_of_divergence(error, run, settings):
     """Warn that training went back to the last good epoch, or raise if there is none."""
     adam = ", use solver='adam'" if settings.solver == "sgd" else ""
+    rates = [f"{phase}_learning_rate" for phase in RATES_OF_SOLVER if phase in settings.rates]
+    rates += ["adversarial_learning_rate"] if "generator" in settings.rates else []
+    if "virtual_adversarial" in settings.rates:
+        rates.append("the learning_rate of virtual_adversarial")
     reason = (
         f"Training diverged: {error.what} in epoch {run.n_done + error.epoch}. Lower "
-        f"reconstruction_learning_rate and adversarial_learning_rate of the solver{adam}, or leave "
-        "scaling='auto' and max_gradient_norm on."
+        f"{', '.join(rates)}{adam}, or leave scaling='auto' and max_gradient_norm on."
     )
     if settings.augment is not None:
         reason += " Check that augment returns finite rows in the units of X."

@@ -327,3 +327,9 @@ SHORT_FORMS = {
     "solver": SOLVERS,
     "virtual_adversarial": {"auto": VirtualAdversarial},
 }
+
+
+def expand(name: str, value: Any) -> Any:
+    """Return the parameter object that a string stands for; other values as they are."""
+    forms = SHORT_FORMS.get(name, {})
+    return forms[value]() if isinstance(value, str) and value in forms else value

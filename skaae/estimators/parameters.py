@@ -15,7 +15,15 @@ from sklearn.utils import check_random_state
 
 from skaae.columns.scaling import Scaling
 from skaae.device import cpu_generator, resolve_device
-from skaae.estimators.options import NETWORKS, SOLVERS, Conv, Network, Solver, VirtualAdversarial
+from skaae.estimators.options import (
+    NETWORKS,
+    SOLVERS,
+    Conv,
+    Network,
+    Solver,
+    VirtualAdversarial,
+    expand,
+)
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, SHARE
 from skaae.networks.autoencoder import Architecture, Block
 from skaae.networks.posteriors import POSTERIORS
@@ -141,7 +149,7 @@ def resolve(estimator, model: Model, X: np.ndarray, scaling: Scaling) -> Setting
     "auto" depends on training rows X (n_samples, n_features), their scaling, the solver and the
     kind of model. Raises ValueError if parameters contradict each other.
     """
-    network, solver = as_network(estimator.network), as_solver(estimator.solver)
+    network, solver = expand("network", estimator.network), expand("solver", estimator.solver)
     spread = scaling.spread(X)
     sigmoid = scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
     if not isinstance(solver.learning_rate_schedule, str):
@@ -255,16 +263,6 @@ def has_components(model: Model) -> bool:
 def finds_clusters(model: Model) -> bool:
     """Return whether the virtual adversarial loss has to find components or clusters."""
     return has_components(model) or model.clusters_start is None
-
-
-def as_network(value) -> Network:
-    """Return the parameter object that `network` stands for."""
-    return NETWORKS[value]() if isinstance(value, str) else value
-
-
-def as_solver(value) -> Solver:
-    """Return the parameter object that `solver` stands for."""
-    return SOLVERS[value]() if isinstance(value, str) else value
 
 
 def kind_of(solver: Solver) -> str:

@@ -248,11 +248,11 @@ def train(
     cycles = [(other.phase, other.cycle(run.batch_size, step.generator)) for other in others]
     good: Snapshot | None = None
     for epoch in range(run.n_epochs):
-        run.prepare(step, epoch)
         if good is not None:
             good.take()
         elif epoch > 0:
             good = Snapshot(step)
+        run.prepare(step, epoch)
         step.forget_copies()
         before_epoch(epoch)
         batches = first.batches(run.batch_size, step.generator)
@@ -260,6 +260,7 @@ def train(
             batches, *(cycle for phase, cycle in cycles if takes_part(step, phase)), strict=False
         )
         means = mean_losses([(call or step)(**merge(part)) for part in parts])
+        step.forget_copies()  # somebody may have used the model meanwhile
         try:
             require_finite(step, means, epoch)
         except DivergenceError:

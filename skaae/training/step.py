@@ -356,10 +356,10 @@ class AAEStep:
 
     def copy_in_float64(self, name: str) -> nn.Module:
         """Return a float64 copy of `trained`, or of its part of that name, made once."""
-        if name not in self._copies:
-            module = self.trained.get_submodule(name)
-            self._copies[name] = copy.deepcopy(module).double()
-        return self._copies[name]
+        copies = self._copies  # another thread may replace them
+        if name not in copies:
+            copies[name] = copy.deepcopy(self.trained.get_submodule(name)).double()
+        return copies[name]
 
     def forget_copies(self) -> None:
         """Drop cached copies of weights that have moved since."""
