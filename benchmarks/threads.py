@@ -20,7 +20,7 @@ import torch
 from _common import save
 from speed import make_rows
 
-from skaae import SemiSupervisedAAEClassifier
+from skaae import MLP, SGD, SemiSupervisedAAEClassifier
 from skaae.device import MIN_BFLOAT16_WIDTH, multiplies_in_bfloat16
 
 COLUMNS = (64, 784)
@@ -45,10 +45,11 @@ def milliseconds(model, X, y, n_threads, n_steps):
 def measure(n_columns, width, precision, rounds, n_steps=4, batch=100):
     """Return a row of the table: the least of some rounds, in which one and two take turns."""
     X, y = make_rows(n_steps * batch, n_columns)
-    sizes = ("hidden_layer_sizes", "discriminator_hidden_layer_sizes")
+    sizes = (width, width)
     model = SemiSupervisedAAEClassifier(
-        **dict.fromkeys(sizes, (width, width)),
-        precision=precision,
+        hidden_layer_sizes=sizes,
+        network=MLP(discriminator_hidden_layer_sizes=sizes),
+        solver=SGD(precision=precision),
         batch_size=batch,
         random_state=0,
     )
