@@ -36,9 +36,6 @@ LIVE_PARAMETERS = {
 }
 
 
-RATES_OF_SOLVER = ("reconstruction", "classification")
-
-
 def fits(method):
     """Decorate a fitting method: it checks parameters, and an exception undoes all it has done.
 
@@ -216,10 +213,13 @@ class Watch:
 def warn_of_divergence(error, run, settings):
     """Warn that training went back to the last good epoch, or raise if there is none."""
     adam = ", use solver='adam'" if settings.solver == "sgd" else ""
-    rates = [f"{phase}_learning_rate" for phase in RATES_OF_SOLVER if phase in settings.rates]
-    rates += ["adversarial_learning_rate"] if "generator" in settings.rates else []
-    if "virtual_adversarial" in settings.rates:
-        rates.append("the learning_rate of virtual_adversarial")
+    names = {
+        "reconstruction": "reconstruction_learning_rate",
+        "generator": "adversarial_learning_rate",
+        "classification": "classification_learning_rate",
+        "virtual_adversarial": "the learning_rate of virtual_adversarial",
+    }
+    rates = [name for phase, name in names.items() if phase in settings.rates]
     reason = (
         f"Training diverged: {error.what} in epoch {run.n_done + error.epoch}. Lower "
         f"{', '.join(rates)}{adam}, or leave scaling='auto' and max_gradient_norm on."

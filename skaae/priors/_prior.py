@@ -112,6 +112,7 @@ def refuse_components(prior: Prior, y: object) -> None:
 
 
 def require_dimension(prior: Prior, dimension: int, n_components: int) -> None:
+    """Raise ValueError if a prior of a fixed dimension does not fit n_components."""
     if dimension != n_components:
         raise ValueError(
             f"prior {prior!r} has {dimension} dimensions, so its samples have shape "
@@ -167,6 +168,7 @@ def uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor
 
 
 def same(a: object, b: object) -> bool:
+    """Return whether two parameters are equal, arrays and nested lists by their values."""
     if a is b:
         return True
     try:
