@@ -3,8 +3,8 @@ A square full of digits
 =======================
 
 With a uniform prior the codes fill a square, and every point of the square decodes
-into a digit (section 2 of the paper). So a grid of codes is a chart of the data,
-without empty margins.
+into a digit (section 2 of the paper). So the picture of a decoded grid has no
+empty margins.
 """
 
 # %%
