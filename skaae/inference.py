@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skaae.columns.scaling import ScaledRows
+from skaae.columns.table import NetworkRows
 from skaae.device import BATCH_ROWS
-from skaae.training.losses import reconstruction_rows
 from skaae.training.step import AAEStep
 
-Rows = np.ndarray | ScaledRows
+Rows = np.ndarray | NetworkRows
 
 
 def encode(step: AAEStep, X: Rows, block: str) -> np.ndarray:
@@ -63,35 +62,34 @@ def draw_codes(step: AAEStep, X: Rows, n_codes: int, generator: torch.Generator)
 
 
 def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return scaled rows (n_samples, n_features) for the blocks of codes, by name."""
+    """Return network rows (n_samples, n_outputs) for the blocks of codes, by name."""
     names, arrays = list(code), list(code.values())
     decoder = in_dtype(step, arrays[0].dtype, "decoder")
 
     def rows(*blocks: Tensor) -> Tensor:
-        return activate(step, decoder(dict(zip(names, blocks, strict=True))))
+        return step.reconstruction.activate(decoder(dict(zip(names, blocks, strict=True))))
 
     return apply(step, rows, *arrays)
 
 
 def decode_combined(step: AAEStep, Z: np.ndarray) -> np.ndarray:
-    """Return scaled rows (n_samples, n_features) for inputs Z of the decoder."""
+    """Return network rows (n_samples, n_outputs) for inputs Z of the decoder."""
     decoder = in_dtype(step, Z.dtype, "decoder")
-    return apply(step, lambda z: activate(step, decoder.expand(z)), Z)
+    return apply(step, lambda z: step.reconstruction.activate(decoder.expand(z)), Z)
 
 
 def reconstruct(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
-    """Return scaled rows after encoding and decoding; y are their classes, if observed."""
+    """Return network rows after encoding and decoding; y are their classes, if observed."""
     networks = in_dtype(step, X.dtype)
-    return apply(step, lambda x, *y: activate(step, networks(x, *y)), *present(X, y))
+    return apply(step, lambda x, *y: step.reconstruction.activate(networks(x, *y)), *present(X, y))
 
 
 def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
     """Return the reconstruction loss of each scaled row, without noise or dropout."""
     networks = in_dtype(step, X.dtype)
-    kind, sigmoid = step.reconstruction_loss, step.sigmoid
 
     def rows(x: Tensor, *y: Tensor) -> Tensor:
-        return reconstruction_rows(kind, networks(x, *y), x, sigmoid=sigmoid)
+        return step.reconstruction.losses(networks(x, *y), x)
 
     return apply(step, rows, *present(X, y))
 
@@ -99,11 +97,6 @@ def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -
 def present(*arrays: Rows | None) -> list[Rows]:
     """Return the arrays that are not None."""
     return [array for array in arrays if array is not None]
-
-
-def activate(step: AAEStep, output: Tensor) -> Tensor:
-    """Return the decoder's output after its activation."""
-    return torch.sigmoid(output) if step.sigmoid else output
 
 
 def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.ndarray:

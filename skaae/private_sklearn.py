@@ -38,6 +38,13 @@ def validate_parameters(estimator):
         _validate(estimator)
 
 
+def output_library(estimator):
+    """Return the library of data frames that `set_output` asks for, or None."""
+    ours = getattr(estimator, "_sklearn_output_config", {}).get("transform")
+    found = ours or sklearn.get_config()["transform_output"]
+    return None if found == "default" else found
+
+
 class NoCallbacks:
     """Replaces the callback context in versions without callbacks."""
 
@@ -65,6 +72,7 @@ __all__ = [
     "Interval",
     "StrOptions",
     "callback_context",
+    "output_library",
     "validate_parameters",
     "with_callbacks",
 ]

@@ -6,7 +6,21 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 
+# Values that k-means learns from at most, of rows that are not in memory as a whole.
+MOST_VALUES = 1 << 26
+BLOCK_ROWS = 1024
+
+
 def kmeans_labels(X, n_clusters, seed):
-    """Return a cluster for every row of X (n_rows, n_features): int64 array of shape (n_rows,)."""
+    """Return a cluster for every row of X (n_rows, n_features): int64 array of shape (n_rows,).
+
+    X may also be an object that returns an array for some of its rows. Then k-means learns from as
+    many random rows as fit in memory.
+    """
     start = KMeans(min(n_clusters, len(X)), n_init=10, random_state=seed)
-    return start.fit_predict(X).astype(np.int64)
+    if isinstance(X, np.ndarray):
+        return start.fit_predict(X).astype(np.int64)
+    n_rows = max(n_clusters, MOST_VALUES // X[:1].shape[1])
+    start.fit(X[np.random.default_rng(seed).permutation(len(X))[:n_rows]])
+    parts = [start.predict(X[i : i + BLOCK_ROWS]) for i in range(0, len(X), BLOCK_ROWS)]
+    return np.concatenate(parts).astype(np.int64)

@@ -1,4 +1,8 @@
-"""Input scaling: raw columns to the units that the networks see, and back. NumPy only."""
+"""Scaling of numbers: to the units that the networks see, and back. NumPy only.
+
+Tables are arrays, or sparse arrays of which a block of rows is dense at a time. NaN is a gap: it
+plays no part in what is fitted, and stays NaN.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
+
+Array = np.ndarray | scipy.sparse.csr_array
 
 # Values that are scaled at once: X itself is copied once, a block may take more.
 BLOCK_SIZE = 1 << 20
@@ -33,9 +40,9 @@ class Scaling:
     center: np.ndarray
     scale: np.ndarray
 
-    def spread(self, X: np.ndarray) -> float:
+    def spread(self, X: Array) -> float:
         """Return the mean squared distance of scaled rows from their mean."""
-        variance = _variance(X, X.mean(axis=0, dtype=np.float64))
+        variance = _variance(X, *_mean_and_count(X))
         return float(np.sum(variance / self.scale**2))
 
     @property
@@ -43,9 +50,9 @@ class Scaling:
         """Whether scaled rows are the rows themselves."""
         return not self.center.any() and bool((self.scale == 1.0).all())
 
-    def transform(self, X: np.ndarray) -> np.ndarray:
-        """Return X in the networks' units, in X's dtype; X itself where nothing changes."""
-        if self.is_identity:
+    def transform(self, X: Array) -> np.ndarray:
+        """Return X in the networks' units, in its working dtype; X itself where nothing changes."""
+        if self.is_identity and isinstance(X, np.ndarray) and X.dtype == working_dtype(X.dtype):
             return X
         return _by_blocks(lambda rows: (rows - self.center) / self.scale, X)
 
@@ -56,26 +63,13 @@ class Scaling:
         return _by_blocks(lambda rows: rows * self.scale + self.center, X)
 
 
-@dataclass(frozen=True)
-class ScaledRows:
-    """Rows that are scaled as they are sliced: no second table of all of them."""
-
-    X: np.ndarray
-    scaling: Scaling
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The dtype of X, which scaling keeps."""
-        return self.X.dtype
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        return self.scaling.transform(self.X[rows])
+def working_dtype(dtype: np.dtype) -> np.dtype:
+    """Return float32 for numbers that it holds exactly, else float64."""
+    exact = dtype == np.float32 or np.can_cast(dtype, np.float32, "safe")
+    return np.dtype(np.float32 if exact else np.float64)
 
 
-def fit_scaling(X: np.ndarray, kind: str | None, *, bounded: bool = False) -> Scaling:
+def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling:
     """Choose and fit the scaling of training rows X (n_samples, n_features).
 
     "standard" gives each column mean 0 and variance 1 (constant columns are centred only). "range"
@@ -87,21 +81,23 @@ def fit_scaling(X: np.ndarray, kind: str | None, *, bounded: bool = False) -> Sc
     if kind == "auto":
         kind = "range" if bounded or looks_like_pixels(X) else "standard"
     if kind == "range":
-        low, high = float(X.min()), float(X.max())
+        lowest, highest = column_range(X)
+        low, high = float(lowest.min()), float(highest.max())
         # pixels in [0, 1] stay as they are, also if no training pixel is quite white
         low = 0.0 if 0.0 <= low < 0.5 * high else low
         high = 1.0 if low == 0.0 and 0.5 < high <= 1.0 else high
         return Scaling("range", np.array(low), np.array(high - low or 1.0))
     if kind == "standard":
-        mean = X.mean(axis=0, dtype=np.float64)
-        deviation = np.sqrt(_variance(X, mean))
+        mean, count = _mean_and_count(X)
+        deviation = np.sqrt(_variance(X, mean, count))
         # deviations at rounding level belong to constant columns: there is nothing to divide by
-        floor = 10.0 * np.finfo(X.dtype).eps * np.maximum(np.abs(mean), 1e-30)
+        rounding = np.finfo(working_dtype(X.dtype)).eps
+        floor = 10.0 * rounding * np.maximum(np.abs(mean), 1e-30)
         return Scaling("standard", mean, np.where(deviation > floor, deviation, 1.0))
     return Scaling("none", np.array(0.0), np.array(1.0))
 
 
-def looks_like_pixels(X: np.ndarray) -> bool:
+def looks_like_pixels(X: Array) -> bool:
     """Say whether the columns are pixels, so that one factor suits them all.
 
     Three things have to hold:
@@ -114,9 +110,9 @@ def looks_like_pixels(X: np.ndarray) -> bool:
     In doubt the answer is no. A wrong "range" ruins a table, a wrong "standard" costs images
     little. The order of rows and columns plays no part.
     """
-    lowest, highest = X.min(axis=0), X.max(axis=0)
+    lowest, highest = column_range(X)
     low, top = float(lowest.min()), float(highest.max())
-    if X.shape[1] < FEWEST_PIXELS or not 0.0 <= low <= DARKEST * top:
+    if X.shape[1] < FEWEST_PIXELS or not 0.0 <= low <= DARKEST * top or has_gaps(X):
         return False
     deviation, variance, of_sums = _moments(X)
     changes = (lowest < highest) & (variance > 0.0)  # the tiniest numbers have squares of 0
@@ -148,10 +144,10 @@ def _share_one_unit(deviation: np.ndarray, variance: np.ndarray, top: float) -> 
     return bool(mean_step >= TYPICAL_STEP * top and small <= SMALL_STEP_SHARE * activity.sum())
 
 
-def _has_background(X: np.ndarray, low: float, top: float) -> bool:
+def _has_background(X: Array, low: float, top: float) -> bool:
     """Say whether a sixth of all values are the smallest one, `low`, or the largest one, `top`."""
-    ends = [sum(np.count_nonzero(X[rows] == end) for rows in _blocks(X)) for end in (low, top)]
-    return bool(max(ends) >= LEAST_BACKGROUND * X.size)
+    ends = [sum(np.count_nonzero(rows == end) for rows in blocks(X)) for end in (low, top)]
+    return bool(max(ends) >= LEAST_BACKGROUND * X.shape[0] * X.shape[1])
 
 
 def _has_light(deviation: np.ndarray, variance: np.ndarray, of_sums: float, top: float) -> bool:
@@ -171,37 +167,70 @@ def _has_light(deviation: np.ndarray, variance: np.ndarray, of_sums: float, top:
     )
 
 
-def _by_blocks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:
-    """Return function(rows) for all rows in X's dtype; only a block at a time is in float64."""
-    result = np.empty(X.shape, dtype=X.dtype)
-    for rows in _blocks(X):
-        result[rows] = function(X[rows])
+def _by_blocks(function: Callable[[np.ndarray], np.ndarray], X: Array) -> np.ndarray:
+    """Return function(rows) for all rows in the working dtype; float64 holds a block at a time."""
+    result = np.empty(X.shape, dtype=working_dtype(X.dtype))
+    start = 0
+    for rows in blocks(X):
+        result[start : start + len(rows)] = function(rows)
+        start += len(rows)
     return result
 
 
-def _blocks(X: np.ndarray) -> Iterator[slice]:
-    """Yield slices of rows with about BLOCK_SIZE values each."""
+def blocks(X: Array) -> Iterator[np.ndarray]:
+    """Yield all rows, dense, in blocks of about BLOCK_SIZE values."""
     n_rows = max(1, BLOCK_SIZE // max(X.shape[1], 1))
-    for start in range(0, len(X), n_rows):
-        yield slice(start, start + n_rows)
+    for start in range(0, X.shape[0], n_rows):
+        rows = X[start : start + n_rows]
+        yield rows if isinstance(rows, np.ndarray) else rows.toarray()
 
 
-def _variance(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return the variance of each column around `mean`, in blocks of rows."""
-    total = np.zeros_like(mean)
-    for rows in _blocks(X):
-        difference = X[rows] - mean
+def has_gaps(X: Array) -> bool:
+    """Return whether a value is missing."""
+    values = X if isinstance(X, np.ndarray) else X.data
+    return values.dtype.kind == "f" and bool(np.isnan(values.min(initial=0.0)))
+
+
+def column_range(X: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest value of each column; 0 and 0 where all are missing."""
+    if not isinstance(X, np.ndarray):
+        return tuple(end.toarray().ravel() for end in (X.min(axis=0), X.max(axis=0)))
+    if not has_gaps(X):
+        return X.min(axis=0), X.max(axis=0)
+    lowest, highest = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    return np.nan_to_num(lowest), np.nan_to_num(highest)
+
+
+def _mean_and_count(X: Array) -> tuple[np.ndarray, np.ndarray | int]:
+    """Return the mean of each column, and the number of its values."""
+    if not has_gaps(X):
+        return np.asarray(X.mean(axis=0, dtype=np.float64)).ravel(), X.shape[0]
+    total, count = np.zeros(X.shape[1]), np.zeros(X.shape[1], dtype=np.int64)
+    for rows in blocks(X):
+        count += (~np.isnan(rows)).sum(axis=0)
+        total += np.nansum(rows, axis=0, dtype=np.float64)
+    count = np.maximum(count, 1)
+    return total / count, count
+
+
+def _variance(X: Array, mean: np.ndarray, count: np.ndarray | int) -> np.ndarray:
+    """Return the variance of each column around `mean`, of `count` values, in blocks of rows."""
+    total, gaps = np.zeros_like(mean), np.ndim(count) > 0
+    for rows in blocks(X):
+        difference = rows - mean
+        if gaps:
+            np.nan_to_num(difference, copy=False)
         total += np.einsum("ij,ij->j", difference, difference)
-    return total / len(X)
+    return total / count
 
 
-def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def _moments(X: Array) -> tuple[np.ndarray, np.ndarray, float]:
     """Return mean absolute deviation and variance of each column, and the variance of row sums."""
-    mean = X.mean(axis=0, dtype=np.float64)
+    mean, n_rows = _mean_and_count(X)
     absolute, squared, of_sums = np.zeros_like(mean), np.zeros_like(mean), 0.0
-    for rows in _blocks(X):
-        difference = X[rows] - mean
+    for rows in blocks(X):
+        difference = rows - mean
         squared += np.einsum("ij,ij->j", difference, difference)
         of_sums += float(np.sum(difference.sum(axis=1) ** 2))
         absolute += np.abs(difference, out=difference).sum(axis=0)
-    return absolute / len(X), squared / len(X), of_sums / len(X)
+    return absolute / n_rows, squared / n_rows, of_sums / n_rows

@@ -18,16 +18,19 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 import skaae
 from skaae import inference
-from skaae.columns.scaling import ScaledRows, fit_scaling
+from skaae.columns import frames
+from skaae.columns.schema import MixedRows, Schema, describe
+from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters
 from skaae.estimators.options import expand, parameters_as_fields
 from skaae.estimators.ranges import check_count
-from skaae.private_sklearn import CallbackSupportMixin
+from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training import validation
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured
 from skaae.training.loop import DivergenceError, EarlyStopping, Run, train
+from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.training.settings import to_numpy
 
@@ -45,6 +48,7 @@ class BaseAdversarialAutoencoder(
     hidden_layer_sizes: Any = "auto"
     network: Any = "mlp"
     scaling: str | None = "auto"
+    categorical_features: Any = "from_dtype"
     reconstruction_loss: str = "squared_error"
     input_noise: float = 0.0
     solver: Any = "adam"
@@ -114,7 +118,7 @@ class BaseAdversarialAutoencoder(
         Z : ndarray of shape (n_samples, n_components), in the dtype of X
         """
         check_is_fitted(self)
-        return inference.encode(self._step, self._scaled(X), "style")
+        return inference.encode(self._step, self._network_rows(X), "style")
 
     def reconstruct(self, X):
         """Encode rows and decode them again.
@@ -128,8 +132,36 @@ class BaseAdversarialAutoencoder(
         X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
         """
         check_is_fitted(self)
-        rows = inference.reconstruct(self._step, self._scaled(X))
-        return self._scaling.inverse_transform(rows)
+        return self._in_units_of_X(inference.reconstruct(self._step, self._network_rows(X)))
+
+    def impute(self, X):
+        """Fill the gaps of rows with their reconstruction; known values stay as they are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with missing values: NaN, None or pandas.NA.
+
+        Returns
+        -------
+        X_filled : ndarray or data frame of shape (n_samples, n_features), as X is
+            Only a column without any value in the training rows keeps its gaps.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from skaae import AAETransformer
+        >>> X, _ = load_iris(return_X_y=True)
+        >>> X[::5, 2] = np.nan
+        >>> aae = AAETransformer(max_iter=5, random_state=0).fit(X)
+        >>> int(np.isnan(aae.impute(X)).sum())
+        0
+        """
+        check_is_fitted(self)
+        rows = self._check_rows(X)
+        found = inference.reconstruct(self._step, NetworkRows(rows, self._table))
+        return self._table.fill(X, rows, found)
 
     def score_samples(self, X):
         """Return minus the reconstruction loss of each row; higher is better, outliers are low.
@@ -146,7 +178,7 @@ class BaseAdversarialAutoencoder(
         scores : float64 ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return -inference.reconstruction_losses(self._step, self._scaled(X)).astype(np.float64)
+        return -inference.reconstruction_losses(self._step, self._network_rows(X)).astype(np.float64)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
         """Draw codes from the prior, undecoded.
@@ -166,27 +198,45 @@ class BaseAdversarialAutoencoder(
 
     # Rows -----------------------------------------------------------------------------------------
 
-    def _check_rows(self, X, *, reset=False, ensure_min_samples=1):
-        """Return X as a C-ordered float array."""
-        return validate_data(
-            self,
-            X,
-            dtype=[np.float64, np.float32],
-            order="C",
-            reset=reset,
-            ensure_min_samples=ensure_min_samples,
-        )
+    def _check_rows(self, X, *, schema=None, ensure_min_samples=1):
+        """Return X as checked rows: a C-ordered or sparse array, or `MixedRows`.
 
-    def _scaled(self, X):
-        """Return rows as the user gives them in the units that the networks see."""
-        return ScaledRows(self._check_rows(X), self._scaling)
+        The schema says how to read X; None stands for that of the training rows.
+        """
+        reset, schema = schema is not None, schema or self._table.schema
+        if not schema.is_mixed:
+            return validate_data(
+                self,
+                X,
+                dtype="numeric",
+                order="C",
+                accept_sparse="csr",
+                ensure_all_finite="allow-nan",
+                reset=reset,
+                ensure_min_samples=ensure_min_samples,
+            )
+        validate_data(self, X, skip_check_array=True, reset=reset)
+        rows = schema.read(X)
+        if len(rows) < ensure_min_samples:
+            raise ValueError(
+                f"Found array with {len(rows)} sample(s) (shape={rows.shape}) while a minimum of "
+                f"{ensure_min_samples} is required."
+            )
+        return rows
+
+    def _network_rows(self, X):
+        """Return rows as the user gives them as the networks see them."""
+        return NetworkRows(self._check_rows(X), self._table)
 
     def _to_tensor(self, X):
-        """Return scaled rows as a float32 tensor, on the training device if they fit there.
+        """Return training rows as a float32 tensor, on the training device if they fit there.
 
-        On the CPU it may share its memory with X; PyTorch wants memory that it could write to.
+        On the CPU it may share its memory with X; PyTorch wants memory that it could write to. Rows
+        of a sparse table become dense a mini-batch at a time.
         """
-        scaled = np.require(self._scaling.transform(X), np.float32, ["C", "W"])
+        if not isinstance(X, np.ndarray | MixedRows):
+            return BatchedRows(NetworkRows(X, self._table))
+        scaled = np.require(self._table.transform(X), np.float32, ["C", "W"])
         device = self._step.generator.device
         return torch.from_numpy(scaled).to(device if fits_on(device, scaled.nbytes) else "cpu")
 
@@ -194,26 +244,27 @@ class BaseAdversarialAutoencoder(
 
     def _begin(self, X, *, partial=False):
         """Return checked training rows; refuse what a model that goes on cannot take."""
-        goes_on = hasattr(self, "_step") and (partial or self.warm_start)
-        if goes_on and not partial:
-            fitting.require_same_columns(self._settings.n_features, X)
-        X = self._check_rows(X, reset=not goes_on, ensure_min_samples=1 if goes_on else 2)
-        if goes_on:
-            how = ("partial_fit", "call fit") if partial else WARM_START
-            fitting.require_same_parameters(self, self._frozen, *how)
-        return X
+        if not (hasattr(self, "_step") and (partial or self.warm_start)):
+            self._schema = describe(X, self.categorical_features)
+            return self._check_rows(X, schema=self._schema, ensure_min_samples=2)
+        if not partial:
+            fitting.require_same_columns(self.n_features_in_, X)
+        rows = self._check_rows(X)
+        how = ("partial_fit", "call fit") if partial else WARM_START
+        fitting.require_same_parameters(self, self._frozen, *how)
+        return rows
 
     def _build(self, X, targets):
         """Build networks and step for training rows X, with fresh weights and no history."""
         model = self._model(targets)
         bounded = self.reconstruction_loss == "binary_cross_entropy"
-        scaling = fit_scaling(X, self.scaling, bounded=bounded)
+        table = fit_table(X, self.__dict__.pop("_schema"), self.scaling, bounded=bounded)
         if bounded:
-            require_unit_interval(scaling.transform(X))
-        self._settings = parameters.resolve(self, model, X, scaling)
-        self._scaling, self._step = scaling, self._settings.build()
+            require_unit_interval(table)
+        self._settings = parameters.resolve(self, model, X, table)
+        self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
-        self.scaling_ = scaling.kind
+        self.scaling_ = table.scaling.kind
         self.history_: dict[str, list[Any]] = {}
         self.n_iter_ = 0
 
@@ -222,10 +273,10 @@ class BaseAdversarialAutoencoder(
 
         A `partial` fit is one epoch, from where training stands.
         """
-        rows, held_out = np.arange(len(X)), None
+        rows, held_out = np.arange(X.shape[0]), None
         if not partial:
             by_class = self._classifies
-            rows, held_out = fitting.split_rows(self, targets, len(X), by_class=by_class)
+            rows, held_out = fitting.split_rows(self, targets, len(rows), by_class=by_class)
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
             self._build(X if held_out is None else X[rows], targets)
         self._goes_on = partial
@@ -286,7 +337,7 @@ class BaseAdversarialAutoencoder(
     def _validation_loss(self, x, targets, held_out):
         """Return a function of nothing that computes the loss of held-out rows."""
         device = self._step.generator.device
-        rows = x[held_out].to(device)
+        rows = pick(x, held_out)
         y = None if targets is None else torch.from_numpy(targets[held_out]).to(device)
         if self._classifies and y is not None:
             return validation.classification(self._step, rows, y)
@@ -297,10 +348,14 @@ class BaseAdversarialAutoencoder(
 
         A metric would take unlabeled rows for a class of their own.
         """
+        X = X.source if isinstance(X, MixedRows) else X
         if targets is None or not self._classifies:
             return {"X": X}
         labeled = targets >= 0
-        return {"X": lambda: X[labeled], "y": lambda: self.classes_[targets[labeled]]}
+        return {
+            "X": lambda: frames.take(X, labeled),
+            "y": lambda: self.classes_[targets[labeled]],
+        }
 
     def _runnable(self, step):
         """Return what the loop calls: the step, recorded where it can be, on augmented rows."""
@@ -311,8 +366,22 @@ class BaseAdversarialAutoencoder(
     # Inference ------------------------------------------------------------------------------------
 
     def _decode(self, **code):
-        """Return rows in the user's units for the blocks of a code, by name."""
-        return self._scaling.inverse_transform(inference.decode(self._step, code))
+        """Return rows of the table for the blocks of a code, by name."""
+        return self._in_units_of_X(inference.decode(self._step, code))
+
+    def _decode_samples(self, generator, *, clip=False, **code):
+        """Return new rows for the blocks of a code, by name, in the dtype of the training rows.
+
+        The generator also draws flags and categories from their probabilities.
+        """
+        outputs = inference.decode(self._step, code).astype(self._table.dtype, copy=False)
+        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        return self._in_units_of_X(outputs, rng=rng, clip=clip)
+
+    def _in_units_of_X(self, outputs, *, rng=None, clip=False):
+        """Return rows of the table for activated outputs of the decoder."""
+        library = output_library(self)
+        return self._table.inverse_transform(outputs, library=library, rng=rng, clip=clip)
 
     def _check_codes(self, Z):
         """Return Z as a float array of shape (n_samples, n_components)."""
@@ -374,15 +443,18 @@ class BaseAdversarialAutoencoder(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def require_unit_interval(X):
-    """Raise ValueError if rows lie outside [0, 1], where the cross-entropy is not defined."""
-    if X.min() < 0.0 or X.max() > 1.0:
+def require_unit_interval(table):
+    """Raise ValueError if numbers lie outside [0, 1], where the cross-entropy is not defined."""
+    ends = table.scaling.transform(np.array([table.lowest, table.highest]))
+    if ends.size and (np.nanmin(ends) < 0.0 or np.nanmax(ends) > 1.0):
         raise ValueError(
             "reconstruction_loss='binary_cross_entropy' needs values in [0, 1] after scaling, but "
-            f"they run from {X.min():.4g} to {X.max():.4g}; use scaling='range' (or 'auto'), or "
-            "reconstruction_loss='squared_error'."
+            f"they run from {np.nanmin(ends):.4g} to {np.nanmax(ends):.4g}; use scaling='range' (or "
+            "'auto'), or reconstruction_loss='squared_error'."
         )

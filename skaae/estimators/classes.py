@@ -106,7 +106,7 @@ class MayReadClasses(ReadsClasses):
     def _read_labels(self, X, y):
         """Return class indices of the rows of a `fit`, or None."""
         if self.use_labels:
-            return self._read_classes(X, self._given(y, len(X)))
+            return self._read_classes(X, self._given(y, X.shape[0]))
         for name in ("classes_", "class_prior_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         return None
@@ -114,7 +114,7 @@ class MayReadClasses(ReadsClasses):
     def _read_more_labels(self, X, y, classes, *, first):
         """Return class indices of the rows of a `partial_fit`, or None."""
         if self.use_labels:
-            return self._read_more_classes(X, self._given(y, len(X)), classes, first=first)
+            return self._read_more_classes(X, self._given(y, X.shape[0]), classes, first=first)
         return None
 
     def _given(self, y, n_rows):
@@ -135,6 +135,7 @@ class DrawsClasses:
     # What the base of all estimators has, and what reading classes has set.
     _check_codes: Any
     _decode: Any
+    _decode_samples: Any
     _draw_style: Any
     classes_: Any
     class_prior_: Any
@@ -167,7 +168,7 @@ class DrawsClasses:
         label = self._label_block(y, len(Z))
         return self._decode(style=Z, label=label.astype(Z.dtype))
 
-    def sample(self, n_samples=1, y=None, *, random_state=None):
+    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
         """Draw styles (and classes) from their priors and decode them: new rows.
 
         Parameters
@@ -175,12 +176,16 @@ class DrawsClasses:
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
             A class for all rows or for each; None draws classes by their proportions.
+        clip : bool, default=False
+            Whether to move numbers into the range of their column in the training rows.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
         Returns
         -------
-        X : float32 ndarray of shape (n_samples, n_features), in the units of the training data
+        X : ndarray or data frame of shape (n_samples, n_features), as the training rows were
+            Flags and categories are drawn from their probabilities. Columns of a data frame that
+            held whole numbers hold whole numbers.
 
         Raises
         ------
@@ -191,7 +196,8 @@ class DrawsClasses:
         generator = make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         label = self._draw_label(y, n_samples, generator)
-        return self._decode(style=style, label=label.astype(np.float32))
+        label = label.astype(np.float32)
+        return self._decode_samples(generator, clip=clip, style=style, label=label)
 
     def _label_values(self):
         """Return the classes in the user's values, and the proportion of each: two (n_classes,)."""

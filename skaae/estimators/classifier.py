@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skaae import inference
 from skaae.clustering.assign import assign_components
 from skaae.clustering.pseudo_labels import MAX_ROWS, clear_rows, graph_labels
-from skaae.columns.scaling import ScaledRows
+from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
@@ -28,6 +28,7 @@ from skaae.estimators.parameters import Model, replace_auto
 from skaae.estimators.ranges import AUTO, COUNT
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
+from skaae.training.rows import BatchedRows, as_arrays
 from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS
 
 # Labels of a class per component that are enough to find the components. Fewer labels can only
@@ -346,7 +347,7 @@ default="labeled"
     def _logits(self, X):
         """Return the logits of classes, (n_samples, n_classes), for rows in the user's units."""
         check_is_fitted(self)
-        return inference.logits(self._step, self._scaled(X))
+        return inference.logits(self._step, self._network_rows(X))
 
     def _model(self, targets):
         per_class = self.components_per_class
@@ -380,12 +381,13 @@ default="labeled"
         rows = streams[0].rows.cpu().numpy()
         actions = {ASSIGN_COMPONENTS: lambda: self._assign_components(X, targets, rows)}
         unlabeled = bool((targets[rows] < 0).any())
-        if unlabeled and replace_auto(self.pseudo_labels, len(rows) <= MAX_ROWS):
-            x = streams[0].tensors["x"]
+        x = streams[0].tensors["x"]
+        small = len(rows) <= MAX_ROWS and not isinstance(x, BatchedRows)
+        if unlabeled and replace_auto(self.pseudo_labels, small):
 
             @functools.cache  # the graph is the same each time, and may not be asked for at all
             def by_graph():
-                return graph_labels(x[torch.from_numpy(rows)].cpu().numpy(), targets[rows])
+                return graph_labels(as_arrays(x, rows)[:], targets[rows])
 
             actions[ADD_PSEUDO_LABELS] = lambda: self._add_pseudo_labels(
                 streams, by_graph(), targets
@@ -408,7 +410,7 @@ default="labeled"
             return  # components have no class yet
         x, index = streams[0].tensors["x"], streams[0].rows
         rows = index.cpu().numpy()
-        logits = inference.logits(self._step, x[index.to(x.device)].cpu().numpy())
+        logits = inference.logits(self._step, as_arrays(x, rows))
         given, predicted = targets[rows], logits.argmax(axis=1)
         clear = clear_rows(by_graph, given, predicted)
         if clear is None:
@@ -421,7 +423,7 @@ default="labeled"
     def _results(self, X, targets, *, partial):
         labeled, found = targets != UNLABELED, targets.copy()
         if not labeled.all():
-            rows = ScaledRows(X[~labeled], self._scaling)
+            rows = NetworkRows(X[~labeled], self._table)
             found[~labeled] = inference.logits(self._step, rows).argmax(axis=1)
         return {
             "transduction_": self.classes_[found],
@@ -447,4 +449,4 @@ default="labeled"
 
     def _encode_label(self, X):
         """Return the label of checked rows X, (n_samples, n_components): one entry a component."""
-        return inference.encode(self._step, ScaledRows(X, self._scaling), "label")
+        return inference.encode(self._step, NetworkRows(X, self._table), "label")

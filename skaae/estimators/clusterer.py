@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
 from skaae.clustering.merge import merge_components
-from skaae.columns.scaling import ScaledRows
+from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
@@ -276,9 +276,9 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
 
     def _require_rows(self, X):
         """Raise ValueError if there are fewer rows than clusters."""
-        if len(X) < self.n_clusters:
+        if X.shape[0] < self.n_clusters:
             raise ValueError(
-                f"X has n_samples={len(X)} rows, which is fewer than n_clusters={self.n_clusters}; "
+                f"X has n_samples={X.shape[0]} rows, which is fewer than n_clusters={self.n_clusters}; "
                 "lower n_clusters."
             )
 
@@ -306,7 +306,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
 
     def _logits(self, X):
         """Return the logits of checked rows X for all trained clusters, (n_samples, n_trained)."""
-        return inference.logits(self._step, ScaledRows(X, self._scaling))
+        return inference.logits(self._step, NetworkRows(X, self._table))
 
     def _model(self, targets):
         n_trained = self.n_clusters if self.overclustering is None else self.overclustering

@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
-from skaae.columns.scaling import ScaledRows
+from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
@@ -225,7 +225,7 @@ default="labeled"
         Z : ndarray of shape (n_samples, n_components), in the dtype of X
         """
         check_is_fitted(self)
-        return inference.combine(self._step, self._scaled(X))
+        return inference.combine(self._step, self._network_rows(X))
 
     def inverse_transform(self, X):  # type: ignore[override]  # heads are part of the map
         """Decode places on the map into rows in the units of the training data.
@@ -250,7 +250,7 @@ default="labeled"
         """
         check_is_fitted(self)
         rows = inference.decode_combined(self._step, self._check_codes(X))
-        return self._scaling.inverse_transform(rows)
+        return self._in_units_of_X(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
         """Draw places on the map, without decoding them: each is a random head plus a style.
@@ -299,10 +299,10 @@ default="labeled"
             Rows sum to 1.
         """
         check_is_fitted(self)
-        return softmax(inference.logits(self._step, self._scaled(X)), axis=1)
+        return softmax(inference.logits(self._step, self._network_rows(X)), axis=1)
 
     def _results(self, X, targets, *, partial):
-        rows = ScaledRows(X, self._scaling)
+        rows = NetworkRows(X, self._table)
         heads = self._step.trained.decoder.combine.state_dict()["points"]
         return {
             "cluster_heads_": heads.cpu().numpy().copy(),

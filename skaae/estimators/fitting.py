@@ -20,6 +20,7 @@ from skaae.estimators.parameters import draw_seed
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.training.loop import Snapshot, Stream
+from skaae.training.rows import as_arrays
 
 # Parameters that may change between fits of one model (warm_start); the others are built into it.
 LIVE_PARAMETERS = {
@@ -118,8 +119,7 @@ def make_streams(x, targets, rows, settings, device, *, classifies, taught):
     index = torch.from_numpy(rows).to(device)
     if targets is None and settings.schedule.teacher == "k-means" and taught:
         targets = np.zeros(len(x), dtype=np.int64)
-        seen = x[index.to(x.device)].cpu().numpy()
-        targets[rows] = kmeans_labels(seen, settings.label_size, settings.seed)
+        targets[rows] = kmeans_labels(as_arrays(x, rows), settings.label_size, settings.seed)
     if targets is None:
         return [Stream({"x": x}, index)]
     y = torch.from_numpy(targets).to(device)

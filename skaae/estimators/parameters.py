@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from skaae.columns.scaling import Scaling
+from skaae.columns.layout import Layout
+from skaae.columns.table import Rows, Table
 from skaae.device import cpu_generator, resolve_device
 from skaae.estimators.options import (
     NETWORKS,
@@ -58,6 +59,7 @@ SHARED_CONSTRAINTS = {
     "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
     "network": [StrOptions(set(NETWORKS)), Network],
     "scaling": [StrOptions({"auto", "standard", "range"}), None],
+    "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     "reconstruction_loss": [StrOptions({"squared_error", "binary_cross_entropy"})],
     "input_noise": [NON_NEGATIVE],
     "solver": [StrOptions(set(SOLVERS)), Solver],
@@ -143,22 +145,22 @@ class Model:
     augment: Any = None
 
 
-def resolve(estimator, model: Model, X: np.ndarray, scaling: Scaling) -> Settings:
+def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     """Return the settings of an estimator's networks and training, with every "auto" replaced.
 
-    "auto" depends on training rows X (n_samples, n_features), their scaling, the solver and the
-    kind of model. Raises ValueError if parameters contradict each other.
+    "auto" depends on the training rows X, the table that reads them, the solver and the kind of
+    model. Raises ValueError if parameters contradict each other.
     """
     network, solver = expand("network", estimator.network), expand("solver", estimator.solver)
-    spread = scaling.spread(X)
-    sigmoid = scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
+    spread, layout = table.spread(X), table.layout
+    sigmoid = table.scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
     if not isinstance(solver.learning_rate_schedule, str):
         learning_rate_factor(solver.learning_rate_schedule, 0, 1)
     seed = draw_seed(estimator.random_state)
     rates = phase_rates(solver, model, sigmoid=sigmoid, spread=spread)
     consistent = "virtual_adversarial" in rates
     settings = Settings(
-        architecture=make_architecture(estimator, network, solver, model, X.shape[1], seed),
+        architecture=make_architecture(estimator, network, solver, model, layout, seed),
         priors=model.priors,
         rates=rates,
         solver=kind_of(solver),
@@ -174,18 +176,31 @@ def resolve(estimator, model: Model, X: np.ndarray, scaling: Scaling) -> Setting
         seed=seed,
         schedule=make_schedule(model, consistent),
         regularizer=model.regularizer,
-        regularizer_weight=regularizer_weight(estimator, model, X.shape[1], spread),
+        regularizer_weight=regularizer_weight(estimator, model, layout.n_outputs, spread),
         head_distance=model.head_distance,
         radius=virtual_adversarial_radius(model, spread),
         proportions=model.proportions if consistent else None,
         finds_clusters=consistent and finds_clusters(model),
-        augment=None if model.augment is None else Augmentation(model.augment, scaling),
+        augment=make_augmentation(model, table),
+        layout=layout,
     )
     check_user_code(settings, X)
     return settings
 
 
-def check_user_code(settings: Settings, X: np.ndarray) -> None:
+def make_augmentation(model: Model, table: Table) -> Augmentation | None:
+    """Return the augmentation of rows; raise where rows are not numbers alone."""
+    if model.augment is None:
+        return None
+    if not table.layout.is_plain:
+        raise ValueError(
+            "augment changes rows of numbers, but X has categories, flags or gaps; set "
+            "augment=None, or turn X into numbers first."
+        )
+    return Augmentation(model.augment, table.scaling)
+
+
+def check_user_code(settings: Settings, X: Rows) -> None:
     """Raise if a prior does not return samples, or augmentation does not return rows."""
     for name, prior in settings.priors.items():
         size = settings.architecture.blocks[name].prior_size
@@ -198,10 +213,17 @@ def check_user_code(settings: Settings, X: np.ndarray) -> None:
 
 
 def make_architecture(
-    estimator, network: Network, solver: Solver, model: Model, n_features: int, seed: int
+    estimator, network: Network, solver: Solver, model: Model, layout: Layout, seed: int
 ) -> Architecture:
     """Return the plain values that the networks are built from."""
-    shape = image_shape(network.image_shape, n_features) if isinstance(network, Conv) else None
+    n_features, shape = layout.n_inputs, None
+    if isinstance(network, Conv):
+        if not layout.is_plain:
+            raise ValueError(
+                "network='conv' reads rows as images, but X has categories, flags or gaps; use "
+                "network='mlp'."
+            )
+        shape = image_shape(network.image_shape, n_features)
     return Architecture(
         n_features=n_features,
         blocks=model.blocks,
@@ -222,6 +244,7 @@ def make_architecture(
         decoder=network.decoder,
         discriminator=network.discriminator,
         seed=seed,
+        n_outputs=layout.n_outputs,
     )
 
 

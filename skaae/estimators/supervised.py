@@ -208,9 +208,9 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
         """
         check_is_fitted(self)
-        rows = self._scaled(X)
+        rows = self._network_rows(X)
         targets = self._lookup(y, rows)
-        return self._scaling.inverse_transform(inference.reconstruct(self._step, rows, targets))
+        return self._in_units_of_X(inference.reconstruct(self._step, rows, targets))
 
     def score_samples(self, X, y=None):
         """Return minus the reconstruction loss of each row, given its class; higher is better.
@@ -227,7 +227,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         scores : float64 ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        rows = self._scaled(X)
+        rows = self._network_rows(X)
         if y is not None:
             losses = inference.reconstruction_losses(self._step, rows, self._lookup(y, rows))
         else:

@@ -209,7 +209,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         check_is_fitted(self)
         return self._decode(style=self._check_codes(X))
 
-    def sample(self, n_samples=1, y=None, *, random_state=None):
+    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
         """Draw codes from the prior and decode them: new rows like the training data.
 
         Parameters
@@ -234,7 +234,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         """
         check_is_fitted(self)
         generator = make_cpu_generator(random_state)
-        return self._decode(style=self._draw_style(n_samples, generator, y))
+        style = self._draw_style(n_samples, generator, y)
+        return self._decode_samples(generator, clip=clip, style=style)
 
     def sample_prior(self, n_samples=1, y=None, *, random_state=None):
         """Draw codes from the prior, without decoding them.
@@ -282,7 +283,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         check_is_fitted(self)
         n_samples = check_count("n_samples", n_samples)
         generator = make_cpu_generator(random_state)
-        return inference.draw_codes(self._step, self._scaled(X), n_samples, generator)
+        return inference.draw_codes(self._step, self._network_rows(X), n_samples, generator)
 
     def score(self, X, y=None):
         """Return the mean of `score_samples`: minus the reconstruction loss, higher is better.
@@ -348,6 +349,12 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         check_is_fitted(self)
         n_samples = check_count("n_samples", n_samples)
         generator = make_cpu_generator(random_state)
+
+        if not self._table.layout.is_plain:
+            raise ValueError(
+                "parzen_log_likelihood needs rows of numbers, but X has categories, flags or gaps; "
+                "score_samples scores such rows."
+            )
 
         def draw(n):
             return self._decode(style=self._draw_style(n, generator))

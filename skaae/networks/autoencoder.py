@@ -68,7 +68,7 @@ class Architecture:
 
     Parameters
     ----------
-    n_features : number of features of a row.
+    n_features : number of entries of a row that the encoder sees.
     blocks : the blocks of the code by name, in the decoder's order.
     hidden, discriminator_hidden : widths of hidden layers (channels of convolutions); the decoder
         mirrors the encoder.
@@ -86,6 +86,7 @@ class Architecture:
         learned heads start at; an array (class, style) fixes the heads.
     encoder, decoder, discriminator : factories of user modules.
     seed : of all initial weights.
+    n_outputs : number of entries that the decoder returns; None for as many.
     """
 
     n_features: int
@@ -105,6 +106,7 @@ class Architecture:
     decoder: Factory | None = None
     discriminator: Factory | None = None
     seed: int = 0
+    n_outputs: int | None = None
 
     def build(self) -> AdversarialAutoencoder:
         """Return networks with fresh weights, the same for one seed on every machine."""
@@ -324,6 +326,7 @@ class Decoder(nn.Module):
             else ClusterHeads(architecture)
         )
         n_inputs, hidden = self.combine.size, tuple(architecture.hidden)[::-1]
+        n_outputs = architecture.n_outputs or architecture.n_features
         layers = (
             hidden,
             architecture.activation,
@@ -333,16 +336,14 @@ class Decoder(nn.Module):
         self.body: nn.Module
         self.out: nn.Module = nn.Identity()
         if architecture.decoder is not None:
-            self.body = UserModule(
-                "decoder", architecture.decoder, n_inputs, architecture.n_features
-            )
+            self.body = UserModule("decoder", architecture.decoder, n_inputs, n_outputs)
         elif architecture.kind == "conv":
             assert architecture.image_shape is not None
             self.body = TransposedConvolutions(n_inputs, architecture.image_shape, *layers)
         else:
             widths = [n_inputs, *hidden]
             self.body = MLP(widths, *layers[1:])
-            self.out = linear(widths[-1], architecture.n_features)
+            self.out = linear(widths[-1], n_outputs)
 
     def forward(self, code: Code, generator: torch.Generator | None = None) -> Tensor:
         return self.expand(self.combine(code), generator)

@@ -58,7 +58,8 @@ class Augmentation:
 
     def check(self, X: np.ndarray, seed: int, device: torch.device) -> None:
         """Raise ValueError if the function, called with some of X, does not return such rows."""
-        seen = torch.from_numpy(X[:8].astype(np.float32)).to(device)
+        rows = X[:8] if isinstance(X, np.ndarray) else X[:8].toarray()
+        seen = torch.from_numpy(rows.astype(np.float32)).to(device)
         with drawing_from(make_generator(seed, device)):
             augmented = self.function(seen.clone())
         require_rows_like(augmented, seen)

@@ -13,19 +13,44 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def reconstruction_rows(kind: str, output: Tensor, x: Tensor, *, sigmoid: bool) -> Tensor:
-    """Return the reconstruction loss of each row, summed over features: shape (batch,).
+def reconstruction_errors(kind: str, output: Tensor, x: Tensor, *, sigmoid: bool) -> Tensor:
+    """Return the reconstruction loss of each number x: shape (batch, n_numbers).
 
-    "squared_error" is half the sum of squares, the negative log-likelihood of a unit Gaussian
-    up to a constant. Its scale matters: as a mean over the pixels of a digit it would be 392
-    times weaker, and the adversary would drown it.
+    "squared_error" is half the square, the negative log-likelihood of a unit Gaussian up to a
+    constant. The loss of a row is the sum over its columns. As a mean over the pixels of a digit it
+    would be 392 times weaker, and the adversary would drown it.
     """
     if kind == "squared_error":
         prediction = torch.sigmoid(output) if sigmoid else output
-        return 0.5 * (prediction - x).square().sum(dim=1)
+        return 0.5 * (prediction - x).square()
+    return binary_cross_entropy(output, x)
+
+
+def binary_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
+    """Return the cross-entropy of values x in [0, 1] under logits, in the shape of both."""
     # later rows may lie outside of [0, 1], where the loss would have no lower bound
-    target = x.clamp(0.0, 1.0)
-    return F.binary_cross_entropy_with_logits(output, target, reduction="none").sum(dim=1)
+    return F.binary_cross_entropy_with_logits(logits, x.clamp(0.0, 1.0), reduction="none")
+
+
+def categorical_cross_entropy(logits: Tensor, x: Tensor, column: Tensor, n_columns: int) -> Tensor:
+    """Return the cross-entropy of each category column: shape (batch, n_columns).
+
+    The entries of logits and of the one-hot x, both (batch, n_categories), belong to the columns
+    whose indices `column` (n_categories,) holds. A column without a one costs nothing.
+    """
+    log_p = log_softmax_by_column(logits, column, n_columns)
+    losses = x.new_zeros(len(x), n_columns, dtype=log_p.dtype)
+    return losses.index_add(1, column, -x * log_p)
+
+
+def log_softmax_by_column(logits: Tensor, column: Tensor, n_columns: int) -> Tensor:
+    """Return log-probabilities (batch, n_categories): the softmax is over entries of one column."""
+    index = column.expand_as(logits)
+    lowest = logits.new_full((len(logits), n_columns), -torch.inf)
+    largest = lowest.scatter_reduce(1, index, logits.detach(), "amax")
+    shifted = logits - largest.index_select(1, column)
+    sums = shifted.new_zeros(len(logits), n_columns).index_add(1, column, shifted.exp())
+    return shifted - sums.log().index_select(1, column)
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

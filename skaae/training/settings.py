@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skaae.columns.layout import Layout
 from skaae.device import make_generator, resolve_device, resolve_precision
 from skaae.networks.autoencoder import Architecture
 from skaae.priors import Prior
@@ -35,6 +36,7 @@ class Settings:
     architecture : of the networks.
     priors : prior of each latent block, by name.
     rates : learning rate and momentum by phase.
+    layout : what the entries of a row are; None for numbers alone.
     schedule : the stages of the training.
     regularizer : what pushes the style towards its prior: "adversarial", "mmd", "kl" or None.
     regularizer_weight : of the penalties "mmd" and "kl".
@@ -69,11 +71,7 @@ class Settings:
     proportions: Sequence[float] | None = None
     finds_clusters: bool = False
     augment: Augmentation | None = None
-
-    @property
-    def n_features(self) -> int:
-        """Number of features of a row."""
-        return self.architecture.n_features
+    layout: Layout | None = None
 
     @property
     def n_components(self) -> int:
@@ -111,6 +109,7 @@ class Settings:
             make_generator(self.seed + 1, device),
             penalties=self._penalties(),
             solver=self.solver,
+            layout=self.layout,
             reconstruction_loss=self.reconstruction_loss,
             sigmoid=self.sigmoid,
             input_noise=self.input_noise,

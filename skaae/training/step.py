@@ -16,12 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skaae.columns.layout import Layout
 from skaae.device import autocast
 from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminator
 from skaae.priors import Prior
 from skaae.private_torch import foreach_lerp, foreach_norm
 from skaae.training import losses
 from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer
+from skaae.training.reconstruction import Reconstruction
 from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
@@ -45,8 +47,9 @@ class AAEStep:
     generator : source of noise, dropout masks and prior samples, on the networks' device.
     penalties : penalties that the reconstruction phase adds to its loss, by name.
     solver : "sgd" or "adam".
-    reconstruction_loss : "squared_error" or "binary_cross_entropy".
-    sigmoid : whether the decoder's output passes through a sigmoid.
+    layout : what the entries of a row are; None for numbers alone.
+    reconstruction_loss : of numbers, "squared_error" or "binary_cross_entropy".
+    sigmoid : whether the decoder's numbers pass through a sigmoid.
     input_noise : standard deviation of the Gaussian noise on the encoder's input.
     discriminator_noise : standard deviation of the Gaussian noise on all discriminator inputs.
     max_gradient_norm : longer gradients of a phase are scaled down to this norm; None sets no
@@ -60,6 +63,7 @@ class AAEStep:
 
     Attributes
     ----------
+    reconstruction : what the decoder's output means, and what it costs.
     stage : the current stage of the schedule.
     spare : a snapshot whose memory the next one uses again, or None.
     trained : networks for inference: `networks`, or with `average` their running average.
@@ -72,6 +76,7 @@ class AAEStep:
     generator: torch.Generator
     penalties: Mapping[str, Penalty] = field(default_factory=dict)
     solver: str = "adam"
+    layout: Layout | None = None
     reconstruction_loss: str = "squared_error"
     sigmoid: bool = False
     input_noise: float = 0.0
@@ -82,6 +87,7 @@ class AAEStep:
     joint: bool = False
     virtual_adversarial: VirtualAdversarialLoss | None = None
     schedule: Schedule = field(default_factory=lambda: Schedule(plain()))
+    reconstruction: Reconstruction = field(init=False)
     stage: Stage = field(init=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
@@ -91,6 +97,9 @@ class AAEStep:
 
     def __post_init__(self) -> None:
         self.stage = self.schedule.stages[0]
+        self.reconstruction = Reconstruction(
+            self.layout, self.reconstruction_loss, self.sigmoid, self.generator.device
+        )
         phases = [p for p in self.rates if not (self.joint and p == "classification")]
         # with user modules a phase may have no weights to move
         trained = {phase: self._parameters_of(phase) for phase in phases}
@@ -264,10 +273,7 @@ class AAEStep:
         """Return the reconstruction loss of clean rows x, and the penalties, by name."""
         with self._autocast():
             output = self.networks.decoder(code, self.generator)
-        rows = losses.reconstruction_rows(
-            self.reconstruction_loss, output.float(), x, sigmoid=self.sigmoid
-        )
-        parts = {"reconstruction": rows.mean()}
+        parts = {"reconstruction": self.reconstruction.losses(output.float(), x).mean()}
         for name, penalty in self.penalties.items():
             parts[name] = penalty(self, in_float32(outputs), in_float32(code))
         return parts

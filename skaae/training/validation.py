@@ -5,7 +5,8 @@ Knows nothing of estimators.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -14,56 +15,61 @@ from skaae.device import BATCH_ROWS, cpu_generator
 from skaae.training.losses import (
     classification_loss,
     maximum_mean_discrepancy,
-    reconstruction_rows,
 )
+from skaae.training.rows import Rows
 from skaae.training.step import AAEStep
 
 # Held-out rows whose codes are compared with the prior: the cost grows as their square.
 MAX_DISCREPANCY_ROWS = 1000
 
 
-def classification(step: AAEStep, x: Tensor, y: Tensor) -> Callable[[], float]:
+def classification(step: AAEStep, x: Rows, y: Tensor) -> Callable[[], float]:
     """Return a function that computes the cross-entropy of labeled rows x (n, n_features)."""
 
     def loss() -> float:
         encoder = step.trained.encoder
         with torch.inference_mode():
-            logits = [encoder.class_logits(encoder(rows)) for rows in in_batches(x)]
+            batches = in_batches(x, step.generator.device)
+            logits = [encoder.class_logits(encoder(rows)) for rows in batches]
             return float(classification_loss(torch.cat(logits), y))
 
     return loss
 
 
-def reconstruction(step: AAEStep, x: Tensor, y: Tensor | None, seed: int) -> Callable[[], float]:
+def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Callable[[], float]:
     """Return a function that computes the reconstruction loss plus the distance to the prior.
 
     y (n,) are the classes of rows x (n, n_features), if they are observed. The distance is the MMD
     of styles and of samples of the prior with `seed`. A plain autoencoder has no such distance.
     """
     networks, few = step.trained, slice(MAX_DISCREPANCY_ROWS)
-    shape = (len(x[few]), networks.n_components)
-    prior = step.priors["style"].sample(*shape, generator=cpu_generator(seed)).to(x.device)
+    device = step.generator.device
+    shape = (min(len(x), MAX_DISCREPANCY_ROWS), networks.n_components)
+    prior = step.priors["style"].sample(*shape, generator=cpu_generator(seed)).to(device)
     scale = float(prior.square().mean().sqrt())
 
     def batch_loss(rows: Tensor, targets: Tensor | None) -> Tensor:
         code = networks.code(networks.encoder(rows), targets)
         output = networks.decoder(code)
-        return reconstruction_rows(step.reconstruction_loss, output, rows, sigmoid=step.sigmoid)
+        return step.reconstruction.losses(output, rows)
 
     def loss() -> float:
-        batches = in_batches(x)
-        targets = [None] * len(batches) if y is None else in_batches(y)
+        batches = in_batches(x, device)
+        targets = itertools.repeat(None) if y is None else in_batches(y, device)
         with torch.inference_mode():
-            found = [batch_loss(*pair) for pair in zip(batches, targets, strict=True)]
+            found = [batch_loss(*pair) for pair in zip(batches, targets, strict=False)]
             mean = torch.cat(found).mean()
             if not step.is_regularized:
                 return float(mean)
-            code = networks.code(networks.encoder(x[few]), None if y is None else y[few])
+            rows = x[few].to(device)
+            code = networks.code(networks.encoder(rows), None if y is None else y[few])
             return float(mean + maximum_mean_discrepancy(code["style"], prior, scale))
 
     return loss
 
 
-def in_batches(rows: Tensor) -> list[Tensor]:
-    """Return rows in batches whose hidden layers fit in memory."""
-    return list(rows.split(BATCH_ROWS.get(rows.device.type, BATCH_ROWS["cpu"])))
+def in_batches(x: Rows, device: torch.device) -> Iterator[Tensor]:
+    """Yield rows on a device, in batches whose hidden layers fit in memory."""
+    size = BATCH_ROWS.get(device.type, BATCH_ROWS["cpu"])
+    for start in range(0, len(x), size):
+        yield x[start : start + size].to(device)

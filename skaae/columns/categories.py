@@ -1,0 +1,140 @@
+"""Categories of columns as one-hot blocks, and back. Rare categories share an entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.preprocessing import OrdinalEncoder
+
+GAP, UNKNOWN = -1, -2  # in place of a category's index
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The categories of some columns, and the index of each category.
+
+    Parameters
+    ----------
+    encoder : of the columns.
+    values : for each column the categories of each index: one, or for the last index all rare ones.
+    shares : for each column and index the shares of these categories among its rows.
+    frequencies : for each column the frequency of each index among rows without a gap.
+    """
+
+    encoder: OrdinalEncoder
+    values: tuple[tuple[np.ndarray, ...], ...]
+    shares: tuple[tuple[np.ndarray, ...], ...]
+    frequencies: tuple[np.ndarray, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of entries of each column's block."""
+        return tuple(len(found) for found in self.values)
+
+    def indices(self, X: np.ndarray) -> np.ndarray:
+        """Return the index of each entry of X (n_rows, n_columns): GAP or UNKNOWN where it has none.
+
+        A category that was not there in training counts as a rare one, where there are rare ones.
+        """
+        found = self.encoder.transform(X)
+        for column, values in enumerate(self.values):
+            if len(values) and len(values[-1]) > 1:
+                found[found[:, column] == UNKNOWN, column] = len(values) - 1
+        found[is_gap(X)] = GAP
+        return found
+
+    def one_hot(self, X: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Return the blocks of all columns, (n_rows, sum of sizes): 0 where there is no index."""
+        found, blocks = self.indices(X), np.zeros((len(X), sum(self.sizes)), dtype=dtype)
+        start = 0
+        for column, size in enumerate(self.sizes):
+            known = np.flatnonzero(found[:, column] >= 0)
+            blocks[known, start + found[known, column]] = 1.0
+            start += size
+        return blocks
+
+    def decode(self, probabilities: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        """Return categories (n_rows, n_columns) for the probabilities of all blocks.
+
+        They are drawn with a generator, and the most probable ones without. The categories of a
+        column that has none are gaps.
+        """
+        rows = np.full((len(probabilities), len(self.values)), np.nan, dtype=object)
+        start = 0
+        for column, size in enumerate(self.sizes):
+            if size:
+                block = probabilities[:, start : start + size]
+                rows[:, column] = self._decode_column(column, block, rng)
+            start += size
+        return rows
+
+    def _decode_column(
+        self, column: int, block: np.ndarray, rng: np.random.Generator | None
+    ) -> np.ndarray:
+        """Return the categories of one column, (n_rows,), for probabilities (n_rows, size)."""
+        found = draw(block, rng)
+        result = np.empty(len(block), dtype=object)
+        for index, (values, shares) in enumerate(
+            zip(self.values[column], self.shares[column], strict=True)
+        ):
+            rows = np.flatnonzero(found == index)
+            which = draw(np.tile(shares, (len(rows), 1)), rng)
+            result[rows] = values[which]
+        return result
+
+
+def draw(probabilities: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    """Return an index for each row of probabilities: drawn, or without a generator the largest."""
+    if rng is None:
+        return probabilities.argmax(axis=1)
+    edges = probabilities.cumsum(axis=1, dtype=np.float64)
+    return (rng.random((len(edges), 1)) * edges[:, -1:] >= edges).sum(axis=1)
+
+
+def is_gap(X: np.ndarray) -> np.ndarray:
+    """Return where an object array holds NaN: NaN alone differs from itself."""
+    return np.array(X != X, dtype=bool)
+
+
+def fit_categories(X: np.ndarray, names: list[object], min_frequency: float | None) -> Categories:
+    """Return the categories of an object array X (n_rows, n_columns) whose gaps are NaN.
+
+    Categories in fewer rows than `min_frequency` (a number of rows, or a fraction of them) share an
+    entry, where a column has more than one of them.
+    """
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value",
+        unknown_value=UNKNOWN,
+        encoded_missing_value=GAP,
+        min_frequency=min_frequency,
+        dtype=np.int64,
+    )
+    for column, name in enumerate(names):
+        kinds = {type(value) for value in X[~is_gap(X[:, column]), column]}
+        if len(kinds) > 1 and not all(issubclass(kind, int | float | np.number) for kind in kinds):
+            found = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise ValueError(
+                f"column {name!r} mixes categories of type {found}, which have no order; make them "
+                "all text, for instance with astype(str)."
+            )
+    encoder.fit(X)
+    codes = encoder.transform(X)
+    values, shares, frequencies = [], [], []
+    for column, known in enumerate(encoder.categories_):
+        known = known[~is_gap(known)]
+        counts = np.array([np.count_nonzero(X[:, column] == value) for value in known])
+        index = encoder.transform(_in_column(known, column, X))[:, column]
+        groups = [np.flatnonzero(index == i) for i in range(index.max(initial=-1) + 1)]
+        values.append(tuple(known[group] for group in groups))
+        shares.append(tuple(counts[group] / counts[group].sum() for group in groups))
+        seen = codes[codes[:, column] >= 0, column]
+        frequencies.append(np.bincount(seen, minlength=len(groups)) / max(len(seen), 1))
+    return Categories(encoder, tuple(values), tuple(shares), tuple(frequencies))
+
+
+def _in_column(known: np.ndarray, column: int, X: np.ndarray) -> np.ndarray:
+    """Return rows that hold the known categories of a column, and gaps in all others."""
+    rows = np.full((len(known), X.shape[1]), np.nan, dtype=object)
+    rows[:, column] = known
+    return rows

@@ -1,0 +1,236 @@
+"""Data frames of pandas and polars: their columns as arrays, and arrays as a frame again.
+
+Neither library is imported: a frame can only come from a library that the user has imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+NUMBER, FLAG, CATEGORY = "number", "flag", "category"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name : as the frame has it, or the position in an array.
+    kind : "number", "flag" or "category".
+    dtype : the frame's dtype of it, or None for an array.
+    """
+
+    name: Any
+    kind: str
+    dtype: Any = None
+
+
+def library_of(X: Any) -> str | None:
+    """Return "pandas" or "polars" for a data frame of these libraries, None for all else."""
+    for library in ("pandas", "polars"):
+        module = sys.modules.get(library)
+        if module is not None and isinstance(X, getattr(module, "DataFrame", ())):
+            return library
+    return None
+
+
+def names_of(frame: Any) -> list[Any]:
+    """Return the names of a frame's columns."""
+    return list(frame.columns)
+
+
+def series_of(frame: Any, position: int) -> Any:
+    """Return one column of a frame, by its position: names may be there twice."""
+    return frame.iloc[:, position] if library_of(frame) == "pandas" else frame[:, position]
+
+
+def take(X: Any, rows: np.ndarray) -> Any:
+    """Return the rows of a frame or an array for which a mask (n_rows,) is True."""
+    return X.filter(rows) if library_of(X) == "polars" else X[rows]
+
+
+def describe(series: Any, name: Any) -> Column:
+    """Return what a column of a frame is, by its dtype; raise ValueError if it is nothing we take.
+
+    Columns of dtype object are looked into: text is a category, True and False are flags.
+    """
+    dtype = series.dtype
+    kind = _kind_in_polars(dtype) if library_of_series(series) == "polars" else _kind(series, name)
+    if kind is None:
+        raise ValueError(
+            f"column {name!r} has dtype {dtype}, which is neither a number, a flag, a category nor "
+            f"text; {_remedy(str(dtype))}."
+        )
+    return Column(name, kind, dtype)
+
+
+def library_of_series(series: Any) -> str:
+    """Return the library that a column is from: "numpy" for one of an array."""
+    return type(series).__module__.partition(".")[0]
+
+
+def _kind_in_polars(dtype: Any) -> str | None:
+    """Return the kind of a polars dtype; None for what is no kind of ours."""
+    import polars
+
+    if dtype == polars.Boolean:
+        return FLAG
+    if dtype in (polars.String, polars.Categorical, polars.Enum):
+        return CATEGORY
+    return NUMBER if dtype.is_numeric() or dtype == polars.Null else None
+
+
+def _kind(series: Any, name: Any) -> str | None:
+    """Return the kind of a pandas column; None for what is no kind of ours."""
+    import pandas
+    from pandas.api import types
+
+    dtype = series.dtype
+    if isinstance(dtype, pandas.CategoricalDtype):
+        return CATEGORY
+    if types.is_bool_dtype(dtype):
+        return FLAG
+    if types.is_complex_dtype(dtype):
+        return None
+    if types.is_numeric_dtype(dtype):
+        return NUMBER
+    if types.is_object_dtype(dtype):
+        return _kind_of_objects(series.dropna().to_numpy(), name)
+    return CATEGORY if types.is_string_dtype(dtype) else None
+
+
+def _kind_of_objects(values: np.ndarray, name: Any) -> str:
+    """Return the kind of a column that holds Python objects, none of them missing."""
+    for kind, allowed in ((FLAG, bool | np.bool_), (CATEGORY, str), (NUMBER, Real | Decimal)):
+        if all(isinstance(value, allowed) for value in values):
+            return NUMBER if len(values) == 0 else kind
+    found = sorted({type(value).__name__ for value in values})
+    example = next(value for value in values if not isinstance(value, Real | Decimal))
+    raise ValueError(
+        f"column {name!r} holds objects of type {', '.join(found)}, such as {example!r:.60}; make "
+        "them all numbers or all text, for instance with astype(str), or drop the column."
+    )
+
+
+def _remedy(dtype: str) -> str:
+    """Return what to do about a column of a dtype that no network can read."""
+    if dtype.lower().startswith(("date", "time", "duration", "period")):
+        return "turn it into numbers first, for instance days since a date, or the month"
+    return "turn it into numbers or text, or drop it"
+
+
+def numbers_in(values: Any) -> np.ndarray:
+    """Return a column of numbers or flags as float64, NaN where a value is missing."""
+    if library_of_series(values) == "polars":
+        import polars
+
+        return values.cast(polars.Float64).to_numpy()
+    if library_of_series(values) == "pandas" and values.dtype != object:
+        return values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    if getattr(values, "dtype", object) != object:
+        return np.asarray(values, dtype=np.float64)
+    return np.array([np.nan if is_missing(v) else float(v) for v in values], dtype=np.float64)
+
+
+def categories_in(values: Any) -> np.ndarray:
+    """Return a column of categories as objects, NaN where a value is missing."""
+    if library_of_series(values) == "polars":
+        import polars
+
+        text = values.dtype in (polars.Categorical, polars.Enum)
+        found = np.array((values.cast(polars.String) if text else values).to_list(), dtype=object)
+    else:
+        found = np.array(values, dtype=object)
+    missing = np.array([is_missing(value) for value in found], dtype=bool)
+    found[missing] = np.nan
+    return found
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a Python object stands for a missing value."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return isinstance(value, float) and np.isnan(value)
+
+
+def build(library: str, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Any:
+    """Return a frame of a library from the values of its columns, in their dtypes."""
+    if library == "polars":
+        import polars
+
+        return polars.DataFrame(
+            [_polars_series(*pair) for pair in zip(columns, values, strict=True)]
+        )
+    import pandas
+
+    series = [_pandas_series(*pair) for pair in zip(columns, values, strict=True)]
+    frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
+    frame.columns = [column.name for column in columns]
+    return frame
+
+
+def _pandas_series(column: Column, values: np.ndarray) -> Any:
+    """Return a column in its pandas dtype; integers and flags with gaps become floats."""
+    import pandas
+
+    dtype = None if _is_from(column.dtype, "polars") else column.dtype
+    gaps = values.dtype != object and np.isnan(values).any()
+    if dtype is None or (gaps and isinstance(dtype, np.dtype) and dtype.kind in "iub"):
+        dtype = bool if column.kind == FLAG and not gaps else None
+    if dtype == object and column.kind == FLAG:
+        values = np.where(np.isnan(values), None, (values == 1).astype(object))
+    return pandas.Series(values, dtype=dtype)
+
+
+def _polars_series(column: Column, values: np.ndarray) -> Any:
+    """Return a column in its polars dtype."""
+    import polars
+
+    dtype = column.dtype if _is_from(column.dtype, "polars") else None
+    if dtype is None and column.kind == FLAG:
+        dtype = polars.Boolean
+    if values.dtype == object:
+        found = [None if is_missing(value) else value for value in values]
+        return polars.Series(str(column.name), found, dtype=dtype)
+    series = polars.Series(str(column.name), values, nan_to_null=True)
+    return series if dtype is None else series.cast(dtype)
+
+
+def _is_from(dtype: Any, library: str) -> bool:
+    """Return whether a dtype belongs to a library; those of NumPy count as pandas'."""
+    return type(dtype).__module__.partition(".")[0] == library or (
+        isinstance(dtype, type) and dtype.__module__.partition(".")[0] == library
+    )
+
+
+def fill(frame: Any, filled: Any) -> Any:
+    """Return a frame with its missing values taken from another frame of the same columns."""
+    if library_of(frame) == "polars":
+        columns = [series_of(frame, i) for i in range(frame.shape[1])]
+        others = [series_of(filled, i) for i in range(frame.shape[1])]
+        return frame.with_columns(
+            [_filled(a, b).alias(a.name) for a, b in zip(columns, others, strict=True)]
+        )
+    result = frame.copy()
+    for i in range(frame.shape[1]):
+        series = frame.iloc[:, i]
+        missing = series.isna().to_numpy()
+        if missing.any():
+            other = filled.iloc[:, i].set_axis(series.index)
+            result.isetitem(i, series.mask(missing, other))
+    return result
+
+
+def _filled(series: Any, other: Any) -> Any:
+    """Return a polars column with its missing values taken from another; NaN counts as missing."""
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
+    return series.zip_with(series.is_not_null(), other.cast(series.dtype))

@@ -1,0 +1,340 @@
+"""A table and the rows that networks see: scaled numbers, flags, one-hot categories, indicators."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from skaae.columns import frames
+from skaae.columns.categories import Categories, fit_categories, is_gap
+from skaae.columns.layout import Layout
+from skaae.columns.scaling import (
+    Scaling,
+    blocks,
+    fit_scaling,
+    has_gaps,
+    looks_like_pixels,
+    working_dtype,
+)
+from skaae.columns.schema import CATEGORY, FLAG, NUMBER, MixedRows, Schema
+
+Rows = np.ndarray | scipy.sparse.csr_array | MixedRows
+
+# Loss of a standardised number whose mean is predicted: what a flag or a category costs at first.
+LOSS_OF_NUMBER = 0.5
+# Entropies below this many nats count as this: the loss of a rare flag is not weighed without end.
+LEAST_ENTROPY = 0.05
+# Rows whose one-hot blocks are made at once.
+BLOCK_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Table:
+    """The map from checked rows to rows that networks see, and back.
+
+    Parameters
+    ----------
+    schema : the columns of the training table.
+    scaling : of the numbers.
+    layout : of the rows that networks see.
+    numbers, flags : positions of numbers and flags among the columns that are no categories.
+    categories : of the category columns; None where there are none.
+    lowest, highest : range of each number in the training rows; NaN where it is never known.
+    whole : which numbers are whole in all training rows of a data frame.
+    dtype : of the numbers in the training rows, float32 or float64.
+    """
+
+    schema: Schema
+    scaling: Scaling
+    layout: Layout
+    numbers: np.ndarray
+    flags: np.ndarray
+    categories: Categories | None
+    lowest: np.ndarray
+    highest: np.ndarray
+    whole: np.ndarray
+    dtype: np.dtype
+
+    def transform(self, rows: Rows) -> np.ndarray:
+        """Return rows as the networks see them, (n_rows, n_inputs), in float32 or float64.
+
+        Gaps and unknown categories are 0. A gap in a column that had none in the training rows has
+        no indicator: it counts as the mean of the column.
+        """
+        if self.layout.n_columns == self.layout.n_numbers:
+            scaled = self.scaling.transform(numbers_of(rows))
+            if self.layout.is_plain and not has_gaps(scaled):
+                return scaled
+        parts = [self._transform(rows[start : start + BLOCK_ROWS]) for start in starts(rows)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _transform(self, rows: Rows) -> np.ndarray:
+        """Return a block of rows as the networks see them."""
+        found = numbers_of(rows)
+        found = found if isinstance(found, np.ndarray) else found.toarray()
+        dtype = working_dtype(found.dtype)
+        values = [self.scaling.transform(found[:, self.numbers]), found[:, self.flags]]
+        missing = [np.isnan(part) for part in values]
+        if isinstance(rows, MixedRows) and self.categories is not None:
+            values.append(self.categories.one_hot(rows.categories, dtype))
+            missing.append(is_gap(rows.categories))
+        indicators = np.concatenate(missing, axis=1)[:, list(self.layout.gaps)]
+        x = np.concatenate([*values, indicators], axis=1, dtype=dtype)
+        return np.nan_to_num(x, copy=False, posinf=None, neginf=None)
+
+    def spread(self, rows: Rows) -> float:
+        """Return the mean squared distance of the networks' rows from their mean."""
+        if self.layout.is_plain:
+            return self.scaling.spread(numbers_of(rows))
+        total, squares = np.zeros(self.layout.n_outputs), np.zeros(self.layout.n_outputs)
+        for start in starts(rows):
+            x = self._transform(rows[start : start + BLOCK_ROWS])[:, : self.layout.n_outputs]
+            total += x.sum(axis=0, dtype=np.float64)
+            squares += np.square(x, dtype=np.float64).sum(axis=0)
+        n_rows = rows.shape[0]
+        return float(np.sum(squares / n_rows - (total / n_rows) ** 2))
+
+    def inverse_transform(
+        self,
+        outputs: np.ndarray,
+        *,
+        library: str | None = None,
+        rng: np.random.Generator | None = None,
+        clip: bool = False,
+    ) -> Any:
+        """Return rows of the table for the decoder's outputs (n_rows, n_outputs).
+
+        Parameters
+        ----------
+        outputs : numbers, and probabilities of flags and categories, as in the layout.
+        library : of the data frame to return, "pandas" or "polars"; None returns what the training
+            table was: a frame of its library, or an array.
+        rng : draws flags and categories from their probabilities; None takes the likeliest.
+        clip : whether numbers are moved into the range of the training rows.
+        """
+        library = library or self.schema.library
+        numbers = self.scaling.inverse_transform(outputs[:, : self.layout.n_numbers])
+        if clip:
+            numbers = numbers.clip(self.lowest, self.highest, dtype=numbers.dtype)
+        if np.isnan(self.lowest).any():  # nothing is known of a column without a value
+            numbers = np.where(np.isnan(self.lowest), np.nan, numbers).astype(numbers.dtype)
+        if library is None and not self.schema.is_mixed:
+            return numbers
+        columns = self._columns(numbers, outputs[:, self.layout.n_numbers :], rng)
+        if library is not None:
+            return frames.build(library, self.named_columns, columns)
+        dtype = np.result_type(*(column.dtype for column in columns))
+        return np.stack(columns, axis=1).astype(dtype, copy=False)
+
+    @property
+    def named_columns(self) -> Sequence[frames.Column]:
+        """The columns by the names that a data frame gives them: x0, x1, ... for an array."""
+        if self.schema.library is not None:
+            return self.schema.columns
+        return [frames.Column(f"x{c.name}", c.kind) for c in self.schema.columns]
+
+    def _columns(
+        self, numbers: np.ndarray, others: np.ndarray, rng: np.random.Generator | None
+    ) -> list[np.ndarray]:
+        """Return the values of each column, in the order of the table."""
+        plain = np.empty((len(numbers), len(self.numbers) + len(self.flags)))
+        plain[:, self.numbers] = numbers
+        whole = self.numbers[self.whole]
+        plain[:, whole] = np.rint(plain[:, whole])
+        likely = others[:, : self.layout.n_flags]
+        drawn = 0.5 if rng is None else rng.random(likely.shape)
+        plain[:, self.flags] = likely > drawn
+        in_order = {
+            position: _within(plain[:, index], self.schema.columns[position].dtype)
+            for index, position in enumerate(self.schema.positions(NUMBER, FLAG))
+        }
+        if self.categories is not None:
+            decoded = self.categories.decode(others[:, self.layout.n_flags :], rng)
+            for index, position in enumerate(self.schema.positions(CATEGORY)):
+                in_order[position] = decoded[:, index]
+                if self.schema.library is None and all_numbers(decoded[:, index]):
+                    in_order[position] = decoded[:, index].astype(self.dtype)
+        return [in_order[position] for position in range(len(in_order))]
+
+    def fill(self, X: Any, rows: Rows, outputs: np.ndarray) -> Any:
+        """Return X with its gaps filled by the decoder's outputs; known values stay as they are.
+
+        X are the rows as the user gave them, `rows` the same rows checked.
+        """
+        filled = self.inverse_transform(outputs, library=frames.library_of(X))
+        if frames.library_of(X) is not None:
+            return frames.fill(X, filled)
+        if isinstance(rows, MixedRows):
+            known = np.array(X, dtype=object)
+            gaps = np.array([[frames.is_missing(value) for value in row] for row in known])
+            return np.where(gaps, filled, known).astype(filled.dtype)
+        known = rows if isinstance(rows, np.ndarray) else rows.toarray()
+        return np.where(np.isnan(known), filled, known)
+
+
+@dataclass(frozen=True)
+class NetworkRows:
+    """Rows that become rows of networks as they are sliced: no second table of all of them."""
+
+    rows: Rows
+    table: Table
+    index: np.ndarray | None = None  # which of the rows, in this order; None for all
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the rows that networks see."""
+        return working_dtype(self.rows.dtype)
+
+    def __len__(self) -> int:
+        return self.rows.shape[0] if self.index is None else len(self.index)
+
+    def __getitem__(self, which: Any) -> np.ndarray:
+        return self.table.transform(self.rows[which if self.index is None else self.index[which]])
+
+    def select(self, index: np.ndarray) -> NetworkRows:
+        """Return some of the rows, by their index."""
+        index = index if self.index is None else self.index[index]
+        return NetworkRows(self.rows, self.table, index)
+
+
+def numbers_of(rows: Rows) -> Any:
+    """Return the columns of numbers and flags of checked rows."""
+    return rows.numbers if isinstance(rows, MixedRows) else rows
+
+
+def starts(rows: Rows) -> range:
+    """Return where blocks of rows start."""
+    return range(0, max(rows.shape[0], 1), BLOCK_ROWS)
+
+
+def all_numbers(values: np.ndarray) -> bool:
+    """Return whether objects are numbers, none of them a flag."""
+    return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values)
+
+
+def _within(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return numbers of a column, within what its dtype can hold if that is an integer."""
+    found = re.match(r"(u?)int(\d+)", str(dtype).lower())
+    if found is None:
+        return values
+    bits = int(found[2]) - (not found[1])
+    highest = float(2 ** min(bits, 53) - 1)
+    return values.clip(0.0 if found[1] else -highest, highest)
+
+
+def fit_table(
+    rows: Rows,
+    schema: Schema,
+    scaling: str | None,
+    *,
+    bounded: bool = False,
+    min_frequency: float | None = None,
+    weight: float = 1.0,
+) -> Table:
+    """Learn from training rows how networks see a table.
+
+    Parameters
+    ----------
+    rows : checked rows.
+    schema : their columns.
+    scaling : see `fit_scaling`.
+    bounded : whether the loss needs numbers in [0, 1].
+    min_frequency : categories in fewer rows share an entry.
+    weight : weight of the losses of flags and categories beside those of numbers.
+    """
+    found = numbers_of(rows)
+    if not schema.columns:
+        schema = Schema(tuple(frames.Column(i, NUMBER) for i in range(found.shape[1])))
+    if scaling == "auto" and not bounded:
+        images = not schema.is_mixed and looks_like_pixels(found)
+        scaling = "range" if images else "standard"
+    kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
+    is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool)
+    lowest, highest = known_range(found)
+    whole = np.zeros(len(kinds), dtype=bool)
+    if schema.library is not None:
+        whole = are_whole(found)
+        if scaling == "standard":  # pixels of 0 and 1 are no flags
+            is_flag |= whole & (lowest == 0.0) & (highest == 1.0)
+    numbers, flags = np.flatnonzero(~is_flag), np.flatnonzero(is_flag)
+    categories = None
+    if isinstance(rows, MixedRows) and rows.categories.shape[1]:
+        names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
+        categories = fit_categories(rows.categories, names, min_frequency)
+    of_numbers = found if not len(flags) else found[:, numbers]
+    return Table(
+        schema,
+        fit_scaling(of_numbers, scaling, bounded=bounded),
+        Layout(
+            len(numbers),
+            len(flags),
+            () if categories is None else categories.sizes,
+            gaps=gaps_in(rows, np.concatenate([numbers, flags])),
+            weights=loss_weights(found[:, flags], categories, weight),
+        ),
+        numbers,
+        flags,
+        categories,
+        lowest[numbers],
+        highest[numbers],
+        whole[numbers],
+        working_dtype(found.dtype),
+    )
+
+
+def known_range(X: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest known value of each column, NaN where all are missing."""
+    if isinstance(X, np.ndarray):
+        return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    lowest, highest = X.min(axis=0), X.max(axis=0)
+    return lowest.toarray().ravel(), highest.toarray().ravel()
+
+
+def are_whole(X: np.ndarray) -> np.ndarray:
+    """Return which columns hold whole numbers and gaps only."""
+    whole = np.ones(X.shape[1], dtype=bool)
+    for rows in blocks(X):
+        whole &= ((rows == np.rint(rows)) | np.isnan(rows)).all(axis=0)
+    return whole
+
+
+def gaps_in(rows: Rows, order: np.ndarray) -> tuple[int, ...]:
+    """Return which columns have gaps: those that are no categories in an order, then categories."""
+    found = numbers_of(rows)
+    gaps = np.zeros(found.shape[1], dtype=bool)
+    if has_gaps(found):
+        for block in blocks(found):
+            gaps |= np.isnan(block).any(axis=0)
+    gaps = gaps[order]
+    if isinstance(rows, MixedRows):
+        gaps = np.concatenate([gaps, is_gap(rows.categories).any(axis=0)])
+    return tuple(np.flatnonzero(gaps).tolist())
+
+
+def loss_weights(
+    flags: Any, categories: Categories | None, weight: float
+) -> tuple[float, ...]:
+    """Return the weights of the losses of flags (n_rows, n_flags) and of category columns.
+
+    With them each column costs as much as a standardised number where the frequencies of its values
+    are predicted for every row. So no column drowns another, however many categories it has.
+    """
+    entropies = []
+    if flags.shape[1]:
+        ones = np.nanmean(flags, axis=0)
+        entropies = [entropy(np.array([1.0 - share, share])) for share in np.nan_to_num(ones)]
+    if categories is not None:
+        entropies += [entropy(found) for found in categories.frequencies]
+    return tuple(weight * LOSS_OF_NUMBER / max(value, LEAST_ENTROPY) for value in entropies)
+
+
+def entropy(frequencies: np.ndarray) -> float:
+    """Return the entropy of frequencies in nats."""
+    positive = frequencies[frequencies > 0.0]
+    return float(-(positive * np.log(positive)).sum())
+

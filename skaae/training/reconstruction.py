@@ -1,0 +1,88 @@
+"""The reconstruction loss of a table whose columns are numbers, flags and categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from skaae.columns.layout import Layout
+from skaae.training.losses import (
+    binary_cross_entropy,
+    categorical_cross_entropy,
+    log_softmax_by_column,
+    reconstruction_errors,
+)
+
+
+@dataclass
+class Reconstruction:
+    """What the decoder's output means, and what it costs.
+
+    Parameters
+    ----------
+    layout : of the rows; None for numbers alone.
+    kind : loss of the numbers, "squared_error" or "binary_cross_entropy".
+    sigmoid : whether numbers pass through a sigmoid.
+    device : of the networks.
+    """
+
+    layout: Layout | None
+    kind: str = "squared_error"
+    sigmoid: bool = False
+    device: torch.device | str = "cpu"
+    _column: Tensor = field(init=False, repr=False)
+    _gaps: Tensor = field(init=False, repr=False)
+    _weights: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.layout is None or self.layout.is_plain:
+            return
+        sizes = torch.tensor(self.layout.categories, dtype=torch.int64)
+        self._column = torch.repeat_interleave(torch.arange(len(sizes)), sizes).to(self.device)
+        self._gaps = torch.tensor(self.layout.gaps, dtype=torch.int64, device=self.device)
+        self._weights = torch.tensor(self.layout.weights, device=self.device)
+
+    def losses(self, output: Tensor, x: Tensor) -> Tensor:
+        """Return the loss of each row x (batch, n_inputs) under an output: shape (batch,).
+
+        It is the sum over columns. Columns without a value in a row play no part.
+        """
+        if self.layout is None or self.layout.is_plain:
+            return reconstruction_errors(self.kind, output, x, sigmoid=self.sigmoid).sum(dim=1)
+        numbers, flags, categories = self._parts(output)
+        targets = self._parts(x[:, : self.layout.n_outputs])
+        weights = self._weights.to(output.dtype)
+        n_flags = self.layout.n_flags
+        columns = [
+            reconstruction_errors(self.kind, numbers, targets[0], sigmoid=self.sigmoid),
+            weights[:n_flags] * binary_cross_entropy(flags, targets[1]),
+        ]
+        if self.layout.categories:
+            entropies = categorical_cross_entropy(
+                categories, targets[2], self._column, len(self.layout.categories)
+            )
+            columns.append(weights[n_flags:] * entropies)
+        losses = torch.cat(columns, dim=1)
+        known = torch.ones_like(losses).index_copy(
+            1, self._gaps, 1.0 - x[:, self.layout.n_outputs :].to(losses.dtype)
+        )
+        return (losses * known).sum(dim=1)
+
+    def activate(self, output: Tensor) -> Tensor:
+        """Return numbers, and probabilities of flags and categories, from the decoder's output."""
+        if self.layout is None or self.layout.is_plain:
+            return torch.sigmoid(output) if self.sigmoid else output
+        numbers, flags, categories = self._parts(output)
+        parts = [torch.sigmoid(numbers) if self.sigmoid else numbers, torch.sigmoid(flags)]
+        if self.layout.categories:
+            n_columns = len(self.layout.categories)
+            parts.append(log_softmax_by_column(categories, self._column, n_columns).exp())
+        return torch.cat(parts, dim=1)
+
+    def _parts(self, output: Tensor) -> tuple[Tensor, ...]:
+        """Return the entries of numbers, of flags and of categories."""
+        assert self.layout is not None
+        sizes = [self.layout.n_numbers, self.layout.n_flags, sum(self.layout.categories)]
+        return output.split(sizes, dim=1)

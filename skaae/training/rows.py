@@ -1,0 +1,45 @@
+"""Training rows that stay as they are, and become a tensor a mini-batch at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skaae.columns.table import NetworkRows
+
+
+@dataclass(frozen=True)
+class BatchedRows:
+    """Rows in the host's memory that would be too large as a tensor, such as a sparse table.
+
+    It stands in for that tensor: an index returns a tensor of some rows.
+    """
+
+    rows: NetworkRows
+    device = torch.device("cpu")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: Any) -> Tensor:
+        found = self.rows[which.numpy() if isinstance(which, Tensor) else which]
+        return torch.from_numpy(np.require(found, np.float32, ["C", "W"]))
+
+
+Rows = Tensor | BatchedRows
+
+
+def pick(x: Rows, index: np.ndarray) -> Rows:
+    """Return some of the rows, in the form of x."""
+    return BatchedRows(x.rows.select(index)) if isinstance(x, BatchedRows) else x[index]
+
+
+def as_arrays(x: Rows, index: np.ndarray) -> np.ndarray | NetworkRows:
+    """Return some of the rows as an array, or as what returns an array for a slice of them."""
+    if isinstance(x, BatchedRows):
+        return x.rows.select(index)
+    return x[torch.from_numpy(index).to(x.device)].cpu().numpy()
