@@ -231,7 +231,7 @@ class ClusterHeadsDisplay(Tiles):
         Raises
         ------
         ValueError
-            Where X has another number of rows than `labels_`.
+            If X has another number of rows than `labels_`.
         """
         check_is_fitted(estimator)
         heads = estimator.cluster_heads_

@@ -121,7 +121,7 @@ class LatentSpaceDisplay(Display):
         Raises
         ------
         ValueError
-            Where the code has one dimension only, or `prior` is none of the values above.
+            If the code has one dimension only, or `prior` is none of the values above.
         """
         check_is_fitted(estimator)
         if prior not in ("samples", "contour", None):

@@ -94,7 +94,7 @@ class ManifoldDisplay(Tiles):
         Raises
         ------
         ValueError
-            Where the code does not have two dimensions, the prior has fewer components, or rows are
+            If the code does not have two dimensions, the prior has fewer components, or rows are
             no images of image_shape.
         """
         check_is_fitted(estimator)

@@ -66,7 +66,7 @@ class TrainingCurvesDisplay(Display):
         Raises
         ------
         ValueError
-            Where names holds one that is no loss of the estimator.
+            If names holds one that is no loss of the estimator.
         """
         check_is_fitted(estimator)
         history = dict(estimator.history_)

@@ -58,9 +58,9 @@ def as_prior(prior: Any) -> Prior:
     Raises
     ------
     ValueError
-        Where the string is unknown.
+        If the string is unknown.
     TypeError
-        Where the object cannot be drawn from.
+        If the object cannot be drawn from.
 
     Examples
     --------

@@ -60,7 +60,7 @@ class Prior(ABC):
         Raises
         ------
         ValueError
-            Where the prior cannot have n_components dimensions, or has no component y.
+            If the prior cannot have n_components dimensions, or has no component y.
         """
 
     def count_components(self) -> int:
@@ -81,7 +81,7 @@ class Prior(ABC):
         Raises
         ------
         ValueError
-            Where only samples of the prior are known, or its density is 0 somewhere.
+            If only samples of the prior are known, or its density is 0 somewhere.
 
         Examples
         --------
