@@ -98,12 +98,13 @@ default="labeled"
         -1. But if y contains exactly the values {-1, 1} and no missing value, "auto" reads -1 as a
         class and warns. A scalar, such as -1 or "unknown", is the marker itself.
     pseudo_labels : "auto" or bool, default="auto"
-        Whether classification also trains on unlabeled rows, with the class on which the model and
-        `sklearn.semi_supervised.LabelSpreading` on a graph of nearest neighbours agree. Of the
-        rows, the 20 % that LabelSpreading is least sure of are never used. `fit` chooses the rows
-        after 25, 50 and 75 % of its epochs, if the model then predicts at least 90 % of the given
-        labels correctly. `partial_fit` uses no pseudo-labels. "auto" is True for at most 20,000
-        rows, because time grows with the square of their number. Not part of the paper.
+        Whether classification also trains on predicted classes of unlabeled rows. A row is used if
+        the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest neighbours,
+        predict the same class. The 20 % of rows that LabelSpreading is least sure of are not used.
+        `fit` chooses the rows after 25, 50 and 75 % of its epochs, if the model then predicts at
+        least 90 % of the given labels correctly. `partial_fit` uses no pseudo-labels. "auto" is
+        True for at most 20,000 rows, because the time grows with the square of their number. Not
+        part of the paper.
     {label_parameters}
     {shared_parameters}
 

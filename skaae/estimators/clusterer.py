@@ -69,10 +69,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     overclustering : int, default=None
         Number of small clusters to train, at least n_clusters. After training they are merged pair
         by pair until n_clusters are left. Each merge takes the pair with the highest affinity: the
-        number of rows whose label is unsure between the two clusters, relative to their sizes.
-        While trained clusters tend to equal sizes, merged clusters may have any size. `merge` can
-        merge the small clusters into another number later. None trains n_clusters clusters and
-        merges none.
+        number of rows whose label is unsure between the two clusters, relative to the sizes of the
+        clusters. Small clusters tend to have equal sizes, but merged clusters may have any size.
+        `merge` can merge the small clusters into another number later. None trains n_clusters
+        clusters and merges none.
     init : {"k-means", "random"}, default="k-means"
         How the clusters start. "k-means" clusters the scaled rows with k-means. In the first half
         of training the label learns these clusters; in the second half it may depart from them.

@@ -21,8 +21,8 @@ scaling : {"auto", "standard", "range"} or None, default="auto"
 reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
     "squared_error" is half the squared error, summed over the features of a row, as in the paper.
     "binary_cross_entropy" is also summed over the features. It needs training values in [0, 1]
-    after scaling; in later rows it clips values to this range. The decoder's output passes through
-    a sigmoid if the loss is the cross-entropy or the scaling is "range".
+    after scaling. In rows that are scored later, it clips values to this range. The decoder's
+    output passes through a sigmoid if the loss is the cross-entropy or the scaling is "range".
 input_noise : float, default={input_noise}
     Standard deviation of the Gaussian noise that training adds to the encoder's scaled input. The
     decoder learns to reconstruct the row without the noise. The paper uses 0.3 on MNIST.
@@ -32,8 +32,8 @@ solver : {"adam", "sgd"}, Adam or SGD, default="{solver}"
 batch_size : "auto" or int, default="auto"
     Number of rows in a mini-batch. "auto" is 100, or the number of rows if that is smaller.
 max_iter : "auto" or int, default="auto"
-    Number of epochs. "auto" is the number that makes 12,000 mini-batch steps, but at least 20 and
-    at most 200 epochs.
+    Number of epochs. "auto" is the number of epochs that take 12,000 mini-batch steps, but at least
+    20 and at most 200.
 early_stopping : bool, default=False
     Whether to hold out some rows of X for validation. Training then stops when the validation loss
     no longer falls, and keeps the weights with the lowest validation loss. If training has several
@@ -51,11 +51,11 @@ warm_start : bool, default=False
     stay the same. A pickle includes the state of the optimisers only if warm_start is True or the
     last call was `partial_fit`.
 device : str or torch.device, default="auto"
-    Device that computes, such as "cpu", "cuda", "cuda:1" or "mps". "auto" is the first that this
-    machine has of "cuda", "mps" and "cpu".
+    Device for all computations, such as "cpu", "cuda", "cuda:1" or "mps". "auto" is "cuda" if
+    available, otherwise "mps" if available, otherwise "cpu".
 random_state : int, RandomState instance or None, default=None
-    Seed of initial weights, mini-batches, noise and samples of the prior. On one CPU, the same int
-    gives exactly the same model.
+    Seed of initial weights, mini-batches, noise and samples of the prior. On the CPU of one
+    machine, the same int gives exactly the same model.
 verbose : int or bool, default=0
     Whether to print the scaling, and after every epoch its training stage and losses."""
 
@@ -68,21 +68,22 @@ n_iter_ : int
 n_features_in_ : int
     Number of features seen in `fit`.
 feature_names_in_ : ndarray of shape (n_features_in_,)
-    Names of the features, where X had string column names."""
+    Names of the features, if X has string column names."""
 
 
 LABEL_DOC = """\
 virtual_adversarial : "auto", VirtualAdversarial or None, default={virtual_adversarial}
     A further training phase with the virtual adversarial loss (Miyato et al., 2018), which is not
     part of the paper. It trains the encoder to predict the same label for a row and for points near
-    it. So borders between {labels} move to regions without rows. "auto" is `VirtualAdversarial()`;
-    pass such an object to set learning rate and radius. None turns the phase off.
+    the row. So borders between {labels} move to regions without rows.
+    "auto" is `VirtualAdversarial()`; pass such an object to set learning rate and radius. None
+    turns the phase off.
     {stages}
     {balance}
 augment : callable or None, default=None
-    A function that changes rows but not their {labels}, such as small shifts of images. It gets a
-    float32 tensor of shape (batch, n_features) in the units of X, on the training device, and
-    returns a tensor of the same shape. Training uses the returned rows in place of the original
+    A function that changes rows but not their {labels}, such as small shifts of images.
+    It gets a float32 tensor of shape (batch, n_features) in the units of X, on the training device,
+    and returns a tensor of the same shape. Training uses the returned rows in place of the original
     rows. The virtual adversarial phase trains the encoder to predict the label of the original row
     for points near the augmented row. Random numbers that the function draws from PyTorch follow
     `random_state`. Augmentation is not part of the paper."""

@@ -35,10 +35,10 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     """Transformer that encodes what a known class does not say about a row: its style.
 
     The encoder maps each row to a code, and the decoder reconstructs the row from the code and the
-    class. So the code need not contain the class. It is called the style: how a row differs from
-    others of its class (section 4 of "Adversarial Autoencoders", arXiv:1511.05644). Adversarial
-    training makes the styles of every class follow the same prior, which removes the class from
-    them.
+    class. So the code need not contain the class, and describes the style: how the row differs from
+    other rows of its class (section 4 of "Adversarial Autoencoders", arXiv:1511.05644). Adversarial
+    training makes the styles within each class follow the same prior, so that a style says nothing
+    about the class.
 
     Parameters
     ----------
@@ -47,10 +47,10 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles are trained to follow; see `AAETransformer`.
     class_conditional : bool, default=True
-        Whether the discriminator also gets the class of each row. If so, the styles of every class
-        follow the prior, and a style says nothing about its class. With False, as in the paper,
-        only the styles of all classes together follow the prior, so styles of more than a few
-        dimensions still contain much of the class.
+        Whether the discriminator also gets the class of each row. If so, the styles within each
+        class follow the prior, and a style says nothing about its class. With False, as in the
+        paper, only the styles of all classes together follow the prior, so styles of more than a
+        few dimensions still contain much of the class.
     unlabeled_label : "auto", scalar or None, default="auto"
         The value of y that marks an unlabeled row. Unlabeled rows raise an error here. With None
         every value is a class, even -1; see `SemiSupervisedAAEClassifier`.

@@ -38,9 +38,10 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     """Adversarial autoencoder: encodes rows into codes whose distribution follows a chosen prior.
 
     The encoder maps each row to a code of few dimensions, and the decoder reconstructs the row from
-    its code. Adversarial training against a discriminator makes the distribution of the codes match
-    the prior. So samples of the prior decode into plausible new rows (section 2 of "Adversarial
-    Autoencoders", arXiv:1511.05644).
+    its code. A discriminator learns to distinguish codes from samples of the prior, and the encoder
+    learns to make this impossible. So the distribution of the codes comes close to the prior, and
+    samples of the prior decode into plausible new rows (section 2 of "Adversarial Autoencoders",
+    arXiv:1511.05644).
 
     Parameters
     ----------

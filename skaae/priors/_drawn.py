@@ -76,7 +76,8 @@ def draw_estimator(estimator: Any, n: int, d: int, rng: np.random.Generator) -> 
         samples = estimator.sample(n, random_state=state)
     elif not hasattr(estimator, "random_state"):
         raise TypeError(
-            "neither it nor its `sample` has a random_state, so samples would not be reproducible."
+            "its `sample` takes no random_state, and the object has none either, so samples would "
+            "not be reproducible."
         )
     else:
         # mixtures draw from their own random_state; an integer would give every batch the same rows
