@@ -193,8 +193,8 @@ default="labeled"
             If X is not a finite table of numbers, y has fewer than two classes, the value of a
             parameter is not allowed, or samples of the prior do not have n_components dimensions.
         FloatingPointError
-            If a loss or a weight is not finite in the first epoch. In later epochs, `fit` then
-            restores earlier weights, warns and ends.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         self._fit(X, self._read_classes(X, y))
@@ -205,8 +205,8 @@ default="labeled"
         """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
         The first call determines the scaling and the class proportions, so its rows should be
-        typical. It also determines whether labels are not used until components are found; see
-        `components_per_class`. In that case, until the stage "find components" ends, each call
+        typical. It also determines whether training uses labels only after components are found;
+        see `components_per_class`. In that case, until the stage "find components" ends, each call
         whose y has labels of all classes assigns the components to classes anew.
 
         Parameters

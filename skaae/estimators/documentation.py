@@ -105,7 +105,7 @@ def with_shared_parameters(**words):
         for place, doc in PLACES.items():
             text = doc.replace("\n", "\n    ")
             for word, meaning in words.items():
-                # a sentence on lines of its own, or a value within one
+                # the placeholder is a line of its own, or a part of a line
                 margin = 8 * " "
                 lines = textwrap.fill(
                     meaning,

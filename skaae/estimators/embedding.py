@@ -178,8 +178,8 @@ default="labeled"
             cluster_heads does not have shape (n_heads, n_components), or samples of the prior do
             not have n_components dimensions.
         FloatingPointError
-            If a loss or a weight is not finite in the first epoch. In later epochs, `fit` then
-            restores earlier weights, warns and ends.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         self._fit(X, self._read_labels(X, y))

@@ -1,4 +1,4 @@
-"""The parameters that estimators share, and `resolve`, which decides what every "auto" means."""
+"""The parameters that estimators share, and `resolve`, which replaces every "auto" by a value."""
 
 from __future__ import annotations
 
@@ -232,9 +232,8 @@ def require_gaussian(regularizer: str | None, posterior: str) -> None:
     """Raise ValueError if regularizer="kl" is combined with a posterior other than "gaussian"."""
     if regularizer == "kl" and posterior != "gaussian":
         raise ValueError(
-            f"regularizer='kl' needs posterior='gaussian', got posterior={posterior!r}, whose KL "
-            "divergence from the prior has no formula; set posterior='gaussian' or another "
-            "regularizer."
+            f"regularizer='kl' needs posterior='gaussian', got {posterior!r}, whose KL divergence "
+            "from the prior is not known; set posterior='gaussian' or another regularizer."
         )
 
 

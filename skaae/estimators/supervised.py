@@ -127,8 +127,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
             If X is not a finite table of numbers, a row has no class, the value of a parameter is
             not allowed, or the samples of the prior do not have n_components dimensions.
         FloatingPointError
-            If a loss or a weight is not finite in the first epoch. In later epochs, `fit` then
-            restores earlier weights, warns and ends.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         targets = self._read_classes(X, y)
@@ -171,7 +171,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         return self
 
     def restyle(self, X, y):
-        """Decode the style of each row with another class.
+        """Encode each row to its style, and decode the style with another class.
 
         Parameters
         ----------

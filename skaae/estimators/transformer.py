@@ -146,8 +146,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             If X is not a finite table of numbers, the value of a parameter is not allowed, or the
             samples of the prior do not have n_components dimensions.
         FloatingPointError
-            If a loss or a weight is not finite in the first epoch. In later epochs, `fit` then
-            restores earlier weights, warns and ends.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         self._fit(X, self._read_labels(X, y))
