@@ -1,6 +1,7 @@
 """Adversarial autoencoders as scikit-learn estimators on PyTorch.
 
-Names are imported when they are first used, so `import skaae` itself costs next to nothing.
+"The paper" in all docstrings is Makhzani et al., "Adversarial Autoencoders", arXiv:1511.05644.
+`import skaae` is fast because each name imports its module only when it is first used.
 """
 
 from importlib import import_module

@@ -1,7 +1,4 @@
-"""Where and how precisely tensors are computed: device, precision, random generators.
-
-Knows nothing of networks or estimators.
-"""
+"""The device, precision, number of threads and random generators of all computations."""
 
 from __future__ import annotations
 
@@ -15,17 +12,17 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  
 
 from skaae.private_torch import EXTENSION_FILE
 
-# Below this width the cast of weights to bfloat16 costs more than the products gain.
+# Below this width, casting weights to bfloat16 takes longer than the products then save.
 MIN_BFLOAT16_WIDTH = 256
-# Rows that pass inference at once: few enough to bound memory, enough to fill the processor.
+# Rows in one pass of inference: few enough to limit memory, enough to use the whole processor.
 BATCH_ROWS = {"cpu": 1024, "cuda": 16384, "mps": 4096}
 
-# Below this width a second thread hardly makes a step 1.25 times as fast: benchmarks/threads.py.
+# Below this width a second thread makes a step hardly 1.25 times as fast: benchmarks/threads.py.
 MIN_THREADED_WIDTH = 384
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Return the device that a user's word stands for; "auto" is cuda, then mps, then cpu."""
+    """Return the torch device for the parameter `device`; "auto" tries cuda, then mps, then cpu."""
     if isinstance(device, str) and device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -42,13 +39,14 @@ def resolve_device(device: str | torch.device) -> torch.device:
         ) from error
     if resolved.type == "meta":
         raise ValueError(
-            f"device={str(device)!r} holds no data; use 'auto' or one of {available_devices()}."
+            f"device={str(device)!r} holds no data, so nothing can be computed; use 'auto' or one "
+            f"of {available_devices()}."
         )
     return resolved
 
 
 def available_devices() -> list[str]:
-    """Return the names of the devices that work here."""
+    """Return the names of the devices that work on this machine."""
     names = ["cpu"]
     if torch.cuda.is_available():
         names += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -58,12 +56,12 @@ def available_devices() -> list[str]:
 
 
 def fits_on(device: torch.device, n_bytes: int) -> bool:
-    """Say whether a table leaves half of a GPU's free memory to the training."""
+    """Return whether a table takes at most half of a GPU's free memory; it always fits on a CPU."""
     return device.type != "cuda" or n_bytes <= torch.cuda.mem_get_info(device)[0] // 2
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Return the tensor on a device; a GPU fetches it while the processor goes on."""
+    """Return the tensor on a device; a copy to a GPU does not block the processor."""
     if tensor.device == device:
         return tensor
     if device.type == "cuda":
@@ -72,19 +70,19 @@ def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 
 def make_generator(seed: int, device: torch.device) -> torch.Generator:
-    """Return a generator on `device` that repeats for one seed."""
+    """Return a generator on `device`; the same seed gives the same random numbers."""
     generator = torch.Generator(device=device)
     generator.manual_seed(seed)
     return generator
 
 
 def cpu_generator(seed: int) -> torch.Generator:
-    """Return a generator for draws on the CPU, which repeat on any machine."""
+    """Return a generator on the CPU; the same seed gives the same numbers on any machine."""
     return make_generator(seed, torch.device("cpu"))
 
 
 def multiplies_in_bfloat16(device: torch.device) -> bool:
-    """Say whether the device has instructions for bfloat16 products (else they are slower)."""
+    """Return whether the device has bfloat16 instructions; without them bfloat16 is slower."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
@@ -94,7 +92,7 @@ def multiplies_in_bfloat16(device: torch.device) -> bool:
 
 
 def resolve_precision(precision: str, device: torch.device, width: int) -> torch.dtype:
-    """Return the dtype of the products in training: "auto" asks the hardware and the width."""
+    """Return the dtype of matrix products in training; "auto" depends on the device and width."""
     if precision == "auto":
         fast = width >= MIN_BFLOAT16_WIDTH and multiplies_in_bfloat16(device)
         return torch.bfloat16 if fast else torch.float32
@@ -102,7 +100,7 @@ def resolve_precision(precision: str, device: torch.device, width: int) -> torch
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
-    """Return a context in which products run in `dtype`; for float32 it does nothing."""
+    """Return a context in which matrix products run in `dtype`; for float32 it does nothing."""
     if dtype == torch.float32:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=dtype)
@@ -110,14 +108,14 @@ def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractCon
 
 @contextlib.contextmanager
 def training_threads(device: torch.device, width: int | None) -> Iterator[None]:
-    """Compute on few threads for a while, so that two trainings at once find cores for them all.
+    """Limit the number of CPU threads in this context, so that two trainings can run side by side.
 
-    Only the calling thread is limited: `torch.set_num_threads` would change every thread of the
-    user's process.
+    The limit applies only to the calling thread. `torch.set_num_threads` would change all threads
+    of the user's process.
 
     Parameters
     ----------
-    device : where the products are computed; a GPU has no such threads.
+    device : the device that computes the products; on a GPU there is nothing to limit.
     width : see `n_training_threads`.
     """
     if device.type != "cpu":
@@ -129,17 +127,18 @@ def training_threads(device: torch.device, width: int | None) -> Iterator[None]:
 
 
 def n_training_threads(width: int | None) -> int:
-    """Return one for narrow networks, and half of the calling thread's own number for wide ones.
+    """Return 1 for narrow networks, and half of PyTorch's number of threads for wide networks.
 
-    Threads wait for each other at each of a step's hundreds of products, and spin while they wait.
-    Where two trainings want the same cores, one that spins keeps the other from its product.
+    Threads wait for each other after each of the hundreds of products in a step, and keep their
+    cores busy while they wait. If two trainings need the same cores, waiting threads of one
+    training delay the products of the other.
 
     Parameters
     ----------
-    width : units of the widest layer; None for convolutions and modules of the user, which compute
-        more than widths tell.
+    width : units of the widest layer. None for convolutions and user modules, which need more
+        computing than their widths show.
     """
-    number = torch.get_num_threads()  # its first use sets a thread's number: not after our limit
+    number = torch.get_num_threads()  # must come before our limit: the first call sets the number
     if width is not None and width < MIN_THREADED_WIDTH:
         return 1
     return max(1, number // 2)
@@ -147,13 +146,13 @@ def n_training_threads(width: int | None) -> int:
 
 @functools.cache
 def _openmp() -> ThreadpoolController:
-    """Return what sets the number of OpenMP threads; the search for the library takes a while."""
+    """Return the controller of OpenMP threads, cached because finding the library is slow."""
     return ThreadpoolController().select(user_api="openmp")
 
 
 @contextlib.contextmanager
 def _mkl_threads(number: int) -> Iterator[None]:
-    """Limit MKL in the calling thread; it has a number of its own once the user has given one."""
+    """Limit the threads of MKL, which does not follow OpenMP's limit once the user has set one."""
     set_local = _mkl_set_num_threads_local()
     before = set_local(number)
     try:
@@ -164,9 +163,10 @@ def _mkl_threads(number: int) -> Iterator[None]:
 
 @functools.cache
 def _mkl_set_num_threads_local() -> Callable[[int], int]:
-    """Return MKL's function, which returns the number before; one without effect where it is not.
+    """Return MKL's function that sets the number of threads and returns the previous number.
 
-    PyTorch's extension module leads to the MKL that PyTorch is linked to.
+    PyTorch's extension module gives access to the MKL that PyTorch uses. Without MKL, the returned
+    function does nothing.
     """
     try:
         return ctypes.CDLL(EXTENSION_FILE).MKL_Set_Num_Threads_Local

@@ -1,7 +1,7 @@
-"""Takes the random draws of user code from a generator of ours.
+"""Makes random draws in user code reproducible, by redirecting them to a given generator.
 
-User modules and functions draw from PyTorch's global generators. Seeding those would disturb all
-other code that draws from them, in this thread and in others. So this redirects the draws instead.
+User modules and functions draw from PyTorch's global generators. Seeding these would disturb all
+other code that draws from them, in this and in other threads. So draws are redirected instead.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import torch
 
 from skaae.private_torch import TorchDispatchMode
 
-# Operations whose overload without a generator has another overload with one, by its name.
+# Names of overloads without a generator, each with the names of overloads that take one.
 OVERLOADS = {"default": ("generator",), "low": ("low_generator",)}
 
 
 class DrawingFrom(TorchDispatchMode):
     """A context in which all random draws of this thread come from the given generator.
 
-    Other threads are not affected. Draws on another device than the generator's come from a second
-    generator on that device, which the first one seeds. Operations that take no generator, such as
-    the dropout inside CUDA's fused attention, still draw from the device's global one.
+    Other threads are not affected. Draws on a device other than the generator's come from a second
+    generator on that device, which the given one seeds. Operations that take no generator, such as
+    the dropout inside CUDA's fused attention, still draw from the device's global generator.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -37,7 +37,7 @@ class DrawingFrom(TorchDispatchMode):
         if torch.Tag.nondeterministic_seeded not in function.tags:
             return function(*args, **kwargs)
         device = device_of(args, kwargs)
-        if device.type == "meta":  # undrawn weights of our own layers
+        if device.type == "meta":  # our own layers, whose weights are drawn later
             return function(*args, **kwargs)
         if function is torch.ops.aten.native_dropout.default:
             return self._dropout(*args, **kwargs)
@@ -58,7 +58,7 @@ class DrawingFrom(TorchDispatchMode):
         return self.generators[device]
 
     def _dropout(self, x: torch.Tensor, p: float, train: bool | None) -> Any:
-        """Return dropped x and the mask, as PyTorch's kernel for GPUs does."""
+        """Return x after dropout and the mask, as PyTorch's kernel for GPUs does."""
         if train is False or p == 0.0:
             return x.clone(), torch.ones_like(x, dtype=torch.bool)
         keep = torch.empty_like(x).bernoulli_(1.0 - p, generator=self._on(x.device)).bool()
@@ -66,7 +66,7 @@ class DrawingFrom(TorchDispatchMode):
 
 
 def device_of(args: Any, kwargs: Any) -> torch.device:
-    """Return the device that an operation draws on: its argument's, or that of its first tensor."""
+    """Return the device of an operation: its argument `device`, or that of its first tensor."""
     if kwargs.get("device") is not None:
         device = torch.device(kwargs["device"])
         if device.type == "cuda" and device.index is None:
@@ -79,5 +79,5 @@ def device_of(args: Any, kwargs: Any) -> torch.device:
 def drawing_from(
     generator: torch.Generator, wanted: bool = True
 ) -> contextlib.AbstractContextManager[object]:
-    """Return a context in which user code draws from a generator, or an empty one if not wanted."""
+    """Return a context in which user code draws from `generator`; not `wanted`, it does nothing."""
     return DrawingFrom(generator) if wanted else contextlib.nullcontext()

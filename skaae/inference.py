@@ -1,7 +1,7 @@
 """Inference: passes arrays through trained networks in batches, in the dtype of the arrays.
 
-Memory holds the hidden layers of one batch, however many rows there are. Inference changes nothing
-in the networks, so threads may share them. Knows nothing of scaling or estimators.
+Because of the batches, the memory for hidden layers does not grow with the number of rows.
+Inference does not change the networks, so several threads may use them at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Rows = np.ndarray | NetworkRows
 
 
 def encode(step: AAEStep, X: Rows, block: str) -> np.ndarray:
-    """Return one block of the mean code, (n_samples, block), for scaled rows X."""
+    """Return one block ("style" or "label") of the mean codes of scaled rows X."""
     networks = in_dtype(step, X.dtype)
 
     def code(x: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def combine(step: AAEStep, X: Rows) -> np.ndarray:
 def draw_codes(step: AAEStep, X: Rows, n_codes: int, generator: torch.Generator) -> np.ndarray:
     """Return samples of the style from q(z|x), (n_rows, n_codes, style), for scaled rows X.
 
-    The noise comes from a generator on the CPU: one seed gives the same samples on every device.
+    The noise comes from a generator on the CPU, so one seed gives the same samples on any device.
     """
     networks = in_dtype(step, X.dtype)
     n_noise = networks.encoder.n_noise
@@ -62,7 +62,7 @@ def draw_codes(step: AAEStep, X: Rows, n_codes: int, generator: torch.Generator)
 
 
 def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return network rows (n_samples, n_outputs) for the blocks of codes, by name."""
+    """Decode codes, given as their blocks by name, to scaled rows (n_samples, n_features)."""
     names, arrays = list(code), list(code.values())
     decoder = in_dtype(step, arrays[0].dtype, "decoder")
 
@@ -73,13 +73,13 @@ def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def decode_combined(step: AAEStep, Z: np.ndarray) -> np.ndarray:
-    """Return network rows (n_samples, n_outputs) for inputs Z of the decoder."""
+    """Decode inputs Z of the decoder to scaled rows (n_samples, n_features)."""
     decoder = in_dtype(step, Z.dtype, "decoder")
     return apply(step, lambda z: step.reconstruction.activate(decoder.expand(z)), Z)
 
 
 def reconstruct(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
-    """Return network rows after encoding and decoding; y are their classes, if observed."""
+    """Encode and decode scaled rows X; y are their classes if the decoder needs them."""
     networks = in_dtype(step, X.dtype)
     return apply(step, lambda x, *y: step.reconstruction.activate(networks(x, *y)), *present(X, y))
 
@@ -102,7 +102,7 @@ def present(*arrays: Rows | None) -> list[Rows]:
 def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.ndarray:
     """Return function(*tensors) over all rows as one array, in the dtype of the first array."""
     device, dtype = step.generator.device, arrays[0].dtype
-    # MPS has no float64: there the pass is in float32 and its result is widened
+    # MPS has no float64, so the networks compute in float32 and the result is converted
     working = torch.float32 if device.type == "mps" else TORCH_DTYPES[dtype.name]
     size = BATCH_ROWS.get(device.type, 1024)
     outputs = []
@@ -119,10 +119,10 @@ TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def in_dtype(step: AAEStep, dtype: np.dtype, name: str = "") -> Any:
-    """Return the trained networks, or their submodule of that name, with weights in a dtype.
+    """Return the trained networks, or their submodule `name`, with weights in a dtype.
 
-    For float64 this is a copy, which the step keeps until the weights move: casting the weights
-    takes longer than inference on a few rows.
+    For float64 this is a copy. The step keeps it until the weights change, because converting the
+    weights takes longer than inference on a few rows.
     """
     on_mps = step.generator.device.type == "mps"
     if dtype == np.float32 or on_mps:

@@ -1,7 +1,7 @@
-"""The Parzen-window log-likelihood of section 3 of the paper, with samples in blocks.
+"""The Parzen-window log-likelihood of section 3 of the paper.
 
-Memory does not grow with the number of samples. Knows nothing of estimators: a function draws as
-many samples as it is asked for.
+Samples are drawn and used in blocks, so memory does not grow with their number. The argument `draw`
+is a function that gets a number and returns as many samples.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from torch import Tensor
 
 Draw = Callable[[int], np.ndarray]
 
-BLOCK_SAMPLES = 10_000  # drawn and decoded at once
-BLOCK_DISTANCES = 1 << 24  # pairs of a row and a sample whose distance is held at once
-BANDWIDTHS = 25  # candidates, evenly spaced in their logarithm
+BLOCK_SAMPLES = 10_000  # samples that are drawn and decoded at once
+BLOCK_DISTANCES = 1 << 24  # distances between rows and samples that are in memory at once
+BANDWIDTHS = 25  # number of candidates, evenly spaced in their logarithm
 
 
 def parzen_log_likelihood(
@@ -31,10 +31,10 @@ def parzen_log_likelihood(
 
 
 def choose_bandwidth(X: np.ndarray, draw: Draw, n_samples: int) -> float:
-    """Return the bandwidth under which validation rows X are likeliest.
+    """Return the bandwidth with the highest log-likelihood of the validation rows X.
 
-    Candidates are 0.1 to 3 times the root mean square distance, per feature, of rows from their
-    nearest samples.
+    Candidates are 0.1 to 3 times the root mean squared distance, per feature, between each row and
+    its nearest sample.
     """
     samples = next(blocks_of(draw, min(n_samples, BLOCK_SAMPLES)))
     nearest = np.concatenate([d.amin(dim=1).numpy() for _, d in squared_distances(X, samples)])
@@ -63,8 +63,8 @@ def log_kernel_sums(X: np.ndarray, samples: np.ndarray, bandwidths: Sequence[flo
 def squared_distances(X: np.ndarray, samples: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
     """Yield slices of rows with their squared distances to all samples, in float64.
 
-    Computed as |x|^2 - 2 x s + |s|^2 around the samples' mean, so that a matrix product does the
-    work. The digits of float64 that the subtraction loses are far below a bandwidth.
+    They are computed as |x|^2 - 2 x s + |s|^2 around the samples' mean, which needs one matrix
+    product. The rounding error of the subtraction is far smaller than a bandwidth.
     """
     center = samples.mean(axis=0, dtype=np.float64)
     s = torch.from_numpy(samples.astype(np.float64) - center)

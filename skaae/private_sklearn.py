@@ -1,7 +1,8 @@
-"""The private names of scikit-learn that we use, each with its purpose.
+"""All private names of scikit-learn that this package uses, each with its purpose.
 
-The rest of this package uses public names only. These names were tried with scikit-learn 1.6 to
-1.9. A version that lacks one fails here, with its name, and not somewhere inside a fit.
+Other modules use only public names of scikit-learn. These private names were tested with versions
+1.6 to 1.9. If a version lacks a name, importing this module fails with a clear message, so the
+error does not come later in a fit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ try:
     _validate = BaseEstimator._validate_params
 except (ImportError, AttributeError) as error:
     raise ImportError(
-        f"skaae was made for scikit-learn 1.6 to 1.9 and needs a part of it that scikit-learn "
+        f"skaae was made for scikit-learn 1.6 to 1.9 and needs a name that scikit-learn "
         f"{sklearn.__version__} lacks: {error}. Install scikit-learn 1.9, or a newer skaae."
     ) from error
 
@@ -25,15 +26,15 @@ try:  # callbacks exist from scikit-learn 1.9 on
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Replaces scikit-learn's mixin in versions without callbacks."""
+        """Stand-in for scikit-learn's mixin in versions without callbacks."""
 
     def with_callbacks(method):
-        """Return the method as it is."""
+        """Return the method unchanged."""
         return method
 
 
 def validate_parameters(estimator):
-    """Raise scikit-learn's error if a parameter is out of its range, unless checks are off."""
+    """Raise scikit-learn's error if a value is not allowed, unless its validation is turned off."""
     if not sklearn.get_config()["skip_parameter_validation"]:
         _validate(estimator)
 
@@ -46,18 +47,18 @@ def output_library(estimator):
 
 
 class NoCallbacks:
-    """Replaces the callback context in versions without callbacks."""
+    """Stand-in for scikit-learn's callback context in versions without callbacks."""
 
     def subcontext(self, **kwargs):
         """Return the context of a part of the fit."""
         return self
 
     def call_on_fit_task_begin(self, **kwargs):
-        """Do nothing as a part of the fit begins."""
+        """Do nothing at the beginning of a part of the fit."""
         return self
 
     def call_on_fit_task_end(self, **kwargs):
-        """Do nothing as a part of the fit ends; False does not stop it."""
+        """Do nothing at the end of a part of the fit; return False, so that the fit continues."""
         return False
 
 

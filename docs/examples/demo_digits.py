@@ -1,11 +1,12 @@
-"""Fifty labels, 1347 digits: a classifier, a map and three pictures.
+"""Train on 1347 digits with 50 labels, and write three pictures.
 
     python docs/examples/demo_digits.py --output demo
 
-Trains on scikit-learn's own digits (8 x 8 pixels, nothing is downloaded). 5
-training images of each digit have a label, the others have -1. Compares the
-test accuracy with that of a supervised model and of LabelSpreading on the same
-labels. Writes latent_space.png, manifold.png, styles.png and demo.json.
+The data are scikit-learn's digits (8 x 8 pixels, nothing is downloaded). Five
+training images of each digit have a label, the others have -1. The script
+compares the test accuracy of the classifier with that of LogisticRegression and
+LabelSpreading, which use the same labels. It writes latent_space.png,
+manifold.png, styles.png and demo.json.
 """
 
 import argparse
@@ -69,10 +70,10 @@ def accuracies(seed):
 
 
 def draw(output):
-    """Train a map and a model with a small style, and write the three pictures."""
+    """Train a transformer, and a classifier with a small style; write the three pictures."""
     X, y = load_digits(return_X_y=True)
     latent = AAETransformer(n_components=2, random_state=0).fit(X)
-    # with a small style the decoder has to read the class from the label
+    # a small style can hardly contain the class, so samples show the class of their column
     styles = SemiSupervisedAAEClassifier(n_components=3, max_iter=100, random_state=0)
     styles.fit(*split(0)[:2])
     displays = {

@@ -1,11 +1,11 @@
-"""Run the snippets of the pages, compare what they print, draw their pictures.
+"""Run the code blocks of the pages, check what they print, and save their pictures.
 
     python docs/examples/demo_pages.py docs/systems/*.md
 
-The snippets of one page share their variables. A comment below a line that prints is
-what it prints; the script says where that is no longer so. An image below a snippet,
-such as images/clusters.png, is a figure that the snippet draws. Without pages the
-script takes all that have snippets.
+The code blocks of one page share their variables. A comment below a line that prints is
+the expected output; the script reports differences. An image below a code block, such as
+images/clusters.png, is saved from a figure that the code block draws. Without arguments
+the script runs all pages with code blocks.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PART = re.compile(
 
 
 def expected_output(code):
-    """Return the comments of a snippet that stand below a line that prints."""
+    """Return the expected output of a snippet: the comments below lines that print."""
     found = re.findall(r"^(?:print\(|.*verbose=1).*\n((?:^# .*\n)+)", code, re.M)
     return "".join(re.sub(r"^# ", "", lines, flags=re.M) for lines in found)
 
@@ -49,7 +49,7 @@ def run(code, names):
 
 
 def run_page(page):
-    """Run the snippets of a page in order; return how many went wrong."""
+    """Run the snippets of a page in order; return the number of failed ones."""
     names, n_wrong = {"__name__": "__snippet__"}, 0
     for part in PART.finditer(page.read_text()):
         if part["image"] is not None:

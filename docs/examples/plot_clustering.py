@@ -2,16 +2,16 @@
 Clusters without labels
 =======================
 
-``AAEClusterer`` finds groups of digits that differ in style only (section 6 of
-the paper). It sees no labels.
+``AAEClusterer`` puts digits into the same cluster if they differ only in style, such
+as slant and thickness (section 6 of the paper). It uses no labels.
 """
 
 # %%
 # Heads and members
 # -----------------
-# Each row of the picture is one cluster. The first column shows its head: what
-# the decoder makes of the cluster and a style of zero. Beside it are rows that
-# belong to the cluster.
+# Each row of the picture is one cluster. The first image is the head of the cluster,
+# a typical row: the decoder computes it from the cluster and a style of zero. The
+# other images are digits that belong to the cluster.
 from matplotlib import pyplot as plt
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
@@ -27,9 +27,9 @@ plt.show()
 # %%
 # Agreement with the classes
 # --------------------------
-# There are twenty clusters for ten digits, so several handwritings of a digit
-# have a cluster each. The adjusted Rand index counts this as a mistake, for
-# both methods.
+# The adjusted Rand index measures how well clusters agree with classes; 1 is perfect.
+# With twenty clusters for ten digits, most digits have more than one cluster. The
+# index counts this as a mistake, for both methods.
 kmeans = KMeans(n_clusters=20, n_init=10, random_state=0).fit(X)
 print(f"AAEClusterer: {adjusted_rand_score(y, clusterer.labels_):.3f}")
 print(f"KMeans:       {adjusted_rand_score(y, kmeans.labels_):.3f}")
@@ -37,9 +37,9 @@ print(f"KMeans:       {adjusted_rand_score(y, kmeans.labels_):.3f}")
 # %%
 # As many clusters as digits
 # --------------------------
-# With over-clustering, thirty small clusters are trained and then merged into
-# ten. The virtual adversarial loss, which the paper does not have, moves the
-# borders between clusters to where there are few rows.
+# With over-clustering, thirty small clusters are trained and then merged into ten. The
+# virtual adversarial loss, which is not in the paper, penalizes clusters that change
+# near a row. So the borders between clusters move to regions with few rows.
 digits = AAEClusterer(
     n_clusters=10,
     overclustering=30,

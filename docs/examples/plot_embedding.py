@@ -2,16 +2,15 @@
 Maps of the digits
 ==================
 
-``AAEEmbedding`` draws a map on which clusters or classes keep a distance from
-each other (section 7 of the paper). The first map has ten labels of each digit,
-the second none.
+``AAEEmbedding`` computes a two-dimensional map in which clusters or classes are
+separate groups of points (section 7 of the paper). The first map uses ten labels of
+each digit, the second map no labels.
 """
 
 # %%
-# Each cluster or class has a head, a point that its rows lie around. With labels
-# there is one head for each class, without labels one for each of twenty
-# clusters. Colours are the true classes in both maps, and black crosses are the
-# heads.
+# Each cluster or class has a head, a point near which its rows lie; a black cross marks
+# it. With labels there is one head for each class, without labels one for each of the
+# twenty clusters. In both maps, colours are the true classes.
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -40,6 +39,7 @@ for ax, (title, embedding) in zip(axes, maps.items(), strict=True):
 plt.show()
 
 # %%
-# New rows get a place on the map too, and with labels a class.
+# ``transform`` returns the position of rows on the map. An embedding that was trained
+# with labels can also predict their classes; here they are printed beside the true ones.
 print(with_labels.transform(X[:3]).round(1))
 print(with_labels.predict(X[:3]), y[:3])

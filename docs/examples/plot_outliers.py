@@ -1,17 +1,18 @@
 """
-Rows that do not fit
-====================
+Outliers
+========
 
-A row that is unlike the training rows has no code that decodes into it. So its
-reconstruction is poor, and its score is low. ``score_samples`` finds outliers in
-this way. The model is the one of section 2 of the paper.
+The decoder learns to reconstruct rows that are similar to the training rows. It
+reconstructs other rows poorly, so ``score_samples``, minus the reconstruction loss
+of each row, is low for outliers. The model is that of section 2 of the paper.
 """
 
 # %%
-# Some digits lie on their side
-# -----------------------------
-# Twenty of the test images are turned by 90 degrees. The model has not seen such
-# images.
+# Rotated digits as outliers
+# --------------------------
+# Twenty of the test images are turned by 90 degrees. There are no such images among
+# the training rows. An area under the ROC curve of 1 would mean that all of them have
+# lower scores than all other test images.
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -47,8 +48,8 @@ plt.show()
 # %%
 # The lowest scores
 # -----------------
-# The picture shows the rows of the lowest scores, lowest first, above their
-# reconstructions. The model turns each of them into a digit that stands upright.
+# The upper images are the test images with the lowest scores, the lowest first. Below
+# each image is its reconstruction, which looks like an upright digit.
 ReconstructionDisplay.from_estimator(aae, X_test[np.argsort(scores)])
 plt.show()
 # sphinx_gallery_thumbnail_number = 2

@@ -1,17 +1,17 @@
 """
-Networks of your own
-====================
+Your own networks
+=================
 
-Encoder and decoder may be any modules of PyTorch. For images there are
-convolutions that you need not write yourself. The pictures show rows above their
-reconstructions from codes of eight numbers.
+Encoder and decoder can be any PyTorch modules. For images, skaae has convolutional
+networks. Each picture shows test images above their reconstructions from codes with
+eight dimensions.
 """
 
 # %%
-# Functions that make networks
-# ----------------------------
-# Give a function of the numbers of inputs and outputs that returns a module. It
-# is called in each fit, so that every fit starts with new weights.
+# Functions that return networks
+# ------------------------------
+# Write a function that takes the numbers of inputs and outputs and returns a module.
+# Each ``fit`` calls the function, so each ``fit`` starts with new weights.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -45,8 +45,8 @@ plt.show()
 # %%
 # Convolutions
 # ------------
-# Rows are flat images, and ``image_shape`` is their shape. You may leave it out
-# for squares of one channel, as here.
+# Each row is a flattened image, and ``image_shape`` is its shape. You can leave it out
+# for square images with one channel, as here.
 network = Conv(image_shape=(8, 8))
 conv = AAETransformer(8, network=network, max_iter=50, random_state=0)
 conv.fit(X_train)
@@ -54,6 +54,6 @@ ReconstructionDisplay.from_estimator(conv, X_test)
 plt.show()
 
 # %%
-# The score is minus the reconstruction loss; higher is better.
+# ``score`` is minus the reconstruction loss, so higher is better.
 for name, aae in {"functions": own, "convolutions": conv}.items():
     print(f"{name:<13} {aae.score(X_test):.2f}")

@@ -1,11 +1,12 @@
 """
-A prior of your own
-===================
+Your own prior
+==============
 
-Training needs samples from the prior, but not its density (section 2 of the
-paper). So anything that can be sampled is a prior: a function, a distribution of
-scipy, a fitted model of scikit-learn. Coloured points are the codes of the
-digits, and grey points are samples from the prior. The codes cover them.
+The prior is the distribution that codes are trained to follow. Training needs only
+samples from it, not its density (section 2 of the paper). So the prior can be a
+function that draws samples, a scipy distribution or a fitted scikit-learn model. In
+the pictures, coloured points are the codes of the digits and grey points are samples
+from the prior. The codes cover the grey points.
 """
 
 import numpy as np
@@ -25,8 +26,8 @@ def ring(n_samples, rng):
 
 
 # %%
-# A distribution of one dimension is sampled for each dimension of the code. A
-# distribution of two dimensions gives both at once.
+# From a one-dimensional scipy distribution, each dimension of the code is drawn
+# independently. A two-dimensional distribution gives both dimensions of a code.
 priors = {
     "a function": ring,
     "scipy.stats.laplace": scipy.stats.laplace(),

@@ -2,20 +2,21 @@
 Three forms of q(z|x)
 =====================
 
-The encoder may give each row a distribution of codes, q(z|x). The paper names
-three forms (section 2): a point, a normal distribution, and a distribution of any
-shape.
+The encoder can give each row x a distribution of codes z, called q(z|x) or the
+posterior. The paper describes three forms of it (section 2): a single point
+("deterministic"), a normal distribution ("gaussian"), and a distribution of any shape
+("universal").
 """
 
 # %%
 # Random codes of ten rows
 # ------------------------
-# ``encode_samples`` samples from q(z|x), and ``transform`` gives its mean. The
-# upper panels show 200 codes of each of ten digits, over the prior in grey. The
-# lower panels show the same codes around the mean of their row, each panel on a
-# scale of its own. The codes of one row lie close together. The discriminator
-# does not ask for more, since it looks at the codes of all rows together, and the
-# reconstruction is best if each row has one code.
+# ``encode_samples`` draws codes from q(z|x), and ``transform`` returns its mean. The
+# upper panels show 200 codes for each of ten digits, with samples from the prior in
+# grey. The lower panels show the same codes minus the mean of their row; the axes of
+# the panels have different scales. The codes of one row lie close together. There are
+# two reasons: a row is reconstructed best if all its codes are the same, and the
+# discriminator only makes the codes of all rows together follow the prior.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 

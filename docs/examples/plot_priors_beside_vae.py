@@ -1,21 +1,21 @@
 """
-Codes beside those of a variational autoencoder
-===============================================
+Adversarial and variational autoencoder
+=======================================
 
-An adversarial and a variational autoencoder, with the same encoder and decoder
-and for two priors (figure 2 of the paper, section 2). The discriminator looks at
-the codes of all rows together, and asks whether they follow the prior. The divergence
-of the variational autoencoder looks at one row at a time. It can leave regions of
-the prior empty: here some of the petals.
+This example compares an adversarial and a variational autoencoder that have the same
+encoder and decoder, for two priors (section 2 and figure 2 of the paper). In the
+adversarial autoencoder, a discriminator compares the codes of all rows with the prior.
+In the variational autoencoder, a loss compares the codes of each single row with the
+prior. So some regions of the prior may have no codes: here some of the petals.
 """
 
 # %%
-# One estimator does both. ``regularizer="kl"`` with ``posterior="gaussian"`` is the
-# variational autoencoder, for any prior with a density.
+# ``AAETransformer`` can train both. With ``regularizer="kl"`` and
+# ``posterior="gaussian"`` it is a variational autoencoder, for any prior with a density.
 #
-# Coloured points are codes, one sample from q(z|x) for each row. Grey points are
-# samples from the prior. Where grey shows through, there are no codes. The decoder
-# has not learned what to make of such a place.
+# Coloured points are codes, one sample for each row. Grey points are samples from the
+# prior. Regions with only grey points have no codes, so the decoder has not learned to
+# decode codes from these regions.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 

@@ -2,17 +2,19 @@
 Plain, denoising, Wasserstein, variational, adversarial
 =======================================================
 
-The parameter ``regularizer`` turns the adversarial autoencoder into its relatives,
-on the same networks.
+With the parameter ``regularizer`` of ``AAETransformer``, you can train five kinds of
+autoencoder with the same networks, and compare them.
 """
 
 # %%
-# The same digits, five ways
-# --------------------------
-# Coloured points are codes, and grey points are samples from the prior. Each panel
-# has a scale of its own. In the plain and in the denoising autoencoder nothing ties
-# the codes to the prior, so most of them lie far from it. In the other three a loss
-# or a discriminator keeps them near it.
+# Five kinds of autoencoder
+# -------------------------
+# Coloured points are codes, and grey points are samples from the prior. The axes of the
+# panels have different scales. The plain and the denoising autoencoder do not use the
+# prior, so most of their codes lie far from it. In the Wasserstein and the variational
+# autoencoder, a loss pulls the codes towards the prior: the maximum mean discrepancy
+# (MMD) or the Kullback-Leibler divergence (KL). In the adversarial autoencoder, a
+# discriminator does.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 

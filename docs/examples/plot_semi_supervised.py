@@ -2,16 +2,16 @@
 Classes from fifty labels
 =========================
 
-The classifier sees all training digits, but only five labels of each class
-(section 5 of the paper). It divides the digits into clusters without labels.
-The labels say which cluster is which class.
+The classifier trains on all training digits, but only five digits of each class have a
+label (section 5 of the paper). Training on the unlabeled digits divides all digits into
+clusters. The labels decide which cluster is which class.
 """
 
 # %%
 # Accuracy
 # --------
-# ``LabelSpreading`` is scikit-learn's method for the same task. It has the same
-# labels.
+# We compare the classifier with ``LabelSpreading``, a method of scikit-learn for the
+# same task. Both use the same rows and labels.
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -41,18 +41,19 @@ print(f"LabelSpreading:              {spreading.score(X_test, y_test):.3f}")
 # %%
 # Losses
 # ------
-# The dotted lines show where discriminator and generator losses are when codes
-# cannot be told from samples of their prior. The virtual adversarial loss sets in
-# after a warm-up of a fifth of the epochs.
+# The dotted lines are the losses of discriminators (upper line) and generators (lower
+# line) when codes cannot be distinguished from samples of their prior. The virtual
+# adversarial loss, which penalizes predictions that change near a row, is used after the
+# first fifth of the epochs.
 TrainingCurvesDisplay.from_estimator(classifier)
 plt.show()
 
 # %%
 # Classes and styles
 # ------------------
-# Each row of the picture has one style, each column one class. The style has two
-# numbers only, so that the decoder has to read the class from the class
-# probabilities. With a larger style it could read the class from there.
+# In each row of the picture all digits have the same style, in each column the same
+# class. The style has only two dimensions, so it can hardly contain the class. With more
+# dimensions it could, and then some digits would not show the class of their column.
 small = SemiSupervisedAAEClassifier(n_components=2, max_iter=100, random_state=0)
 small.fit(X_train, y_few)
 StyleDisplay.from_estimator(small)

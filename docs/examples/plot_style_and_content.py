@@ -2,16 +2,16 @@
 Style and content
 =================
 
-The decoder sees the class of a row next to its code. So the code keeps the rest,
-the style: slant, width, thickness (section 4 of the paper). Each row of the
-pictures has one style, each column one class.
+The decoder gets the class of a row as well as its code. So the code only needs to
+describe how the row differs from others of its class: its style, such as slant, width
+and thickness (section 4 of the paper).
 """
 
 # %%
 # Styles from rows
 # ----------------
-# The first column holds rows of the data. Beside each stands every digit in the
-# handwriting of that row.
+# The first column shows rows of the data. The other columns show the style of each row,
+# decoded with each of the ten classes.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -25,16 +25,16 @@ plt.show()
 # %%
 # Styles from the prior
 # ---------------------
-# Without rows the styles are samples from the prior: these are handwritings of
-# nobody.
+# Without rows, ``StyleDisplay`` draws the styles from the prior. In each row of the
+# picture all digits have the same style, in each column the same class.
 StyleDisplay.from_estimator(aae)
 plt.show()
 
 # %%
 # One class for all rows
 # ----------------------
-# ``restyle`` renders rows as another class in their own style: here twelve digits
-# as eights.
+# ``restyle`` decodes the style of each row with another class. Here twelve digits become
+# eights.
 display = ReconstructionDisplay(
     originals=X[:12].reshape(-1, 8, 8),
     reconstructions=aae.restyle(X[:12], 8).reshape(-1, 8, 8),

@@ -1,19 +1,20 @@
 """
-Labels that choose a place on the swiss roll
-============================================
+Labels and the swiss roll
+=========================
 
-Each class gets a tenth of the swiss roll (section 2.3 and figure 4 of the paper).
-One training row in five has a label. Digits without a label find the tenth of
-their class.
+The prior is a spiral, the swiss roll, which is divided into ten stretches. The codes of
+each class should lie in their own stretch (section 2.3 and figure 4 of the paper). Only
+one training row in five has a label, but most unlabeled digits get codes in the stretch
+of their class too.
 """
 
 # %%
 # Labels for some of the rows
 # ---------------------------
-# A row without a label has -1 in y. The discriminator is class-conditional: it
-# compares the code of a labeled row with samples from the tenth of its class, and
-# the code of an unlabeled row with the whole roll. Circles are training rows, and
-# crosses are test rows.
+# An unlabeled row has -1 in y. The discriminator also gets the class of each row. It
+# compares the codes of labeled rows with samples from the stretch of their class, and
+# the codes of unlabeled rows with samples from the whole swiss roll. In the picture,
+# circles are codes of training rows and crosses are codes of test rows.
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -33,13 +34,14 @@ LatentSpaceDisplay.from_estimator(aae, X_train, y_train, X_test=X_test, y_test=y
 plt.show()
 
 # %%
-# A walk along the roll
-# ---------------------
-# Each row of the picture walks along the tenth of one class. On the way the
-# handwriting changes.
+# Images along the swiss roll
+# ---------------------------
+# The images in each row of the picture are decoded from codes along the stretch of one
+# class. Their style changes gradually.
 ManifoldDisplay.from_estimator(aae, n_prior_components=10)
 plt.show()
 
 # %%
-# New rows of a class are sampled from its tenth.
+# ``sample`` with a class draws codes from the stretch of this class and decodes them.
+# These are the pixels of a new seven:
 print(aae.sample(3, y=7, random_state=0).round().astype(int)[0].reshape(8, 8))

@@ -1,17 +1,16 @@
 """
-A square full of digits
-=======================
+A uniform prior
+===============
 
-With a uniform prior the codes fill a square, and every point of the square decodes
-into a digit (section 2 of the paper). So the picture of a decoded grid has no
-empty margins.
+With a uniform prior, the codes fill a square, so every point of the square can be
+decoded into a digit (section 2 of the paper).
 """
 
 # %%
 # The codes
 # ---------
 # Coloured points are the codes of the digits, and grey points are samples from the
-# prior. The codes go all the way to the edges of the square.
+# prior. The codes reach all edges of the square.
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -23,8 +22,9 @@ LatentSpaceDisplay.from_estimator(aae, X, y)
 plt.show()
 
 # %%
-# The square, decoded
-# -------------------
-# The picture shows the images that an even grid of codes decodes into.
+# Images from a grid of codes
+# ---------------------------
+# These images are decoded from an evenly spaced grid of codes. The digits reach the
+# edges of the picture, because the codes reach the edges of the square.
 ManifoldDisplay.from_estimator(aae, n_images=16)
 plt.show()

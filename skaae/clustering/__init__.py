@@ -1,1 +1,1 @@
-"""How clusters are found and get classes. Arrays in, arrays out."""
+"""Functions of arrays that find clusters, merge them and assign them to classes."""

@@ -1,4 +1,4 @@
-"""Assigns each component to a class, by few labels and by the affinity of components."""
+"""Assigns each component to a class, from few labels and from the affinity of components."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from scipy.optimize import linear_sum_assignment
 
 from skaae.clustering.merge import ClusterTree
 
-# The cost, in labels, of leaving two groups unmerged: APART if no row is unsure between them, up to
-# APART + BORDER if many are. So a single label does not outweigh many neighbours.
+# The cost of leaving two groups unmerged, counted in labels: APART if no row is unsure between the
+# groups, up to APART + BORDER if many rows are. So one label does not outweigh many unsure rows.
 APART, BORDER = 0.1, 1.5
-VOTES = 0.25  # a group with fewer labels gets its class from another group
+VOTES = 0.25  # a group with fewer labels than this gets the class of another group
 
 
 def assign_components(probabilities, targets, n_classes):
-    """Return the class of each component of (n_rows, n) probabilities: (n,), n not below n_classes.
+    """Return the class of each of n components, (n,), from their probabilities (n_rows, n).
 
-    targets (n_rows,) are class indices, -1 where unlabeled. Components are merged into groups, one
-    for each class, or more if fewer labels are then against their group's class.
+    targets (n_rows,) are class indices, -1 where unlabeled. There must be at least as many
+    components as classes. Components are merged into groups, one for each class. There are more
+    groups if fewer labels then contradict the class of their group.
     """
     labeled = targets >= 0
     votes = probabilities[labeled].T.astype(float) @ np.eye(n_classes)[targets[labeled]]
@@ -37,15 +38,15 @@ def assign_components(probabilities, targets, n_classes):
 
 
 def assign_groups(tree, groups, votes):
-    """Return the class of each group, (n_groups,), and the number of labels against these classes.
+    """Return the class of each group, (n_groups,), and the number of labels that contradict them.
 
-    Each class gets at least one group, chosen so that the fewest labels are against it. Another
-    group gets the class of most of its labels; without labels, that of the group with which it has
-    the highest affinity.
+    Each class gets one group, chosen so that the fewest labels contradict the assignment. Every
+    other group gets the class of most of its labels. If it has no labels, it gets the class of the
+    group with which it has the highest affinity.
     """
     counts = groups @ votes
     classes = np.where(counts.sum(axis=1) < VOTES, -1, counts.argmax(axis=1))
-    # a group's most frequent class costs nothing; ties go to the group with more labels
+    # a group's most frequent class costs nothing; in a tie, the group with more labels is chosen
     gains = counts - counts.max(axis=1, keepdims=True) + 1e-6 * counts
     taken, of = linear_sum_assignment(gains, maximize=True)
     classes[taken] = of

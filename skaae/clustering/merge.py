@@ -1,4 +1,4 @@
-"""Merges clusters two by two, across borders with many rows on them."""
+"""Merges clusters pair by pair, first those with many rows on the border between them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class MergedClusters:
 
     Parameters
     ----------
-    components : (n_in_use,) indices of components in the label.
-    clusters : (n_in_use,) the cluster of each component, from 0 on without gaps.
-    proportions : (n_in_use,) proportion of rows in each component, summing to 1.
+    components : (n_in_use,) index in the label of each component in use.
+    clusters : (n_in_use,) cluster of each component in use, numbered from 0 without gaps.
+    proportions : (n_in_use,) proportion of rows in each component in use, summing to 1.
     """
 
     components: np.ndarray
@@ -31,11 +31,11 @@ class MergedClusters:
         return int(self.clusters.max()) + 1
 
     def members(self):
-        """Return which components in use belong to which cluster, (n_clusters, n_in_use)."""
+        """Return whether each component in use belongs to each cluster, (n_clusters, n_in_use)."""
         return np.equal.outer(np.arange(self.n_clusters), self.clusters)
 
     def probabilities(self, logits):
-        """Return probabilities of clusters (n_rows, n_clusters), from logits of all components."""
+        """Return the probabilities of clusters, (n_rows, n_clusters), from all logits of rows."""
         found = softmax(logits[:, self.components], axis=1)
         return found @ self.members().T.astype(logits.dtype)
 
@@ -44,9 +44,9 @@ class MergedClusters:
         return self.members() @ self.proportions
 
     def component_proportions(self, n_components):
-        """Return the proportion of rows in each component of a cluster, (n_clusters, n_components).
+        """Return the proportion of rows in each component, (n_clusters, n_components).
 
-        Entries are 0 for components of other clusters.
+        In the row of a cluster, entries are 0 for components of other clusters.
         """
         proportions = np.zeros((self.n_clusters, n_components))
         proportions[:, self.components] = self.members() * self.proportions
@@ -54,10 +54,10 @@ class MergedClusters:
 
 
 def merge_components(logits, n_clusters, components=None):
-    """Return components merged into n_clusters by the logits (n_rows, n_components) of rows.
+    """Merge components into n_clusters, using the logits (n_rows, n_components) of rows.
 
-    If `components` are given, all of them are in use, in that order. If not, clusters without a row
-    are left out.
+    If `components` are given, exactly these are in use, in this order. Otherwise components and
+    clusters without a row are dropped.
     """
     if components is not None:
         return _merge(logits, n_clusters, components)
@@ -67,7 +67,7 @@ def merge_components(logits, n_clusters, components=None):
         found = np.unique(merged.probabilities(logits).argmax(axis=1))
         if len(found) == merged.n_clusters:
             return merged
-        # drop components whose rows all prefer the sum over the components of another cluster
+        # drop the components of clusters that are no row's most probable cluster
         components = components[np.isin(merged.clusters, found)]
 
 
@@ -80,10 +80,10 @@ def _merge(logits, n_clusters, components):
 
 
 def merge_clusters(probabilities, n_clusters):
-    """Return which of `n_clusters` each of n clusters is merged into, (n,).
+    """Return the merged cluster, from 0 to n_clusters - 1, of each of n clusters: (n,).
 
-    probabilities (n_rows, n) are those of rows. Merged clusters are numbered in the order of their
-    first members.
+    probabilities (n_rows, n) are those of the n clusters for rows. Merged clusters are numbered in
+    the order of their first members.
     """
     n = probabilities.shape[1]
     if n <= n_clusters:
@@ -95,22 +95,23 @@ def merge_clusters(probabilities, n_clusters):
 
 
 class ClusterTree:
-    """Clusters that are merged two by two, the pair with the highest affinity first.
+    """Clusters that are merged pair by pair, the pair with the highest affinity first.
 
-    The affinity of two clusters counts the rows that are unsure between them, relative to the
-    clusters' sizes. It is high across a border with many rows on it. Clusters that are no row's
-    most probable one are left out.
+    The affinity of two clusters is the number of rows that are unsure between them, relative to the
+    clusters' sizes. So it is high if many rows lie on the border. A cluster that is not the most
+    probable one of any row is left out.
 
     Parameters
     ----------
-    probabilities : (n_rows, n) of clusters.
-    at_least : number of clusters to keep, even if they have no row.
+    probabilities : (n_rows, n) probabilities of the clusters for rows.
+    at_least : number of clusters to keep, even if some of them have no row.
 
     Attributes
     ----------
     sizes : (n,) mean probability of each cluster.
-    groups : (n_nodes, n) memberships: single clusters, then merged ones in the order of merging.
-    children : pairs of nodes in the order of merging.
+    groups : (n_nodes, n) members of each node. Nodes are the single clusters, then the merged ones
+        in the order of merging.
+    children : pairs of merged nodes, in the order of merging.
     affinities : affinity of each of these pairs.
     """
 
@@ -124,7 +125,7 @@ class ClusterTree:
         groups = list(np.eye(n)[single])
         self.n_single = len(groups)
         self.children, self.affinities = [], []
-        # nodes, sizes and common rows of the clusters that are not merged yet
+        # nodes, sizes and joint probabilities of the clusters that are not merged yet
         nodes, sizes = list(range(self.n_single)), self.sizes[single]
         together = self.together[np.ix_(single, single)]
         while len(nodes) > 1:
@@ -143,20 +144,24 @@ class ClusterTree:
         self.groups = np.array(groups)
 
     def cut(self, n_groups):
-        """Return the nodes that are left once merging has come down to n_groups."""
+        """Return the nodes that are left when merging has reduced them to n_groups."""
         n_merged = max(self.n_single - n_groups, 0)
         merged = {node for pair in self.children[:n_merged] for node in pair}
         return [node for node in range(self.n_single + n_merged) if node not in merged]
 
     def nearest(self, groups):
-        """Return the group of each cluster, (n,): its own, or that of the highest affinity."""
+        """Return the group of each cluster, (n,).
+
+        A cluster that was left out gets the group with which it has the highest affinity.
+        """
         affinity = self.affinity(groups, np.eye(groups.shape[1]))
         return np.where(groups.any(axis=0), groups.argmax(axis=0), affinity.argmax(axis=0))
 
     def affinity(self, groups, others):
-        """Return affinities of groups and others, (n_groups, n_others); both are memberships.
+        """Return the affinities (n_groups, n_others) of two lists of groups, given by members.
 
-        Each is how often rows are in both, over how often they would be by chance.
+        An affinity is the joint probability of two groups over the product of their sizes, which it
+        would equal if the groups were independent.
         """
         expected = np.outer(groups @ self.sizes, others @ self.sizes)
         return (groups @ self.together @ others.T) / np.maximum(expected, TINY)

@@ -1,21 +1,20 @@
-"""Clusters to start from: those of k-means."""
+"""Initial clusters, found by k-means."""
 
 from __future__ import annotations
 
 import numpy as np
 from sklearn.cluster import KMeans
 
-
-# Values that k-means learns from at most, of rows that are not in memory as a whole.
+# Largest number of values that k-means is fitted on, if X is not a dense array.
 MOST_VALUES = 1 << 26
 BLOCK_ROWS = 1024
 
 
 def kmeans_labels(X, n_clusters, seed):
-    """Return a cluster for every row of X (n_rows, n_features): int64 array of shape (n_rows,).
+    """Return the cluster of every row of X (n_rows, n_features): an int64 array (n_rows,).
 
-    X may also be an object that returns an array for some of its rows. Then k-means learns from as
-    many random rows as fit in memory.
+    X may also be an object that returns an array for an index of rows. Then k-means is fitted on
+    random rows, as many as fit in memory.
     """
     start = KMeans(min(n_clusters, len(X)), n_init=10, random_state=seed)
     if isinstance(X, np.ndarray):

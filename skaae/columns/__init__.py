@@ -1,1 +1,1 @@
-"""What the columns of X are before networks see them, and the way back."""
+"""Scaling of the columns of X for the networks, and back."""

@@ -33,9 +33,10 @@ class Categories:
         return tuple(len(found) for found in self.values)
 
     def indices(self, X: np.ndarray) -> np.ndarray:
-        """Return the index of each entry of X (n_rows, n_columns): GAP or UNKNOWN where it has none.
+        """Return the index of each entry of X (n_rows, n_columns), or GAP or UNKNOWN.
 
-        A category that was not there in training counts as a rare one, where there are rare ones.
+        A category that was not in the training rows gets the index of the rare categories, if there
+        are any, else UNKNOWN.
         """
         found = self.encoder.transform(X)
         for column, values in enumerate(self.values):

@@ -135,7 +135,7 @@ def numbers_in(values: Any) -> np.ndarray:
         return values.cast(polars.Float64).to_numpy()
     if library_of_series(values) == "pandas" and values.dtype != object:
         return values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    if getattr(values, "dtype", object) != object:
+    if getattr(values, "dtype", np.dtype(object)).kind != "O":
         return np.asarray(values, dtype=np.float64)
     return np.array([np.nan if is_missing(v) else float(v) for v in values], dtype=np.float64)
 
@@ -185,7 +185,7 @@ def _pandas_series(column: Column, values: np.ndarray) -> Any:
     gaps = values.dtype != object and np.isnan(values).any()
     if dtype is None or (gaps and isinstance(dtype, np.dtype) and dtype.kind in "iub"):
         dtype = bool if column.kind == FLAG and not gaps else None
-    if dtype == object and column.kind == FLAG:
+    if str(dtype) == "object" and column.kind == FLAG:
         values = np.where(np.isnan(values), None, (values == 1).astype(object))
     return pandas.Series(values, dtype=dtype)
 

@@ -1,23 +1,23 @@
-"""Scaling of numbers: to the units that the networks see, and back. NumPy only.
+"""Scaling of numbers from the user's units to those of the networks, and back.
 
-Tables are arrays, or sparse arrays of which a block of rows is dense at a time. NaN is a gap: it
-plays no part in what is fitted, and stays NaN.
+Tables are dense or sparse arrays. A sparse table becomes dense a block of rows at a time. NaN is a
+missing value: it does not influence the scaling, and stays NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
-import scipy.sparse
 
-Array = np.ndarray | scipy.sparse.csr_array
+Array: TypeAlias = Any  # a NumPy array, or a sparse array in CSR format
 
-# Values that are scaled at once: X itself is copied once, a block may take more.
+# Number of values that are computed with at once, which limits the memory of float64 copies.
 BLOCK_SIZE = 1 << 20
 
-# What pixels are. Steps and deviations are parts of the table's largest value.
+# Limits of `looks_like_pixels`; steps and deviations are fractions of the table's largest value.
 FEWEST_PIXELS = 16  # images of 4 x 4
 DARKEST = 1 / 10
 TYPICAL_STEP = 1 / 8
@@ -47,24 +47,24 @@ class Scaling:
 
     @property
     def is_identity(self) -> bool:
-        """Whether scaled rows are the rows themselves."""
+        """Whether scaling changes nothing."""
         return not self.center.any() and bool((self.scale == 1.0).all())
 
     def transform(self, X: Array) -> np.ndarray:
-        """Return X in the networks' units, in its working dtype; X itself where nothing changes."""
+        """Return X scaled, in its `working_dtype`; return X itself if scaling changes nothing."""
         if self.is_identity and isinstance(X, np.ndarray) and X.dtype == working_dtype(X.dtype):
             return X
         return _by_blocks(lambda rows: (rows - self.center) / self.scale, X)
 
     def inverse_transform(self, X: np.ndarray) -> np.ndarray:
-        """Return scaled rows in the user's units, in X's dtype; X itself where nothing changes."""
+        """Return scaled rows X in the user's units, in the dtype of X."""
         if self.is_identity:
             return X
         return _by_blocks(lambda rows: rows * self.scale + self.center, X)
 
 
 def working_dtype(dtype: np.dtype) -> np.dtype:
-    """Return float32 for numbers that it holds exactly, else float64."""
+    """Return float32 for a dtype whose values it represents exactly, else float64."""
     exact = dtype == np.float32 or np.can_cast(dtype, np.float32, "safe")
     return np.dtype(np.float32 if exact else np.float64)
 
@@ -72,25 +72,28 @@ def working_dtype(dtype: np.dtype) -> np.dtype:
 def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling:
     """Choose and fit the scaling of training rows X (n_samples, n_features).
 
-    "standard" gives each column mean 0 and variance 1 (constant columns are centred only). "range"
-    maps the whole table to [0, 1] with one factor for all columns, as suits pixels: its largest
-    value to 1 and its smallest to 0, but a range that starts near 0 from 0, and values that lie
-    in [0, 1] and reach above 0.5 as they are. "auto" is "range" where `looks_like_pixels` or where
-    the loss needs values in [0, 1] (`bounded`), "standard" elsewhere.
+    "standard" gives each column mean 0 and variance 1; constant columns are only centred. "auto" is
+    "range" if the table looks like pixels (`looks_like_pixels`) or the loss needs values in [0, 1]
+    (`bounded`), and "standard" otherwise. None leaves X as it is.
+
+    "range" maps the whole table to [0, 1] with one shift and one factor for all columns. In general
+    the smallest value maps to 0 and the largest to 1. If the smallest value is at least 0 and less
+    than half of the largest, 0 maps to 0 instead. If in this case the largest value is above 0.5
+    and at most 1, values stay as they are.
     """
     if kind == "auto":
         kind = "range" if bounded or looks_like_pixels(X) else "standard"
     if kind == "range":
         lowest, highest = column_range(X)
         low, high = float(lowest.min()), float(highest.max())
-        # pixels in [0, 1] stay as they are, also if no training pixel is quite white
+        # pixels in [0, 1] stay as they are, even if no training pixel has the value 1
         low = 0.0 if 0.0 <= low < 0.5 * high else low
         high = 1.0 if low == 0.0 and 0.5 < high <= 1.0 else high
         return Scaling("range", np.array(low), np.array(high - low or 1.0))
     if kind == "standard":
         mean, count = _mean_and_count(X)
         deviation = np.sqrt(_variance(X, mean, count))
-        # deviations at rounding level belong to constant columns: there is nothing to divide by
+        # a deviation as small as rounding errors means that the column is constant
         rounding = np.finfo(working_dtype(X.dtype)).eps
         floor = 10.0 * rounding * np.maximum(np.abs(mean), 1e-30)
         return Scaling("standard", mean, np.where(deviation > floor, deviation, 1.0))
@@ -98,17 +101,17 @@ def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling
 
 
 def looks_like_pixels(X: Array) -> bool:
-    """Say whether the columns are pixels, so that one factor suits them all.
+    """Return whether the columns look like pixels, so that one factor suits all of them.
 
-    Three things have to hold:
+    Three conditions must hold:
 
-    * One range: at least 16 columns, and values that start at 0 or little above it.
-    * One unit: columns that change do so by similar amounts, see `_share_one_unit`.
-    * One picture: a background as in drawings, or a light as in photos. See `_has_background` and
-      `_has_light`. Percentages and other measurements seldom have either.
+    * There are at least 16 columns, and the smallest value is between 0 and a tenth of the largest.
+    * Columns that change do so by similar amounts; see `_share_one_unit`.
+    * The rows have a background, as drawings do, or get bright and dark as a whole, as photos do;
+      see `_has_background` and `_has_light`. Tables of other measurements seldom do either.
 
-    In doubt the answer is no. A wrong "range" ruins a table, a wrong "standard" costs images
-    little. The order of rows and columns plays no part.
+    In doubt the answer is False, because "range" harms the training on other tables much, while
+    "standard" harms the training on images little. The order of rows and columns does not matter.
     """
     lowest, highest = column_range(X)
     low, top = float(lowest.min()), float(highest.max())
@@ -123,19 +126,20 @@ def looks_like_pixels(X: Array) -> bool:
 
 
 def _share_one_unit(deviation: np.ndarray, variance: np.ndarray, top: float) -> bool:
-    """Say whether columns of these mean absolute deviations and variances have one unit.
+    """Return whether columns with these mean absolute deviations and variances share one unit.
 
-    One factor for all hides a column that changes by little beside the others, as a flag does
-    beside percentages. Pixels near a border vary little too, but because they seldom change. When
-    they do, they change as much as others. So each column has two numbers:
+    With one factor for all columns, a column of small changes hardly counts: a 0/1 flag beside
+    percentages, for example. Pixels near the border of images have small variances too, but only
+    because they seldom change: their changes are as large as those of other pixels. So each column
+    is described by two numbers:
 
-    * its step, the size of a change: variance over mean absolute deviation. It is 1/2 for a flag,
-      however rare, and about 1.25 standard deviations for a bell curve.
-    * its activity, how often it changes: mean absolute deviation over step, between 0 and 1.
+    * step, the size of a change: variance / mean absolute deviation. It is 1/2 for a flag, however
+      rare, and about 1.25 standard deviations for a normal distribution.
+    * activity, how often the value changes: mean absolute deviation / step, between 0 and 1.
 
-    The mean step, weighted by activity, has to be 1/8 of the largest value `top`. Else one factor
-    squeezes most rows into a thin slice of [0, 1], as it does with counts of rare events. Columns
-    with steps below 1/25 of `top` may have 1/20 of all activity. Borders of images have less.
+    Two conditions must hold. The mean step, weighted by activity, is at least 1/8 of the largest
+    value `top`. If it is less, as for counts of rare events, one factor maps most rows into a small
+    part of [0, 1]. Columns with steps below 1/25 of `top` have at most 1/20 of all activity.
     """
     step = variance / deviation
     activity = deviation / step
@@ -145,21 +149,21 @@ def _share_one_unit(deviation: np.ndarray, variance: np.ndarray, top: float) -> 
 
 
 def _has_background(X: Array, low: float, top: float) -> bool:
-    """Say whether a sixth of all values are the smallest one, `low`, or the largest one, `top`."""
+    """Return whether a sixth of all values equal the smallest, `low`, or the largest, `top`."""
     ends = [sum(np.count_nonzero(rows == end) for rows in blocks(X)) for end in (low, top)]
     return bool(max(ends) >= LEAST_BACKGROUND * X.shape[0] * X.shape[1])
 
 
 def _has_light(deviation: np.ndarray, variance: np.ndarray, of_sums: float, top: float) -> bool:
-    """Say whether columns get bright and dark together, and by much.
+    """Return whether all columns rise and fall together, and by much, as with the light of photos.
 
-    That is: the mean covariance of two columns is at least a sixth of their mean variance, and
-    their mean absolute deviation at least a twelfth of the largest value `top`. Incomes of months
-    rise and fall together too, but most are small beside the largest. `of_sums` is the variance
-    of the rows' sums, from which the mean covariance follows.
+    The mean covariance of two columns must be at least a sixth of the mean variance. The mean
+    absolute deviation must be at least a twelfth of the largest value `top`. Monthly incomes meet
+    only the first condition: most are small compared to the largest. `of_sums` is the variance of
+    the rows' sums, which gives the mean covariance.
     """
     n_columns = len(variance)
-    covariances = of_sums - variance.sum()  # of all ordered pairs
+    covariances = of_sums - variance.sum()  # the sum over all ordered pairs of columns
     return bool(
         n_columns > 1
         and covariances >= LEAST_COVARIANCE * (n_columns - 1) * variance.sum()
@@ -168,7 +172,7 @@ def _has_light(deviation: np.ndarray, variance: np.ndarray, of_sums: float, top:
 
 
 def _by_blocks(function: Callable[[np.ndarray], np.ndarray], X: Array) -> np.ndarray:
-    """Return function(rows) for all rows in the working dtype; float64 holds a block at a time."""
+    """Return function(rows) for all rows, in the `working_dtype`; other copies are of a block."""
     result = np.empty(X.shape, dtype=working_dtype(X.dtype))
     start = 0
     for rows in blocks(X):
@@ -186,13 +190,13 @@ def blocks(X: Array) -> Iterator[np.ndarray]:
 
 
 def has_gaps(X: Array) -> bool:
-    """Return whether a value is missing."""
+    """Return whether a value is missing (NaN)."""
     values = X if isinstance(X, np.ndarray) else X.data
     return values.dtype.kind == "f" and bool(np.isnan(values.min(initial=0.0)))
 
 
 def column_range(X: Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest value of each column; 0 and 0 where all are missing."""
+    """Return the smallest and largest value of each column, 0 if all its values are missing."""
     if not isinstance(X, np.ndarray):
         return tuple(end.toarray().ravel() for end in (X.min(axis=0), X.max(axis=0)))
     if not has_gaps(X):
@@ -202,7 +206,7 @@ def column_range(X: Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mean_and_count(X: Array) -> tuple[np.ndarray, np.ndarray | int]:
-    """Return the mean of each column, and the number of its values."""
+    """Return the mean of each column, and the number of its values that are not missing."""
     if not has_gaps(X):
         return np.asarray(X.mean(axis=0, dtype=np.float64)).ravel(), X.shape[0]
     total, count = np.zeros(X.shape[1]), np.zeros(X.shape[1], dtype=np.int64)
@@ -214,7 +218,7 @@ def _mean_and_count(X: Array) -> tuple[np.ndarray, np.ndarray | int]:
 
 
 def _variance(X: Array, mean: np.ndarray, count: np.ndarray | int) -> np.ndarray:
-    """Return the variance of each column around `mean`, of `count` values, in blocks of rows."""
+    """Return the variance of the `count` values of each column around `mean`, block by block."""
     total, gaps = np.zeros_like(mean), np.ndim(count) > 0
     for rows in blocks(X):
         difference = rows - mean

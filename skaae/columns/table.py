@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import scipy.sparse
 
 from skaae.columns import frames
 from skaae.columns.categories import Categories, fit_categories, is_gap
@@ -23,7 +22,7 @@ from skaae.columns.scaling import (
 )
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER, MixedRows, Schema
 
-Rows = np.ndarray | scipy.sparse.csr_array | MixedRows
+Rows: TypeAlias = Any  # a NumPy array, a sparse array in CSR format, or `MixedRows`
 
 # Loss of a standardised number whose mean is predicted: what a flag or a category costs at first.
 LOSS_OF_NUMBER = 0.5
@@ -316,9 +315,7 @@ def gaps_in(rows: Rows, order: np.ndarray) -> tuple[int, ...]:
     return tuple(np.flatnonzero(gaps).tolist())
 
 
-def loss_weights(
-    flags: Any, categories: Categories | None, weight: float
-) -> tuple[float, ...]:
+def loss_weights(flags: Any, categories: Categories | None, weight: float) -> tuple[float, ...]:
     """Return the weights of the losses of flags (n_rows, n_flags) and of category columns.
 
     With them each column costs as much as a standardised number where the frequencies of its values
@@ -337,4 +334,3 @@ def entropy(frequencies: np.ndarray) -> float:
     """Return the entropy of frequencies in nats."""
     positive = frequencies[frequencies > 0.0]
     return float(-(positive * np.log(positive)).sum())
-

@@ -1,7 +1,8 @@
-"""Pictures of fitted estimators, in the form of scikit-learn's displays.
+"""Plots of fitted estimators, with the interface of scikit-learn's displays.
 
-`from_estimator` computes what is shown, and `plot` draws it. Only `plot` imports matplotlib. Reads
-estimators through their public methods only.
+The class method `from_estimator` of a display computes the data and plots them; `plot` draws them
+again. Displays use only public methods and attributes of estimators. matplotlib is imported only
+when something is plotted.
 """
 
 from skaae.displays._images import (

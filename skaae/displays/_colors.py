@@ -1,4 +1,4 @@
-"""Colours of rows by their class or their value, and their legend or colour bar."""
+"""Colours of points by class or by value, with a legend or a colour bar."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from skaae.estimators.labels import (
     plain,
 )
 
-MAX_NUMBERS = 30  # more get a colour bar, since a legend has no room for them
+MAX_NUMBERS = 30  # more different numbers get a colour bar, as a legend has no room for them
 
 SCALE = ("cmap", "norm", "vmin", "vmax")  # arguments of `scatter` that map values to colours
 
 
 class ClassColors:
-    """A colour for each class, named in a legend.
+    """Colours points by class, and names the classes in a legend.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class ClassColors:
         self.classes = classes
 
     def scatter(self, ax, points, target, style):
-        """Draw points (n, 2) of the class indices `target` (n,); name each class once."""
+        """Draw points (n, 2) with class indices `target` (n,); label each class once."""
         for index, label in enumerate(self.classes):
             rows = points[target == index]
             if len(rows):
@@ -39,7 +39,7 @@ class ClassColors:
                 ax.scatter(*rows.T, **{"color": color, "label": name, **style})
 
     def without_scale(self, style):
-        """Return the style of points in one colour: classes have no scale."""
+        """Return the style unchanged, as colours of classes have no scale."""
         return style
 
     def explain(self, ax):
@@ -49,12 +49,12 @@ class ClassColors:
 
 
 class ValueColors:
-    """A colour map over all values, explained by a colour bar.
+    """Colours points by value, with a colour map and a colour bar.
 
     Parameters
     ----------
     *targets : arrays of values or None
-        All values that are drawn, so that each value has one colour.
+        All values that will be drawn. They set the limits of the colour map.
     """
 
     def __init__(self, *targets):
@@ -65,7 +65,7 @@ class ValueColors:
 
     def scatter(self, ax, points, target, style):
         """Draw points (n, 2) in the colours of the values `target` (n,)."""
-        if "color" in style:  # the user wants one colour
+        if "color" in style:  # the user has chosen one colour for all points
             ax.scatter(*points.T, **style)
             return
         limits = {} if "norm" in style else self.limits
@@ -73,11 +73,11 @@ class ValueColors:
         self.drawn = ax.scatter(*points.T, **settings)
 
     def without_scale(self, style):
-        """Return the style of points in one colour, without the scale, which matplotlib refuses."""
+        """Return the style without colour-map arguments, for points of a single colour."""
         return {name: value for name, value in style.items() if name not in SCALE}
 
     def explain(self, ax):
-        """Draw the colour bar beside the axes, and above them a legend of rows without a value."""
+        """Draw the colour bar beside the axes, and a legend of the other points above them."""
         if self.drawn is not None:
             bar = ax.figure.colorbar(self.drawn, ax=ax, label="y")
             bar.solids.set(alpha=1.0)
@@ -87,14 +87,14 @@ class ValueColors:
 
 
 def unused_name(ax, name):
-    """Return the name, or "_", which the legend leaves out, if the legend has the name already."""
+    """Return the name, or "_" if the legend has it already; the legend leaves "_" out."""
     return "_" if name in ax.get_legend_handles_labels()[1] else name
 
 
 def marker_of(estimator):
-    """Return what marks a row without a class for a fitted estimator.
+    """Return the value of y that marks an unlabeled row for a fitted estimator.
 
-    If its classes are known, "auto" becomes -1, or None if -1 is a class.
+    If the estimator has `classes_`, "auto" becomes -1, or None if -1 is one of the classes.
     """
     marker = getattr(estimator, "unlabeled_label", "auto")
     classes = getattr(estimator, "classes_", None)
@@ -104,11 +104,12 @@ def marker_of(estimator):
 
 
 def read_targets(targets, unlabeled_label):
-    """Return classes, and for each y of `targets` the index of the class of each row.
+    """Return the classes, and for each y of the list `targets` the class indices of its rows.
 
-    Indices are float arrays (n_samples,), NaN for rows without a class, and None if y is None. If y
-    holds values, not classes (see `are_values`), the classes are None, and the arrays hold the
-    values. All y together decide what the classes are and whether -1 is a marker.
+    Class indices are a float array (n_samples,), with NaN for unlabeled rows, or None if y is None.
+    If y contains values and not classes (see `are_values`), None is returned for the classes, and
+    the arrays contain the values. All y are read together to find the classes and whether -1 is a
+    marker.
     """
     arrays = [as_label_array(y).ravel() for y in targets if y is not None]
     if not arrays:
@@ -129,7 +130,7 @@ def read_targets(targets, unlabeled_label):
 
 
 def are_values(labels):
-    """Return whether labels (n,) are better shown as values on a scale than as classes."""
+    """Return whether labels (n,) should be shown as values on a scale, not as classes."""
     if labels.dtype.kind not in "iuf":
         return False
     return have_fractions(labels) or len(np.unique(labels)) > MAX_NUMBERS

@@ -1,4 +1,4 @@
-"""The base of all displays, and the colours they share."""
+"""The base class of all displays, and the colours that they share."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ COLORS = (
 
 
 class Display(ABC):
-    """Base of all displays: a subclass draws its picture and states the picture's size."""
+    """Base class of all displays; a subclass defines `_draw` and `_size`."""
 
     def plot(self, ax=None, **style):
-        """Draw the picture.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on. None creates a new figure.
         **style : passed to the method of the axes that draws: `imshow`, `scatter` or `plot`
 
         Returns
         -------
         self : object
-            The display, with the axes in `ax_` and the figure in `figure_`.
+            This display, with the axes in `ax_` and the figure in `figure_`.
         """
         if ax is None:
             from matplotlib import pyplot
@@ -46,7 +46,7 @@ class Display(ABC):
 
     @abstractmethod
     def _size(self):
-        """Return width and height of a new figure in inches."""
+        """Return the width and height of a new figure, in inches."""
 
     @abstractmethod
     def _draw(self, ax, style):
@@ -54,5 +54,5 @@ class Display(ABC):
 
 
 def legend_beside(ax, **settings):
-    """Draw the legend to the right of the axes, where it covers nothing."""
+    """Draw the legend to the right of the axes, so that it covers no points."""
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, **settings)

@@ -1,4 +1,4 @@
-"""Displays of rows as small images: manifold, styles, reconstructions, cluster heads."""
+"""Displays of rows as small images: styles, reconstructions and cluster heads."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from skaae.estimators.labels import as_label_array
 
 
 class StyleDisplay(Tiles):
-    """Decoded rows as images, as in section 4 of the paper.
+    """Decoded styles and classes as a grid of images (section 4 of the paper).
 
-    Images in a row of the picture have the same style, images in a column the same class.
+    All images in one row of the grid have the same style. All images in one column have the same
+    class.
 
     Parameters
     ----------
     images : ndarray of shape (n_styles, n_classes, height, width[, channels])
-        Decoded rows.
+        The decoded images.
     classes : ndarray of shape (n_classes,)
-        The class, or index of the cluster, of each column.
+        The class, or the index of the cluster, of each column.
     originals : ndarray of shape (n_styles, height, width[, channels]), default=None
-        The rows that the styles were taken from, shown in a first column.
+        The images that the styles were taken from. They are shown in the first column.
 
     Attributes
     ----------
@@ -68,14 +69,14 @@ class StyleDisplay(Tiles):
         ----------
         estimator : fitted estimator with `inverse_transform(Z, y)` and classes or clusters
         X : array-like of shape (n_samples, n_features), default=None
-            Rows whose styles are shown; they are in the first column. None draws styles from the
-            prior.
+            Rows whose styles are used. They are shown in the first column. None draws styles from
+            the prior.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of a row as an image; None takes a square.
+            Shape of the image in each row of X. None means a square image of one channel.
         n_styles : int, default=10
-            Number of styles to draw from the prior, or the largest number to take from X.
+            Number of styles to draw from the prior. With X, the largest number of rows to use.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on. None creates a new figure.
         random_state : int, RandomState instance or None, default=0
         **style : passed to `ax.imshow`
 
@@ -103,11 +104,12 @@ class StyleDisplay(Tiles):
 
 
 class ReconstructionDisplay(Tiles):
-    """Rows as images above their reconstructions.
+    """Images and their reconstructions: the images in the first row, reconstructions below them.
 
     Parameters
     ----------
     originals, reconstructions : ndarray of shape (n_samples, height, width[, channels])
+        The images, and the reconstruction of each.
 
     Attributes
     ----------
@@ -134,20 +136,20 @@ class ReconstructionDisplay(Tiles):
     def from_estimator(
         cls, estimator, X, y=None, *, image_shape=None, n_images=12, ax=None, **style
     ):
-        """Reconstruct rows and plot both.
+        """Reconstruct rows, and plot rows and reconstructions as images.
 
         Parameters
         ----------
         estimator : fitted estimator with `reconstruct`
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Classes, for estimators whose `reconstruct` needs them.
+            Classes of the rows, for estimators whose `reconstruct` needs them.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of a row as an image; None takes a square.
+            Shape of the image in each row of X. None means a square image of one channel.
         n_images : int, default=12
-            Largest number of rows to show; the first rows of X are taken.
+            Largest number of images to show. They are the first rows of X.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on. None creates a new figure.
         **style : passed to `ax.imshow`
 
         Returns
@@ -163,13 +165,13 @@ class ReconstructionDisplay(Tiles):
 
 
 class ClusterHeadsDisplay(Tiles):
-    """The decoded head of each cluster, and rows of the cluster (section 6 of the paper).
+    """The decoded head of each cluster, beside rows of the cluster (section 6 of the paper).
 
     Parameters
     ----------
     images : ndarray of shape (n_clusters, 1 + n_members, height, width[, channels])
-        Heads in the first column, rows of their clusters beside them. NaN where a cluster has fewer
-        rows.
+        The first column contains the heads, the other columns rows of their clusters. Places are
+        NaN if a cluster has fewer than n_members rows.
 
     Attributes
     ----------
@@ -207,20 +209,20 @@ class ClusterHeadsDisplay(Tiles):
         random_state=0,
         **style,
     ):
-        """Plot the decoded head of each cluster, and beside it rows of X in the cluster.
+        """Plot the decoded head of each cluster, and rows of X from the cluster beside it.
 
         Parameters
         ----------
         estimator : fitted estimator with `cluster_heads_`
             An `AAEClusterer` or an `AAEEmbedding`.
         X : array-like of shape (n_samples, n_features), default=None
-            The training rows, in the order of `labels_`; None shows the heads only.
+            The training rows, in the order of `labels_`. None shows only the heads.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of a row as an image; None takes a square.
+            Shape of the image in each row of X. None means a square image of one channel.
         n_members : int, default=10
-            Number of rows of each cluster, drawn at random.
+            Number of rows to show from each cluster, chosen at random.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on. None creates a new figure.
         random_state : int or None, default=0
         **style : passed to `ax.imshow`
 
@@ -231,11 +233,11 @@ class ClusterHeadsDisplay(Tiles):
         Raises
         ------
         ValueError
-            Where X has another number of rows than `labels_`.
+            If the numbers of rows of X and of `labels_` differ.
         """
         check_is_fitted(estimator)
         heads = estimator.cluster_heads_
-        if heads.shape[1] != estimator.n_features_in_:  # places on a map
+        if heads.shape[1] != estimator.n_features_in_:  # points in an embedding
             heads = estimator.inverse_transform(heads)
         images = as_images(heads, image_shape)[:, None]
         if X is None:
@@ -244,7 +246,7 @@ class ClusterHeadsDisplay(Tiles):
         if len(rows) != len(estimator.labels_):
             raise ValueError(
                 f"X has {len(rows)} rows, but the estimator was fitted on "
-                f"{len(estimator.labels_)}; pass the training rows."
+                f"{len(estimator.labels_)} rows; pass the training rows."
             )
         members = np.full((len(images), n_members, *rows.shape[1:]), np.nan)
         rng = np.random.default_rng(random_state)

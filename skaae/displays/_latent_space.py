@@ -1,4 +1,4 @@
-"""LatentSpaceDisplay: codes of rows over their prior."""
+"""LatentSpaceDisplay: codes of rows, drawn over samples of the prior."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ from skaae.displays._colors import ClassColors, ValueColors, marker_of, read_tar
 from skaae.displays._display import COLORS, Display
 from skaae.estimators.labels import as_label_array
 
-CONTOURS = (0.95, 0.5)  # proportion of the prior's samples within each line
+CONTOURS = (0.95, 0.5)  # proportion of the prior's samples inside each contour line
 
 
 class LatentSpaceDisplay(Display):
-    """Codes of rows in two dimensions, coloured by class, over the prior.
+    """Scatter plot of codes in two dimensions, coloured by class, over samples of the prior.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
         Codes to show as circles. Only the first two dimensions are shown.
     y : array-like of shape (n_samples,), default=None
-        Classes, which decide the colours; rows without a class are grey. Numbers with fractions,
-        and more than 30 different numbers, get a colour map and a colour bar.
+        Class of each code, shown by its colour. Unlabeled codes are grey. If y contains numbers
+        with fractions or more than 30 different numbers, it is shown with a colour bar.
     test_codes : ndarray of shape (n_test_samples, n_components), default=None
         Codes to show as crosses.
     y_test : array-like of shape (n_test_samples,), default=None
-        Their classes.
+        Class of each test code.
     prior_samples : ndarray of shape (n_prior_samples, n_components), default=None
         Samples of the prior, shown in grey below the codes.
     prior : {"samples", "contour"}, default="samples"
-        Whether samples of the prior are shown as points, or as lines around 50 % and 95 % of them.
+        How the samples of the prior are shown: as points, or as contour lines around 50 % and 95 %
+        of them.
     legend : bool, default=True
-        Whether to explain the colours beside the axes.
+        Whether to draw the legend or colour bar.
     unlabeled_label : "auto", scalar or None, default="auto"
-        What marks a row without a class, besides missing values. "auto" takes -1, unless y holds
-        only -1 and 1, or has fractions. None takes no other value.
+        The value of y that marks an unlabeled row, besides missing values. "auto" means -1, unless
+        y contains only -1 and 1, or numbers with fractions. None means that only missing values
+        mark unlabeled rows.
 
     Attributes
     ----------
@@ -89,28 +91,29 @@ class LatentSpaceDisplay(Display):
         random_state=0,
         **style,
     ):
-        """Encode rows, draw from the prior and plot both.
+        """Encode rows and draw samples from the prior, and plot both.
 
         Parameters
         ----------
         estimator : fitted estimator of at least two components
         X : array-like of shape (n_samples, n_features)
-            Rows shown as circles, such as the training rows.
+            Rows whose codes are shown as circles, such as the training rows.
         y : array-like of shape (n_samples,), default=None
-            Classes of the rows, or other values. Rows without a class are grey: their y is missing,
-            or is the marker of the estimator's `unlabeled_label`.
+            Classes of the rows, or other values. Unlabeled rows are grey. These are rows whose y is
+            missing or is the marker of the estimator's `unlabeled_label`.
         X_test : array-like of shape (n_test_samples, n_features), default=None
-            Rows shown as crosses.
+            Rows whose codes are shown as crosses.
         y_test : array-like of shape (n_test_samples,), default=None
-            Their classes.
+            Classes of X_test.
         prior : {"samples", "contour"} or None, default="samples"
-            How the prior is shown below the codes.
+            How samples of the prior are shown: as points, as contour lines around 50 % and 95 % of
+            them, or not at all.
         n_prior_samples : int, default=2000
-            Number of samples of the prior; 0 shows none.
+            Number of samples of the prior. With 0 the prior is not shown.
         legend : bool, default=True
-            Whether to explain the colours beside the axes.
+            Whether to draw the legend or colour bar.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on. None creates a new figure.
         random_state : int, RandomState instance or None, default=0
         **style : passed to `ax.scatter`
 
@@ -121,7 +124,7 @@ class LatentSpaceDisplay(Display):
         Raises
         ------
         ValueError
-            Where the code has one dimension only, or `prior` is none of the values above.
+            If codes have only one dimension, or the value of `prior` is not one of the above.
         """
         check_is_fitted(estimator)
         if prior not in ("samples", "contour", None):
@@ -129,8 +132,9 @@ class LatentSpaceDisplay(Display):
         codes = np.asarray(estimator.transform(X))
         if codes.shape[1] < 2:
             raise ValueError(
-                f"LatentSpaceDisplay needs at least two components, and this "
-                f"{type(estimator).__name__} has n_components={codes.shape[1]}."
+                f"LatentSpaceDisplay needs at least two components, but this "
+                f"{type(estimator).__name__} has n_components={codes.shape[1]}; fit it with 2 or "
+                "more."
             )
         samples = None
         if prior is not None and n_prior_samples:
@@ -166,7 +170,7 @@ class LatentSpaceDisplay(Display):
         ax.set_aspect("equal", adjustable="datalim")
 
     def _draw_codes(self, ax, codes, target, colors, style):
-        """Scatter codes coloured by their targets, grey where that is NaN."""
+        """Draw codes coloured by their targets, grey where the target is NaN."""
         points, flat = codes[:, :2], colors.without_scale(style)
         if target is None:
             ax.scatter(*points.T, **{"color": COLORS[0], **flat})

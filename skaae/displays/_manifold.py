@@ -1,4 +1,4 @@
-"""ManifoldDisplay: decoded images along a walk through the prior."""
+"""ManifoldDisplay: images decoded from a grid of codes in the prior's region."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from skaae.displays._tiles import Tiles, as_images
 
 
 class ManifoldDisplay(Tiles):
-    """Decoded rows as small images along a walk through the prior (section 2 of the paper).
+    """Images decoded from a grid of codes, to show the learned manifold (section 2 of the paper).
 
-    By default the walk is a grid over the two dimensions of the code. For a prior of components
-    (petals, the swiss roll, a mixture) each row of the picture can walk along one component.
+    By default the grid covers the two dimensions of the code. If the prior has components
+    ("petals", "swiss_roll", GaussianMixture), each row can instead follow one component.
 
     Parameters
     ----------
     images : ndarray of shape (n_rows, n_columns, height, width[, channels])
-        Decoded rows; the first row is the top of the picture.
+        The decoded images. The first row is at the top of the display.
     codes : ndarray of shape (n_rows, n_columns, 2)
         The codes that the images were decoded from.
     by_component : bool, default=False
-        Whether each row of the picture is a component of the prior.
+        Whether each row of the display follows one component of the prior.
 
     Attributes
     ----------
@@ -65,25 +65,26 @@ class ManifoldDisplay(Tiles):
         random_state=0,
         **style,
     ):
-        """Decode codes along a walk through the prior, and plot them.
+        """Decode codes on a grid or along components of the prior, and plot the images.
 
-        The lines of a grid are quantiles of the prior in each dimension, so they are dense where
-        its samples are. The steps along a component are quantiles along its longest direction.
+        The coordinates of a grid are quantiles of the prior in each dimension, so more of them lie
+        where the prior is dense. A component is sampled and the samples are ordered along the
+        direction of their largest variance. Each code is the mean of one of n_images equal parts.
 
         Parameters
         ----------
         estimator : fitted estimator with n_components=2 and `inverse_transform`
         n_prior_components : int, default=None
-            Number of components of the prior to walk along, each in a row of the picture. None or
-            0 walks over a grid. Needs an `AAETransformer`, whose `sample_prior` takes a component.
+            Number of components of the prior to show, each in one row of the display. None or 0
+            shows a grid. Components need an `AAETransformer`, whose `sample_prior` accepts one.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of a row as an image; None takes a square.
+            Shape of a decoded row as an image. None means a square image of one channel.
         n_images : int, default=15
-            Images along each side of a grid, or along each component.
+            Number of images along each side of the grid, or along each component.
         coverage : float in (0, 1), default=0.95
-            Proportion of the prior between the outermost lines of a grid, in each dimension.
+            Proportion of the prior that the grid covers in each dimension.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on. None creates a new figure.
         random_state : int, RandomState instance or None, default=0
         **style : passed to `ax.imshow`
 
@@ -94,8 +95,8 @@ class ManifoldDisplay(Tiles):
         Raises
         ------
         ValueError
-            Where the code does not have two dimensions, the prior has fewer components, or rows are
-            no images of image_shape.
+            If the code does not have two dimensions, the prior has fewer than n_prior_components
+            components, or decoded rows do not fit image_shape.
         """
         check_is_fitted(estimator)
         if n_prior_components:
@@ -108,8 +109,9 @@ class ManifoldDisplay(Tiles):
             samples = estimator.sample_prior(20_000, random_state=random_state)
             if samples.shape[1] != 2:
                 raise ValueError(
-                    f"ManifoldDisplay walks through two components, and this "
-                    f"{type(estimator).__name__} has n_components={samples.shape[1]}."
+                    f"ManifoldDisplay shows codes of two components, but this "
+                    f"{type(estimator).__name__} has n_components={samples.shape[1]}; fit it with "
+                    "n_components=2."
                 )
             share = np.linspace(0.5 - coverage / 2, 0.5 + coverage / 2, n_images)
             columns, rows = np.quantile(samples[:, 0], share), np.quantile(samples[:, 1], share)
@@ -121,10 +123,10 @@ class ManifoldDisplay(Tiles):
 
 
 def walk_along(points, n_steps):
-    """Return n_steps codes (n_steps, d) in order along the longest direction of points (n, d).
+    """Return n_steps codes (n_steps, d) along the direction of largest variance of points (n, d).
 
-    Each is the mean of the points between two quantiles, so that the walk follows a bent cloud of
-    points.
+    Each code is the mean of the points between two quantiles, so that the codes also follow a
+    curved cloud of points.
     """
     centered = points - points.mean(axis=0)
     direction = np.linalg.svd(centered, full_matrices=False)[2][0]
@@ -133,6 +135,6 @@ def walk_along(points, n_steps):
 
 
 def component_names(estimator, n_prior_components):
-    """Return `sample_prior`'s names of the prior's components: classes, or else indices."""
+    """Return the components of the prior as `sample_prior` accepts them: classes or indices."""
     classes = getattr(estimator, "classes_", ())
     return classes if len(classes) == n_prior_components else range(n_prior_components)

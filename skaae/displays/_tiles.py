@@ -1,4 +1,4 @@
-"""What displays of small images share: rows as images, laid out in rows and columns."""
+"""The base class of displays that show rows of X as images, in rows and columns."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import numpy as np
 from skaae.displays._display import Display
 
 GAP = 1  # pixels between two images
-TILE = 0.55  # inches of an image in a new figure
+TILE = 0.55  # longer side of an image in a new figure, in inches
 
 
 class Tiles(Display):
-    """Base of displays that show images in rows and columns.
+    """Base class of displays that show images in rows and columns.
 
     Parameters
     ----------
     images : ndarray of shape (n_rows, n_columns, height, width[, channels])
     """
 
-    # Names of the axes, and of rows and columns if they have names.
+    # Labels of the axes, and names of the columns and rows, or None.
     _labels = ("", "")
     _column_names: list[str] | None = None
     _row_names: list[str] | None = None
@@ -51,7 +51,8 @@ def as_images(X, image_shape=None):
     if np.prod(image_shape) != X.shape[1]:
         raise ValueError(
             f"rows of {X.shape[1]} features are not images of image_shape={tuple(image_shape)}; "
-            "pass image_shape=(height, width) with height * width = n_features."
+            "pass image_shape=(height, width) with height * width = n_features, or "
+            "(height, width, 3) for colour images."
         )
     if tuple(image_shape[2:]) == (1,):
         image_shape = image_shape[:2]
@@ -59,15 +60,15 @@ def as_images(X, image_shape=None):
 
 
 def centers(n, size):
-    """Return the middle of each of n tiles, in pixels."""
+    """Return the position of the middle of each of n images, in pixels."""
     return (size + GAP) * np.arange(n) + (size - 1) / 2
 
 
 def draw_tiles(ax, images, **imshow):
-    """Draw images (rows, columns, height, width[, channels]) as one picture without ticks."""
+    """Draw images (rows, columns, height, width[, channels]) as one large image without ticks."""
     n_rows, n_columns, height, width, *channels = images.shape
     low, high = np.nanquantile(images, (0.001, 0.999))
-    if channels:  # colours need values in [0, 1], and white for gaps
+    if channels:  # colour images need values in [0, 1], and gaps are white
         images = np.nan_to_num(((images - low) / (high - low or 1.0)).clip(0.0, 1.0), nan=1.0)
     sheet = np.full(
         (n_rows * (height + GAP) - GAP, n_columns * (width + GAP) - GAP, *channels),
@@ -84,5 +85,5 @@ def draw_tiles(ax, images, **imshow):
 
 
 def first_rows(X, n):
-    """Return the first n rows of an array, a list or a data frame, as what they are."""
+    """Return the first n rows of an array, a list or a data frame, in the same container."""
     return X.iloc[:n] if hasattr(X, "iloc") else X[:n]

@@ -1,4 +1,4 @@
-"""TrainingCurvesDisplay: the losses of an estimator over its epochs."""
+"""TrainingCurvesDisplay: the losses of an estimator over its training epochs."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae.displays._display import COLORS, Display, legend_beside
 
-# Losses of discriminator and generator if codes cannot be told from samples of the prior.
+# Losses of discriminator and generator if codes are distributed exactly as the prior.
 BALANCE_LINES = {"discriminator": 2.0 * math.log(2.0), "generator": math.log(2.0)}
-STAGE = "stage"  # the entry of a history that holds no loss but the stage of each epoch
-ROW = 9.0  # points between two lines of stage names
+STAGE = "stage"  # the entry of a history that is not a loss but the stage of each epoch
+ROW = 9.0  # distance between two lines of stage names, in points
 
 
 class TrainingCurvesDisplay(Display):
-    """Every loss over the epochs of training, on a logarithmic scale.
+    """Curves of all losses over the training epochs, on a logarithmic scale.
 
-    Two dotted lines are the goal of the adversarial training: the losses of discriminator (2 log 2)
-    and generator (log 2) if codes cannot be told from samples of the prior. Thin vertical lines
-    show where a further stage of training begins.
+    Two dotted lines show the goal of adversarial training: the losses of discriminator (2 log 2)
+    and generator (log 2) if a discriminator cannot distinguish codes from samples of the prior.
+    Thin vertical lines show where a new training stage begins.
 
     Parameters
     ----------
     history : dict of str to sequence of float
-        Losses by name, as in `history_`. An entry "stage" holds the name of each epoch's stage.
+        Losses by name, as in `history_`. The entry "stage" is the name of each epoch's stage.
 
     Attributes
     ----------
@@ -54,9 +54,9 @@ class TrainingCurvesDisplay(Display):
         ----------
         estimator : fitted estimator with `history_`
         names : sequence of str, default=None
-            Names of the losses to show; None shows all.
+            Names of the losses to show. None shows all of them.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw on. None creates a new figure.
         **style : passed to `ax.plot`
 
         Returns
@@ -66,7 +66,7 @@ class TrainingCurvesDisplay(Display):
         Raises
         ------
         ValueError
-            Where names holds one that is no loss of the estimator.
+            If `names` contains a name that is not a loss of the estimator.
         """
         check_is_fitted(estimator)
         history = dict(estimator.history_)
@@ -89,7 +89,7 @@ class TrainingCurvesDisplay(Display):
             label = name.replace("_", " of ", 1) if "or_" in name else name.replace("_", " ")
             epochs = np.arange(1, len(values) + 1)
             ax.plot(epochs, shown, **{"color": color, "label": label, "linewidth": 1.5, **style})
-            ax.dataLim.update_from_data_x(epochs)  # the axis has all epochs, even those with NaN
+            ax.dataLim.update_from_data_x(epochs)  # show all epochs, even those with NaN
         for phase, height in BALANCE_LINES.items():
             if any(name.startswith(phase) for name in curves):
                 ax.axhline(height, color="0.6", linestyle=":", linewidth=1.0, zorder=0)
@@ -103,11 +103,11 @@ class TrainingCurvesDisplay(Display):
 
 
 def mark_stages(ax, stages):
-    """Draw a line before the first epoch of each further stage, with the stage's name above."""
+    """Draw a vertical line where each stage after the first begins, with its name above."""
     names = []
     for epoch, (last, stage) in enumerate(itertools.pairwise(stages), start=1):
         if stage != last:
-            place = epoch + 0.5  # epochs count from 1: the last one of the stage that ends
+            place = epoch + 0.5  # after the last epoch of the stage that ends, counted from 1
             ax.axvline(place, color="0.8", linewidth=0.8, zorder=0)
             name = ax.annotate(
                 stage,
@@ -121,7 +121,7 @@ def mark_stages(ax, stages):
             )
             names.append(name)
     if names:
-        ax.figure.figure.draw_without_rendering()  # places depend on the layout
+        ax.figure.figure.draw_without_rendering()  # positions depend on the layout
         move_apart(names, ax.get_window_extent().x1)
 
 
@@ -141,5 +141,5 @@ def move_apart(names, right):
 
 
 def overlap(box, other, gap=4.0):
-    """Return whether two boxes in a line are closer than `gap` pixels."""
+    """Return whether two boxes on one line are closer than `gap` pixels."""
     return box.x0 < other.x1 + gap and other.x0 < box.x1 + gap

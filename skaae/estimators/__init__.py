@@ -1,1 +1,1 @@
-"""The estimators: scikit-learn's contract, and what their parameters mean."""
+"""The estimators, which follow scikit-learn's conventions, and their parameters."""

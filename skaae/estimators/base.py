@@ -1,7 +1,7 @@
-"""What the estimators share: arrays go down to the torch half, arrays and a history come up.
+"""The base class of all estimators, which connects scikit-learn's interface to PyTorch training.
 
-The only place where scikit-learn's world and PyTorch's meet. Subclasses say what they train
-(`_model`) and what follows from trained weights (`_results`).
+Subclasses define the model to train (`_model`) and the fitted attributes that are computed from the
+trained weights (`_results`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 import skaae
 from skaae import inference
 from skaae.columns import frames
-from skaae.columns.schema import MixedRows, Schema, describe
+from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters
@@ -67,7 +67,7 @@ class BaseAdversarialAutoencoder(
 
     # Whether the encoder learns the classes of labeled rows from their cross-entropy.
     _classifies = False
-    # What the solver's learning_rate_schedule="auto" is in `fit`.
+    # The meaning of the solver's learning_rate_schedule="auto" in `fit`.
     _auto_schedule = "constant"
 
     @abstractmethod
@@ -75,14 +75,14 @@ class BaseAdversarialAutoencoder(
         """Return the `Model` to train; targets (n_samples,) are class indices or None."""
 
     def _results(self, X, targets, *, partial):
-        """Return the attributes that follow from trained weights, by name; change nothing.
+        """Return the fitted attributes computed from the trained weights, by name; set nothing.
 
-        X and targets are those of the last `fit`, or of a `partial` one.
+        X and targets are those of the last `fit`, or of the last `partial_fit` if `partial`.
         """
         return {}
 
     def _actions(self, X, targets, streams):
-        """Return what can happen between stages, by the name that the schedule has for it."""
+        """Return the functions that the schedule calls between stages, by their names there."""
         return {}
 
     def set_params(self, **params):
@@ -91,8 +91,9 @@ class BaseAdversarialAutoencoder(
         Parameters
         ----------
         **params : dict
-            New values by name. A name such as `network__dropout` reaches into a parameter object,
-            also where a string such as "mlp" stands for it.
+            New values by name. A name such as `network__dropout` sets a parameter of a parameter
+            object. It also works if the current value is a string such as "mlp", which is then
+            replaced by the object.
 
         Returns
         -------
@@ -105,9 +106,10 @@ class BaseAdversarialAutoencoder(
         return super().set_params(**params)
 
     def transform(self, X):
-        """Encode rows; the same rows always give the same codes.
+        """Encode rows deterministically: the same rows always give the same codes.
 
-        Of a code with classes this is the style: what is left of a row once its class is known.
+        For estimators with classes or clusters this is the style: the part of the code that says
+        how a row differs from other rows of its class or cluster.
 
         Parameters
         ----------
@@ -164,10 +166,11 @@ class BaseAdversarialAutoencoder(
         return self._table.fill(X, rows, found)
 
     def score_samples(self, X):
-        """Return minus the reconstruction loss of each row; higher is better, outliers are low.
+        """Return minus the reconstruction loss of each row, so outliers have low scores.
 
-        For "squared_error" that is minus half the sum of squared errors in scaled units: the
-        log-likelihood of the row under a unit Gaussian around its reconstruction, up to a constant.
+        For "squared_error" the score is minus half the sum of squared errors in scaled units. Up to
+        a constant, it is the log-likelihood of the row under a normal distribution with mean at its
+        reconstruction and variance 1.
 
         Parameters
         ----------
@@ -178,10 +181,11 @@ class BaseAdversarialAutoencoder(
         scores : float64 ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return -inference.reconstruction_losses(self._step, self._network_rows(X)).astype(np.float64)
+        rows = self._network_rows(X)
+        return -inference.reconstruction_losses(self._step, rows).astype(np.float64)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
-        """Draw codes from the prior, undecoded.
+        """Draw codes from the prior, without decoding them.
 
         Parameters
         ----------
@@ -201,7 +205,7 @@ class BaseAdversarialAutoencoder(
     def _check_rows(self, X, *, schema=None, ensure_min_samples=1):
         """Return X as checked rows: a C-ordered or sparse array, or `MixedRows`.
 
-        The schema says how to read X; None stands for that of the training rows.
+        The schema says how to read X; None means the schema of the training rows.
         """
         reset, schema = schema is not None, schema or self._table.schema
         if not schema.is_mixed:
@@ -225,7 +229,7 @@ class BaseAdversarialAutoencoder(
         return rows
 
     def _network_rows(self, X):
-        """Return rows as the user gives them as the networks see them."""
+        """Return checked rows of X as the networks see them; they are scaled when sliced."""
         return NetworkRows(self._check_rows(X), self._table)
 
     def _to_tensor(self, X):
@@ -243,7 +247,7 @@ class BaseAdversarialAutoencoder(
     # Fitting --------------------------------------------------------------------------------------
 
     def _begin(self, X, *, partial=False):
-        """Return checked training rows; refuse what a model that goes on cannot take."""
+        """Return checked training rows; raise if a model that continues cannot train on them."""
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
             self._schema = describe(X, self.categorical_features)
             return self._check_rows(X, schema=self._schema, ensure_min_samples=2)
@@ -255,7 +259,7 @@ class BaseAdversarialAutoencoder(
         return rows
 
     def _build(self, X, targets):
-        """Build networks and step for training rows X, with fresh weights and no history."""
+        """Build networks and training step for rows X, with new weights and an empty history."""
         model = self._model(targets)
         bounded = self.reconstruction_loss == "binary_cross_entropy"
         table = fit_table(X, self.__dict__.pop("_schema"), self.scaling, bounded=bounded)
@@ -271,7 +275,7 @@ class BaseAdversarialAutoencoder(
     def _fit(self, X, targets=None, *, partial=False):
         """Train on checked rows X and class indices (-1 where unlabeled).
 
-        A `partial` fit is one epoch, from where training stands.
+        A `partial` fit is one epoch that continues training.
         """
         rows, held_out = np.arange(X.shape[0]), None
         if not partial:
@@ -288,7 +292,7 @@ class BaseAdversarialAutoencoder(
             run.stopping = EarlyStopping(loss, step, self.n_iter_no_change, self.tol)
 
         def results(n_iter):
-            if step.stage.assigns_later:  # a fit that ends here assigns them here
+            if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
                 run.actions[ASSIGN_COMPONENTS]()
             return {**self._results(X, targets, partial=partial), "n_iter_": n_iter}
 
@@ -309,10 +313,10 @@ class BaseAdversarialAutoencoder(
         watch.end()
 
     def _plan(self, x, targets, rows, *, partial):
-        """Return a run of the loop over scaled rows x: one epoch of it where `partial`."""
+        """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
         settings, done = self._settings, self.n_iter_
         device = self._step.generator.device
-        # later calls of partial_fit would number the clusters of k-means by their own rows
+        # in later calls of partial_fit, k-means would number the clusters in another order
         taught = "classification" in self._step.stage.moves_label and (done == 0 or not partial)
         streams = fitting.make_streams(
             x, targets, rows, settings, device, classifies=self._classifies, taught=taught
@@ -320,8 +324,7 @@ class BaseAdversarialAutoencoder(
         batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
         planned = parameters.epochs(self.max_iter, len(rows), batch_size)
         schedule = expand("solver", self.solver).learning_rate_schedule
-        # rates that fall until max_iter would wait for an end that nobody knows, and hardly rise
-        # again where further fits go on
+        # falling rates need a known last epoch, and would be too low for further fits
         open_end = partial or self.early_stopping or self.warm_start
         auto = "constant" if open_end else self._auto_schedule
         schedule = parameters.replace_auto(schedule, auto)
@@ -335,7 +338,7 @@ class BaseAdversarialAutoencoder(
         )
 
     def _validation_loss(self, x, targets, held_out):
-        """Return a function of nothing that computes the loss of held-out rows."""
+        """Return a function without arguments that computes the loss of the held-out rows."""
         device = self._step.generator.device
         rows = pick(x, held_out)
         y = None if targets is None else torch.from_numpy(targets[held_out]).to(device)
@@ -344,9 +347,9 @@ class BaseAdversarialAutoencoder(
         return validation.reconstruction(self._step, rows, y, self._settings.seed + 2)
 
     def _shown(self, X, targets):
-        """Return the rows that callbacks see: labeled ones where classes are learned.
+        """Return the rows for callbacks: the labeled ones if the encoder learns classes.
 
-        A metric would take unlabeled rows for a class of their own.
+        A metric would treat the unlabeled rows as one more class.
         """
         X = X.source if isinstance(X, MixedRows) else X
         if targets is None or not self._classifies:
@@ -358,7 +361,7 @@ class BaseAdversarialAutoencoder(
         }
 
     def _runnable(self, step):
-        """Return what the loop calls: the step, recorded where it can be, on augmented rows."""
+        """Return the step for the loop, recorded as a CUDA graph if possible, with augmentation."""
         run = captured(step, step.generator, lambda: step.stage.name)
         augment = self._settings.augment
         return run if augment is None else with_augmentation(run, augment.scaled(step.generator))
@@ -366,20 +369,20 @@ class BaseAdversarialAutoencoder(
     # Inference ------------------------------------------------------------------------------------
 
     def _decode(self, **code):
-        """Return rows of the table for the blocks of a code, by name."""
+        """Decode a code, given as its blocks by name, into rows like those of the user's X."""
         return self._in_units_of_X(inference.decode(self._step, code))
 
     def _decode_samples(self, generator, *, clip=False, **code):
-        """Return new rows for the blocks of a code, by name, in the dtype of the training rows.
+        """Decode a code, given as its blocks by name, into new rows like the training rows.
 
-        The generator also draws flags and categories from their probabilities.
+        Flags and categories are drawn from their probabilities with the generator.
         """
         outputs = inference.decode(self._step, code).astype(self._table.dtype, copy=False)
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
         return self._in_units_of_X(outputs, rng=rng, clip=clip)
 
     def _in_units_of_X(self, outputs, *, rng=None, clip=False):
-        """Return rows of the table for activated outputs of the decoder."""
+        """Return rows like those of the user's X from activated outputs of the decoder."""
         library = output_library(self)
         return self._table.inverse_transform(outputs, library=library, rng=rng, clip=clip)
 
@@ -395,7 +398,7 @@ class BaseAdversarialAutoencoder(
         return Z
 
     def _draw_style(self, n_samples, generator, y=None):
-        """Return draws of the style's prior as a float32 array (n_samples, n_components)."""
+        """Draw styles from their prior: a float32 array of shape (n_samples, n_components)."""
         n_samples = check_count("n_samples", n_samples)
         prior, size = self._settings.priors["style"], self._settings.n_components
         return prior.sample(n_samples, size, y=y, generator=generator).float().numpy()
@@ -410,14 +413,14 @@ class BaseAdversarialAutoencoder(
 
     def __sklearn_clone__(self):
         copied = super().__sklearn_clone__()
-        if hasattr(self.prior, "get_params"):  # a clone of a fitted model could not be drawn from
+        if hasattr(self.prior, "get_params"):  # scikit-learn's clone would not be fitted
             copied.prior = copy.deepcopy(self.prior)
         return copied
 
     def __getstate__(self):
         state = {**super().__getstate__(), "_skaae_version": skaae.__version__}
         step = state.pop("_step", None)
-        if step is not None:  # the state of the optimisers is for those who go on
+        if step is not None:  # only further training needs the state of the optimisers
             goes_on = self.warm_start or self._goes_on
             state["_step_state"] = to_numpy(step.state_dict(optimizers=goes_on))
         return state
@@ -428,13 +431,13 @@ class BaseAdversarialAutoencoder(
         if version != skaae.__version__:
             warnings.warn(
                 f"this {type(self).__name__} was pickled by skaae {version} and is loaded by "
-                f"skaae {skaae.__version__}, which may read it otherwise; fit it anew to be sure.",
+                f"skaae {skaae.__version__}, so its results may differ; fit it again to be safe.",
                 UserWarning,
                 stacklevel=2,
             )
         super().__setstate__(state)
         if step_state is not None:
-            # without a second thread: a process in which one waits cannot fork and go on
+            # one thread only: a process with a waiting second thread could not be forked safely
             with torch.inference_mode(False), training_threads(torch.device("cpu"), width=0):
                 self._step = self._settings.rebuild(step_state)
 
@@ -450,11 +453,11 @@ class BaseAdversarialAutoencoder(
 
 
 def require_unit_interval(table):
-    """Raise ValueError if numbers lie outside [0, 1], where the cross-entropy is not defined."""
+    """Raise ValueError if a value lies outside [0, 1], where the cross-entropy is undefined."""
     ends = table.scaling.transform(np.array([table.lowest, table.highest]))
     if ends.size and (np.nanmin(ends) < 0.0 or np.nanmax(ends) > 1.0):
         raise ValueError(
             "reconstruction_loss='binary_cross_entropy' needs values in [0, 1] after scaling, but "
-            f"they run from {np.nanmin(ends):.4g} to {np.nanmax(ends):.4g}; use scaling='range' (or "
+            f"they are {np.nanmin(ends):.4g} to {np.nanmax(ends):.4g}; use scaling='range' (or "
             "'auto'), or reconstruction_loss='squared_error'."
         )

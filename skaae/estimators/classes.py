@@ -1,7 +1,7 @@
-"""Estimators whose rows have classes: labels in, rows of a class out.
+"""Three mixins for estimators that use classes.
 
-Three mixins. `ReadsClasses` turns y into class indices and keeps `classes_`. `MayReadClasses` does
-so if use_labels=True. `DrawsClasses` decodes and samples with a class. Knows nothing of training.
+`ReadsClasses` turns y into class indices and keeps `classes_`. `MayReadClasses` does so if
+use_labels=True. `DrawsClasses` decodes and samples rows of a given class or cluster.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from skaae.priors import Categorical
 class ReadsClasses:
     """Turns y into class indices, -1 where unlabeled, and keeps the classes."""
 
-    # What the base of all estimators has.
+    # Attributes of the base class of all estimators.
     unlabeled_label: Any
     warm_start: bool
     classes_: Any
 
     # The smallest number of classes that the estimator can be trained with.
     _min_classes = 2
-    # The default of estimators without this parameter.
+    # The value for estimators without this parameter.
     class_prior = "labeled"
 
     def _marker(self):
-        """Return what marks an unlabeled row."""
+        """Return the value of y that marks an unlabeled row."""
         return self.unlabeled_label
 
     def _read_classes(self, X, y):
-        """Return class indices of the rows of a `fit`."""
+        """Return the class indices of the rows passed to `fit`."""
         classes, targets = encode_labels(
             y,
             self._marker(),
@@ -53,7 +53,7 @@ class ReadsClasses:
         return targets
 
     def _read_more_classes(self, X, y, classes, *, first):
-        """Return class indices of the rows of a `partial_fit`; classes may be None."""
+        """Return the class indices of the rows passed to `partial_fit`; classes may be None."""
         name = type(self).__name__
         known = self.classes_ if classes is None and not first else None
         if known is None:
@@ -73,7 +73,7 @@ class ReadsClasses:
         return targets
 
     def _set_classes(self, classes, targets):
-        """Keep the classes; raise if they are too few, or not those of a warm start."""
+        """Set `classes_`; raise if there are too few, or if a warm start had other classes."""
         if len(classes) < self._min_classes:
             raise ValueError(
                 f"y has only one class, {classes.tolist()[0]!r}, among its labeled rows; "
@@ -90,29 +90,29 @@ class ReadsClasses:
             self._set_class_prior(targets)
 
     def _set_class_prior(self, targets):
-        """Keep the class proportions of the model."""
+        """Set the class proportions of the model."""
         self.class_prior_ = class_proportions(self.class_prior, self.classes_, targets)
 
     def _is_prior_stated(self):
-        """Return whether the user states the class proportions; if not, labels estimate them."""
+        """Return whether the user gives the class proportions; if not, labels estimate them."""
         return not (isinstance(self.class_prior, str) and self.class_prior == "labeled")
 
 
 class MayReadClasses(ReadsClasses):
-    """Turns y into class indices if use_labels=True; else y is ignored."""
+    """Turns y into class indices if use_labels=True, and ignores y otherwise."""
 
     use_labels: bool
 
     def _read_labels(self, X, y):
-        """Return class indices of the rows of a `fit`, or None."""
+        """Return the class indices of the rows passed to `fit`, or None without use_labels."""
         if self.use_labels:
             return self._read_classes(X, self._given(y, X.shape[0]))
-        for name in ("classes_", "class_prior_"):  # of an earlier fit
+        for name in ("classes_", "class_prior_"):  # set by an earlier fit
             self.__dict__.pop(name, None)
         return None
 
     def _read_more_labels(self, X, y, classes, *, first):
-        """Return class indices of the rows of a `partial_fit`, or None."""
+        """Return the class indices of the rows passed to `partial_fit`, or None."""
         if self.use_labels:
             return self._read_more_classes(X, self._given(y, X.shape[0]), classes, first=first)
         return None
@@ -132,7 +132,7 @@ class MayReadClasses(ReadsClasses):
 class DrawsClasses:
     """Decodes styles with a class, and samples rows of a class."""
 
-    # What the base of all estimators has, and what reading classes has set.
+    # Attributes of the base class of all estimators, and those that `ReadsClasses` has set.
     _check_codes: Any
     _decode: Any
     _decode_samples: Any
@@ -148,10 +148,10 @@ class DrawsClasses:
         X : array-like of shape (n_samples, n_components)
             Styles, as `transform` returns them.
         y : scalar or array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            A class for all rows, a class for each, or probabilities of the classes. Classes are
-            those of the estimator: values of `classes_`, or cluster indices. None takes the class
-            proportions as probabilities, so that a pipeline can decode without y. The result then
-            lies between the classes.
+            One class for all rows, a class for each row, or probabilities of the classes. A class
+            is a value of `classes_`, or the index of a cluster. None uses the class proportions as
+            probabilities, so that a pipeline can decode without y. The decoded rows are then a
+            blend of the classes.
 
         Returns
         -------
@@ -160,8 +160,8 @@ class DrawsClasses:
         Raises
         ------
         ValueError
-            Where X does not have n_components columns, y holds a value that is no class, or rows of
-            probabilities do not sum to 1.
+            If X does not have n_components columns, y contains a value that is no class, or a row
+            of probabilities does not sum to 1.
         """
         check_is_fitted(self)
         Z = self._check_codes(X)
@@ -169,15 +169,16 @@ class DrawsClasses:
         return self._decode(style=Z, label=label.astype(Z.dtype))
 
     def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
-        """Draw styles (and classes) from their priors and decode them: new rows.
+        """Generate new rows: draw styles (and classes) from their priors and decode them.
 
         Parameters
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            A class for all rows or for each; None draws classes by their proportions.
+            One class for all rows, or a class for each row. None draws classes at random, with
+            their proportions as probabilities.
         clip : bool, default=False
-            Whether to move numbers into the range of their column in the training rows.
+            Whether to clip each number to the range of its column in the training rows.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
@@ -190,7 +191,7 @@ class DrawsClasses:
         Raises
         ------
         ValueError
-            Where y holds a value that is no class.
+            If y contains a value that is no class.
         """
         check_is_fitted(self)
         generator = make_cpu_generator(random_state)
@@ -200,18 +201,21 @@ class DrawsClasses:
         return self._decode_samples(generator, clip=clip, style=style, label=label)
 
     def _label_values(self):
-        """Return the classes in the user's values, and the proportion of each: two (n_classes,)."""
+        """Return the classes as in y, and their proportions, two arrays of shape (n_classes,)."""
         return self.classes_, self.class_prior_
 
     def _component_proportions(self):
-        """Return the proportion of each component in the rows of a class.
+        """Return the proportion of each component in each class, (n_classes, n_components).
 
-        Of shape (n_classes, n_components), or None where each class has one component.
+        None means that each class has one component.
         """
         return None
 
     def _label_block(self, y, n_samples):
-        """Return the label part of codes, (n_samples, label); a class is its largest component."""
+        """Return the label part of codes, (n_samples, label), for classes y.
+
+        A class with several components is represented by its largest one.
+        """
         classes, proportions = self._label_values()
         if y is None:
             label = np.tile(proportions, (n_samples, 1))
@@ -221,9 +225,10 @@ class DrawsClasses:
         return label if within is None else label @ np.eye(within.shape[1])[within.argmax(axis=1)]
 
     def _draw_label(self, y, n_samples, generator):
-        """Return one-hot labels, (n_samples, label), of classes y; None draws the classes.
+        """Return one-hot labels (n_samples, label) for classes y; None draws the classes.
 
-        A component of each class is drawn by the components' proportions.
+        If classes have several components, one component of each row's class is drawn with the
+        components' proportions as probabilities.
         """
         classes, proportions = self._label_values()
         if y is not None:

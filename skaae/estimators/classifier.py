@@ -1,4 +1,4 @@
-"""SemiSupervisedAAEClassifier: classes from few labels and many rows (section 5 of the paper)."""
+"""SemiSupervisedAAEClassifier: learns from few labels and many rows (section 5 of the paper)."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ from skaae.priors import Categorical, as_prior
 from skaae.training.rows import BatchedRows, as_arrays
 from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS
 
-# Labels of a class per component that are enough to find the components. Fewer labels can only
-# assign components, found without them, to classes.
+# With this many labels per component, a class's labels help to find its components. With fewer, the
+# components are found without labels, and the labels then only assign them to classes.
 LABELS_PER_COMPONENT = 2
 
 
 @with_shared_parameters(
-    validation_loss="The validation loss is the cross-entropy.",
+    validation_loss="The validation loss is the cross-entropy of the labels.",
     validation_rows="the labeled rows",
     solver="sgd",
     input_noise="0.3",
     labels="classes",
     virtual_adversarial='"auto"',
     stages=(
-        "The phase starts after a warm-up of a fifth of max_iter: earlier it would fix borders in "
-        "place before the classes have formed. With several components per class it comes first "
-        "and finds them; see `components_per_class`."
+        "The phase starts after the first fifth of max_iter. If it started earlier, it would fix "
+        "borders before the classes have formed. With several components per class it starts at "
+        "once, to find them; see `components_per_class`."
     ),
     balance=(
-        "The phase also keeps the mean label of each mini-batch at the class proportions, if "
-        'class_prior is not "labeled" or there are several components per class. For that, '
-        "mini-batches should have at least 25 rows per class."
+        "The phase also trains the mean predicted label of each mini-batch to match the class "
+        'proportions, if class_prior is not "labeled" or there are several components per class. '
+        "Mini-batches should then have at least 25 rows per class."
     ),
 )
 @parameters_as_fields
@@ -60,82 +60,81 @@ class SemiSupervisedAAEClassifier(
 ):
     """Classifier that learns from few labeled and many unlabeled rows.
 
-    The code of a row has two parts. The label is a softmax over the classes; a discriminator pushes
-    it towards one-hot vectors. The style is a vector; another discriminator pushes it towards a
-    prior. Each step reconstructs and regularizes a mini-batch of all rows, then lowers the
-    cross-entropy of a mini-batch of labeled rows (section 5 of "Adversarial Autoencoders",
-    arXiv:1511.05644). An epoch uses every row once. It repeats the labeled rows until each of its
-    steps has a mini-batch of them.
+    An autoencoder encodes each row into two parts. The label is a softmax over the classes, trained
+    against a discriminator to look like one-hot vectors. The style is a vector, trained against
+    another discriminator to follow a prior. Each step trains on a mini-batch of all rows without
+    using their labels, then lowers the cross-entropy of a mini-batch of labeled rows (section 5 of
+    "Adversarial Autoencoders", arXiv:1511.05644). An epoch uses every row once, and the labeled
+    rows as often as needed for a mini-batch in each step.
 
     Parameters
     ----------
     n_components : int, default=10
-        Dimensions of the style. With few of them (2 to 5 for small images) the decoder has to read
-        the class from the label, and `sample(n, y)` returns rows of the class y. With many, the
-        style can hold the class too, which tends to help accuracy.
+        Number of dimensions of the style. With few (2 to 5 for small images) the decoder needs the
+        label to know the class, so `sample(n, y)` returns rows of class y. With many, the style can
+        contain the class too. This tends to improve accuracy, but rows of `sample(n, y)` may then
+        have other classes.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles are trained to follow; see `AAETransformer`.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x), the distribution of a row's style; see `AAETransformer`. With
-        "universal" the label depends on the encoder's noise inputs too, and `predict` uses its mean
-        logits.
+        "universal" the label also depends on the noise, and `predict` averages its logits over it.
     class_prior : "labeled", "uniform", dict, Series or array-like of shape (n_classes,), \
 default="labeled"
         Class proportions among all rows. "labeled" estimates them from the labeled rows, with one
         row added to each class. "uniform" makes all equal, as the paper does. A dict or a pandas
-        Series gives the proportion of each class by its label, an array in the order of `classes_`.
-        The virtual adversarial phase, too, keeps to proportions that are not estimated.
+        Series gives the proportion of each class by its label; an array gives them in the order of
+        `classes_`. Predicted labels are trained to have these proportions.
     components_per_class : int, default=1
-        Number of mixture components that make up a class, such as the handwritings of a digit. The
-        label has an entry for each component, and the probability of a class is the sum over its
-        components. With more than one, the virtual adversarial phase comes first. It finds the
-        components in the first three tenths of max_iter. In the next three tenths it moves only the
-        borders between classes. After that, reconstruction and the label's discriminator train the
-        label too. If most classes have fewer than two labels per component, classification waits
-        until the components are found. The labels then assign each component to a class. Not part
-        of the paper.
+        Number of components of each class, such as different ways to write a digit. The label has
+        an entry for each component, and the probability of a class is the sum over its components.
+        With more than one, the virtual adversarial phase starts at once. It finds the components in
+        the first 30 % of max_iter, and trains only the borders between classes in the next 30 %.
+        After that, reconstruction and the label's discriminator train the label too. If most
+        classes have fewer than two labels per component, labels are not used until the components
+        are found. They then assign each component to a class. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
-        What marks an unlabeled row in y. Missing values (None, NaN, pandas.NA) always do, unless
-        this is None: then every row must have a label. With "auto" the number -1 does too. But
-        if y holds exactly the values {-1, 1} and none is missing, -1 is read as a class, with a
-        warning. A scalar, such as -1 or "unknown", marks unlabeled rows besides missing values.
+        The value of y that marks an unlabeled row. Missing values (None, NaN, pandas.NA) always
+        mark unlabeled rows too, except with None: then every row must have a label. "auto" means
+        -1. But if y contains exactly the values {-1, 1} and no missing value, "auto" reads -1 as a
+        class and warns. A scalar, such as -1 or "unknown", is the marker itself.
     pseudo_labels : "auto" or bool, default="auto"
-        Whether the classification phase also trains on unlabeled rows whose class is clear. A class
-        is clear if the model predicts it and `sklearn.semi_supervised.LabelSpreading`, on a graph
-        of nearest neighbours, finds the same. The fifth of the rows that the graph is least sure of
-        never count as clear. `fit` looks for clear rows after each quarter of its epochs, once the
-        model predicts nine in ten of the given labels. `partial_fit` never does. "auto" is True for
-        at most 20,000 rows, since the time for the graph grows with their square. Not part of the
-        paper.
+        Whether classification also trains on predicted classes of unlabeled rows. A row is used if
+        the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest neighbours,
+        predict the same class. The 20 % of rows that LabelSpreading is least sure of are not used.
+        `fit` chooses the rows after 25, 50 and 75 % of its epochs, if the model then predicts at
+        least 90 % of the given labels correctly. `partial_fit` uses no pseudo-labels. "auto" is
+        True for at most 20,000 rows, because the time grows with the square of their number. Not
+        part of the paper.
     {label_parameters}
     {shared_parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The classes, never the marker of unlabeled rows.
+        The classes, without the marker of unlabeled rows.
     class_prior_ : ndarray of shape (n_classes,)
         The class proportions that the label was trained to follow.
     transduction_ : ndarray of shape (n_samples,)
-        A class for every row of the last `fit` or `partial_fit`: the given one, or the predicted
-        one where none was given.
+        The class of every row of the last `fit` or `partial_fit`: the given class, or the predicted
+        class if the row is unlabeled.
     n_labeled_, n_unlabeled_ : int
         Number of rows of the last fit with and without a label.
     history_ : dict of str to list
-        Mean of every loss in each epoch: "reconstruction", "discriminator_label",
+        Mean of every loss in each epoch, by name: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label", "generator_style" and "classification". The
-        virtual adversarial phase adds "virtual_adversarial", "class_balance" where it keeps class
+        virtual adversarial phase adds "virtual_adversarial", "class_balance" if it trains class
         proportions, and "conditional_entropy" with several components per class; the last two
-        include their weights. Early stopping adds "validation". A loss is NaN in epochs before its
-        phase starts, and is missing if the phase never starts. "stage" holds the name of each
-        epoch's stage: "train", or "warm-up" and "refine", or "find components", "find classes" and
+        include their weights. Early stopping adds "validation". A loss is NaN in epochs without its
+        phase, and absent if the phase never runs. "stage" is the name of the training stage of each
+        epoch: "train", or "warm-up" and "refine", or "find components", "find classes" and
         "refine".
     {shared_attributes}
 
     See Also
     --------
-    AAETransformer : Codes that follow a prior, without labels.
-    sklearn.semi_supervised.LabelSpreading : Labels spread over a graph of neighbours.
+    AAETransformer : Encodes rows into codes that follow a prior, without labels.
+    sklearn.semi_supervised.LabelSpreading : Spreads labels over a graph of nearest neighbours.
 
     Examples
     --------
@@ -183,7 +182,7 @@ default="labeled"
         X : array-like of shape (n_samples, n_features)
             All training rows, labeled or not.
         y : array-like of shape (n_samples,)
-            Labels; -1 or a missing value where a row has none (see `unlabeled_label`).
+            Labels; -1 or a missing value marks an unlabeled row (see `unlabeled_label`).
 
         Returns
         -------
@@ -192,12 +191,11 @@ default="labeled"
         Raises
         ------
         ValueError
-            Where X is not a finite table of numbers, y has no labeled row or one class only,
-            a parameter is out of its range, or the prior does not draw codes of n_components
-            dimensions.
+            If X is not a finite table of numbers, y has fewer than two classes, the value of a
+            parameter is not allowed, or samples of the prior do not have n_components dimensions.
         FloatingPointError
-            Where a loss or a weight is not finite in the first epoch. Later, training goes back
-            one epoch and ends with a warning.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         self._fit(X, self._read_classes(X, y))
@@ -205,12 +203,12 @@ default="labeled"
 
     @fits
     def partial_fit(self, X, y, classes=None):
-        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+        """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling and the class prior, so its rows should be typical. It
-        also decides whether classification waits until components are found; see
-        `components_per_class`. If so, each call whose y has labels of all classes assigns the
-        components to classes anew, until the stage that finds components ends.
+        The first call determines the scaling and the class proportions, so its rows should be
+        typical. It also determines whether training uses labels only after components are found;
+        see `components_per_class`. In that case, until the stage "find components" ends, each call
+        whose y has labels of all classes assigns the components to classes anew.
 
         Parameters
         ----------
@@ -218,8 +216,8 @@ default="labeled"
         y : array-like of shape (n_samples,)
             Labels, as in `fit`; after the first call all rows may be unlabeled.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will ever come; needed in the first call if its y lacks some. The
-            marker of unlabeled rows may be among them and is ignored.
+            All classes of this and later calls. The first call needs them if its y does not contain
+            every class. The marker of unlabeled rows is ignored if it is among them.
 
         Returns
         -------
@@ -228,8 +226,10 @@ default="labeled"
         Raises
         ------
         ValueError
-            Where y holds a label that is none of the classes, `classes` are not those of the first
-            call, or a parameter that the model is built from has changed.
+            If y contains a label that is not one of the classes, `classes` differ from those of the
+            first call, or a parameter that defines the model has changed.
+        FloatingPointError
+            If a loss or a weight is not finite. The model is then the same as before the call.
 
         Examples
         --------
@@ -311,9 +311,9 @@ default="labeled"
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Labels, as in `fit`. A label that is none of `classes_` counts as an error.
+            Labels, as in `fit`. A label that is not in `classes_` counts as misclassified.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row; None weighs all the same.
+            Weight of each row. None gives all rows the same weight.
 
         Returns
         -------
@@ -323,7 +323,7 @@ default="labeled"
         Raises
         ------
         ValueError
-            Where no row has a label.
+            If no row has a label.
         """
         predicted = self.predict(X)
         targets = lookup_labels(
@@ -337,22 +337,22 @@ default="labeled"
         labeled = targets != UNLABELED
         if not labeled.any():
             raise ValueError(
-                f"y holds no labeled row: all {len(targets)} entries are unlabeled, and accuracy "
-                "needs at least one label."
+                f"y holds no labeled row: all {len(targets)} entries are unlabeled, but the "
+                "accuracy needs at least one label; pass rows with labels."
             )
         weights = None if sample_weight is None else np.asarray(sample_weight)[labeled]
         found = np.searchsorted(self.classes_, predicted[labeled])
         return float(accuracy_score(targets[labeled], found, sample_weight=weights))
 
     def _logits(self, X):
-        """Return the logits of classes, (n_samples, n_classes), for rows in the user's units."""
+        """Return the logits of classes, (n_samples, n_classes), for unscaled rows X."""
         check_is_fitted(self)
         return inference.logits(self._step, self._network_rows(X))
 
     def _model(self, targets):
         per_class = self.components_per_class
         label = Block(len(self.classes_) * per_class, components_per_class=per_class)
-        # where the loss finds components itself, one class for all rows would cost nothing
+        # without the class-balance loss, all rows could fall into the components of one class
         keeps_proportions = self._is_prior_stated() or per_class > 1
         return Model(
             {"label": label, "style": Block(self.n_components)},
@@ -368,9 +368,9 @@ default="labeled"
         )
 
     def _has_few_labels(self, targets):
-        """Return whether labels are enough to assign components to classes, but not to find them.
+        """Return whether labels can assign components to classes, but are too few to find them.
 
-        So few labels would be learned row by row, and other classes would get the rows around them.
+        The encoder would learn so few labels by heart, without learning the rows around them.
         """
         counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
         few = LABELS_PER_COMPONENT * self.components_per_class
@@ -385,7 +385,7 @@ default="labeled"
         small = len(rows) <= MAX_ROWS and not isinstance(x, BatchedRows)
         if unlabeled and replace_auto(self.pseudo_labels, small):
 
-            @functools.cache  # the graph is the same each time, and may not be asked for at all
+            @functools.cache  # the graph stays the same, and is computed only if it is needed
             def by_graph():
                 return graph_labels(as_arrays(x, rows)[:], targets[rows])
 
@@ -395,9 +395,9 @@ default="labeled"
         return actions
 
     def _assign_components(self, X, targets, rows):
-        """Assign each component to a class, by the labeled ones among training rows X[rows].
+        """Assign each component to a class, using the labels of the training rows X[rows].
 
-        Nothing changes if a class has no labeled row.
+        Do nothing if a class has no labeled row.
         """
         classes = np.arange(len(self.classes_))
         if np.isin(classes, targets[rows]).all():
@@ -405,7 +405,7 @@ default="labeled"
             self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
 
     def _add_pseudo_labels(self, streams, by_graph, targets):
-        """Add the rows to the labeled stream whose class the graph and the network agree on."""
+        """Add rows to the labeled stream, with the class on which graph and network agree."""
         if self._step.stage.assigns_later:
             return  # components have no class yet
         x, index = streams[0].tensors["x"], streams[0].rows
@@ -435,7 +435,7 @@ default="labeled"
     def _count_components(self, X):
         """Return the proportion of each component in its class among rows X.
 
-        Of shape (n_classes, n_components), or None where each class has one component.
+        The shape is (n_classes, n_components). None means that each class has one component.
         """
         if self._settings.components_per_class == 1:
             return None
@@ -448,5 +448,5 @@ default="labeled"
         return self._proportions_of_components
 
     def _encode_label(self, X):
-        """Return the label of checked rows X, (n_samples, n_components): one entry a component."""
+        """Return the label of checked rows X, (n_samples, n_components): an entry per component."""
         return inference.encode(self._step, NetworkRows(X, self._table), "label")

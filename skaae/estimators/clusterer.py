@@ -1,4 +1,4 @@
-"""AAEClusterer: clusters as a categorical part of the code (section 6 of the paper)."""
+"""AAEClusterer: the categorical part of the code is the cluster (section 6 of the paper)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from skaae.priors import Categorical, as_prior
 
 @with_shared_parameters(
     validation_loss=(
-        "The validation loss is the reconstruction loss plus the distance of codes to the prior "
-        "(MMD). The discriminator's loss plays no part."
+        "The validation loss is the reconstruction loss plus the maximum mean discrepancy (MMD) "
+        "between styles and samples of their prior."
     ),
     validation_rows="the rows",
     solver="sgd",
@@ -35,48 +35,50 @@ from skaae.priors import Categorical, as_prior
     labels="clusters",
     virtual_adversarial="None",
     stages=(
-        'With init="k-means" the phase starts after a warm-up of a fifth of max_iter: earlier it '
-        'would fix borders in place before the clusters have formed. With init="random" it comes '
-        "first and finds the clusters: for six tenths of max_iter nothing else trains the label. "
-        "A small weight on the conditional entropy makes rows sure of their clusters (Hu et al., "
-        "2017). After that, reconstruction and the label's discriminator train the label too."
+        'With init="k-means" the phase starts after the first fifth of max_iter. If it started '
+        'earlier, it would fix borders before the clusters have formed. With init="random" it '
+        "starts at once and finds the clusters: during the first 60 % of max_iter no other phase "
+        "trains the label. In this case the loss also includes the conditional entropy of the "
+        "label, so that each row gets one clear cluster (Hu et al., 2017)."
     ),
     balance=(
-        "The phase also pulls clusters to equal sizes in each mini-batch. For that, mini-batches "
-        "should have at least 25 rows per cluster, or 4 per small cluster with over-clustering."
+        "The phase also trains clusters to have equal sizes in each mini-batch. Mini-batches "
+        "should then have at least 25 rows per cluster, or 4 per small cluster with "
+        "over-clustering."
     ),
 )
 @parameters_as_fields
 class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
-    """Clustering by an autoencoder whose code has a categorical part.
+    """Clustering with an adversarial autoencoder, where part of the code is the cluster.
 
-    The code of a row has two parts. The label is a softmax over the clusters; a discriminator
-    pushes it towards one-hot vectors. The style is a vector; another discriminator pushes it
-    towards a prior. The decoder reconstructs rows from label and style together. So rows that
-    differ in style alone end up in the same cluster (section 6 of "Adversarial Autoencoders",
-    arXiv:1511.05644).
+    An autoencoder encodes each row into two parts. The label is a softmax over the clusters,
+    trained against a discriminator to look like one-hot vectors. The style is a vector, trained
+    against another discriminator to follow a prior. The decoder reconstructs each row from both
+    parts. So rows that differ only in style get the same cluster (section 6 of "Adversarial
+    Autoencoders", arXiv:1511.05644).
 
     Parameters
     ----------
     n_clusters : int, default=8
-        Number of clusters to look for. Clusters that stay empty are dropped after training.
+        Number of clusters to find. After training, `fit` drops clusters without a training row.
     n_components : int, default=5
-        Dimensions of the style. The more of them, the less the decoder needs the clusters.
+        Number of dimensions of the style. With more dimensions the decoder needs the clusters less,
+        so they may separate the rows less well.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles are trained to follow; see `AAETransformer`.
     overclustering : int, default=None
-        Number of small clusters to train, at least n_clusters. After training they are merged into
-        n_clusters. The two with the highest affinity are merged first, then the next two. The
-        affinity of two clusters counts the rows that are unsure between them, relative to the
-        clusters' sizes. Merged clusters may have any size, while trained clusters are pulled to
-        equal sizes. `merge` merges them into another number later. None trains n_clusters clusters
-        and merges none.
+        Number of small clusters to train, at least n_clusters. After training they are merged pair
+        by pair until n_clusters are left. Each merge takes the pair with the highest affinity: the
+        number of rows whose label is unsure between the two clusters, relative to the sizes of the
+        clusters. Small clusters tend to have equal sizes, but merged clusters may have any size.
+        `merge` can merge the small clusters into another number later. None trains n_clusters
+        clusters and merges none.
     init : {"k-means", "random"}, default="k-means"
-        How clusters begin. "k-means" clusters the scaled rows with k-means. In the first half of
-        training the label learns these clusters; in the second half it is free to leave them.
-        Results then differ little from seed to seed. "random" is the paper's: clusters come from
-        adversary and reconstruction alone. If there is a virtual adversarial phase, it comes first
-        and finds them.
+        How the clusters start. "k-means" clusters the scaled rows with k-means. In the first half
+        of training the label learns these clusters; in the second half it may depart from them.
+        Results then differ little between seeds. "random", as in the paper, starts without
+        clusters: adversarial training and reconstruction find them, or the virtual adversarial
+        phase if it is on.
     {label_parameters}
     {shared_parameters}
 
@@ -85,28 +87,29 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     labels_ : ndarray of shape (n_samples,)
         Cluster of every row of the last `fit` or `partial_fit`, from 0 to n_clusters_ - 1.
     n_clusters_ : int
-        Number of clusters. After `fit`, each of them has at least one training row.
+        Number of clusters. After `fit`, each cluster has at least one training row.
     component_labels_ : ndarray of shape (n_in_use,)
-        The cluster that each small cluster in use was merged into. Without over-clustering there is
-        nothing to merge, and it is 0 to n_clusters_ - 1.
+        For each small cluster that is in use, the cluster that it was merged into. Without
+        over-clustering nothing is merged, so this is 0 to n_clusters_ - 1.
     cluster_heads_ : ndarray of shape (n_clusters_, n_features)
-        The head of each cluster, decoded: the decoder's output for this cluster and a style of 0. A
-        merged cluster has the head of its largest component.
+        A typical row of each cluster, which the paper calls its head: the decoder's output for this
+        cluster and a style of 0. For a merged cluster it is that of its largest small cluster.
     history_ : dict of str to list
-        Mean of every loss in each epoch: "reconstruction", "discriminator_label",
+        Mean of every loss in each epoch, by name: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label" and "generator_style". init="k-means" adds
         "classification" (NaN after the first half). The virtual adversarial phase adds
         "virtual_adversarial", "class_balance" and, with init="random", "conditional_entropy"; the
         last two include their weights. Early stopping adds "validation". A loss is NaN in epochs
-        before its phase starts. "stage" holds the name of each epoch's stage: "taught" and "free"
-        with k-means, after a "warm-up" if there is a virtual adversarial phase; "train", or "find
-        clusters" and "refine", with a random start.
+        without its phase. "stage" is the name of the training stage of each epoch. With k-means
+        these are "taught" and "free", after a "warm-up" if the virtual adversarial phase is on.
+        With a random start, the only stage is "train", or with that phase, "find clusters" and
+        "refine".
     {shared_attributes}
 
     See Also
     --------
-    SemiSupervisedAAEClassifier : The same with some labels.
-    sklearn.cluster.KMeans : Clusters by distance to their means.
+    SemiSupervisedAAEClassifier : Similar model that learns classes from few labels.
+    sklearn.cluster.KMeans : Assigns rows to the nearest cluster mean.
 
     Examples
     --------
@@ -140,7 +143,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
 
     @fits
     def fit(self, X, y=None):
-        """Find clusters.
+        """Train the networks and find the clusters.
 
         Parameters
         ----------
@@ -154,11 +157,11 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            Where X is not a finite table of numbers, has fewer rows than n_clusters, a parameter is
-            out of its range, or the prior does not draw codes of n_components dimensions.
+            If X is not a finite table of numbers or has fewer rows than n_clusters, the value of a
+            parameter is not allowed, or samples of the prior do not have n_components dimensions.
         FloatingPointError
-            Where a loss or a weight is not finite in the first epoch. Later, training goes back
-            one epoch and ends with a warning.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         self._require_rows(X)
@@ -167,13 +170,13 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
 
     @fits
     def partial_fit(self, X, y=None):
-        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+        """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling, so its rows should be typical of the data. With
+        The first call determines the scaling, so its rows should be typical of the data. With
         init="k-means" the label learns the clusters of k-means in the first call only. No cluster
-        is dropped, even if it has no row. If a `fit` before has dropped some, they come back with
-        the last numbers. With over-clustering each call merges and numbers the clusters anew, by
-        its own rows. So all calls should have typical rows then.
+        is dropped, even if it has no row. Clusters that an earlier `fit` has dropped return, and
+        are numbered after the others. With over-clustering each call merges and numbers the
+        clusters anew from its own rows, so the rows of every call should be typical.
 
         Parameters
         ----------
@@ -187,8 +190,10 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            Where the first X has fewer rows than n_clusters, or a parameter that the model is built
-            from has changed.
+            If the X of the first call has fewer rows than n_clusters, or a parameter that defines
+            the model has changed.
+        FloatingPointError
+            If a loss or a weight is not finite. The model is then the same as before the call.
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -198,16 +203,16 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         return self
 
     def merge(self, X, n_clusters):
-        """Merge the trained small clusters anew, into another number, without training.
+        """Merge the trained small clusters into another number of clusters, without training.
 
-        This shows coarser and finer clusters of one model. The parameter n_clusters does not
-        change.
+        So one model gives both coarse and fine clusters. The fitted attributes change, but the
+        parameter n_clusters does not.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Typical rows, such as those of `fit`. They decide which clusters are merged, and
-            `labels_` are their clusters. Clusters without any of them are dropped.
+            Typical rows, such as those of `fit`. They determine which clusters are merged, and
+            `labels_` is set to their clusters. Clusters without any of these rows are dropped.
         n_clusters : int
             Number of clusters to merge into, at most overclustering.
 
@@ -218,7 +223,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            Where the model was fitted without over-clustering, or n_clusters is above it.
+            If the model was fitted without over-clustering, or n_clusters is larger than
+            overclustering.
 
         Examples
         --------
@@ -234,12 +240,12 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         if self._frozen["overclustering"] is None:
             raise ValueError(
                 "merge needs small clusters to merge, but the model was fitted with "
-                "overclustering=None; set it to some times n_clusters, and fit."
+                "overclustering=None; set it to a few times n_clusters, and fit again."
             )
         if n_clusters > n_trained:
             raise ValueError(
                 f"n_clusters={n_clusters} is more than the {n_trained} clusters that were trained; "
-                "lower it, or raise overclustering and fit."
+                "lower n_clusters, or raise overclustering and fit again."
             )
         logits = self._logits(self._check_rows(X))
         self.__dict__.update(self._describe(merge_components(logits, n_clusters), logits))
@@ -269,7 +275,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_clusters_), in the dtype of X
-            Rows sum to 1. The probability of a merged cluster is the sum over its components.
+            Rows sum to 1. The probability of a merged cluster is the sum over its small clusters.
         """
         check_is_fitted(self)
         return self._merged.probabilities(self._logits(self._check_rows(X)))
@@ -278,13 +284,13 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         """Raise ValueError if there are fewer rows than clusters."""
         if X.shape[0] < self.n_clusters:
             raise ValueError(
-                f"X has n_samples={X.shape[0]} rows, which is fewer than n_clusters={self.n_clusters}; "
-                "lower n_clusters."
+                f"X has n_samples={X.shape[0]} rows, fewer than n_clusters={self.n_clusters}; "
+                "lower n_clusters, or give more rows."
             )
 
     def _results(self, X, targets, *, partial):
         logits, in_use = self._logits(X), None
-        if partial:  # all are in use; those that `fit` has numbered keep their numbers
+        if partial:  # all clusters are in use; those that `fit` has numbered keep their numbers
             merged = getattr(self, "_merged", None)
             numbered = np.arange(0) if merged is None else merged.components
             others = np.setdiff1d(np.arange(self._settings.label_size), numbered)
@@ -292,7 +298,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         return self._describe(merge_components(logits, self.n_clusters, in_use), logits)
 
     def _describe(self, merged, logits):
-        """Return the fitted attributes about merged clusters, and about rows by their logits."""
+        """Return the fitted attributes for merged clusters and for rows with these logits."""
         style = np.zeros((merged.n_clusters, self._settings.n_components), dtype=np.float32)
         proportions = merged.component_proportions(self._settings.label_size)
         heads = np.eye(proportions.shape[1], dtype=np.float32)[proportions.argmax(axis=1)]
@@ -313,7 +319,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         if n_trained < self.n_clusters:
             raise ValueError(
                 f"overclustering={n_trained} is fewer than n_clusters={self.n_clusters}, into "
-                "which they are to be merged; raise it, or leave it None."
+                "which these clusters are merged; raise it, or set overclustering=None."
             )
         proportions = (1.0 / n_trained,) * n_trained
         return Model(

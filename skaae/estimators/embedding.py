@@ -1,4 +1,4 @@
-"""AAEEmbedding: maps of few dimensions in which clusters keep apart (section 7 of the paper)."""
+"""AAEEmbedding: maps rows to few dimensions with separate clusters (section 7 of the paper)."""
 
 from __future__ import annotations
 
@@ -23,97 +23,100 @@ from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
 
-# The paper's fixed heads for codes with a dimension for each class: 10 times the unit vectors.
+# With cluster_heads="identity" the heads are this multiple of the unit vectors, as in the paper.
 IDENTITY_SCALE = 10.0
 
 
 @with_shared_parameters(
     validation_loss=(
-        "With labels, the validation loss is the cross-entropy. Without labels, it is the "
-        "reconstruction loss plus the distance of codes to the prior (MMD). The discriminator's "
-        "loss plays no part."
+        "With use_labels, the validation loss is the cross-entropy of the labels. Otherwise it is "
+        "the reconstruction loss plus the maximum mean discrepancy (MMD) between styles and "
+        "samples of their prior."
     ),
-    validation_rows="the rows (the labeled ones where there are any)",
+    validation_rows="the rows (with use_labels, of the labeled rows)",
     solver="sgd",
     input_noise="0.3",
-    labels="classes and clusters",
+    labels="classes or clusters",
     virtual_adversarial="None",
     stages=(
-        "The phase starts after a warm-up of a fifth of max_iter: earlier it would fix borders in "
-        'place before the clusters have formed. Without labels and with init="random" it comes '
-        "first and finds the clusters, as in `AAEClusterer`."
+        "The phase starts after the first fifth of max_iter. If it started earlier, it would fix "
+        'borders before the clusters have formed. Without use_labels and with init="random" it '
+        "starts at once and finds the clusters, as in `AAEClusterer`."
     ),
     balance=(
-        "Without labels the phase also pulls clusters to equal sizes in each mini-batch. With "
-        'labels and a class_prior other than "labeled" it pulls classes to these proportions. For '
-        "that, mini-batches should have at least 25 rows per cluster or class."
+        "Without use_labels the phase also trains clusters to have equal sizes in each mini-batch. "
+        'With use_labels and a class_prior other than "labeled" it trains classes to have these '
+        "proportions. Mini-batches should then have at least 25 rows per cluster or class."
     ),
 )
 @parameters_as_fields
 class AAEEmbedding(MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder):
-    """Map of rows into few dimensions, with a place of its own for each cluster or class.
+    """Embedding of rows in few dimensions, in which each cluster or class has a region of its own.
 
-    Each cluster has a head: a learned point on the map. The encoder gives a softmax over clusters
-    and a style. The place of a row on the map is the head of its cluster plus its style, and the
-    decoder sees nothing else. One discriminator pushes the softmax towards one-hot vectors, another
-    pushes the style towards a prior. A penalty keeps the heads at a distance from each other
-    (section 7 of "Adversarial Autoencoders", arXiv:1511.05644). With some labels, the clusters are
+    Each cluster has a head: a learned point in the embedding. The encoder outputs a softmax over
+    the clusters and a style. The embedding of a row is the head of its cluster plus its style, and
+    is the only input of the decoder. One discriminator trains the softmax to look like one-hot
+    vectors, and another one trains the style to follow a prior. A penalty keeps the heads apart
+    (section 7 of "Adversarial Autoencoders", arXiv:1511.05644). With use_labels, the clusters are
     the classes.
 
     Parameters
     ----------
     n_components : int, default=2
-        Dimensions of the map.
+        Number of dimensions of the embedding.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        The distribution that the styles, the places of rows around their heads, are trained to
-        follow; see `AAETransformer`.
+        The distribution that the styles, which are the offsets of rows from their heads, are
+        trained to follow; see `AAETransformer`.
     n_clusters : int, default=20
-        Number of heads without labels. With labels there is one head for each class.
+        Number of clusters, each with its head. With use_labels this is ignored, and each class has
+        a head.
     cluster_heads : {"learned", "identity"} or array-like of shape (n_heads, n_components), \
 default="learned"
-        Where the heads are. "learned": they begin at random and move with the decoder.
-        "identity": fixed at 10 times the unit vectors, which needs n_components to be the number of
-        heads (the paper's 10 dimensions for 10 digits). An array fixes them elsewhere.
+        Positions of the heads. "learned": they start at random positions and are trained with the
+        decoder. "identity": they are fixed at 10 times the unit vectors, so n_components must be
+        the number of heads (in the paper, 10 dimensions for 10 digits). An array gives other fixed
+        positions.
     head_distance : float, default=3.0
-        Least distance between two learned heads, in units of the style. The training loss grows by
-        what each closer pair falls short of it. 3 keeps heads three standard deviations of a
-        standard normal apart. 0 turns the penalty off.
+        Smallest distance that learned heads should have from each other. For each closer pair, the
+        difference to this distance is added to the training loss. With the default prior, 3 is
+        three standard deviations of the style. 0 turns the penalty off.
     use_labels : bool, default=False
         Whether `fit` uses y, the classes of some or all rows.
     class_prior : "labeled", "uniform", dict, Series or array-like of shape (n_classes,), \
 default="labeled"
         With use_labels: the class proportions among all rows; see `SemiSupervisedAAEClassifier`.
     unlabeled_label : "auto", scalar or None, default="auto"
-        With use_labels: what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
+        With use_labels: the value of y that marks an unlabeled row; see
+        `SemiSupervisedAAEClassifier`.
     init : {"k-means", "random"}, default="k-means"
-        How clusters begin without labels; see `AAEClusterer`.
+        Without use_labels: how the clusters start; see `AAEClusterer`.
     {label_parameters}
     {shared_parameters}
 
     Attributes
     ----------
     embedding_ : ndarray of shape (n_samples, n_components)
-        The places on the map of the rows of the last `fit` or `partial_fit`.
+        The embedding of the rows of the last `fit` or `partial_fit`.
     cluster_heads_ : ndarray of shape (n_heads, n_components)
-        The place of each cluster's or class's head on the map.
+        The head of each cluster or class: its point in the embedding.
     labels_ : ndarray of shape (n_samples,)
-        The head that each of these rows belongs to, as an index in cluster_heads_.
+        The cluster or class of each row of `embedding_`, as an index in `cluster_heads_`.
     classes_ : ndarray of shape (n_classes,)
-        With labels, the class of each head.
+        With use_labels, the class of each head.
     class_prior_ : ndarray of shape (n_classes,)
-        With labels, the class proportions that the softmax was trained to follow.
+        With use_labels, the class proportions that the softmax was trained to follow.
     history_ : dict of str to list
-        Mean of every loss in each epoch: "reconstruction", "head_distance", "discriminator_label",
-        "discriminator_style", "generator_label", "generator_style" and "classification". The
-        virtual adversarial phase adds "virtual_adversarial", "class_balance" and
-        "conditional_entropy"; early stopping adds "validation"; see `AAEClusterer`. A loss is NaN
-        in epochs that did not train on it. "stage" holds the name of each epoch's stage.
+        Mean of every loss in each epoch, by name: "reconstruction", "head_distance",
+        "discriminator_label", "discriminator_style", "generator_label", "generator_style" and
+        "classification". The virtual adversarial phase adds "virtual_adversarial", "class_balance"
+        and "conditional_entropy"; early stopping adds "validation". A loss is NaN in epochs without
+        its phase. "stage" is the name of the training stage of each epoch; see `AAEClusterer`.
     {shared_attributes}
 
     See Also
     --------
-    AAETransformer : Codes that follow a prior, without clusters.
-    sklearn.manifold.TSNE : Maps that keep neighbours together, for the rows at hand only.
+    AAETransformer : Encodes rows into codes that follow a prior, without clusters.
+    sklearn.manifold.TSNE : Embedding that keeps neighbours together, without `transform`.
 
     Examples
     --------
@@ -155,13 +158,14 @@ default="labeled"
 
     @fits
     def fit(self, X, y=None):
-        """Train networks and heads, which make up the map.
+        """Train the networks and the heads.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Ignored, unless use_labels=True: then classes, -1 or missing where a row has none.
+            Ignored if use_labels=False. Otherwise the class of each row; -1 or a missing value
+            marks an unlabeled row.
 
         Returns
         -------
@@ -170,11 +174,12 @@ default="labeled"
         Raises
         ------
         ValueError
-            Where X is not a finite table of numbers, a parameter is out of its range, cluster_heads
-            has another shape, or the prior does not draw codes of n_components dimensions.
+            If X is not a finite table of numbers, the value of a parameter is not allowed,
+            cluster_heads does not have shape (n_heads, n_components), or samples of the prior do
+            not have n_components dimensions.
         FloatingPointError
-            Where a loss or a weight is not finite in the first epoch. Later, training goes back
-            one epoch and ends with a warning.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         self._fit(X, self._read_labels(X, y))
@@ -182,20 +187,20 @@ default="labeled"
 
     @fits
     def partial_fit(self, X, y=None, classes=None):
-        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+        """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling. Without labels, k-means finds the first clusters in its
-        rows. So these should be typical of the data.
+        The first call determines the scaling and, without use_labels and with init="k-means", the
+        first clusters. So its rows should be typical of the data.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Ignored, unless use_labels=True: then classes, as in `fit`. After the first call all
-            rows may be unlabeled; None stands for that.
+            Ignored if use_labels=False. Otherwise classes, as in `fit`. After the first call all
+            rows may be unlabeled; y=None means that they are.
         classes : array-like of shape (n_classes,), default=None
-            With use_labels: all classes that will ever come; needed in the first call if its y
-            lacks some. Ignored without use_labels.
+            With use_labels: all classes of this and later calls. The first call needs them if its y
+            does not contain every class. Ignored without use_labels.
 
         Returns
         -------
@@ -204,8 +209,10 @@ default="labeled"
         Raises
         ------
         ValueError
-            Where y holds a label that is none of the classes, `classes` are not those of the first
-            call, or a parameter that the model is built from has changed.
+            If y contains a label that is not one of the classes, `classes` differ from those of the
+            first call, or a parameter that defines the model has changed.
+        FloatingPointError
+            If a loss or a weight is not finite. The model is then the same as before the call.
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -214,7 +221,7 @@ default="labeled"
         return self
 
     def transform(self, X):
-        """Place rows on the map: the mean of the heads, weighted by the softmax, plus the style.
+        """Embed rows: return the mean of the heads, weighted by the softmax, plus the style.
 
         Parameters
         ----------
@@ -228,12 +235,12 @@ default="labeled"
         return inference.combine(self._step, self._network_rows(X))
 
     def inverse_transform(self, X):  # type: ignore[override]  # heads are part of the map
-        """Decode places on the map into rows in the units of the training data.
+        """Decode points of the embedding into rows in the units of the training data.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Places on the map, as `transform` returns them.
+            Points of the embedding, as `transform` returns them.
 
         Returns
         -------
@@ -253,13 +260,13 @@ default="labeled"
         return self._in_units_of_X(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
-        """Draw places on the map, without decoding them: each is a random head plus a style.
+        """Draw points of the embedding without decoding them: a random head plus a random style.
 
         Parameters
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-            An int draws the same places every time.
+            An int draws the same points every time.
 
         Returns
         -------
@@ -272,7 +279,7 @@ default="labeled"
         return style + label.astype(np.float32) @ self.cluster_heads_
 
     def predict(self, X):
-        """Return the most probable class of each row, or without labels its most probable head.
+        """Return the most probable class of each row, or its most probable cluster.
 
         Parameters
         ----------
@@ -281,13 +288,13 @@ default="labeled"
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            Values of `classes_`; without labels, indices in `cluster_heads_`.
+            With use_labels, values of `classes_`; otherwise indices in `cluster_heads_`.
         """
         probabilities = self.predict_proba(X)
         return self._label_values()[0][probabilities.argmax(axis=1)]
 
     def predict_proba(self, X):
-        """Return the probability of each class, q(y|x), or without labels of each head.
+        """Return the probability q(y|x) of each class or cluster.
 
         Parameters
         ----------
@@ -337,7 +344,7 @@ default="labeled"
         )
 
     def _places_of_heads(self, n_heads):
-        """Return fixed heads (n_heads, n_components), or the distance that learned ones have."""
+        """Return fixed heads (n_heads, n_components), or the initial distance of learned heads."""
         if isinstance(self.cluster_heads, str) and self.cluster_heads == "learned":
             return float(self.head_distance) or 1.0
         shape = (n_heads, self.n_components)
@@ -345,7 +352,8 @@ default="labeled"
             if shape[0] != shape[1]:
                 raise ValueError(
                     f"cluster_heads='identity' needs a dimension for each of the {n_heads} heads, "
-                    f"but n_components={self.n_components}; set n_components={n_heads}."
+                    f"but n_components={self.n_components}; set n_components={n_heads}, or "
+                    "cluster_heads='learned'."
                 )
             return IDENTITY_SCALE * np.eye(n_heads)
         try:
@@ -360,5 +368,5 @@ default="labeled"
                 f"(n_heads, n_components) = {shape}."
             )
         if not np.isfinite(heads).all():
-            raise ValueError("cluster_heads holds NaN or infinity; every place must be finite.")
+            raise ValueError("cluster_heads holds NaN or infinity; all its values must be finite.")
         return heads

@@ -1,7 +1,7 @@
-"""What surrounds the training loop: checks before a fit, callbacks, warnings, the history.
+"""Helpers of `fit` and `partial_fit`: checks, callbacks, warnings and the history of losses.
 
-The base class of the estimators calls these functions. They read its parameters, and never call its
-methods.
+The base class of the estimators calls these functions. They read an estimator's parameters, but
+never call its methods.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from skaae.private_sklearn import callback_context, validate_parameters, with_ca
 from skaae.training.loop import Snapshot, Stream
 from skaae.training.rows import as_arrays
 
-# Parameters that may change between fits of one model (warm_start); the others are built into it.
+# Parameters that may change between fits of one model (warm_start); the others define the model.
 LIVE_PARAMETERS = {
     "batch_size",
     "early_stopping",
@@ -38,9 +38,9 @@ LIVE_PARAMETERS = {
 
 
 def fits(method):
-    """Decorate a fitting method: it checks parameters, and an exception undoes all it has done.
+    """Decorate a fitting method: check parameters first, and undo all changes if it raises.
 
-    scikit-learn's callbacks hear of its end.
+    The decorator also connects the method to scikit-learn's callbacks.
     """
     method = with_callbacks(method)
 
@@ -50,9 +50,9 @@ def fits(method):
         before, step = self.__dict__.copy(), self.__dict__.get("_step")
         snapshot = None
         with torch.inference_mode(False), torch.enable_grad():
-            # training moves weights in place
+            # training changes weights in place, so a copy of `__dict__` does not hold them
             if step is not None and method.__name__ == "partial_fit":
-                snapshot = Snapshot.again(step)  # many calls may follow each other
+                snapshot = Snapshot.again(step)  # reuses memory, as there may be many calls
             elif step is not None and self.warm_start:
                 snapshot = Snapshot(step)
             try:
@@ -68,7 +68,7 @@ def fits(method):
 
 
 def check_parameters(estimator):
-    """Raise if a parameter of the estimator, or of a parameter object, is out of its range."""
+    """Raise if a value of a parameter is not allowed, also in parameter objects."""
     validate_parameters(estimator)
     for value in estimator.get_params(deep=False).values():
         if isinstance(value, Options):
@@ -78,8 +78,8 @@ def check_parameters(estimator):
 def split_rows(estimator, targets, n_rows, *, by_class):
     """Return indices of training rows and of held-out rows (None without early stopping).
 
-    Estimators that learn classes hold out labeled rows only, `by_class`: others cannot be checked
-    against a prediction.
+    With `by_class`, for estimators that learn classes, only labeled rows are held out, because the
+    validation loss compares predictions with labels.
     """
     rows = np.arange(n_rows)
     if not estimator.early_stopping:
@@ -104,17 +104,17 @@ def split_rows(estimator, targets, n_rows, *, by_class):
     if by_class and len(set(targets[candidates]) - set(targets[remaining])):
         raise ValueError(
             f"validation_fraction={estimator.validation_fraction} holds out all labeled rows of a "
-            f"class, of {len(candidates)} labeled rows; use a smaller fraction, more labels, or "
-            "early_stopping=False."
+            f"class (y has {len(candidates)} labeled rows); use a smaller fraction, more labels, "
+            "or early_stopping=False."
         )
     return remaining, held_out
 
 
 def make_streams(x, targets, rows, settings, device, *, classifies, taught):
-    """Return the streams of a run: all rows, then the labeled ones where classes are learned.
+    """Return the streams of a run: all rows, and the labeled rows if the model learns classes.
 
-    x (n, n_features) are scaled rows, targets (n,) their class indices or None, rows the indices of
-    those to train on. Where k-means teaches the clusters, `taught`, its clusters are the labels.
+    x (n, n_features) are scaled rows, targets (n,) are their class indices or None, and `rows` are
+    the indices of the rows to train on. With `taught`, the clusters of k-means are the labels.
     """
     index = torch.from_numpy(rows).to(device)
     if targets is None and settings.schedule.teacher == "k-means" and taught:
@@ -133,13 +133,13 @@ def make_streams(x, targets, rows, settings, device, *, classifies, taught):
 
 
 def frozen_parameters(estimator):
-    """Return the parameters, by name, that must not change while a fitted model goes on."""
+    """Return the parameters, by name, that must stay the same while a fitted model continues."""
     frozen = {}
     for name, value in estimator.get_params(deep=False).items():
         value = expand(name, value)
-        if isinstance(value, Options):  # the same values in an object that nobody changes
+        if isinstance(value, Options):  # a copy, since the user may change the original
             value = type(value)(**value.get_params(deep=False))
-        if isinstance(value, Solver):  # rates may fall by another schedule from fit to fit
+        if isinstance(value, Solver):  # the schedule may change between fits
             value.set_params(learning_rate_schedule="auto")
         if name not in LIVE_PARAMETERS:
             frozen[name] = value
@@ -147,7 +147,7 @@ def frozen_parameters(estimator):
 
 
 def require_same_columns(n_features, X):
-    """Refuse to go on, in a warm start, with rows of another number of columns."""
+    """Raise ValueError if a warm start gets rows with a different number of columns."""
     shape = getattr(X, "shape", None) or np.shape(X)
     if len(shape) == 2 and shape[1] != n_features:
         raise ValueError(
@@ -157,7 +157,7 @@ def require_same_columns(n_features, X):
 
 
 def require_same_parameters(estimator, frozen, how, afresh):
-    """Refuse to go on with other parameters than the networks were built with."""
+    """Raise ValueError if a parameter differs from the value that the model was built with."""
     for name, value in frozen_parameters(estimator).items():
         if not same(value, frozen[name]):
             raise ValueError(
@@ -171,11 +171,11 @@ class Watch:
 
     Parameters
     ----------
-    estimator : that is fitted.
-    run : of the training loop.
-    shown : arguments of the callbacks: X, and y where classes are learned.
-    results : called with a number of epochs; returns the fitted attributes as if training ended
-        after them.
+    estimator : the estimator that is being fitted.
+    run : the run of the training loop.
+    shown : arguments of the callbacks: X, and y if the encoder learns classes.
+    results : called with the number of epochs so far; returns the fitted attributes that the
+        estimator would have if training ended now.
     """
 
     def __init__(self, estimator, run, shown, results):
@@ -186,12 +186,12 @@ class Watch:
             print(f"Scaling of X: {estimator.scaling_}")
 
     def before_epoch(self, epoch):
-        """Report the begin of an epoch, counted from 0."""
+        """Report the beginning of an epoch, counted from 0."""
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(estimator=self.estimator, **self.shown)
 
     def after_epoch(self, epoch, means):
-        """Report an epoch's end and its mean losses; return whether a callback asks to stop."""
+        """Report the end of an epoch, with its mean losses; return whether a callback stops."""
         n_iter = self.run.n_done + epoch + 1
         if self.estimator.verbose:
             losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
@@ -211,7 +211,7 @@ class Watch:
 
 
 def warn_of_divergence(error, run, settings):
-    """Warn that training went back to the last good epoch, or raise if there is none."""
+    """Warn that training went back to earlier weights, or raise if the first epoch diverged."""
     adam = ", use solver='adam'" if settings.solver == "sgd" else ""
     names = {
         "reconstruction": "reconstruction_learning_rate",
@@ -222,7 +222,7 @@ def warn_of_divergence(error, run, settings):
     rates = [name for phase, name in names.items() if phase in settings.rates]
     reason = (
         f"Training diverged: {error.what} in epoch {run.n_done + error.epoch}. Lower "
-        f"{', '.join(rates)}{adam}, or leave scaling='auto' and max_gradient_norm on."
+        f"{', '.join(rates)}{adam}, or use scaling='auto' and max_gradient_norm=10."
     )
     if settings.augment is not None:
         reason += " Check that augment returns finite rows in the units of X."
@@ -235,7 +235,10 @@ def warn_of_divergence(error, run, settings):
 
 
 def extend_history(history, n_done, new):
-    """Return a history of n_done epochs plus the new ones, NaN for losses that an epoch lacks."""
+    """Return the history with the new epochs appended; a loss is NaN in epochs that lack it.
+
+    n_done is the number of epochs in `history`.
+    """
     n_new = len(new["stage"])
     extended = {}
     for name in {**history, **new}:

@@ -1,7 +1,6 @@
-"""The meaning of y and class_prior: unlabeled rows, class indices, class proportions.
+"""Functions that interpret y and class_prior: unlabeled rows, class indices, class proportions.
 
-Knows nothing of training. Everywhere inside the package a class is its index in `classes_`, and the
-index of an unlabeled row is -1.
+Inside the package, a class is represented by its index in `classes_`, and an unlabeled row by -1.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skaae.priors._shapes import check_probabilities
 
 UNLABELED = -1
-UNKNOWN = -2  # a label that is none of the classes, where that is allowed
+UNKNOWN = -2  # a label that is not one of the classes, where such labels are allowed
 
 
 def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", needs_labels=True):
@@ -25,9 +24,9 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
-        Labels; a marker or a missing value where a row has none.
+        Labels. A marker or a missing value stands for an unlabeled row.
     unlabeled_label : "auto", scalar or None
-        What marks an unlabeled row.
+        The marker; see `find_unlabeled`.
     estimator_name : str
         Name of the estimator, for error messages.
     needs_labels : bool
@@ -65,9 +64,9 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
 
 
 def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator", unknown=None):
-    """Return the index in known `classes` of every row, -1 where unlabeled.
+    """Return the class index of every row in known `classes`, -1 where unlabeled.
 
-    A label that is none of the classes raises ValueError, or becomes `unknown` if that is an
+    A label that is not one of the classes raises ValueError, or becomes `unknown` if that is an
     integer.
     """
     y = _as_1d(y, estimator_name)
@@ -78,7 +77,8 @@ def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator"
     strange = [value for value in labels if value not in index]
     if strange and unknown is None:
         raise ValueError(
-            f"y holds the label {strange[0]!r}, which is not one of the classes {classes}."
+            f"y holds the label {strange[0]!r}, which is not one of the classes {classes}; use "
+            "these classes only."
         )
     targets[~unlabeled] = [index.get(value, unknown) for value in labels]
     return targets
@@ -87,7 +87,7 @@ def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator"
 def label_block(y, classes, n_samples):
     """Return the label part of a code, (n_samples, n_classes).
 
-    y is one class for all rows, a class for each, or rows of probabilities.
+    y is one class for all rows, a class for each row, or probabilities (n_samples, n_classes).
     """
     shape = (n_samples, len(classes))
     if np.ndim(y) == 2:
@@ -99,36 +99,38 @@ def label_block(y, classes, n_samples):
         sums = y.sum(axis=1)
         if not (np.isfinite(sums).all() and (y >= 0).all() and np.allclose(sums, 1.0, atol=1e-3)):
             raise ValueError(
-                "y in two dimensions holds probabilities of the classes: each row must be finite, "
-                f"at least 0 and sum to 1, but rows sum to {sums.min():.4g} to {sums.max():.4g}."
+                "y with two dimensions holds class probabilities: each row must be finite, at "
+                f"least 0 and sum to 1, but sums are {sums.min():.4g} to {sums.max():.4g}."
             )
         return y
     return one_hot(y, classes, n_samples)
 
 
 def one_hot(y, classes, n_samples):
-    """Return one-hot rows (n_samples, n_classes) for one class for all, or one for each."""
+    """Return one-hot rows (n_samples, n_classes) of one class for all rows, or one per row."""
     y = np.asarray(y)
     if y.ndim > 1:
         raise ValueError(
-            f"y has shape {y.shape}; give one class for all samples, or one for each in an array "
-            "of shape (n_samples,). Probabilities are decoded by inverse_transform."
+            f"y has shape {y.shape}; give one class for all samples, or a class for each sample in "
+            "an array of shape (n_samples,). Probabilities are decoded by inverse_transform."
         )
     y = np.broadcast_to(y, (n_samples,)) if y.ndim == 0 else y
     if len(y) != n_samples:
-        raise ValueError(f"y has {len(y)} entries for {n_samples} rows; give one class a row.")
+        raise ValueError(
+            f"y has {len(y)} entries for {n_samples} rows; give one class for each row."
+        )
     return np.eye(len(classes))[lookup_labels(y, classes, None)]
 
 
 def class_proportions(class_prior, classes, targets):
-    """Return the class proportions that `class_prior` states, or those of the labeled rows.
+    """Return the class proportions given by `class_prior`, or those of the labeled rows.
 
     Parameters
     ----------
     class_prior : "labeled", "uniform", dict, pandas Series or array-like of shape (n_classes,)
-        "labeled" takes the proportions among labeled rows. A dict has one proportion for each
-        class, by its label; a Series has the classes as its index. An array is in the order of
-        `classes`.
+        "labeled" uses the proportions among labeled rows. "uniform" makes all proportions equal. A
+        dict gives the proportion of each class by its label, a Series by its index, and an array in
+        the order of `classes`.
     classes : ndarray of shape (n_classes,)
     targets : int64 ndarray of shape (n_samples,)
         Class indices of rows, -1 where unlabeled.
@@ -153,7 +155,7 @@ def class_proportions(class_prior, classes, targets):
 
 
 def labeled_proportions(targets, n_classes):
-    """Return the proportion of each class among labeled rows, with one row added to each class."""
+    """Return the proportion of each class among labeled rows, plus one extra row per class."""
     counts = np.bincount(targets[targets != UNLABELED], minlength=n_classes) + 1.0
     return counts / counts.sum()
 
@@ -175,18 +177,18 @@ def _in_class_order(class_prior, classes):
         if name not in proportions:
             raise ValueError(
                 f"class_prior has no proportion for the class {name!r}; give one to each of the "
-                f"classes {known}, if need be 0."
+                f"classes {known} (0 is allowed)."
             )
     return [proportions[name] for name in known]
 
 
 def _refuse_names(names, strange, known, *, is_dict):
-    """Raise ValueError with what is wrong with names of proportions that are not all classes."""
+    """Raise ValueError for proportions whose names are not all classes, and say why."""
     if not is_dict and _all_integer(names) and sorted(names) == list(range(len(names))):
         raise ValueError(
             f"class_prior is a Series with the index 0 to {len(names) - 1}, which numbers its "
-            f"entries, but the classes are {known}. A Series is read by its index: make that the "
-            "classes, or give a dict of proportions, or an array of them in the classes' order."
+            f"entries, but the classes are {known}. Set its index to the classes, or give a dict "
+            "of proportions, or an array of proportions in the classes' order."
         )
     first = next(name for name in names if name in strange)
     raise ValueError(
@@ -202,11 +204,11 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
     ----------
     y : ndarray of shape (n_samples,)
     unlabeled_label : "auto", scalar or None
-        Missing values (None, NaN, pandas.NA, NaT) mark unlabeled rows, but raise ValueError with
-        None. With "auto" the number -1 is a marker too, unless y is a binary target of -1 and 1.
-        With a scalar that value is a marker too.
+        None means that every row has a label, so missing values (None, NaN, pandas.NA, NaT) raise
+        ValueError. Otherwise missing values mark unlabeled rows. "auto" also makes the number -1 a
+        marker, unless y is a binary target of -1 and 1. A scalar is itself a marker.
     classes : ndarray, optional
-        Classes that are already known. None of them is a marker.
+        Classes that are already known. None of these values is a marker.
     """
     y = np.asarray(y)
     _check_marker(y, unlabeled_label)
@@ -215,8 +217,8 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
     if is_guess and (_minus_one(y) & ~unlabeled).any():
         warnings.warn(
             "y holds exactly the values -1 and 1 and is read as a binary target without unlabeled "
-            "rows. Set unlabeled_label=None to say so, or unlabeled_label=-1 if -1 marks unlabeled "
-            "rows.",
+            "rows. To silence this warning, set unlabeled_label=None if -1 is a class, or "
+            "unlabeled_label=-1 if -1 marks unlabeled rows.",
             UserWarning,
             stacklevel=2,
         )
@@ -226,7 +228,7 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
 def mark_unlabeled(y, unlabeled_label="auto", classes=None):
     """Return the mask of `find_unlabeled` without its errors and warnings, for displays.
 
-    Missing values are unlabeled whatever unlabeled_label is.
+    Here missing values are unlabeled even if unlabeled_label is None.
     """
     missing = find_missing(y)
     if unlabeled_label is None or _is_missing(unlabeled_label):
@@ -242,7 +244,7 @@ def mark_unlabeled(y, unlabeled_label="auto", classes=None):
 
 
 def _check_marker(y, unlabeled_label):
-    """Raise ValueError if the marker is not one value, or labels contradict it."""
+    """Raise ValueError if the marker is not a single value, or y contradicts it."""
     if unlabeled_label is None:
         missing = find_missing(y)
         if missing.any():
@@ -261,10 +263,10 @@ def _check_marker(y, unlabeled_label):
 
 
 def _as_1d(y, estimator_name):
-    """Return y as a one-dimensional array, whatever container it came in."""
+    """Return y, in any container, as a one-dimensional array."""
     if y is None:
         raise ValueError(
-            f"{estimator_name} requires y to be passed, but the target y is None; give a label "
+            f"{estimator_name} requires y to be passed, but the target y is None; give labels "
             "for some rows and -1 for the others."
         )
     return column_or_1d(as_label_array(y), warn=True)
@@ -273,15 +275,15 @@ def _as_1d(y, estimator_name):
 def as_label_array(y):
     """Return y as an array in which integers stay integers, even beside missing values.
 
-    NumPy would turn such integers into floats, and those above 2**53 into other numbers. If the
-    container has no NumPy dtype (pandas' nullable columns, polars, lists), its values are checked
-    one by one. Integers of any width become int64, so that classes are the same with and without
-    missing values.
+    NumPy would turn integers beside missing values into floats, and change those above 2**53. So if
+    the container has no NumPy dtype (pandas' nullable columns, polars, lists), its values are
+    checked one by one. Integers of any width become int64, so that classes are the same with and
+    without missing values.
     """
     if hasattr(y, "columns") and np.shape(y)[1:] == (1,):  # a data frame
         return as_label_array(y[y.columns[0]])[:, None]
     if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:
-        y = np.array(y, dtype=object)  # strings and others: NumPy would make text of all
+        y = np.array(y, dtype=object)  # strings and others: NumPy would turn all into strings
     array = np.asarray(y)
     if array.dtype.kind == "T":  # NumPy's strings of any length
         return array.astype(object)
@@ -300,7 +302,7 @@ def as_label_array(y):
 
 
 def _python_values(y):
-    """Return the values of a container as a list, each as the container holds it."""
+    """Return the values of a container as a list, without converting them."""
     if hasattr(y, "astype"):  # pandas: iterating over some of its types gives floats
         return np.asarray(y.astype(object)).tolist()
     for name in ("to_list", "tolist"):  # polars; pyarrow and tensors
@@ -310,19 +312,19 @@ def _python_values(y):
 
 
 def is_auto(unlabeled_label):
-    """Return whether the values of y decide what marks an unlabeled row."""
+    """Return whether unlabeled_label is "auto"."""
     return isinstance(unlabeled_label, str) and unlabeled_label == "auto"
 
 
 def _is_missing(value):
-    """Return whether a Python object stands for no value; pandas.NA cannot be compared."""
+    """Return whether a Python object is a missing value; pandas.NA cannot be compared."""
     if value is None:
         return True
     try:
         return bool(value != value)
     except TypeError:
         return True
-    except ValueError:  # an array or a list of arrays is a value, if no label
+    except ValueError:  # an array or a list of arrays is a value, even if it is no label
         return False
 
 
@@ -359,7 +361,7 @@ def _minus_one(y):
 
 
 def _is_plain_binary(y, marked, missing):
-    """Return whether y is exactly {-1, 1} with nothing missing: else it had one class only."""
+    """Return whether y contains exactly the numbers -1 and 1 and no missing value."""
     if not marked.any() or marked.all() or missing.any():
         return False
     rest = y[~marked]
@@ -367,21 +369,21 @@ def _is_plain_binary(y, marked, missing):
 
 
 def _refuse_stringified(y, marker):
-    """Raise ValueError if a string holds the marker's number: NumPy has turned it into text."""
+    """Raise ValueError if y has the marker as a string, because NumPy has converted a number."""
     texts = set() if isinstance(marker, str) else {str(marker)}
     if y.dtype.kind == "U":
         texts |= {"nan"} - {marker}
     found = texts & set(y.tolist()) if texts and y.dtype.kind in "UO" else ()
     for text in found:
         raise ValueError(
-            f"y holds the string {text!r} where {text} would mark an unlabeled row. An array of "
-            "strings turns numbers into text: build y with dtype=object, or use None for unlabeled "
-            f"rows, or set unlabeled_label={text!r} (unlabeled_label=None if it is a class)."
+            f"y holds the string {text!r} where {text} would mark an unlabeled row. NumPy turns "
+            "numbers in an array of strings into strings: build y with dtype=object, or use None "
+            f"for unlabeled rows, or set unlabeled_label={text!r} (None if {text!r} is a class)."
         )
 
 
 def plain(labeled):
-    """Return labels without missing values in the simplest dtype that holds them."""
+    """Return labels, which include no missing value, in the simplest dtype that fits them."""
     if labeled.dtype.kind != "O":
         return labeled
     values = labeled.tolist()
@@ -403,12 +405,12 @@ def _all_integer(values):
 
 
 def _integers(values):
-    """Return integers as int64, or as uint64 where only that holds them."""
+    """Return integers as int64, or as uint64 if one of them is too large for int64."""
     low, high = (min(values), max(values)) if len(values) else (0, 0)
     dtype = np.int64 if high < 2**63 else np.uint64
     if low < np.iinfo(dtype).min or high > np.iinfo(dtype).max:
         raise ValueError(
-            f"y holds integer labels from {low} to {high}, and no integer type of 64 bits holds "
+            f"y holds integer labels from {low} to {high}, and no integer type of 64 bits can hold "
             "both; use strings as labels."
         )
     return np.array(values, dtype=dtype)

@@ -1,7 +1,8 @@
 """Parameter objects: the details of networks, optimisation and the virtual adversarial loss.
 
-Each is scikit-learn's kind of object: `get_params`, `set_params`, `clone`, a readable repr, and
-names such as `network__dropout` in a parameter grid. Nothing here computes.
+They behave like scikit-learn estimators: they have `get_params`, `set_params` and a readable repr,
+can be cloned, and a parameter grid reaches into them with names such as `network__dropout`. They
+only store values; other modules compute with these.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from skaae.networks.layers import ACTIVATIONS
 from skaae.priors._prior import same
 from skaae.private_sklearn import StrOptions, validate_parameters
 
-# Estimators and options are dataclasses, so that a parameter that several share is written once.
-# What a dataclass would compare and print is scikit-learn's business.
+# Estimators and options are dataclasses, so that a parameter that several of them share is written
+# once. Comparison and repr are those of scikit-learn, not of dataclasses.
 parameters_as_fields = dataclass(kw_only=True, eq=False, repr=False)
 
 
 class Options(BaseEstimator):
-    """Base of parameter objects: two are equal if their parameters are."""
+    """Base of parameter objects; two objects are equal if their parameters are equal."""
 
     _parameter_constraints: dict[str, Any] = {}
 
     def check(self) -> None:
-        """Raise ValueError if a parameter is out of its range."""
+        """Raise ValueError if the value of a parameter is not allowed."""
         validate_parameters(self)
 
     def __eq__(self, other: object) -> bool:
@@ -43,7 +44,7 @@ class Options(BaseEstimator):
 
 @parameters_as_fields
 class Network(Options):
-    """What fully connected and convolutional networks have in common."""
+    """Base of `MLP` and `Conv`, with the parameters that both have."""
 
     discriminator_hidden_layer_sizes: Any = "auto"
     activation: str = "relu"
@@ -70,7 +71,7 @@ class Network(Options):
     }
 
     def check(self) -> None:
-        """Raise if a parameter is out of its range, or a module is given in place of a factory."""
+        """Raise if a value is not allowed, or a module is given instead of a factory."""
         super().check()
         for name in ("encoder", "decoder", "discriminator"):
             value = getattr(self, name)
@@ -83,35 +84,37 @@ class Network(Options):
 
 NETWORK_DOC = """
     discriminator_hidden_layer_sizes : "auto", int or sequence of int, default="auto"
-        Units of each hidden layer of each discriminator. "auto" is two layers of three units a
-        feature, at least 64 and at most 1000.
+        Units of each hidden layer of each discriminator. "auto" is two layers, each with three
+        units per feature, at least 64 and at most 1000.
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "logistic", "identity"}, \
 default="relu"
         Activation of the hidden layers.
     dropout : float in [0, 1), default=0.0
-        Probability of setting a hidden unit of encoder or decoder to 0, in training only. It is
-        rounded to a multiple of 1/256.
+        Probability of setting a hidden unit of encoder or decoder to 0 in training. The probability
+        is rounded to a multiple of 1/256.
     input_dropout : float in [0, 1), default=0.0
-        Probability of setting a feature to 0 at the encoder's input, in training only.
+        Probability of setting a feature at the encoder's input to 0 in training, rounded likewise.
     batch_norm : {"auto", "hidden", "encoder", "autoencoder"} or None, default="auto"
         Which layers have batch normalization. "hidden": the encoder's hidden layers. "encoder":
-        the code as well, as in the paper's clustering. "autoencoder": the decoder's hidden layers
-        as well, as in the paper's SVHN model. None: no layer. Discriminators never have it.
-        Networks of your own have what you put in. "auto" is "encoder" for
-        `SupervisedAAETransformer`, `AAEClusterer` and `AAEEmbedding`, and None for the others.
+        these and the code, as in the paper's clustering. "autoencoder": all of these and the
+        decoder's hidden layers, as in the paper's SVHN model. None: no layer. Discriminators and
+        your own networks never get it. "auto" is "encoder" for `SupervisedAAETransformer`,
+        `AAEClusterer` and `AAEEmbedding`, and None for the other estimators.
     discriminator_noise : float, default=0.0
-        Standard deviation of Gaussian noise on the discriminators' inputs, both codes and samples
-        of the prior, in training only. Without noise, a discriminator wins easily while the codes
-        are far from the prior, and the encoder learns little from it. Not part of the paper.
+        Standard deviation of the Gaussian noise that training adds to the discriminators' inputs,
+        both codes and samples of the prior. While the codes are far from the prior, a discriminator
+        without noise separates them too easily, and the encoder learns little from it. Not part of
+        the paper.
     weight_init : {"auto", "uniform", "small"} or float, default="auto"
-        Initial weights. "uniform": uniform in +-1 / sqrt(inputs of the layer). "small": normal with
-        a standard deviation of 0.32 / sqrt(inputs of the layer), and biases of 0. For 1000 inputs
-        that is the paper's 0.01. A float sets the standard deviation for all layers. "auto" is
-        "small" for SGD and "uniform" for Adam.
+        Distribution of the initial weights. "uniform": uniform between -1 / sqrt(n) and
+        1 / sqrt(n), where n is the number of inputs of the layer. "small": normal with standard
+        deviation 0.32 / sqrt(n), and biases of 0; for n = 1000 this is the paper's 0.01. A float is
+        the standard deviation in all layers. "auto" is "small" for SGD and "uniform" for Adam.
     encoder, decoder, discriminator : callable or None, default=None
-        Your own networks: functions of (n_inputs, n_outputs) that return a `torch.nn.Module` from
-        (batch, n_inputs) to (batch, n_outputs), without an output activation. Each fit calls them.
-        What these modules draw at random follows `random_state`.
+        Your own networks. Each is a function of (n_inputs, n_outputs) that returns a
+        `torch.nn.Module`. The module maps a tensor of shape (batch, n_inputs) to one of shape
+        (batch, n_outputs), without an output activation. Every fit calls the function anew, except
+        with warm_start. Random numbers that modules draw from PyTorch follow `random_state`.
 """
 
 
@@ -134,14 +137,16 @@ class MLP(Network):
 class Conv(Network):
     __doc__ = f"""Convolutional networks on rows that are flat images, for the parameter `network`.
 
-    Each layer of the encoder halves height and width; the decoder mirrors it. `hidden_layer_sizes`
-    of the estimator are the channels of these layers. "auto" is 32 and 64. Larger images get
-    further layers until they are down to 8 pixels, each with twice the channels, at most 256.
+    Each layer of the encoder halves height and width, and each layer of the decoder doubles them.
+    The estimator's `hidden_layer_sizes` are the channels of the encoder's layers. "auto" is two
+    layers of 32 and 64 channels. Larger images get more layers, each with twice the channels but at
+    most 256, until the shorter side has at most 8 pixels.
 
     Parameters
     ----------
     image_shape : tuple (height, width) or (height, width, channels), default=None
-        Shape of a row as an image, in NumPy's order. None is a square of one channel.{NETWORK_DOC}
+        Shape of the image in each row, flattened in NumPy's order. None means a square image with
+        one channel.{NETWORK_DOC}
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -159,7 +164,7 @@ class Conv(Network):
 
 @parameters_as_fields
 class Solver(Options):
-    """What the two optimisers have in common."""
+    """Base of `SGD` and `Adam`, with the parameters that both have."""
 
     reconstruction_learning_rate: Any = "auto"
     adversarial_learning_rate: Any = "auto"
@@ -189,28 +194,31 @@ class Solver(Options):
 SOLVER_DOC = """
     learning_rate_schedule : {"auto", "constant", "cosine"}, callable or sequence of pairs, \
 default="auto"
-        What all learning rates are multiplied by. "cosine" falls from 1 to 0 over max_iter epochs.
-        Pairs (epoch, factor) hold from their epoch on: the paper's schedule for MNIST is
-        ((50, 0.1), (1000, 0.01)). A callable gets the epoch, counted from 0, and returns the
-        factor. "auto" is "cosine" for `AAETransformer` and `SupervisedAAETransformer`, and
-        "constant" for the others. With early_stopping, with warm_start and in `partial_fit` the
-        last epoch is not known, so "auto" is "constant" for all.
+        The factor by which all learning rates are multiplied in each epoch. "constant": 1.
+        "cosine": falls from 1 to 0 over max_iter epochs. Pairs (epoch, factor): each factor applies
+        from its epoch on; the paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). Callable:
+        gets the epoch, counted from 0, and returns the factor. "auto" is "cosine" for
+        `AAETransformer` and `SupervisedAAETransformer`, and "constant" for the other estimators.
+        With early_stopping, warm_start or `partial_fit` the last epoch is not known in advance, so
+        "auto" is "constant".
     max_gradient_norm : float or None, default=10.0
-        Largest norm of a phase's gradient; longer gradients are scaled down to it. So outliers and
-        strongly correlated columns do not throw training off. None sets no limit.
+        Largest norm of the gradient in each training phase. Larger gradients are scaled down to
+        this norm, so that outliers and strongly correlated columns do not make training diverge.
+        None sets no limit.
     updates : {"alternating", "joint"}, default="alternating"
-        "alternating": the phases take turns, as in the paper. Each phase encodes its rows with the
-        weights that the phase before it has updated. "joint": one encoding serves all phases of the
-        paper, and reconstruction and classification update the weights together. "joint" is faster
-        for large batches and for small networks.
+        How the training phases of a mini-batch update the weights. "alternating": one phase after
+        the other, as in the paper; each phase encodes the rows anew with the weights that the
+        previous phase has updated. "joint": all phases of the paper use one encoding of the rows,
+        and reconstruction and classification share one update. "joint" is faster for large
+        mini-batches and for small networks.
     average_weights : "auto" or bool, default="auto"
-        Whether to predict with a running average of the weights, over about the last tenth of all
-        steps. The average removes much of the noise that a constant learning rate leaves. "auto" is
-        True for `SemiSupervisedAAEClassifier` and False for the others.
+        Whether the fitted model uses a running average of the weights, over about the last tenth of
+        all steps. The average removes much of the noise that a constant learning rate leaves in the
+        weights. "auto" is True for `SemiSupervisedAAEClassifier` and False for other estimators.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of the matrix products in training. Weights and losses stay in float32. "auto" is
-        "bfloat16" if layers have at least 256 units and the processor has instructions for it, else
-        "float32". Inference uses the dtype of X.
+        Precision of the matrix products in training. Weights and losses are float32 in any case.
+        "auto" is "bfloat16" if the widest layer has at least 256 units and the device has
+        instructions for bfloat16, and "float32" otherwise. Inference uses the dtype of X.
 """
 
 
@@ -218,21 +226,23 @@ default="auto"
 class SGD(Solver):
     __doc__ = f"""Stochastic gradient descent, for the parameter `solver` of all estimators.
 
-    With these defaults it is the optimiser of the paper's section 5.
+    The default learning rates and momenta are those of section 5 of the paper ("Adversarial
+    Autoencoders", arXiv:1511.05644).
 
     Parameters
     ----------
     reconstruction_learning_rate : "auto" or float, default="auto"
-        Learning rate of the reconstruction phase. "auto" is 0.01. With a sigmoid output, rows of
-        less contrast than MNIST's get a higher rate: 0.01 * 52.7 / spread, at most 0.2. The spread
-        is the mean squared distance of the scaled rows from their mean; that of MNIST is 52.7.
+        Learning rate of the reconstruction phase. "auto" is 0.01. If the decoder ends in a sigmoid,
+        "auto" is higher for rows of less contrast than MNIST: 0.01 * 52.7 / spread, at most 0.2.
+        The spread is the mean squared distance of the scaled rows from their mean, 52.7 for MNIST.
     adversarial_learning_rate : "auto" or float, default="auto"
-        Learning rate of the discriminators and of the encoder as their opponent. "auto" is 0.1.
-        0 turns the adversary off and leaves a plain autoencoder.
+        Learning rate of the adversarial phases, which train the discriminators and the encoder
+        against each other. "auto" is 0.1. 0 turns these phases off, so codes need not follow the
+        prior.
     classification_learning_rate : "auto" or float, default="auto"
-        Learning rate of the classification phase, where classes are learned. "auto" is 0.1.
+        Learning rate of the classification phase, where the encoder learns classes. "auto" is 0.1.
     momentum : float in [0, 1), default=0.9
-        Momentum of all phases but the adversarial ones, which always use 0.1.{SOLVER_DOC}
+        Momentum of all phases except the adversarial ones, which always use 0.1.{SOLVER_DOC}
     Examples
     --------
     >>> from skaae import SGD, SemiSupervisedAAEClassifier
@@ -251,20 +261,22 @@ class SGD(Solver):
 
 @parameters_as_fields
 class Adam(Solver):
-    __doc__ = f"""Adam, for the parameter `solver` of all estimators.
+    __doc__ = f"""The Adam optimiser, for the parameter `solver` of all estimators.
 
     Parameters
     ----------
     reconstruction_learning_rate : "auto" or float, default="auto"
         Learning rate of the reconstruction phase. "auto" is 0.001.
     adversarial_learning_rate : "auto" or float, default="auto"
-        Learning rate of the discriminators and of the encoder as their opponent. "auto" is 0.0003
-        for estimators that predict classes or clusters, 0.003 if each class has a component of the
-        prior, and 0.001 elsewhere. 0 turns the adversary off and leaves a plain autoencoder.
+        Learning rate of the adversarial phases, which train the discriminators and the encoder
+        against each other. "auto" is 0.0003 for estimators that predict classes or clusters, 0.003
+        for `AAETransformer` with use_labels=True, and 0.001 otherwise. 0 turns these phases off, so
+        codes need not follow the prior.
     classification_learning_rate : "auto" or float, default="auto"
-        Learning rate of the classification phase, where classes are learned. "auto" is 0.001.
+        Learning rate of the classification phase, where the encoder learns classes. "auto" is
+        0.001.
     beta_1 : float in [0, 1), default=0.9
-        Decay rate of the running mean of gradients, in all phases but the adversarial ones, which
+        Decay rate of the running mean of gradients in all phases except the adversarial ones, which
         always use 0.5.{SOLVER_DOC}
     Examples
     --------
@@ -283,7 +295,7 @@ class Adam(Solver):
 
     @property
     def momentum(self) -> float:
-        """What Adam has in place of the momentum of SGD."""
+        """Return beta_1, which takes the place of SGD's momentum."""
         return self.beta_1
 
 
@@ -291,10 +303,10 @@ class Adam(Solver):
 class VirtualAdversarial(Options):
     """The virtual adversarial loss, for the parameter `virtual_adversarial` of the estimators.
 
-    It adds a phase to the training, which gives a row and its worst neighbour the same label. The
-    worst neighbour is the point at a given distance from the row where the predicted label changes
-    the most. So borders between classes run where there are no rows (Miyato et al., 2018). Not part
-    of the paper.
+    It adds a training phase, which trains the encoder to predict the same label for a row and for
+    its worst neighbour. The worst neighbour is the point at a given distance from the row where the
+    predicted label changes most. So borders between classes move to regions without rows (Miyato et
+    al., 2018). Not part of the paper.
 
     Parameters
     ----------
@@ -302,9 +314,9 @@ class VirtualAdversarial(Options):
         Learning rate of the phase. "auto" is 0.001 for Adam and 0.1 for SGD.
     radius : "auto" or float, default="auto"
         Mean distance of a row from its worst neighbour, in scaled units. Each row's radius scales
-        with its nearest-neighbour distance in the batch, clipped to 0.25-2 medians. "auto" is 0.17
-        times the root mean squared distance of the scaled rows from their mean. For MNIST with
-        pixels in [0, 1] that is 1.2.
+        with its nearest-neighbour distance in the mini-batch, clipped to 0.25-2 medians. "auto" is
+        0.17 times the root mean squared distance of the scaled rows from their mean, which is 1.2
+        for MNIST with pixels in [0, 1].
 
     Examples
     --------
@@ -330,6 +342,6 @@ SHORT_FORMS = {
 
 
 def expand(name: str, value: Any) -> Any:
-    """Return the parameter object that a string stands for; other values as they are."""
+    """Return the parameter object that a string stands for; return other values unchanged."""
     forms = SHORT_FORMS.get(name, {})
     return forms[value]() if isinstance(value, str) and value in forms else value

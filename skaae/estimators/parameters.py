@@ -1,4 +1,4 @@
-"""The parameters that estimators share, and `resolve`, which decides what every "auto" means."""
+"""The parameters that estimators share, and `resolve`, which replaces every "auto" by a value."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ SHARED_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
-# Learning rates of "auto", by solver; those of SGD are the paper's (section 5). With a sigmoid the
-# gradient of the reconstruction shrinks with the contrast of the rows. So SGD's rate grows with the
-# inverse: to 0.11 for scikit-learn's digits, where 0.01 hardly moves the decoder.
+# Learning rates of "auto", by solver; those of SGD are the paper's (section 5). With a sigmoid, the
+# gradient of the reconstruction loss shrinks with the contrast of the rows. So `phase_rates` raises
+# SGD's rate for rows of low contrast: to 0.11 for scikit-learn's digits, where 0.01 is too low.
 AUTO_RATES = {
     "sgd": {
         "reconstruction": 0.01,
@@ -95,13 +95,16 @@ AUTO_RATES = {
 ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
-AUTO_MMD_WEIGHT = 0.1  # 5.3 for MNIST: half of what Wasserstein autoencoders use with the whole sum
-# Adversarial rate of "adam" if no classes are predicted. With the schedule "cosine" it brings codes
-# to their prior; at a constant rate codes would jump about (benchmarks/prior_match.py).
+# Times the spread of the rows: a weight of 5.3 for MNIST. Wasserstein autoencoders use 10, with a
+# reconstruction loss that is twice as large.
+AUTO_MMD_WEIGHT = 0.1
+# Adversarial rate of "adam" if no classes are predicted. With the schedule "cosine" codes come to
+# follow the prior; at a constant rate they keep moving (benchmarks/prior_match.py).
 AUTO_STYLE_RATE = 0.001
-# Higher, since each class has to pass the others on its way to its own component of the prior.
+# A higher rate, because the codes of a class must cross those of other classes to reach their own
+# component of the prior.
 AUTO_BY_COMPONENT_RATE = 0.003
-# Of the root mean squared distance of the scaled rows from their mean: 1.2 for MNIST.
+# Times the root mean squared distance of the scaled rows from their mean: 1.2 for MNIST.
 AUTO_RADIUS = 0.17
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
@@ -109,22 +112,22 @@ PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Model:
-    """What an estimator trains: all that differs between estimators.
+    """The values in which the models of the estimators differ.
 
     Parameters
     ----------
     blocks : the blocks of the code, by name.
-    priors : prior of each latent block.
+    priors : prior of each latent block, by name.
     classifies : whether the encoder learns the classes of labeled rows.
-    clusters_start : where the first clusters of the label come from: "labels", "k-means", or None
-        if the virtual adversarial loss has to find them.
+    clusters_start : source of the first clusters: "labels", "k-means", or None if training has to
+        find them itself.
     assigns_later : whether components are assigned to classes only after they are found.
     pseudo_labels : whether unlabeled rows may get pseudo-labels.
-    proportions : class proportions that the class-balance loss keeps; None leaves them free.
+    proportions : class proportions of the class-balance loss; None turns that loss off.
     cluster_heads, head_distance : see `Architecture` and `Settings`.
     batch_norm, average_weights : value of "auto" for this estimator.
-    posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that not
-        every estimator has.
+    posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that some
+        estimators lack.
     """
 
     blocks: Mapping[str, Block]
@@ -148,12 +151,14 @@ class Model:
 def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     """Return the settings of an estimator's networks and training, with every "auto" replaced.
 
-    "auto" depends on the training rows X, the table that reads them, the solver and the kind of
-    model. Raises ValueError if parameters contradict each other.
+    The values of "auto" depend on the training rows X, their table, the solver and the model.
+    Raises ValueError if parameters contradict each other.
     """
     network, solver = expand("network", estimator.network), expand("solver", estimator.solver)
     spread, layout = table.spread(X), table.layout
-    sigmoid = table.scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
+    sigmoid = (
+        table.scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
+    )
     if not isinstance(solver.learning_rate_schedule, str):
         learning_rate_factor(solver.learning_rate_schedule, 0, 1)
     seed = draw_seed(estimator.random_state)
@@ -189,7 +194,7 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
 
 
 def make_augmentation(model: Model, table: Table) -> Augmentation | None:
-    """Return the augmentation of rows; raise where rows are not numbers alone."""
+    """Return the augmentation, or None; raise ValueError if X has other columns than numbers."""
     if model.augment is None:
         return None
     if not table.layout.is_plain:
@@ -201,7 +206,7 @@ def make_augmentation(model: Model, table: Table) -> Augmentation | None:
 
 
 def check_user_code(settings: Settings, X: Rows) -> None:
-    """Raise if a prior does not return samples, or augmentation does not return rows."""
+    """Raise if a prior or the augmentation function returns no array of the right shape."""
     for name, prior in settings.priors.items():
         size = settings.architecture.blocks[name].prior_size
         samples = prior.sample(8, size, generator=cpu_generator(0))
@@ -249,18 +254,18 @@ def make_architecture(
 
 
 def require_gaussian(regularizer: str | None, posterior: str) -> None:
-    """Raise ValueError if regularizer="kl" has a posterior whose divergence is not known."""
+    """Raise ValueError if regularizer="kl" is combined with a posterior other than "gaussian"."""
     if regularizer == "kl" and posterior != "gaussian":
         raise ValueError(
-            f"regularizer='kl' needs posterior='gaussian', got {posterior!r}: "
-            "the divergence of other posteriors is not known."
+            f"regularizer='kl' needs posterior='gaussian', got {posterior!r}, whose KL divergence "
+            "from the prior is not known; set posterior='gaussian' or another regularizer."
         )
 
 
 def make_schedule(model: Model, consistent: bool) -> Schedule:
     """Return the stages of a model's training; see `skaae.training.schedule`.
 
-    A `consistent` model has a virtual adversarial loss.
+    `consistent` says whether the model has a virtual adversarial loss.
     """
     pseudo_labels_at = PSEUDO_LABELS_AT if model.pseudo_labels else ()
     if model.clusters_start == "k-means":
@@ -294,15 +299,16 @@ def kind_of(solver: Solver) -> str:
 
 
 def replace_auto(value: Any, auto: Any) -> Any:
-    """Return the value, or what "auto" stands for."""
+    """Return `auto` if the value is "auto", else the value itself."""
     return auto if isinstance(value, str) and value == "auto" else value
 
 
 def layer_sizes(name, value, n_features, image_shape=None):
-    """Return hidden widths; "auto" is two layers of 3 units a feature, 64 to 1000.
+    """Return the width of each hidden layer; with an image_shape, the channels of convolutions.
 
-    With an image_shape they are the channels of convolutions. "auto" doubles them from 32 on, up to
-    256, in as many layers as bring images down to 8 pixels, but at least two.
+    "auto" is two layers of 3 units per feature, at least 64 and at most 1000. For convolutions,
+    "auto" starts with 32 channels and doubles them in each layer, up to 256. It has as many layers
+    as reduce the shorter side of the image to 8 pixels or fewer, but at least two.
     """
     if isinstance(value, str) and image_shape is not None:
         halvings = math.log2(min(image_shape[:2]))
@@ -320,7 +326,7 @@ def layer_sizes(name, value, n_features, image_shape=None):
 
 
 def image_shape(value, n_features):
-    """Return height, width and channels of rows as images; None takes a square of one channel."""
+    """Return height, width and channels of rows as images; None means a square, one channel."""
     if value is None:
         side = math.isqrt(n_features)
         if side * side != n_features:
@@ -346,11 +352,11 @@ def image_shape(value, n_features):
 
 
 def regularizer_weight(estimator, model: Model, n_features: int, spread: float) -> float:
-    """Return the weight of a penalty on codes beside the reconstruction loss.
+    """Return the weight of the penalty on codes, relative to the reconstruction loss.
 
-    For "kl" and the squared error it is the variance of a feature under the decoder; "auto" is the
-    mean variance of the scaled features. For "mmd", "auto" is in proportion to the `spread`, the
-    mean squared distance of the scaled rows from their mean.
+    `spread` is the mean squared distance of the scaled rows from their mean. For "mmd", "auto" is
+    in proportion to the spread. For "kl" with the squared error, the weight is the variance of a
+    feature given the code, and "auto" is the mean variance of the scaled features.
     """
     if model.regularizer == "mmd":
         auto = AUTO_MMD_WEIGHT * spread
@@ -362,7 +368,7 @@ def regularizer_weight(estimator, model: Model, n_features: int, spread: float) 
 
 
 def virtual_adversarial_radius(model: Model, spread: float) -> float:
-    """Return the mean distance of rows from their worst neighbours.
+    """Return the radius of the virtual adversarial loss; see `VirtualAdversarial`.
 
     "auto" depends on the `spread`, the mean squared distance of the scaled rows from their mean.
     """
@@ -373,7 +379,7 @@ def virtual_adversarial_radius(model: Model, spread: float) -> float:
 def phase_rates(
     solver: Solver, model: Model, *, sigmoid: bool, spread: float
 ) -> dict[str, PhaseRates]:
-    """Return learning rate and momentum by phase, with "auto" replaced by the solver's values.
+    """Return learning rate and momentum of each phase, with "auto" replaced.
 
     `spread` is the mean squared distance of the scaled rows from their mean.
     """
@@ -393,8 +399,9 @@ def phase_rates(
     rates = {"reconstruction": PhaseRates(rate("reconstruction"), momentum)}
     if solver.updates == "joint" and model.classifies and rate("reconstruction") == 0.0:
         raise ValueError(
-            "updates='joint' classifies at the rate of the reconstruction, which is 0; set "
-            "reconstruction_learning_rate above 0, or updates='alternating'."
+            "updates='joint' trains reconstruction and classification in one update, which is "
+            "impossible with reconstruction_learning_rate=0; set it above 0, or "
+            "updates='alternating'."
         )
     if any(block.adversarial for block in blocks):
         game = PhaseRates(rate("adversarial"), ADVERSARIAL_MOMENTUM[kind])
@@ -409,7 +416,7 @@ def phase_rates(
 
 
 def learning_rate_factor(schedule, epoch, planned):
-    """Return the factor of the initial rates in an epoch, counted from 0, of a planned number."""
+    """Return the factor of the learning rates in an epoch (from 0) of the planned number."""
     if isinstance(schedule, str):
         if schedule == "constant":
             return 1.0
@@ -427,7 +434,7 @@ def learning_rate_factor(schedule, epoch, planned):
 
 
 def check_schedule(schedule):
-    """Return (epoch, factor) pairs in the order of their epochs, or raise ValueError."""
+    """Return the (epoch, factor) pairs sorted by epoch, or raise ValueError."""
     try:
         pairs = sorted((int(epoch), float(factor)) for epoch, factor in schedule)
     except (TypeError, ValueError) as error:
@@ -443,9 +450,9 @@ def check_schedule(schedule):
 
 
 def epochs(max_iter, n_samples, batch_size):
-    """Return the number of epochs; "auto" is 12,000 steps, within 20 to 200 epochs.
+    """Return the number of epochs; "auto" makes 12,000 steps, but at least 20, at most 200 epochs.
 
-    A number of steps, since large data need fewer epochs than small data.
+    "auto" fixes the number of steps because large data sets need fewer epochs than small ones.
     """
     if not isinstance(max_iter, str):
         return int(max_iter)
@@ -454,12 +461,12 @@ def epochs(max_iter, n_samples, batch_size):
 
 
 def draw_seed(random_state):
-    """Return an integer seed; None draws a new one without touching NumPy's global generator."""
+    """Return an integer seed; None draws one without using NumPy's global generator."""
     if random_state is None:
         return secrets.randbelow(2**31 - 1)
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def make_cpu_generator(random_state):
-    """Return a generator on the CPU: one random_state gives the same draws on any machine."""
+    """Return a generator on the CPU; the same int gives the same draws on any machine."""
     return cpu_generator(draw_seed(random_state))

@@ -1,4 +1,4 @@
-"""Ranges that parameters may be in, in the words of scikit-learn's validation."""
+"""Allowed ranges of parameters, as constraints for scikit-learn's validation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUTO = StrOptions({"auto"})
 
 
 def check_count(name, value):
-    """Return a positive integer argument of a method, or say what it must be."""
+    """Return the argument of a method as an int; raise ValueError unless it is at least 1."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
     return int(value)

@@ -1,4 +1,4 @@
-"""SupervisedAAETransformer: style apart from content (section 4 of the paper)."""
+"""SupervisedAAETransformer: separates style from a known class (section 4 of the paper)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from skaae.priors import as_prior
 
 @with_shared_parameters(
     validation_loss=(
-        "The validation loss is the reconstruction loss plus the distance of codes to the prior "
-        "(MMD). The discriminator's loss plays no part."
+        "The validation loss is the reconstruction loss plus the maximum mean discrepancy (MMD) "
+        "between codes and samples of the prior."
     ),
     validation_rows="the rows",
     solver="adam",
@@ -32,33 +32,34 @@ from skaae.priors import as_prior
 )
 @parameters_as_fields
 class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder):
-    """Transformer that splits rows into a known class and a style.
+    """Transformer that encodes what a known class does not say about a row: its style.
 
-    The decoder gets the class of each row besides the code. So the code need not hold the class,
-    and keeps only the style: how a row differs from others of its class (section 4 of "Adversarial
-    Autoencoders", arXiv:1511.05644). A class-conditional discriminator pushes the styles towards a
-    prior and keeps the class out of them.
+    The encoder maps each row to a code, and the decoder reconstructs the row from the code and the
+    class. So the code need not contain the class, and describes the style: how the row differs from
+    other rows of its class (section 4 of "Adversarial Autoencoders", arXiv:1511.05644). Adversarial
+    training makes the styles within each class follow the same prior, so that a style says nothing
+    about the class.
 
     Parameters
     ----------
     n_components : int, default=10
-        Dimensions of the style. The paper uses 15 on MNIST.
+        Number of dimensions of the style. The paper uses 15 on MNIST.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles are trained to follow; see `AAETransformer`.
     class_conditional : bool, default=True
-        Whether the discriminator is class-conditional. If so, the styles of each single class
-        follow the prior, and a style tells nothing about its class. False is the paper's: only the
-        styles of all classes together follow the prior. In more than a few dimensions much of the
-        class then stays in the styles.
+        Whether the discriminator also gets the class of each row. If so, the styles within each
+        class follow the prior, and a style says nothing about its class. With False, as in the
+        paper, only the styles of all classes together follow the prior, so styles of more than a
+        few dimensions still contain much of the class.
     unlabeled_label : "auto", scalar or None, default="auto"
-        What marks a row without a label; such rows raise an error here. With None every value is a
-        class, even -1; see `SemiSupervisedAAEClassifier`.
+        The value of y that marks an unlabeled row. Unlabeled rows raise an error here. With None
+        every value is a class, even -1; see `SemiSupervisedAAEClassifier`.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
-        The form of q(z|x); see `AAETransformer`.
+        The form of q(z|x), the distribution of a row's style; see `AAETransformer`.
     regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
-        What pushes styles towards the prior; see `AAETransformer`.
+        The training loss that makes styles follow the prior; see `AAETransformer`.
     regularizer_weight : "auto" or float, default="auto"
-        Weight of "mmd" and "kl" beside the reconstruction loss; see `AAETransformer`.
+        Weight of the "mmd" or "kl" loss; see `AAETransformer`.
     {shared_parameters}
 
     Attributes
@@ -66,16 +67,17 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     classes_ : ndarray of shape (n_classes,)
         The classes seen in `fit`.
     class_prior_ : ndarray of shape (n_classes,)
-        The proportion of each class in the training rows, with one row added to each.
+        The proportion of each class in the training rows, counted with one extra row per class.
     history_ : dict of str to list
-        Mean of every loss in each epoch: "reconstruction", and "discriminator_style" and
-        "generator_style", or "discrepancy" (MMD) or "divergence" (KL), times its weight. Early
-        stopping adds "validation". "stage" holds the name of each epoch's stage.
+        Mean of every loss in each epoch, by name. "reconstruction" is always there. The regularizer
+        adds "discriminator_style" and "generator_style" (adversarial), "discrepancy" (MMD) or
+        "divergence" (KL); these last two include their weight. Early stopping adds "validation".
+        "stage" is not a loss but the name of the training stage of each epoch.
     {shared_attributes}
 
     See Also
     --------
-    SemiSupervisedAAEClassifier : Predicts the class of rows that have none.
+    SemiSupervisedAAEClassifier : Predicts the class of unlabeled rows.
 
     Examples
     --------
@@ -122,11 +124,11 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         Raises
         ------
         ValueError
-            Where X is not a finite table of numbers, a row has no class, a parameter is out of its
-            range, or the prior does not draw codes of n_components dimensions.
+            If X is not a finite table of numbers, a row has no class, the value of a parameter is
+            not allowed, or the samples of the prior do not have n_components dimensions.
         FloatingPointError
-            Where a loss or a weight is not finite in the first epoch. Later, training goes back
-            one epoch and ends with a warning.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         targets = self._read_classes(X, y)
@@ -136,9 +138,9 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
 
     @fits
     def partial_fit(self, X, y, classes=None):
-        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+        """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling, so its rows should be typical of the data.
+        The first call determines the scaling, so its rows should be typical of the data.
 
         Parameters
         ----------
@@ -146,7 +148,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         y : array-like of shape (n_samples,)
             A class for every row.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will ever come; needed in the first call if its y lacks some.
+            All classes of this and later calls. The first call needs them if its y does not contain
+            every class.
 
         Returns
         -------
@@ -155,8 +158,10 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         Raises
         ------
         ValueError
-            Where a row has no class or one that is none of the classes, `classes` are not those of
-            the first call, or a parameter that the model is built from has changed.
+            If a row has no class, y contains a label that is not one of the classes, `classes`
+            differ from those of the first call, or a parameter that defines the model has changed.
+        FloatingPointError
+            If a loss or a weight is not finite. The model is then the same as before the call.
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
@@ -166,13 +171,13 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         return self
 
     def restyle(self, X, y):
-        """Render each row as another class in its own style.
+        """Encode each row to its style, and decode the style with another class.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : scalar or array-like of shape (n_samples,)
-            The class to render all rows as, or one for each.
+            One class for all rows, or a class for each row.
 
         Returns
         -------
@@ -181,7 +186,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         Raises
         ------
         ValueError
-            Where y holds a value that is none of `classes_`.
+            If y contains a value that is not in `classes_`.
 
         Examples
         --------
@@ -219,8 +224,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            The class of each row. None scores each row with the class that gives it the highest
-            score. So only rows that fit no class have a low score.
+            The class of each row. None uses the class that gives the row its highest score, so only
+            rows that fit no class have a low score.
 
         Returns
         -------
@@ -238,7 +243,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         return -losses.astype(np.float64)
 
     def score(self, X, y=None):
-        """Return the mean of `score_samples`: minus the reconstruction loss, higher is better.
+        """Return the mean of `score_samples`, so a higher score is a better reconstruction.
 
         Parameters
         ----------
@@ -283,8 +288,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         n_unlabeled = int((targets < 0).sum())
         if n_unlabeled:
             raise ValueError(
-                f"y holds {n_unlabeled} unlabeled rows of {len(targets)} (missing, or marked so by "
-                f"unlabeled_label={self.unlabeled_label!r}: with 'auto' that is -1), but "
+                f"y holds {n_unlabeled} unlabeled rows of {len(targets)} (missing values, or the "
+                f"marker of unlabeled_label={self.unlabeled_label!r}; 'auto' means -1), but "
                 f"{type(self).__name__} needs the class of every row; drop them, predict their "
                 "classes with SemiSupervisedAAEClassifier, or set unlabeled_label=None if -1 is a "
                 "class."

@@ -1,4 +1,4 @@
-"""AAETransformer: rows to codes that follow a prior, and back (sections 2 and 3 of the paper)."""
+"""AAETransformer: encodes rows into codes that follow a prior (sections 2 and 3 of the paper)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from skaae.priors._prior import refuse_components
 
 @with_shared_parameters(
     validation_loss=(
-        "The validation loss is the reconstruction loss plus the distance of codes to the prior "
-        "(MMD). The discriminator's loss plays no part."
+        "The validation loss is the reconstruction loss plus the maximum mean discrepancy (MMD) "
+        "between codes and samples of the prior."
     ),
     validation_rows="the rows",
     solver="adam",
@@ -35,46 +35,50 @@ from skaae.priors._prior import refuse_components
 )
 @parameters_as_fields
 class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
-    """Adversarial autoencoder that turns rows into codes following a chosen prior.
+    """Adversarial autoencoder: encodes rows into codes whose distribution follows a chosen prior.
 
-    An encoder and a decoder learn to reconstruct rows. A discriminator pushes the distribution of
-    the codes towards the prior, so that every sample of the prior decodes into a plausible row
-    (section 2 of "Adversarial Autoencoders", arXiv:1511.05644).
+    The encoder maps each row to a code of few dimensions, and the decoder reconstructs the row from
+    its code. A discriminator learns to distinguish codes from samples of the prior, and the encoder
+    learns to make this impossible. So the distribution of the codes comes close to the prior, and
+    samples of the prior decode into plausible new rows (section 2 of "Adversarial Autoencoders",
+    arXiv:1511.05644).
 
     Parameters
     ----------
     n_components : int, default=2
-        Dimensions of the code.
+        Number of dimensions of the code.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
-        The distribution that the codes are trained to follow: "gaussian" (standard normal),
-        "uniform" on [-2, 2], "petals" (10 Gaussians on a ring) or "swiss_roll"; an instance from
-        `skaae.priors`; a frozen `scipy.stats` distribution; a fitted scikit-learn model with
-        `sample`; or a callable `(n_samples, rng)` that returns an array of shape
-        (n_samples, n_components).
+        The distribution that the codes are trained to follow. A string is "gaussian" (standard
+        normal), "uniform" (on [-2, 2] in each dimension), "petals" (10 Gaussians on a ring) or
+        "swiss_roll" (a spiral). Other priors are instances from `skaae.priors`, frozen
+        `scipy.stats` distributions, fitted scikit-learn models with `sample`, and callables
+        `(n_samples, rng)` that return an array of shape (n_samples, n_components).
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
-        The form of q(z|x), the distribution of a row's code (section 2). "deterministic": one code
-        per row. "gaussian": a normal whose mean and variances the encoder gives. "universal": any
-        shape; the encoder also gets 10 inputs of normal noise. `transform` returns the mean of
-        q(z|x). With "universal" this is an average over 16 samples of the noise, which are the same
-        for every row.
+        The form of q(z|x), the distribution of the code z of a row x (section 2). "deterministic":
+        one code per row. "gaussian": a normal distribution; the encoder outputs its mean and
+        variances. "universal": any distribution; the encoder gets 10 more inputs of normal noise.
+        `transform` returns the mean of q(z|x). With "universal" it approximates the mean by the
+        average over 16 samples of the noise, the same for every row.
     regularizer : {"adversarial", "mmd", "kl"} or None, default="adversarial"
-        What pushes codes towards the prior. "adversarial": a discriminator. "mmd": the maximum mean
-        discrepancy between a batch of codes and samples of the prior, without an adversary. "kl":
-        the divergence of q(z|x) from the prior. It needs posterior="gaussian" and a prior with a
-        density ("gaussian", "petals", GaussianMixture). None: nothing.
+        The training loss that makes codes follow the prior. "adversarial": the loss against a
+        discriminator. "mmd": the maximum mean discrepancy between the codes of a mini-batch and
+        samples of the prior. "kl": the KL divergence of q(z|x) from the prior; it needs
+        posterior="gaussian" and a prior with a density ("gaussian", "petals", GaussianMixture).
+        None: no such loss, which leaves a plain autoencoder.
     regularizer_weight : "auto" or float, default="auto"
-        Weight of "mmd" and "kl" beside the reconstruction loss. For "mmd", "auto" is 0.1 times the
-        mean squared distance of the scaled rows from their mean. For "kl" and the squared error,
-        the weight is the variance of a feature under the decoder, and "auto" is the mean variance
-        of the scaled features. For "kl" and the cross-entropy, "auto" is 1.
+        Weight of the "mmd" or "kl" loss, relative to the reconstruction loss. For "mmd", "auto" is
+        0.1 times the mean squared distance of the scaled rows from their mean. For "kl" with the
+        squared error, the weight is the variance of a scaled feature given the code, and "auto" is
+        the mean variance of the scaled features. For "kl" with the cross-entropy, "auto" is 1.
     use_labels : bool, default=False
-        Whether `fit` uses y to tie class k, in the order of `classes_`, to component k of the prior
-        (section 2.3). The discriminator is then class-conditional: it sees the class of each row,
-        or that the row has none. This needs a prior with one component for each class ("petals",
-        "swiss_roll", GaussianMixture) and regularizer="adversarial". All, some or no rows may have
-        a label.
+        Whether `fit` uses y to train the codes of each class to follow a component of the prior
+        (section 2.3): component k for `classes_[k]`. For this, the discriminator also gets the
+        class of each row, or that the row is unlabeled. The prior must have one component for each
+        class ("petals", "swiss_roll", GaussianMixture), and regularizer must be "adversarial". All,
+        some or no rows may have a label.
     unlabeled_label : "auto", scalar or None, default="auto"
-        With use_labels: what marks an unlabeled row in y; see `SemiSupervisedAAEClassifier`.
+        With use_labels: the value of y that marks an unlabeled row; see
+        `SemiSupervisedAAEClassifier`.
     {shared_parameters}
 
     Attributes
@@ -82,14 +86,15 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     classes_ : ndarray of shape (n_classes,)
         With use_labels, the classes of the labeled rows.
     history_ : dict of str to list
-        Mean of every loss in each epoch: "reconstruction", and "discriminator_style" and
-        "generator_style", or "discrepancy" (MMD) or "divergence" (KL), times its weight. Early
-        stopping adds "validation". "stage" holds the name of each epoch's stage.
+        Mean of every loss in each epoch, by name. "reconstruction" is always there. The regularizer
+        adds "discriminator_style" and "generator_style" (adversarial), "discrepancy" (MMD) or
+        "divergence" (KL); these last two include their weight. Early stopping adds "validation".
+        "stage" is not a loss but the name of the training stage of each epoch.
     {shared_attributes}
 
     See Also
     --------
-    SemiSupervisedAAEClassifier : Classifies from few labels, by the same kind of training.
+    SemiSupervisedAAEClassifier : Adversarial autoencoder that learns classes from few labels.
 
     Examples
     --------
@@ -128,7 +133,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         X : array-like of shape (n_samples, n_features)
             Training rows, at least two.
         y : array-like of shape (n_samples,), default=None
-            Ignored, unless use_labels=True: then classes, -1 or missing where a row has none.
+            Ignored if use_labels=False. Otherwise the class of each row; -1 or a missing value
+            marks an unlabeled row.
 
         Returns
         -------
@@ -137,11 +143,11 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            Where X is not a finite table of numbers, a parameter is out of its range, or the prior
-            does not draw codes of n_components dimensions.
+            If X is not a finite table of numbers, the value of a parameter is not allowed, or the
+            samples of the prior do not have n_components dimensions.
         FloatingPointError
-            Where a loss or a weight is not finite in the first epoch. Later, training goes back
-            one epoch and ends with a warning.
+            If a loss or a weight is not finite in the first epoch. If this happens in a later
+            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
         self._fit(X, self._read_labels(X, y))
@@ -149,18 +155,18 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
 
     @fits
     def partial_fit(self, X, y=None, classes=None):
-        """Train for one epoch on X, going on from earlier calls of `partial_fit` or `fit`.
+        """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
-        The first call decides the scaling, so its rows should be typical of the data.
+        The first call determines the scaling, so its rows should be typical of the data.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Ignored, unless use_labels=True: then classes, as in `fit`.
+            Ignored if use_labels=False. Otherwise classes, as in `fit`.
         classes : array-like of shape (n_classes,), default=None
-            With use_labels: all classes that will ever come; needed in the first call if its y
-            lacks some.
+            With use_labels: all classes of this and later calls. The first call needs them if its y
+            does not contain every class.
 
         Returns
         -------
@@ -169,8 +175,10 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            Where y holds a label that is none of the classes, `classes` are not those of the first
-            call, or a parameter that the model is built from has changed.
+            If y contains a label that is not one of the classes, `classes` differ from those of the
+            first call, or a parameter that defines the model has changed.
+        FloatingPointError
+            If a loss or a weight is not finite. The model is then the same as before the call.
 
         Examples
         --------
@@ -204,21 +212,21 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            Where X does not have n_components columns.
+            If X does not have n_components columns.
         """
         check_is_fitted(self)
         return self._decode(style=self._check_codes(X))
 
     def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
-        """Draw codes from the prior and decode them: new rows like the training data.
+        """Generate new rows like the training data: draw codes from the prior and decode them.
 
         Parameters
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            The component of the prior to draw from, for all rows or for each. Only priors of
-            components have one: "petals", "swiss_roll" and mixtures. With use_labels it is the
-            class that is tied to the component, else the component's index from 0. None draws from
+            The component of the prior to draw from, one for all rows or one for each row. Only
+            "petals", "swiss_roll" and GaussianMixture have components. With use_labels, give the
+            class of the component, otherwise the index of the component, from 0. None draws from
             the whole prior.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
@@ -230,7 +238,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            Where y is given and the prior has no components, or no component y.
+            If y is given and the prior has no components or no such component.
         """
         check_is_fitted(self)
         generator = make_cpu_generator(random_state)
@@ -244,7 +252,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         ----------
         n_samples : int, default=1
         y : scalar or array-like of shape (n_samples,), default=None
-            The component of the prior to draw from, for all rows or for each; see `sample`.
+            The component of the prior to draw from; see `sample`.
         random_state : int, RandomState instance or None, default=None
             An int draws the same codes every time.
 
@@ -262,7 +270,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         ----------
         X : array-like of shape (n_rows, n_features)
         n_samples : int, default=1
-            Codes to draw for each row.
+            Number of codes to draw for each row.
         random_state : int, RandomState instance or None, default=None
             An int draws the same codes every time.
 
@@ -286,7 +294,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         return inference.draw_codes(self._step, self._network_rows(X), n_samples, generator)
 
     def score(self, X, y=None):
-        """Return the mean of `score_samples`: minus the reconstruction loss, higher is better.
+        """Return the mean of `score_samples`, so a higher score is a better reconstruction.
 
         Parameters
         ----------
@@ -302,12 +310,12 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     def parzen_log_likelihood(
         self, X, n_samples=10_000, *, bandwidth=None, X_validation=None, random_state=None
     ):
-        """Estimate the log-likelihood of rows under a Gaussian kernel on samples (section 3).
+        """Estimate the log-likelihood of rows from a kernel density of samples (section 3).
 
-        `sample` draws `n_samples` rows, and each becomes the mean of a normal of standard deviation
-        `bandwidth`. The likelihood is that of the mixture of these normals, as in the paper. It
-        depends on the units of X (the paper: pixels in [0, 1]), and for a given bandwidth it grows
-        with n_samples. Samples are drawn in blocks, so memory does not grow with their number.
+        The density is that of the Parzen window: a mixture of normal distributions of standard
+        deviation `bandwidth`, centred at `n_samples` rows that `sample` draws. The result depends
+        on the units of X (in the paper, pixels in [0, 1]). For a given bandwidth it tends to grow
+        with n_samples. Memory does not grow with n_samples, because samples are drawn in blocks.
 
         Parameters
         ----------
@@ -316,25 +324,26 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         n_samples : int, default=10_000
             Number of samples.
         bandwidth : float, default=None
-            Standard deviation of the normals, in the units of X. None chooses the one under which
-            X_validation is likeliest, with n_samples samples or 10,000, whichever is less.
+            Standard deviation of the normal distributions, in the units of X. None chooses the one
+            with the highest log-likelihood of X_validation, estimated with at most 10,000 samples.
         X_validation : array-like of shape (n_validation_rows, n_features), default=None
-            Rows that are neither training nor test rows; needed if bandwidth is None.
+            Rows that are neither training nor test rows. They are needed if bandwidth is None.
         random_state : int, RandomState instance or None, default=None
             An int draws the same samples every time.
 
         Returns
         -------
         log_likelihood : float
-            Mean over the rows of X, in nats.
+            Mean log-likelihood of the rows of X, in nats.
         standard_error : float
-            Standard error of that mean: the standard deviation over rows divided by the square root
-            of their number. NaN for a single row.
+            Standard error of this mean: the standard deviation over rows, divided by the square
+            root of the number of rows. NaN for a single row.
 
         Raises
         ------
         ValueError
-            Where neither bandwidth nor X_validation is given.
+            If neither bandwidth nor X_validation is given, or bandwidth is not a finite number
+            above 0.
 
         Examples
         --------
@@ -362,8 +371,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         if bandwidth is None:
             if X_validation is None:
                 raise ValueError(
-                    "bandwidth=None is chosen on X_validation, which is missing; give rows that "
-                    "are neither training nor test rows, or a bandwidth."
+                    "bandwidth=None is chosen on X_validation, which is missing; pass rows that "
+                    "are neither training nor test rows as X_validation, or set bandwidth."
                 )
             rows = self._check_rows(X_validation)
             bandwidth = likelihood.choose_bandwidth(rows, draw, n_samples)
@@ -397,7 +406,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         )
 
     def _require_components(self, prior, n_components):
-        """Raise ValueError if the prior or the regularizer cannot be tied to the classes."""
+        """Raise ValueError if prior or regularizer does not allow a component for each class."""
         if self.regularizer != "adversarial":
             raise ValueError(
                 f"use_labels=True needs a class-conditional discriminator, and regularizer="
@@ -406,13 +415,13 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         if len(self.classes_) not in (0, n_components) or n_components == 0:
             raise ValueError(
                 f"use_labels=True needs a prior with one component for each class, but y has "
-                f"{len(self.classes_)} classes and prior {prior!r} has {n_components}; use "
-                "Petals(n_petals=...), SwissRoll(n_stretches=...) or a GaussianMixture of that "
-                "many."
+                f"{len(self.classes_)} classes and prior {prior!r} has {n_components} components; "
+                "use Petals(n_petals=...), SwissRoll(n_stretches=...) or a GaussianMixture with a "
+                "component for each class."
             )
 
     def _draw_style(self, n_samples, generator, y=None):
-        """Return samples of the prior, (n_samples, n_components), of components y where given."""
+        """Draw from the prior, or from its components y: an array (n_samples, n_components)."""
         if y is not None:
             n_samples = check_count("n_samples", n_samples)
             names = getattr(self, "classes_", ())
@@ -424,4 +433,4 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         return super()._draw_style(n_samples, generator, y)
 
     def _set_class_prior(self, targets):
-        """Keep nothing: the class proportions are those of the prior's components."""
+        """Set nothing: the class proportions are those of the prior's components."""

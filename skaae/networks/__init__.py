@@ -1,1 +1,1 @@
-"""The networks: layers, encoder, decoder, discriminators."""
+"""The networks: layers, encoder, decoder and discriminators."""

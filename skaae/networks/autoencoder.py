@@ -1,7 +1,7 @@
-"""Encoder, decoder and discriminators; the code is a dict of named blocks.
+"""Encoder, decoder and discriminators.
 
-A block is "style" (a vector) or "label" (probabilities of classes or their components). Knows
-nothing of losses, optimisers or data.
+A code is a dict of blocks: "style" is a vector, and "label" contains the probabilities of classes
+or of their components.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from skaae.networks.posteriors import POSTERIORS
 
 Code = dict[str, Tensor]
 
-# Samples of the noise that the mean of a universal posterior is taken over, the same for every row.
+# Number of noise samples in the mean of a universal posterior; they are the same for every row.
 N_MEAN_SAMPLES = 16
 
 
@@ -40,12 +40,12 @@ class Block:
     Parameters
     ----------
     size : number of dimensions.
-    latent : whether the encoder infers it from a row; else it is observed with the row.
-    adversarial : whether a discriminator pushes it towards its prior.
-    n_classes : number of classes of a class-conditional discriminator, 0 if it has none.
-    by_component : whether the prior is component-conditional: codes of each class follow its own
-        component (section 2.3). If not, codes of each class follow the whole prior, so they tell
-        nothing about the class.
+    latent : whether the encoder computes the block; otherwise it is given with the row.
+    adversarial : whether a discriminator trains the block to follow its prior.
+    n_classes : number of classes if the discriminator is class-conditional, otherwise 0.
+    by_component : whether the codes of each class follow their own component of the prior (section
+        2.3). Otherwise the codes of each class follow the whole prior, so they say nothing about
+        the class.
     components_per_class : number of dimensions of a label for each class.
     """
 
@@ -58,7 +58,7 @@ class Block:
 
     @property
     def prior_size(self) -> int:
-        """Number of dimensions of its prior; a label's prior has one for each class."""
+        """Number of dimensions of the block's prior; that of a label has one for each class."""
         return self.size // self.components_per_class
 
 
@@ -70,23 +70,23 @@ class Architecture:
     ----------
     n_features : number of entries of a row that the encoder sees.
     blocks : the blocks of the code by name, in the decoder's order.
-    hidden, discriminator_hidden : widths of hidden layers (channels of convolutions); the decoder
-        mirrors the encoder.
+    hidden, discriminator_hidden : widths of the hidden layers, or channels of convolutions. The
+        decoder has the encoder's layers in reverse.
     kind : "mlp" or "conv".
-    image_shape : height, width, channels, for "conv".
+    image_shape : height, width and channels, if kind is "conv".
     activation : key of ACTIVATIONS.
     dropout : probability of setting a hidden unit of encoder or decoder to 0 in training.
-    input_dropout : the same for inputs of the encoder.
-    batch_norm : what has batch normalization: "hidden" layers of the encoder, the whole "encoder",
-        the "autoencoder", or None.
+    input_dropout : probability of setting an input of the encoder to 0 in training.
+    batch_norm : layers with batch normalization: "hidden" layers of the encoder, the whole
+        "encoder", the "autoencoder", or None.
     weight_init : "uniform", "small" or the standard deviation of a normal.
     posterior : key of POSTERIORS, for the style.
-    cluster_heads : None for a decoder that sees the blocks side by side. Else it sees the sum of
-        the style and the cluster head of the class (section 7). A number is the distance that
-        learned heads start at; an array (class, style) fixes the heads.
+    cluster_heads : None if the decoder's input is the concatenation of the blocks. Otherwise the
+        input is the style plus the head of the row's class (section 7). A number is the initial
+        distance of learned heads; an array (class, style) contains fixed heads.
     encoder, decoder, discriminator : factories of user modules.
-    seed : of all initial weights.
-    n_outputs : number of entries that the decoder returns; None for as many.
+    seed : seed of all initial weights.
+    n_outputs : number of entries that the decoder returns; None means n_features.
     """
 
     n_features: int
@@ -109,7 +109,7 @@ class Architecture:
     n_outputs: int | None = None
 
     def build(self) -> AdversarialAutoencoder:
-        """Return networks with fresh weights, the same for one seed on every machine."""
+        """Return networks with new weights; one seed gives the same weights on any machine."""
         cpu = torch.device("cpu")
         with drawing_from(make_generator(self.seed, cpu), self.has_user_modules):
             networks = AdversarialAutoencoder(self)
@@ -147,7 +147,7 @@ class OutputLayers(nn.Module):
 
 
 class Slices(nn.Module):
-    """The blocks as slices of the output of a user module."""
+    """Splits the output of a user module into blocks."""
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class Slices(nn.Module):
 
 
 class Encoder(nn.Module):
-    """q(z|x): a shared trunk and one output layer for each block that is latent."""
+    """q(z|x): shared layers (the trunk), then one output layer for each latent block."""
 
     members: Tensor | None  # (n_classes, n_components), or None with one component per class
 
@@ -205,9 +205,9 @@ class Encoder(nn.Module):
             self.outputs = OutputLayers(widths[-1], sizes, normalized_code)
 
     def forward(self, x: Tensor, generator: Source = None, noise: Tensor | None = None) -> Code:
-        """Return raw outputs by block; without a generator, their means.
+        """Return the outputs of each block, before any softmax; without a generator, their means.
 
-        noise (batch, n_noise) replaces the noise that would come from the generator.
+        noise (batch, n_noise) is used instead of noise from the generator.
         """
         if self.n_noise == 0:
             return self._outputs(x, generator)
@@ -220,7 +220,7 @@ class Encoder(nn.Module):
     def class_logits(self, outputs: Code) -> Tensor:
         """Return the logits of classes, (batch, n_classes), from outputs of `forward`.
 
-        Each is the log-sum-exp over the components of the class.
+        The logit of a class is the log-sum-exp of the logits of its components.
         """
         logits = outputs["label"]
         if self.members is None:
@@ -235,14 +235,14 @@ class Encoder(nn.Module):
         return sums.log() + largest
 
     def classes(self, label: Tensor) -> Tensor:
-        """Return the probabilities of classes (batch, n_classes) from those of components."""
+        """Return the probabilities of classes (batch, n_classes) from a label's components."""
         return label if self.members is None else label @ self.members.T.to(label.dtype)
 
     def component_proportions(self, proportions: Tensor, *, assigned: bool) -> Tensor:
         """Return the proportions of components, (n_components,), from those of classes.
 
-        The components of a class have equal proportions. Before they are assigned to classes, all
-        components have.
+        The components of one class have equal proportions. Before components are assigned to
+        classes, all components have equal proportions.
         """
         if self.members is None:
             return proportions
@@ -252,7 +252,7 @@ class Encoder(nn.Module):
         return (proportions / self.members.sum(dim=1)) @ self.members.to(proportions.dtype)
 
     def label_parameters(self) -> list[nn.Parameter]:
-        """Return the weights that the label depends on."""
+        """Return the weights of the encoder that the label depends on."""
         return [*self.trunk.parameters(), *self.outputs.parameters_of("label")]
 
     def _outputs(self, x: Tensor, generator: Source, noise: Tensor | None = None) -> Code:
@@ -262,7 +262,7 @@ class Encoder(nn.Module):
         return self.outputs(self.trunk(x, generator), generator)
 
     def _mean_outputs(self, x: Tensor) -> Code:
-        """Return the mean outputs over samples of the noise, the same for every row."""
+        """Return the mean of the outputs over noise samples that are the same for every row."""
         assert isinstance(self.mean_noise, Tensor)
         samples = [self._outputs(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
         names = samples[0]
@@ -270,9 +270,9 @@ class Encoder(nn.Module):
 
 
 def initial_members(label: Block | None) -> Tensor | None:
-    """Return which components belong to each class at first, (n_classes, n_components) of bool.
+    """Return which components each class has at first: bools of shape (n_classes, n_components).
 
-    None if each class has one component.
+    Return None if each class has one component.
     """
     if label is None or label.components_per_class == 1:
         return None
@@ -281,7 +281,7 @@ def initial_members(label: Block | None) -> Tensor | None:
 
 
 class SideBySide(nn.Module):
-    """The decoder's input from a code: its blocks side by side."""
+    """The decoder's input from a code: the concatenation of its blocks."""
 
     def __init__(self, blocks: Mapping[str, Block]) -> None:
         super().__init__()
@@ -295,7 +295,7 @@ class SideBySide(nn.Module):
 class ClusterHeads(nn.Module):
     """The decoder's input from a code: the style plus the head of its class (section 7).
 
-    The heads are the rows of `points` (class, style); the label weighs them.
+    The heads are the rows of `points` (class, style), and the label contains their weights.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -304,7 +304,7 @@ class ClusterHeads(nn.Module):
         heads = architecture.cluster_heads
         if isinstance(heads, int | float):
             drawn = torch.randn(n_classes, self.size, generator=cpu_generator(architecture.seed))
-            # wide enough for that many heads to have their distance
+            # wide enough for so many heads at this distance from each other
             width = 0.5 * float(heads) * n_classes ** (1.0 / self.size)
             self.points = nn.Parameter(width * drawn)
         else:
@@ -315,7 +315,7 @@ class ClusterHeads(nn.Module):
 
 
 class Decoder(nn.Module):
-    """p(x|code): features before the output activation."""
+    """p(x|code): maps codes to features, before the output activation."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -349,16 +349,17 @@ class Decoder(nn.Module):
         return self.expand(self.combine(code), generator)
 
     def expand(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return features (batch, n_features) for outputs of `combine`."""
+        """Return features (batch, n_features) from outputs of `combine`."""
         return self.out(self.body(z, generator))
 
 
 class Discriminator(nn.Module):
-    """D(z): the logit that z is a sample of the prior; no dropout, no batch norm.
+    """D(z): the logit of the probability that z is a sample of the prior.
 
-    A class-conditional discriminator also gets the class of z, as a one-hot condition with a last
-    entry for "unlabeled" (section 2.3 of the paper). The discriminator of a label gets the
-    probabilities of classes only, since the prior says nothing about their components.
+    It has no dropout and no batch normalization. A class-conditional discriminator also gets the
+    class of z as a one-hot vector, with a last entry for "unlabeled" (section 2.3 of the paper).
+    The discriminator of a label gets the probabilities of classes, not of their components, because
+    the prior is a distribution of classes.
     """
 
     def __init__(self, block: Block, architecture: Architecture) -> None:
@@ -377,7 +378,7 @@ class Discriminator(nn.Module):
     def forward(
         self, z: Tensor, y: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return logits (batch,); y holds classes, -1 for "unlabeled"."""
+        """Return logits (batch,); y contains the classes, -1 for "unlabeled"."""
         if self.n_classes:
             assert y is not None
             index = torch.where(y < 0, self.n_classes, y)
@@ -402,16 +403,16 @@ class AdversarialAutoencoder(nn.Module):
             }
         )
         self.n_components = architecture.blocks["style"].size
-        # number of classes of an observed label, 0 if there is none
+        # number of classes of a label that is given with the row, 0 if the encoder computes it
         label = architecture.blocks.get("label")
         self.n_observed = label.size if label is not None and not label.latent else 0
 
     def code(
         self, outputs: Code, y: Tensor | None = None, generator: torch.Generator | None = None
     ) -> Code:
-        """Turn raw outputs into a sample of the code; without a generator into the mean code.
+        """Return a sample of the code from the encoder's outputs; without a generator, its mean.
 
-        Logits of a label become probabilities; an observed label is the one-hot vector of y.
+        The label contains probabilities. If it is not computed but given, it is one-hot, from y.
         """
         style = outputs["style"]
         drawn = self.posterior.mean(style)
@@ -428,12 +429,12 @@ class AdversarialAutoencoder(nn.Module):
         return {"style": drawn}
 
     def inference_state(self) -> list[Tensor]:
-        """Return weights and running statistics of the networks that inference uses."""
+        """Return the weights and running statistics of encoder and decoder, used by inference."""
         found = [*self.encoder.state_dict().values(), *self.decoder.state_dict().values()]
         return [tensor for tensor in found if tensor.is_floating_point()]
 
     def discriminator_inputs(self, code: Code) -> Code:
-        """Return the discriminators' inputs from a code: of a label, probabilities of classes."""
+        """Return the discriminators' inputs from a code; for a label, probabilities of classes."""
         return {
             name: self.encoder.classes(block) if name == "label" else block
             for name, block in code.items()

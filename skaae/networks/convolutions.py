@@ -1,7 +1,4 @@
-"""Convolutional networks on rows that stay flat: images in rows of height x width x channels.
-
-Knows nothing of codes, losses or data.
-"""
+"""Convolutional networks on flattened images: rows of height x width x channels values."""
 
 from __future__ import annotations
 
@@ -17,14 +14,14 @@ ImageShape = tuple[int, int, int]  # height, width, channels: NumPy's order of a
 
 
 def halved(shape: ImageShape, n_layers: int) -> list[tuple[int, int]]:
-    """Return height and width before and after each layer of stride 2."""
+    """Return height and width of the image, then after each layer of stride 2."""
     sizes = [shape[:2]]
     for _ in range(n_layers):
         height, width = sizes[-1]
         if min(height, width) < 2:
             raise ValueError(
                 f"image_shape={shape} is too small for {n_layers} convolutions that each halve "
-                f"it; give fewer channels in hidden_layer_sizes, at most {len(sizes) - 1}."
+                f"it; give at most {len(sizes) - 1} layers in hidden_layer_sizes."
             )
         sizes.append((height // 2, width // 2))
     return sizes
@@ -36,8 +33,8 @@ class Convolutions(nn.Module):
     Parameters
     ----------
     shape : height, width and channels of an image.
-    channels : of each layer.
-    n_noise : further inputs behind the pixels, appended to the last maps.
+    channels : number of output channels of each layer.
+    n_noise : number of noise inputs, which follow the pixels and are appended to the last maps.
     """
 
     def __init__(
@@ -79,7 +76,7 @@ class TransposedConvolutions(nn.Module):
     ----------
     n_inputs : width of the code.
     shape : height, width and channels of an image.
-    channels : of each layer's input, from the smallest map to the largest.
+    channels : number of input channels of each layer, from the smallest map to the largest.
     """
 
     def __init__(
@@ -105,7 +102,7 @@ class TransposedConvolutions(nn.Module):
                 kernel_size=4,
                 stride=2,
                 padding=1,
-                output_padding=(large[0] % 2, large[1] % 2),  # what halving rounded off
+                output_padding=(large[0] % 2, large[1] % 2),  # the pixel that halving rounded off
             )
             for (n_in, n_out), large in zip(pairwise((*channels, shape[2])), sizes[1:], strict=True)
         )

@@ -1,8 +1,8 @@
 """Layers and their initial weights.
 
-Randomness is an argument: weights, dropout masks and noise come from the caller's generator. A
-forward pass without a generator is inference: no dropout, no batch statistics, no noise. A pass
-with `NoDraws` in its place is training without randomness: batch statistics, but no dropout.
+Weights, dropout masks and noise are drawn from a generator that the caller passes. A forward pass
+without a generator is inference: no dropout, no batch statistics, no noise. A pass with `NoDraws`
+in place of the generator uses batch statistics, as training does, but no dropout and no noise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from skaae.draws import drawing_from
 
-# In place where the gradient needs only the result: that saves a pass over memory.
+# Computed in place if the gradient needs only the result, which saves a pass over memory.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu_,
     "leaky_relu": lambda h: F.leaky_relu_(h, 0.2),
@@ -38,12 +38,12 @@ Factory = Callable[[int, int], nn.Module]
 
 @dataclass(frozen=True)
 class NoDraws:
-    """Takes the place of a generator for training in which our layers draw nothing.
+    """Replaces the generator in passes of training in which our layers draw no random numbers.
 
     Parameters
     ----------
-    generator : for user modules, which cannot train without drawing.
-    updates : whether running statistics follow those of the batch.
+    generator : generator for user modules, whose draws cannot be turned off.
+    updates : whether the pass updates the running statistics of batch normalization.
     """
 
     generator: torch.Generator
@@ -54,10 +54,10 @@ Source = torch.Generator | NoDraws | None
 
 
 def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
-    """Return h with each entry set to 0 with probability p, the others divided by 1 - p.
+    """Return h with each entry set to 0 with probability p, and the others divided by 1 - p.
 
-    One random word of 64 bits decides on eight entries, so p is rounded to a multiple of 1/256. One
-    random number for each entry would cost as much as the matrix products.
+    Each random integer of 64 bits serves eight entries, so p is rounded to a multiple of 1/256. A
+    random number for each entry would take as long as the matrix products.
     """
     n_dropped = min(round(256 * p), 255)
     if not isinstance(generator, torch.Generator) or n_dropped == 0:
@@ -69,12 +69,12 @@ def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
 
 
 def linear(n_in: int, n_out: int) -> nn.Linear:
-    """Return a linear layer without initial weights: nn.Linear would draw from the global RNG."""
+    """Return a linear layer without initial weights; nn.Linear draws them from the global RNG."""
     return nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
 
 
 def init_weights(module: nn.Module, weight_init: str | float, generator: torch.Generator) -> None:
-    """Draw every weight of our own layers from `generator`; user modules keep theirs."""
+    """Draw the initial weights of our own layers; user modules keep their weights."""
     if isinstance(module, UserModule):
         return
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -88,7 +88,7 @@ def init_layer(
     weight_init: str | float,
     generator: torch.Generator,
 ) -> None:
-    """Draw the weights of one layer; a number is the standard deviation of a normal."""
+    """Draw the initial weights of one layer; a number is the standard deviation of a normal."""
     n_in = fan_in(layer)
     assert layer.bias is not None
     with torch.no_grad():
@@ -117,8 +117,8 @@ def fan_in(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> int:
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalization of vectors or of the channels of images.
 
-    It uses statistics of the batch in training (with a generator) if there is more than one row,
-    and the running ones otherwise.
+    In training (with a generator) it uses the statistics of the batch, if that has more than one
+    row. Otherwise it uses the running statistics.
     """
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
@@ -136,11 +136,11 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class MLP(nn.Module):
-    """Linear layers, each with batch normalization (if asked for), an activation and dropout.
+    """Linear layers, each with optional batch normalization, an activation and dropout.
 
     Parameters
     ----------
-    widths : width of the input, then of every layer.
+    widths : width of the input, then of each layer.
     activation : key of ACTIVATIONS.
     dropout : probability of setting a hidden unit to 0.
     batch_norm : whether to normalize each layer's output before its activation.
@@ -170,7 +170,7 @@ class MLP(nn.Module):
 
 
 class UserModule(nn.Module):
-    """A user module: its mode, not a generator, says whether this is training."""
+    """Wraps a user's module, and sets its training mode if a generator is passed."""
 
     def __init__(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class UserModule(nn.Module):
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         training = generator is not None and len(h) > 1  # one row has no variance to normalize by
-        if self.module.training != training:  # never true in threads that only predict
+        if self.module.training != training:  # inference never gets here, so threads can share it
             self.module.train(training)
         if generator is None:
             return self.module(h)
@@ -200,12 +200,12 @@ class UserModule(nn.Module):
                 output = self.module(torch.zeros(2, n_in))
         except RuntimeError as error:
             raise ValueError(
-                f"{say} fails on a batch of shape (2, {n_in}): {error} It must take a tensor of "
+                f"{say} fails on a batch of shape (2, {n_in}): {error} It must accept a tensor of "
                 "shape (batch, n_inputs)."
             ) from error
         shape = tuple(getattr(output, "shape", ()))
         if shape != (2, n_out):
             raise ValueError(
                 f"{say} gives shape {shape} for a batch of shape (2, {n_in}); it must give "
-                f"(2, {n_out}), that is (batch, n_outputs), without an output activation."
+                f"(2, {n_out}), which is (batch, n_outputs), without an output activation."
             )

@@ -1,38 +1,38 @@
 """The three forms of q(z|x) in section 2 of the paper: how the encoder's output gives a style.
 
-A posterior says how many outputs a style needs, how a code is drawn from them, and what the mean
-code is. Only the universal posterior has noise at the encoder's input. Knows nothing of networks.
+A posterior defines how many outputs of the encoder a style needs, how a style is drawn from them,
+and what the mean style is. Only the universal posterior has noise at the encoder's input.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-# Variances outside exp(+-LOG_VARIANCE_BOUND) are of no use and would overflow.
+# Logarithms of variances are clipped to +-LOG_VARIANCE_BOUND, so that their exp does not overflow.
 LOG_VARIANCE_BOUND = 10.0
 
 
 class Deterministic:
-    """A point: all randomness of the codes is that of the data."""
+    """One style for each row: the styles are random only because the rows are."""
 
-    n_noise = 0  # further inputs of the encoder
+    n_noise = 0  # number of noise inputs of the encoder
     is_drawn = False  # whether `draw` uses its noise
 
     def n_outputs(self, size: int) -> int:
-        """Return the outputs of the encoder for a style of `size` dimensions."""
+        """Return the number of outputs of the encoder for a style of `size` dimensions."""
         return size
 
     def draw(self, output: Tensor, noise: Tensor) -> Tensor:
-        """Return one code for each row of the encoder's output; noise (batch, style) is normal."""
+        """Draw a style for each row of the encoder's output, using normal noise (batch, style)."""
         return output
 
     def mean(self, output: Tensor) -> Tensor:
-        """Return the mean code of each row of the encoder's output."""
+        """Return the mean style for each row of the encoder's output."""
         return output
 
 
 class Gaussian(Deterministic):
-    """A normal with a mean and a variance for each dimension, drawn as mean + deviation * noise."""
+    """A normal distribution with a mean and a variance for each dimension of a row's style."""
 
     is_drawn = True
 
@@ -47,13 +47,13 @@ class Gaussian(Deterministic):
         return self.split(output)[0]
 
     def split(self, output: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and logarithm of the variance, each (batch, style)."""
+        """Return the mean and the logarithm of the variance, each of shape (batch, style)."""
         mean, log_variance = output.chunk(2, dim=1)
         return mean, log_variance.clamp(-LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND)
 
 
 class Universal(Deterministic):
-    """Any shape: the encoder computes f(x, noise), and integrating over the noise gives q(z|x)."""
+    """Any distribution: that of the encoder's output f(x, noise) for random noise."""
 
     n_noise = 10
 

@@ -1,7 +1,7 @@
 """Priors: the distributions that codes are trained to follow.
 
-A prior needs samples only, no density. Knows nothing of networks or estimators. All random numbers
-come from the generator that the caller passes.
+Adversarial training needs samples of a prior only, so a prior may lack a density. All random
+numbers come from the generator that the caller passes.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ NAMES: dict[str, Callable[[], Prior]] = {
 
 
 def as_prior(prior: Any) -> Prior:
-    """Return a `Prior` from whatever a user may give.
+    """Return a `Prior` for any value that the parameter `prior` of the estimators accepts.
 
     Parameters
     ----------
     prior : str, Prior, frozen scipy distribution, fitted estimator or callable
-        A string is one of "gaussian", "uniform", "petals", "swiss_roll". A frozen univariate
-        distribution of scipy.stats is the distribution of every dimension, independently. An
-        object with `sample` is a fitted scikit-learn model (GaussianMixture, KernelDensity). A
-        callable is called as `prior(n_samples, rng)` with a `numpy.random.Generator` and returns
-        an array or tensor of shape (n_samples, n_components).
+        A string is one of "gaussian", "uniform", "petals", "swiss_roll". From a frozen univariate
+        distribution of scipy.stats, each dimension is drawn independently. A fitted estimator has a
+        method `sample`, such as scikit-learn's GaussianMixture and KernelDensity. A callable is
+        called as `prior(n_samples, rng)` with a `numpy.random.Generator` and returns an array or
+        tensor of shape (n_samples, n_components).
 
     Returns
     -------
@@ -58,9 +58,9 @@ def as_prior(prior: Any) -> Prior:
     Raises
     ------
     ValueError
-        Where the string is unknown.
+        If the string is not one of the four above.
     TypeError
-        Where the object cannot be drawn from.
+        If the object is none of the kinds above.
 
     Examples
     --------
@@ -76,7 +76,9 @@ def as_prior(prior: Any) -> Prior:
             raise ValueError(f"prior={prior!r} is not one of {sorted(NAMES)}.")
         return NAMES[prior]()
     if isinstance(prior, type):
-        raise TypeError(f"prior={prior!r} is a class; give an instance, as {prior.__name__}(...).")
+        raise TypeError(
+            f"prior={prior!r} is a class; give an instance, such as {prior.__name__}(...)."
+        )
     if hasattr(prior, "rvs"):
         return Drawn(prior, draw_scipy)
     if hasattr(prior, "sample"):

@@ -1,4 +1,4 @@
-"""Priors from user objects, drawn on the CPU: scipy distributions, fitted models, callables."""
+"""Priors that wrap a user's object and draw from it on the CPU."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Draw = Callable[[Any, int, int, np.random.Generator], Any]
 
 @dataclass(frozen=True, eq=False)
 class Drawn(Prior):
-    """A prior that draws from a user object.
+    """A prior that draws from a user's object: a scipy distribution, fitted model or callable.
 
     Parameters
     ----------
-    source : the object that the user gave.
+    source : the user's object.
     draw : called as draw(source, n_samples, n_components, rng) with a numpy.random.Generator.
     """
 
@@ -31,7 +31,7 @@ class Drawn(Prior):
     draw: Draw
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows (n_samples, n_components) and check them; see `Prior.sample`."""
+        """Draw samples, a tensor (n_samples, n_components), and check them; see `Prior.sample`."""
         refuse_components(self, y)
         seed = torch.randint(2**62, (), generator=generator, device=device_of(generator))
         rng = np.random.default_rng(int(seed))
@@ -55,31 +55,32 @@ class Drawn(Prior):
 
 
 def draw_scipy(dist: Any, n: int, d: int, rng: np.random.Generator) -> Any:
-    """Draw from a scipy distribution; a univariate one is that of each dimension."""
+    """Draw from a scipy distribution; a univariate one is used for each dimension."""
     from scipy.stats.distributions import rv_continuous, rv_discrete, rv_frozen
 
     if isinstance(dist, rv_frozen | rv_continuous | rv_discrete):
         return dist.rvs(size=(n, d), random_state=rng)
-    # multivariate distributions squeeze a single sample and a single dimension
+    # multivariate distributions drop the axis of a single sample or a single dimension
     return np.reshape(dist.rvs(size=n, random_state=rng), (n, -1))
 
 
 def draw_estimator(estimator: Any, n: int, d: int, rng: np.random.Generator) -> Any:
     """Draw from an object with `sample`, with a new random state in every call."""
     while "estimator" in vars(estimator) and "random_state" not in vars(estimator):
-        estimator = estimator.estimator  # that is inside of a FrozenEstimator
+        estimator = estimator.estimator  # the one inside a FrozenEstimator
     parameters = inspect.signature(estimator.sample).parameters
-    if "rng" in parameters:  # scipy's newer distributions: univariate, that of each dimension
+    if "rng" in parameters:  # scipy's newer univariate distributions, used for each dimension
         return estimator.sample((n, d), rng=rng)
     state = np.random.RandomState(rng.integers(2**32))
     if "random_state" in parameters:
         samples = estimator.sample(n, random_state=state)
     elif not hasattr(estimator, "random_state"):
         raise TypeError(
-            "its `sample` takes no random_state, and it has none, so samples would not repeat."
+            "its `sample` takes no random_state, and the object has none either, so samples would "
+            "not be reproducible."
         )
     else:
-        # mixtures draw from their own random_state: an integer there would repeat every batch
+        # mixtures draw from their own random_state; an integer would give every batch the same rows
         estimator = copy.copy(estimator)
         estimator.random_state = state
         samples = estimator.sample(n)

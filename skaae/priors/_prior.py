@@ -1,4 +1,4 @@
-"""The base of all priors, with random numbers and checks that every kind needs."""
+"""The base class of all priors, and the checks and random numbers that they share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 
 
 class Prior(ABC):
-    """Base of all priors; a subclass defines `sample`.
+    """Base class of all priors; derive your own from it and define `sample`.
 
-    Two priors are equal if their parameters are, so priors work in parameter grids. Sections 2 and
-    2.3 of the paper show priors that samples define.
+    Two priors of one class are equal if their parameters are equal, so priors work in parameter
+    grids.
 
     Examples
     --------
@@ -38,20 +38,20 @@ class Prior(ABC):
         y: ArrayLike | Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw from the prior.
+        """Draw samples from the prior.
 
         Parameters
         ----------
         n_samples : int
-            Number of rows.
+            Number of samples.
         n_components : int, default=2
-            Number of dimensions.
+            Number of dimensions of each sample.
         y : array-like of shape (n_samples,), default=None
-            The component of the prior that each row comes from, -1 for any. Priors without
-            components take None only.
+            The index of the prior's component that each sample is drawn from, or -1 for a random
+            component. Priors without components accept only None.
         generator : torch.Generator, default=None
-            Source of random numbers; samples are on its device. None uses PyTorch's global one on
-            the CPU.
+            Source of random numbers. Samples are on its device. None uses PyTorch's global
+            generator on the CPU.
 
         Returns
         -------
@@ -60,15 +60,15 @@ class Prior(ABC):
         Raises
         ------
         ValueError
-            Where the prior cannot have n_components dimensions, or has no component y.
+            If the prior cannot have n_components dimensions, or y contains no valid component.
         """
 
     def count_components(self) -> int:
-        """Return the number of components that `y` of `sample` can choose from; 0 for none."""
+        """Return the number of components that `y` of `sample` can choose, or 0."""
         return 0
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Return the logarithm of the density at codes, if the prior has a density.
+        """Return the logarithm of the prior's density at the codes z.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Prior(ABC):
         Raises
         ------
         ValueError
-            Where only samples of the prior are known, or its density is 0 somewhere.
+            If the prior has no density, or its density is 0 somewhere.
 
         Examples
         --------
@@ -92,7 +92,7 @@ class Prior(ABC):
         """
         raise ValueError(
             f"prior {self!r} has no density that is above 0 everywhere; use a Gaussian, a "
-            "GaussianMixture or Petals, or a regularizer that needs samples only: 'adversarial' or "
+            "GaussianMixture or Petals, or a regularizer that needs only samples: 'adversarial' or "
             "'mmd'."
         )
 
@@ -122,11 +122,11 @@ def require_dimension(prior: Prior, dimension: int, n_components: int) -> None:
 
 
 def check_samples(prior: object, samples: Tensor, n_samples: int, n_components: int) -> Tensor:
-    """Return samples of the shape asked for, or raise with what is wrong with them."""
+    """Return the samples; raise if they are not a finite tensor of the required shape."""
     if not isinstance(samples, Tensor):
         raise TypeError(
             f"prior {prior!r} drew a {type(samples).__name__}; the `sample` of a Prior must return "
-            "a float32 tensor. For samples from NumPy give a function of (n_samples, rng) instead."
+            "a float32 tensor. To draw with NumPy, pass a function of (n_samples, rng) as prior."
         )
     if tuple(samples.shape) != (n_samples, n_components):
         raise ValueError(
@@ -137,7 +137,7 @@ def check_samples(prior: object, samples: Tensor, n_samples: int, n_components: 
     if not samples.isfinite().all():
         raise ValueError(
             f"prior {prior!r} drew values that are infinite or not a number in an array "
-            f"of shape {tuple(samples.shape)}; every sample must be finite."
+            f"of shape {tuple(samples.shape)}; change the prior so that every sample is finite."
         )
     return samples
 
@@ -147,14 +147,14 @@ def device_of(generator: torch.Generator | None) -> torch.device:
 
 
 def as_tensor(values: ArrayLike, generator: torch.Generator | None) -> Tensor:
-    """Return values as float32 on the generator's device; not to be written to."""
+    """Return values as float32 on the generator's device; callers must not change the tensor."""
     array = np.asarray(values, np.float32)
     return _constant(array.tobytes(), array.shape, device_of(generator))
 
 
 @functools.lru_cache(maxsize=256)
 def _constant(values: bytes, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Return the same tensor for the same values: a copy to a GPU would wait for it."""
+    """Return values as a tensor, cached because a copy to a GPU would wait for the GPU."""
     array = np.frombuffer(values, np.float32).reshape(shape)
     return torch.tensor(array, device=device)
 
@@ -168,7 +168,7 @@ def uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor
 
 
 def same(a: object, b: object) -> bool:
-    """Return whether two parameters are equal, arrays and nested lists by their values."""
+    """Return whether two parameters are equal; arrays and nested lists are compared by value."""
     if a is b:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Priors of a known shape: Gaussian, uniform, mixtures, petals, swiss roll, one-hot labels."""
+"""Ready-made priors: Gaussian, uniform, mixtures, petals, swiss roll, one-hot labels."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from skaae.priors._prior import (
 )
 
 LOG_ROOT_TAU = 0.5 * math.log(2.0 * math.pi)
-FULL = -1  # the component of a row that may come from any
+FULL = -1  # in place of a component: draw from the full prior
 
 
 @dataclass(frozen=True, eq=False)
 class Gaussian(Prior):
-    """A normal distribution with mean 0 and independent dimensions, of any number.
+    """A normal distribution with mean 0 and independent dimensions.
 
     Parameters
     ----------
     scale : float or array-like of shape (n_components,), default=1.0
-        Standard deviation, the same for all dimensions or one for each. The paper uses 1, 5
-        and 10 (sections 2, 3 and 5).
+        Standard deviation: one number for all dimensions, or one for each dimension. The paper uses
+        1, 5 and 10 (sections 2, 3 and 5).
 
     Examples
     --------
@@ -46,25 +46,25 @@ class Gaussian(Prior):
         _require_positive("Gaussian", "scale", self.scale)
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        """Draw samples: a tensor of shape (n_samples, n_components); see `Prior.sample`."""
         refuse_components(self, y)
         scale = _per_component(self, "scale", self.scale, n_components, generator)
         return normal(n_samples, n_components, generator) * scale
 
     def log_prob(self, z):
-        """Return the logarithm of the density: a tensor of shape (n_samples,)."""
+        """Return the logarithm of the density at codes z: a tensor of shape (n_samples,)."""
         scale = z.new_tensor(np.broadcast_to(np.asarray(self.scale, float), z.shape[1]))
         return -(0.5 * (z / scale).square() + scale.log() + LOG_ROOT_TAU).sum(dim=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Uniform(Prior):
-    """A uniform distribution on a square or a box, of any number of dimensions.
+    """A uniform distribution with independent dimensions.
 
     Parameters
     ----------
     low, high : float or array-like of shape (n_components,), default=-2.0 and 2.0
-        Ends of the interval of each dimension, the same for all or one for each.
+        Ends of the interval: one number for all dimensions, or one for each dimension.
 
     Examples
     --------
@@ -79,10 +79,10 @@ class Uniform(Prior):
     def __post_init__(self) -> None:
         low, high = np.asarray(self.low, float), np.asarray(self.high, float)
         if not (np.isfinite(low).all() and np.isfinite(high).all() and np.all(low < high)):
-            raise ValueError(f"Uniform needs finite low < high, got {self!r}.")
+            raise ValueError(f"Uniform needs finite low < high in all dimensions, got {self!r}.")
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        """Draw samples: a tensor of shape (n_samples, n_components); see `Prior.sample`."""
         refuse_components(self, y)
         low = _per_component(self, "low", self.low, n_components, generator)
         high = _per_component(self, "high", self.high, n_components, generator)
@@ -98,11 +98,12 @@ class GaussianMixture(Prior):
     means : array-like of shape (n_mixture_components, n_components)
         Mean of each component.
     covariances : float or array-like, default=1.0
-        In scikit-learn's shapes: a number or (n_mixture_components,) are spherical variances,
-        (n_mixture_components, n_components) diagonal ones, and
-        (n_mixture_components, n_components, n_components) full matrices.
+        Covariances of the components, in the shapes of scikit-learn's GaussianMixture. A number, or
+        shape (n_mixture_components,): the variance of all dimensions. Shape
+        (n_mixture_components, n_components): the variance of each dimension. Shape
+        (n_mixture_components, n_components, n_components): full covariance matrices.
     weights : array-like of shape (n_mixture_components,), default=None
-        Probability of each component; None makes them equal.
+        Probability of each component. None makes all components equally probable.
 
     Examples
     --------
@@ -136,7 +137,7 @@ class GaussianMixture(Prior):
         return len(np.asarray(self.means))
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        """Draw samples: a tensor of shape (n_samples, n_components); see `Prior.sample`."""
         means = as_tensor(self.means, generator)
         require_dimension(self, means.shape[1], n_components)
         drawn = _choose(self._weights, n_samples, generator)
@@ -146,7 +147,7 @@ class GaussianMixture(Prior):
         return means[chosen] + torch.einsum("nij,nj->ni", factors, noise)
 
     def log_prob(self, z):
-        """Return the logarithm of the density: a tensor of shape (n_samples,)."""
+        """Return the logarithm of the density at codes z: a tensor of shape (n_samples,)."""
         means, factors = z.new_tensor(np.asarray(self.means)), z.new_tensor(self._factors)
         weights = z.new_tensor(self._weights)
         centered = (z[:, None] - means).unsqueeze(3)  # (n, k, d, 1)
@@ -159,16 +160,17 @@ class GaussianMixture(Prior):
 
 @dataclass(frozen=True, eq=False)
 class Petals(Prior):
-    """A mixture of two-dimensional Gaussians, laid out as petals on a ring (section 2.3).
+    """A mixture of two-dimensional Gaussians on a ring, like the petals of a flower (section 2.3).
 
     Parameters
     ----------
     n_petals : int, default=10
-        Number of components; `y` of `sample` chooses one, in the order of their angles.
+        Number of components, numbered by their angle. `y` of `sample` chooses the component.
     radius : float, default=1.4
-        Distance of the petals' means from the origin.
+        Distance of the components' means from the origin.
     length, width : float, default=0.5 and 0.1
-        Standard deviations of a petal along and across the radius.
+        Standard deviations of each component in the direction of the radius (`length`) and
+        perpendicular to it (`width`).
 
     Examples
     --------
@@ -191,7 +193,7 @@ class Petals(Prior):
         return self.n_petals
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows: a tensor of shape (n_samples, 2)."""
+        """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
         drawn = _choose(np.full(self.n_petals, 1.0 / self.n_petals), n_samples, generator)
         angle = 2.0 * math.pi * _chosen_components(self, y, drawn) / self.n_petals
@@ -202,7 +204,7 @@ class Petals(Prior):
         return torch.stack([along * cos - across * sin, along * sin + across * cos], dim=1)
 
     def log_prob(self, z):
-        """Return the logarithm of the density: a tensor of shape (n_samples,)."""
+        """Return the logarithm of the density at codes z: a tensor of shape (n_samples,)."""
         angle = 2.0 * math.pi * np.arange(self.n_petals) / self.n_petals
         cos, sin = np.cos(angle), np.sin(angle)
         rotation = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), 2, 0)  # (k, 2, 2)
@@ -214,14 +216,15 @@ class Petals(Prior):
 
 @dataclass(frozen=True, eq=False)
 class SwissRoll(Prior):
-    """A two-dimensional spiral; `y` of `sample` chooses a stretch of it (section 2.3).
+    """A two-dimensional spiral; `y` of `sample` chooses a segment of it (section 2.3).
 
     Parameters
     ----------
     n_stretches : int, default=10
-        Number of components: stretches of equal length, counted from the origin.
+        Number of components. These are segments of the spiral of about equal length and of equal
+        probability, numbered from the origin outwards.
     radius : float, default=3.0
-        Distance of the outer end from the origin.
+        Distance of the spiral's outer end from the origin.
     turns : float, default=2.0
         Number of turns around the origin.
     noise : float, default=0.0
@@ -248,11 +251,11 @@ class SwissRoll(Prior):
         return self.n_stretches
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows: a tensor of shape (n_samples, 2)."""
+        """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
         drawn = _choose(np.full(self.n_stretches, 1.0 / self.n_stretches), n_samples, generator)
         stretch = _chosen_components(self, y, drawn)
-        # the square root makes samples even along the spiral, whose length grows as angle^2
+        # with the square root, samples are even along the spiral, whose length grows as angle^2
         root = ((stretch + uniform((n_samples,), generator)) / self.n_stretches).sqrt()
         angle = 2.0 * math.pi * self.turns * root
         spiral = self.radius * root[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
@@ -261,12 +264,12 @@ class SwissRoll(Prior):
 
 @dataclass(frozen=True, eq=False)
 class Categorical(Prior):
-    """One-hot rows, the prior of a label: entry k is 1 with probability `probabilities[k]`.
+    """One-hot vectors, the prior of a label: entry k is 1 with probability `probabilities[k]`.
 
     Parameters
     ----------
     probabilities : array-like of shape (n_components,), default=None
-        Probability of each class, summing to 1; None makes them equal.
+        Probability of each class, summing to 1. None makes all classes equally probable.
 
     Examples
     --------
@@ -282,7 +285,7 @@ class Categorical(Prior):
             check_probabilities("Categorical probabilities", self.probabilities)
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        """Draw rows: a tensor of shape (n_samples, n_components)."""
+        """Draw samples: a tensor of shape (n_samples, n_components); see `Prior.sample`."""
         if self.probabilities is None:
             weights = np.full(n_components, 1.0 / n_components)
         else:
@@ -308,7 +311,7 @@ def check_probabilities(name: str, values: ArrayLike, size: int | None = None) -
 
 
 def _choose(weights: ArrayLike, n: int, generator: torch.Generator | None) -> Tensor:
-    """Draw n indices with the given probabilities."""
+    """Draw n indices with probabilities `weights`."""
     weights = as_tensor(weights, generator)
     return torch.multinomial(weights, n, replacement=True, generator=generator)
 
@@ -322,7 +325,7 @@ def _labels(y: ArrayLike | Tensor, like: Tensor) -> Tensor:
 
 
 def _chosen_components(prior: Prior, y: ArrayLike | Tensor | None, drawn: Tensor) -> Tensor:
-    """Return the component of each row: that of y, or the drawn one where y is -1 or None."""
+    """Return the component of each sample: y, or `drawn` where y is -1 or None."""
     if y is None:
         return drawn
     given = _labels(y, drawn)
@@ -332,18 +335,18 @@ def _chosen_components(prior: Prior, y: ArrayLike | Tensor | None, drawn: Tensor
 
 def _require_range(prior: Prior, given: Tensor, n_known: int) -> None:
     if given.device.type != "cpu":
-        return  # reading values would wait for the device in every step
+        return  # reading values from a GPU would wait for it in every step
     if len(given) and (int(given.min()) < FULL or int(given.max()) >= n_known):
         raise ValueError(
-            f"{prior!r} has components 0 to {n_known - 1} (and -1 for any), "
+            f"{prior!r} has components 0 to {n_known - 1} (-1 means any of them), "
             f"got y from {int(given.min())} to {int(given.max())}."
         )
 
 
 def _per_component(prior, name, value, n_components, generator) -> Tensor | float:
-    """Return a parameter of each dimension, which broadcasts over (n, n_components)."""
+    """Return a parameter of the prior in a form that broadcasts over (n, n_components)."""
     if np.ndim(value) == 0:
-        return float(value)  # a copy to the device would wait for it
+        return float(value)  # a copy to a GPU would wait for the GPU
     tensor = as_tensor(value, generator)
     if tensor.ndim > 0 and tensor.shape != (n_components,):
         raise ValueError(
@@ -365,7 +368,7 @@ def _require_count(prior: str, name: str, value: int) -> None:
 
 
 def _cholesky_factors(covariances: float | ArrayLike, shape: tuple[int, int]) -> np.ndarray:
-    """Return factors L with L L^T = covariance, of shape (k, d, d), from any of the four forms."""
+    """Return factors L (k, d, d) with L L^T = covariance, from any of the four shapes."""
     k, d = shape
     array = np.asarray(covariances, float)
     if array.shape in ((), (k,)):
@@ -380,4 +383,7 @@ def _cholesky_factors(covariances: float | ArrayLike, shape: tuple[int, int]) ->
     try:
         return np.linalg.cholesky(array)
     except np.linalg.LinAlgError as error:
-        raise ValueError("GaussianMixture covariances must be positive definite.") from error
+        raise ValueError(
+            "GaussianMixture covariances must be positive definite; in particular, every variance "
+            "must be above 0."
+        ) from error

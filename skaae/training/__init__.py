@@ -1,1 +1,1 @@
-"""How networks are trained: one mini-batch, the schedule of stages, the loop."""
+"""Training of the networks: losses, the step on one mini-batch, stages, the training loop."""

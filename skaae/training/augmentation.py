@@ -1,6 +1,7 @@
-"""Augmentation: a user's function that changes rows but not their class.
+"""Augmentation: calls a user's function that changes rows but not their class.
 
-It sees rows in the units of X; networks see scaled ones.
+The function gets rows in the units of X, while training uses scaled rows. So rows are converted
+before and after the call.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ Step = Callable[..., Losses]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A user's function and the scaling of the rows that it gets.
+    """A user's function, and the scaling of the rows.
 
     Parameters
     ----------
-    function : of a float32 tensor (batch, n_features) in the units of X; returns one like it.
-    scaling : between these units and those of the networks.
+    function : gets a float32 tensor (batch, n_features) in the units of X; returns such a tensor.
+    scaling : the scaling from the units of X to those of the networks.
     """
 
     function: Augment
     scaling: Scaling
 
     def scaled(self, generator: torch.Generator) -> Augment:
-        """Return a function of scaled rows that returns scaled rows.
+        """Return the augmentation as a function that takes and returns scaled rows.
 
-        Random numbers of the user's function come from the generator, on the device of the rows.
+        Random numbers of the user's function come from the generator.
         """
         device = generator.device
         center, scale = (
@@ -49,15 +50,15 @@ class Augmentation:
             with torch.no_grad():
                 rows = x * scale + center
                 with drawing_from(generator):
-                    augmented = self.function(rows.clone())  # which may write into its rows
+                    augmented = self.function(rows.clone())  # the function may change its rows
                 require_rows_like(augmented, x)
-                # adding the difference, since in units of X columns far from 0 have lost digits
+                # the difference is added to x, because float32 rows in units of X are less precise
                 return x + (augmented.to(device, torch.float32) - rows) / scale
 
         return augment
 
     def check(self, X: np.ndarray, seed: int, device: torch.device) -> None:
-        """Raise ValueError if the function, called with some of X, does not return such rows."""
+        """Raise ValueError if the function does not return valid rows for the first rows of X."""
         rows = X[:8] if isinstance(X, np.ndarray) else X[:8].toarray()
         seen = torch.from_numpy(rows.astype(np.float32)).to(device)
         with drawing_from(make_generator(seed, device)):
@@ -65,15 +66,16 @@ class Augmentation:
         require_rows_like(augmented, seen)
         if not bool(augmented.isfinite().all()):
             raise ValueError(
-                "augment returned values that are not finite for finite rows; it must return rows "
-                "in the units of X."
+                "augment returned values that are not finite for finite rows; it must return "
+                "finite rows in the units of X."
             )
 
 
 def with_augmentation(step: Step, augment: Augment) -> Step:
-    """Return a step that also gets augmented rows; labeled rows are replaced by augmented ones.
+    """Return a step that also gets augmented rows, and gets labeled rows only augmented.
 
-    Rows are augmented outside of the step, since a recorded step may not call a user's code.
+    Rows are augmented before the step, because a step recorded as a CUDA graph cannot call the
+    user's function.
     """
 
     def augmented_step(x: Tensor, x_labeled: Tensor | None = None, **others: Tensor) -> Losses:
@@ -95,5 +97,5 @@ def require_rows_like(augmented: object, x: Tensor) -> None:
     if augmented.shape != x.shape:
         raise ValueError(
             f"augment returned shape {tuple(augmented.shape)} for rows of shape {tuple(x.shape)}; "
-            "it must return as many rows and features as it is given: reshape images back to rows."
+            "it must return as many rows and features as it gets: reshape images back to rows."
         )

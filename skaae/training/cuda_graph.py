@@ -1,8 +1,8 @@
-"""A step as a CUDA graph: recorded once for each shape of its batches and stage, then replayed.
+"""Records a step as a CUDA graph, once for each stage and each shape of batches, and replays it.
 
-A step is some hundred kernels of a few microseconds; launching them one by one takes longer than
-running them. Knows nothing of autoencoders: a step is any callable that takes tensors by name,
-returns a dict of detached scalars, and never waits for the device.
+A step consists of hundreds of kernels of a few microseconds each, and launching them one by one
+takes longer than running them. A step can be any callable that takes tensors as keyword arguments,
+returns a dict of detached losses, and never waits for the device.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor
 Step = Callable[..., dict[str, Tensor]]
 Kind = tuple[Hashable, tuple[tuple[str, tuple[int, ...]], ...]]  # stage and shapes
 
-# Steps of a new shape that run unrecorded: PyTorch needs its libraries warm before it records.
+# Number of unrecorded steps before a recording: PyTorch must initialise its libraries first.
 N_WARM_UP = 3
 
 
 @dataclass
 class Recording:
-    """One recorded step: the batch that it reads, the losses that it writes, and how to run it."""
+    """One recorded step: its input tensors, the losses that it writes, and the replay function."""
 
     inputs: dict[str, Tensor]
     names: list[str]
@@ -33,15 +33,15 @@ class Recording:
 
 @dataclass
 class Captured:
-    """A step that is recorded if the device supports it, and runs unrecorded if not.
+    """A step that is recorded if possible, and runs unrecorded if recording fails.
 
     Parameters
     ----------
-    step : called with one batch. Its kernels may depend on its stage, but on no other Python value
-        that changes.
-    generator : the step's only source of randomness, on its device.
-    record : returns a recording of the step on a batch, or raises RuntimeError.
-    stage : returns the step's stage of training; each stage has its own recordings.
+    step : the step. Its kernels may depend on the training stage, but not on other Python values
+        that change between calls.
+    generator : the step's only source of randomness, on the step's device.
+    record : function that returns a recording of the step on a batch, or raises RuntimeError.
+    stage : function that returns the training stage; each stage has its own recordings.
     """
 
     step: Step
@@ -67,7 +67,8 @@ class Captured:
             except RuntimeError as error:
                 self._gave_up = True
                 warnings.warn(
-                    f"the step could not be recorded as a CUDA graph and runs without: {error}",
+                    "the training step could not be recorded as a CUDA graph, so training is "
+                    f"slower; it runs without: {error}",
                     RuntimeWarning,
                     stacklevel=2,
                 )
@@ -92,7 +93,7 @@ class Captured:
 
 
 def record_graph(step: Step, batch: dict[str, Tensor], generator: torch.Generator) -> Recording:
-    """Record a step on copies of a batch; nothing is computed until the first replay."""
+    """Record a step with copies of a batch as inputs; the first replay computes the first step."""
     inputs = {name: tensor.clone() for name, tensor in batch.items()}
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(generator)
@@ -104,7 +105,7 @@ def record_graph(step: Step, batch: dict[str, Tensor], generator: torch.Generato
 
 
 def captured(step: Step, generator: torch.Generator, stage: Callable[[], Hashable]) -> Step:
-    """Return what to call in place of the step: a recorded one on CUDA, else the step itself."""
+    """Return the step recorded as CUDA graphs; on other devices return the step itself."""
     if generator.device.type != "cuda":
         return step
     return Captured(step, generator, record_graph, stage)

@@ -1,7 +1,7 @@
 """The training loop: epochs, stages, batches, early stopping, divergence.
 
-Knows nothing of what a step computes. A step is a callable that takes tensors by name and returns a
-dict of detached scalars; `end_stage` moves it on from stage to stage.
+The loop does not depend on what a step computes. A step is a callable that takes tensors as keyword
+arguments and returns a dict of detached losses. Its method `end_stage` starts the next stage.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Losses = dict[str, Tensor]
 
 
 class Trainable(Protocol):
-    """What the loop needs from a step."""
+    """The interface of a step, as the loop uses it."""
 
     stage: Stage
     schedule: Schedule
     generator: torch.Generator
-    spare: Any  # a snapshot whose memory is there to be used again
+    spare: Any  # a snapshot whose memory can be reused, or None
 
     def __call__(self, *batch: Any, **named: Any) -> Losses:
-        """Update on one batch of every stream, by name, and return detached losses."""
+        """Update on one batch of every stream, and return detached losses by name."""
 
     def end_stage(self) -> None:
         """Go on to the next stage."""
@@ -46,18 +46,19 @@ class Trainable(Protocol):
         """Return whether all weights are finite."""
 
     def forget_copies(self) -> None:
-        """Drop cached copies of the weights, which are about to change."""
+        """Drop cached copies of the weights."""
 
 
 @dataclass
 class Stream:
-    """Rows that a step takes together.
+    """A source of mini-batches: tensors whose rows belong together.
 
     Parameters
     ----------
-    tensors : by the name of the step's argument, all with the same first dimension.
-    rows : indices of the rows to use, or None for all of them.
-    phase : the phase of the step that needs the rows. Stages without it leave them out.
+    tensors : tensors with the same first dimension, by the name of the step's argument.
+    rows : indices of the rows to use, or None for all rows.
+    phase : the only phase of the step that uses the rows, or None. Stages in which this phase may
+        not train the label leave the rows out.
     """
 
     tensors: Mapping[str, Tensor]
@@ -73,7 +74,7 @@ class Stream:
         if self.rows is not None:
             order = self.rows[order]
         n_batches = math.ceil(len(self) / size)
-        # a table too large for the device stays in the host's memory, and so do its indices
+        # a table too large for the device is in the host's memory, where its indices must be too
         places = {tensor.device for tensor in self.tensors.values()}
         parts = [order.to(place).tensor_split(n_batches) for place in places]
         for indices in zip(*parts, strict=True):
@@ -84,13 +85,13 @@ class Stream:
             }
 
     def cycle(self, size: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        """Yield batches without end; each pass over the rows is shuffled anew."""
+        """Yield batches endlessly; each pass over the rows is shuffled anew."""
         while True:
             yield from self.batches(size, generator)
 
 
 class Snapshot:
-    """The state of a step, to go back to; taking it again allocates no memory."""
+    """A copy of a step's state, to restore it later; taking it again allocates no memory."""
 
     def __init__(self, step: Trainable) -> None:
         self.step = step
@@ -99,7 +100,7 @@ class Snapshot:
 
     @classmethod
     def again(cls, step: Trainable) -> Snapshot:
-        """Return a snapshot in the memory of the last one that this method took of the step."""
+        """Return a snapshot that reuses the memory of the step's last one from this method."""
         if step.spare is None:
             step.spare = cls(step)
         else:
@@ -107,13 +108,13 @@ class Snapshot:
         return step.spare
 
     def take(self) -> None:
-        """Keep the state as it is now."""
+        """Copy the current state."""
         with torch.no_grad():
             foreach_copy(self._copies, self.step.tensors())
         self._generator, self._stage = self.step.generator.get_state(), self.step.stage
 
     def restore(self) -> None:
-        """Set the state to what it was."""
+        """Set the state of the step to the copy."""
         with torch.no_grad():
             foreach_copy(self.step.tensors(), self._copies)
         self.step.generator.set_state(self._generator)
@@ -131,13 +132,14 @@ class DivergenceError(FloatingPointError):
 
 @dataclass
 class EarlyStopping:
-    """Tells when a validation loss has stopped falling, and keeps the best state.
+    """Stops training when the validation loss no longer falls, and keeps the best state.
 
     Parameters
     ----------
-    validation_loss : computes the loss on held-out rows.
-    step : whose best state is kept.
-    n_iter_no_change : epochs without an improvement of `tol` before training stops.
+    validation_loss : function that returns the loss on held-out rows.
+    step : the step whose best state is kept.
+    n_iter_no_change : number of consecutive epochs without improvement before training stops.
+    tol : smallest decrease of the loss that counts as an improvement.
     """
 
     validation_loss: Callable[[], float]
@@ -152,7 +154,7 @@ class EarlyStopping:
     def __call__(self) -> bool:
         """Compute the validation loss after an epoch; return whether training should stop.
 
-        Only epochs of the last stage count, since a new stage changes what is trained.
+        Epochs before the last stage do not count, because each stage trains with other losses.
         """
         if self.step.stage != self.step.schedule.stages[-1]:
             self.losses.append(math.nan)
@@ -169,7 +171,7 @@ class EarlyStopping:
         return self._n_without >= self.n_iter_no_change
 
     def restore_best(self) -> None:
-        """Go back to the best state, if any epoch counted."""
+        """Restore the best state, if the validation loss was ever computed."""
         if self.best is not None:
             self.best.restore()
 
@@ -180,15 +182,15 @@ class Run:
 
     Parameters
     ----------
-    streams : first the rows that an epoch goes through once. The others (labeled rows) repeat as
-        often as the epoch needs.
+    streams : the first stream has the rows that an epoch uses once. Other streams (labeled rows)
+        are repeated as often as an epoch needs.
     batch_size : largest number of rows in a batch of any stream.
-    n_epochs : of this run.
-    n_done : epochs of the runs before it.
-    n_planned : epochs, counted over all runs, at which schedules end.
+    n_epochs : number of epochs of this run.
+    n_done : number of epochs of the runs before it.
+    n_planned : number of epochs, counted over all runs, at which schedules end.
     learning_rate : called with an epoch and n_planned; returns the factor of learning rates.
-    actions : functions that stages call by name at their end, besides what the step itself does.
-    stopping : says when to stop early, or None.
+    actions : functions that are called at the end of stages, by the names in `Stage.on_exit`.
+    stopping : early stopping, or None.
     """
 
     streams: Sequence[Stream]
@@ -202,11 +204,11 @@ class Run:
     history: History = field(default_factory=dict)
 
     def prepare(self, step: Trainable, epoch: int) -> None:
-        """Prepare an epoch: set learning rates, end stages that are over, add pseudo-labels."""
+        """Prepare an epoch: set learning rates, go to its stage, add pseudo-labels."""
         now, planned = self.n_done + epoch, max(self.n_planned, self.n_done + self.n_epochs)
         step.scale_learning_rates(self.learning_rate(now, planned))
         target = step.schedule.position_at(now / planned)
-        # the position only grows: more epochs do not bring a stage back
+        # never go back to an earlier stage, even if more epochs are planned now
         while step.schedule.position(step.stage.name) < target:
             for name in step.stage.on_exit:
                 self.actions.get(name, nothing)()
@@ -216,7 +218,7 @@ class Run:
             self.actions.get(ADD_PSEUDO_LABELS, nothing)()
 
     def keep(self, step: Trainable, epoch: int, means: dict[str, float]) -> None:
-        """Add an epoch to the history; NaN for losses in epochs before their first."""
+        """Add an epoch to the history; a loss is NaN in epochs before it first appears."""
         self.history.setdefault("stage", []).append(step.stage.name)
         for name, value in means.items():
             self.history.setdefault(name, [math.nan] * epoch).append(value)
@@ -229,20 +231,20 @@ def train(
     before_epoch: Callable[[int], object] = lambda epoch: None,
     after_epoch: Callable[[int, dict[str, float]], bool] = lambda epoch, means: False,
 ) -> None:
-    """Run epochs; their mean losses go into `run.history`.
+    """Train for the epochs of a run, and add their mean losses to `run.history`.
 
     Parameters
     ----------
-    step : what is trained.
+    step : the step to train.
     call : called in place of the step with one batch of every stream, as keyword arguments.
     before_epoch : called with the epoch, counted from 0.
-    after_epoch : called with the epoch and its mean losses; True ends the training.
+    after_epoch : called with the epoch and its mean losses; it returns True to end the training.
 
     Raises
     ------
     DivergenceError
-        If a loss or a weight is not finite. The step then has the state at the end of the epoch
-        before, unless this was the first epoch.
+        If a loss or a weight is not finite. The step then has its state from the end of the
+        previous epoch, except after the first epoch.
     """
     first, *others = run.streams
     cycles = [(other.phase, other.cycle(run.batch_size, step.generator)) for other in others]
@@ -260,7 +262,7 @@ def train(
             batches, *(cycle for phase, cycle in cycles if takes_part(step, phase)), strict=False
         )
         means = mean_losses([(call or step)(**merge(part)) for part in parts])
-        step.forget_copies()  # somebody may have used the model meanwhile
+        step.forget_copies()  # the model may have been used for inference during the epoch
         try:
             require_finite(step, means, epoch)
         except DivergenceError:
@@ -274,7 +276,7 @@ def train(
 
 
 def takes_part(step: Trainable, phase: str | None) -> bool:
-    """Return whether this stage has the phase that the rows are for."""
+    """Return whether this stage uses the rows of a stream with this phase."""
     return phase is None or phase in step.stage.moves_label
 
 
@@ -283,7 +285,7 @@ def nothing() -> None:
 
 
 def require_finite(step: Trainable, means: dict[str, float], epoch: int) -> None:
-    """Raise DivergenceError where a mean loss or a weight is not finite."""
+    """Raise DivergenceError if a mean loss or a weight is not finite."""
     for name, value in means.items():
         if not math.isfinite(value):
             raise DivergenceError(f"the {name} loss became {value}", epoch + 1)
@@ -297,7 +299,7 @@ def merge(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:
 
 
 def mean_losses(by_batch: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Return the mean of each loss over batches: the loop's one wait for the device in an epoch."""
+    """Return the mean of each loss over batches, waiting only once for the device."""
     names = list(by_batch[0])
     table = torch.stack([torch.stack([losses[name] for name in names]) for losses in by_batch])
     return dict(zip(names, table.mean(dim=0).tolist(), strict=True))

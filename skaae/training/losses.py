@@ -1,6 +1,6 @@
-"""The losses as pure functions of tensors; each returns a scalar unless its name says rows.
+"""The losses as pure functions of tensors; most of them return a scalar.
 
-Knows nothing of networks. Logits are unnormalised: the sigmoid or the softmax is part of the loss.
+Logits are unnormalised: the loss itself applies the sigmoid or the softmax.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch import Tensor
 def reconstruction_errors(kind: str, output: Tensor, x: Tensor, *, sigmoid: bool) -> Tensor:
     """Return the reconstruction loss of each number x: shape (batch, n_numbers).
 
-    "squared_error" is half the square, the negative log-likelihood of a unit Gaussian up to a
-    constant. The loss of a row is the sum over its columns. As a mean over the pixels of a digit it
-    would be 392 times weaker, and the adversary would drown it.
+    "squared_error" is half the squared error. Up to a constant, it is the negative log-likelihood
+    under a normal distribution with variance 1. The loss of a row is the sum over its columns. With
+    a mean over columns instead, the loss on MNIST would be 392 times smaller, too small beside the
+    adversarial losses.
     """
     if kind == "squared_error":
         prediction = torch.sigmoid(output) if sigmoid else output
@@ -28,7 +29,7 @@ def reconstruction_errors(kind: str, output: Tensor, x: Tensor, *, sigmoid: bool
 
 def binary_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
     """Return the cross-entropy of values x in [0, 1] under logits, in the shape of both."""
-    # later rows may lie outside of [0, 1], where the loss would have no lower bound
+    # rows that are not training rows may lie outside [0, 1], where the loss has no lower bound
     return F.binary_cross_entropy_with_logits(logits, x.clamp(0.0, 1.0), reduction="none")
 
 
@@ -62,7 +63,7 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    """Return -mean(log D(fake)): the form whose gradient does not vanish while D wins."""
+    """Return -mean(log D(fake)), whose gradient does not vanish when D recognises all codes."""
     return F.softplus(-fake).mean()
 
 
@@ -76,12 +77,12 @@ def virtual_adversarial_loss(
 ) -> Tensor:
     """Return the mean KL divergence between the labels of rows and those of their worst neighbours.
 
-    `label` returns the logits (batch, K) of rows (batch, n_features). `logits` are those of the
-    rows x, or of the rows that x are augmented from. The worst neighbour of a row lies at a
-    distance of its `radius` (batch, 1). One step of power iteration finds it, from a random
-    `direction` (batch, n_features): Miyato et al., "Virtual adversarial training", 2018. For
-    augmented rows it is one step up the gradient. The step has the length of the radius: one as
-    short as theirs would vanish in bfloat16.
+    `label` returns the logits (batch, K) of rows (batch, n_features). `logits` are the logits of
+    the rows x, or of the rows that x are augmented from. The worst neighbour of a row is at the
+    distance `radius` (batch, 1) from it. One step of power iteration from a random `direction`
+    (batch, n_features) finds it (Miyato et al., "Virtual adversarial training", 2018). For
+    augmented rows this is one gradient step. The gradient is computed at a distance of the radius,
+    because the much smaller distance of Miyato et al. would be lost in the rounding of bfloat16.
     """
     target = logits.detach().softmax(dim=1)
     probe = (radius * F.normalize(direction)).requires_grad_()
@@ -93,27 +94,27 @@ def virtual_adversarial_loss(
 
 def class_balance_loss(logits: Tensor, proportions: Tensor) -> Tensor:
     """Return the KL divergence of the mean label of a batch from the class proportions (K,)."""
-    # from the logarithms: the mean itself may be 0 for a class, and its gradient then has no bound
+    # computed from logarithms, because the gradient of log(mean) has no bound if the mean is near 0
     mean = logits.log_softmax(dim=1).logsumexp(dim=0) - math.log(len(logits))
     return F.kl_div(proportions.clamp(min=1e-6).log(), mean, reduction="sum", log_target=True)
 
 
 def conditional_entropy_loss(logits: Tensor) -> Tensor:
-    """Return the mean entropy of labels: 0 where each is sure of one class."""
+    """Return the mean entropy of the labels, which is 0 if each is sure of one class."""
     return -(logits.softmax(dim=1) * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
 def local_radii(x: Tensor, radius: float) -> Tensor:
     """Return a radius (batch, 1) for each row x (batch, n_features); their mean is `radius`.
 
-    Each radius scales with the row's nearest-neighbour distance, clipped to 0.25-2 medians: rows
-    may be there twice, or be far from all others.
+    Each radius scales with the row's nearest-neighbour distance. This is clipped to 0.25-2 medians,
+    because some rows have duplicates and others are far from all rows.
     """
     if len(x) == 1:
         return x.new_full((1, 1), radius)
-    centred = x - x.mean(dim=0)  # distances come from products, which lose digits far from 0
+    centred = x - x.mean(dim=0)  # distances come from products, which are imprecise far from 0
     gaps = torch.cdist(centred, centred).fill_diagonal_(torch.inf).amin(dim=1)
-    # the median of those above 0, computed without waiting for the device to return their number
+    # the median of distances above 0, computed without waiting for the device to return a number
     n_twice = (gaps == 0.0).sum()
     middle = (n_twice + (len(x) - n_twice - 1) // 2).clamp(max=len(x) - 1)
     typical = gaps.sort().values.gather(0, middle[None])
@@ -125,8 +126,8 @@ def local_radii(x: Tensor, radius: float) -> Tensor:
 def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
     """Return the mean KL divergence of a Gaussian q(z|x) from a prior.
 
-    The entropy of q is known. The prior's log-density is estimated at one sample z (batch, style)
-    of q for each row, so any prior with a density will do.
+    The entropy of q has a formula. The mean log-density of the prior is estimated from one sample z
+    (batch, style) of q for each row, so any prior with a density can be used.
     """
     entropy = 0.5 * (math.log(2.0 * math.pi * math.e) + log_variance).sum(dim=1)
     return -(entropy + log_prob(z)).mean()
@@ -135,30 +136,31 @@ def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Ten
 def head_distance_loss(points: Tensor, distance: float) -> Tensor:
     """Return the penalty for cluster heads (n, d) closer to each other than `distance`.
 
-    The sum over pairs of `distance` minus the distance of the pair (section 7 of the paper).
+    It is the sum of `distance` minus the pair's distance, over closer pairs (section 7 of the
+    paper).
     """
-    # not pdist, which MPS lacks; the norm too has gradient 0, not NaN, where two heads coincide
+    # MPS lacks pdist; like pdist, the norm has gradient 0, not NaN, if two heads coincide
     distances = torch.linalg.vector_norm(points[:, None] - points, dim=2)  # (n, n)
     return (distance - distances).clamp(min=0.0).triu(diagonal=1).sum()
 
 
 def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor) -> Tensor:
-    """Return the squared MMD between two samples (n, d), (m, d): 0 where they match.
+    """Return the squared MMD between two samples, (n, d) and (m, d).
 
-    The kernel is the sum of inverse multiquadratics c / (c + ||a - b||^2) with c = 2 d scale^2
-    times .1 to 10, as in Wasserstein autoencoders; the estimate is the unbiased one, so it can
-    fall slightly below 0.
+    Its mean is 0 if both samples have the same distribution. The kernel is the sum of inverse
+    multiquadratics c / (c + ||a - b||^2) with c = 2 d scale^2 times 0.1 to 10, as in Wasserstein
+    autoencoders. The estimate is unbiased, so it can be slightly below 0.
     """
     n, m = len(codes), len(prior)
     base = 2.0 * codes.shape[1] * scale**2
     total = codes.new_zeros(())
-    # a row's distance to itself is set to 0: computed from products it is only close to that
+    # the distance of a row to itself is set to 0; computed from products it is only close to 0
     within_codes = squared_distances(codes, codes).fill_diagonal_(0.0)
     within_prior = squared_distances(prior, prior).fill_diagonal_(0.0)
     between = squared_distances(codes, prior)
     for factor in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
         c = base * factor
-        # the n diagonal entries are 1 each, and would bias the mean over pairs
+        # the n diagonal entries, each 1, are subtracted because they would bias the mean
         pairs_codes = ((c / (c + within_codes)).sum() - n) / max(n * (n - 1), 1)
         pairs_prior = ((c / (c + within_prior)).sum() - m) / max(m * (m - 1), 1)
         total = total + pairs_codes + pairs_prior - 2.0 * (c / (c + between)).mean()
@@ -168,11 +170,11 @@ def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return ||a_i - b_j||^2 for all pairs of rows (n, d), (m, d): shape (n, m), never below 0.
 
-    Computed from products, so that no tensor of shape (n, m, d) is needed, and with a finite
-    gradient even for equal rows. Products lose digits far from 0. So rows are centred first, and
+    They are computed from products, so no tensor of shape (n, m, d) is needed, and the gradient is
+    finite even for equal rows. Products are imprecise far from 0. So rows are centred first, and
     multiplied in their own precision even under autocast.
     """
-    centre = 0.5 * (a.mean(dim=0) + b.mean(dim=0)).detach()  # it moves no distance
+    centre = 0.5 * (a.mean(dim=0) + b.mean(dim=0)).detach()  # centring changes no distance
     a, b = a - centre, b - centre
     squares = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
     with torch.autocast(a.device.type, enabled=False):

@@ -1,6 +1,6 @@
-"""SGD with momentum and Adam, each step one call of PyTorch's fused kernels.
+"""SGD with momentum and Adam; one step is one call of PyTorch's fused kernels.
 
-For networks of 64 units the bookkeeping of `torch.optim` would take much of a step's time.
+With `torch.optim`, small networks would spend much of a step's time on its bookkeeping.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ class PhaseRates:
 
 
 class Optimizer:
-    """Moves weights by their gradients.
+    """Updates weights with their gradients.
 
     Parameters
     ----------
-    weights : moved in place; all on one device.
+    weights : weights to update in place, all on one device.
     rates : initial learning rate, and momentum.
 
     Attributes
     ----------
-    learning_rate : of the next step; a tensor on the weights' device, as a captured step needs it.
+    learning_rate : learning rate of the next step. It is a tensor on the weights' device, because a
+        step recorded as a CUDA graph cannot read Python values.
     memory : running means of each weight's gradients, by name.
     """
 
@@ -51,7 +52,7 @@ class Optimizer:
         raise NotImplementedError
 
     def step(self, gradients: Sequence[Tensor | None], divisor: Tensor | None = None) -> None:
-        """Move the weights that have a gradient, by their gradients over `divisor`."""
+        """Update the weights that have a gradient; gradients are divided by `divisor`."""
         used = [index for index, gradient in enumerate(gradients) if gradient is not None]
         if not used:
             return
@@ -64,13 +65,13 @@ class Optimizer:
         self.n_steps.add_(1.0)
         with torch.no_grad():
             if divisor is not None and divisor.device.type not in ("cpu", "cuda"):
-                # elsewhere the fused kernels do not divide on their way
+                # on other devices the fused kernels do not divide gradients
                 foreach_div(given, divisor)
                 divisor = None
             self._move(weights, given, memory, divisor)
 
     def restart(self) -> None:
-        """Forget all gradients, so that the next step is like the first."""
+        """Set steps and running means to 0, so that the next step is like the first."""
         self.n_steps.zero_()
         for tensors in self.memory.values():
             foreach_zero(tensors)
@@ -80,12 +81,12 @@ class Optimizer:
         self.learning_rate.fill_(self.rates.learning_rate * factor)
 
     def tensors(self) -> list[Tensor]:
-        """Return every tensor but the weights that a step changes in place."""
+        """Return all tensors, except the weights, that training changes in place."""
         memory = [tensor for tensors in self.memory.values() for tensor in tensors]
         return [self.learning_rate, self.n_steps, *memory]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what later steps depend on."""
+        """Return the state that later steps depend on."""
         return {
             "learning_rate": self.learning_rate,
             "n_steps": self.n_steps,
@@ -93,7 +94,7 @@ class Optimizer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore a state that `state_dict` returned."""
         self.learning_rate.copy_(state["learning_rate"])
         self.n_steps.copy_(state["n_steps"])
         for name, tensors in self.memory.items():
@@ -101,7 +102,7 @@ class Optimizer:
                 tensor.copy_(saved)
 
     def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
-        """Move weights and memory, all lists of the same length."""
+        """Update weights and memory in place; all lists have the same length."""
         raise NotImplementedError
 
 
@@ -110,7 +111,7 @@ class SGD(Optimizer):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the running means: none without momentum."""
+        """Names of the running means; without momentum there are none."""
         return ("velocity",) if self.rates.momentum > 0.0 else ()
 
     def _move(self, weights: Any, gradients: Any, memory: Any, divisor: Tensor | None) -> None:
@@ -131,7 +132,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam with the momentum as its beta_1."""
+    """Adam, with the momentum of the phase as beta_1."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,9 +160,9 @@ class Adam(Optimizer):
 
 
 def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
-    """Return a gradient with the strides of its weight: fused kernels walk through memory.
+    """Return the gradient with the strides of its weight, which the fused kernels require.
 
-    The gradients of convolutions have the channels last.
+    The strides differ for convolutions, whose gradients have the channels last.
     """
     if gradient.stride() == weight.stride():
         return gradient
@@ -169,5 +170,5 @@ def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
 
 
 def make_optimizer(solver: str, weights: Sequence[Tensor], rates: PhaseRates) -> Optimizer:
-    """Return the optimiser of a solver's name: "sgd" or "adam"."""
+    """Return the optimiser for a solver, "sgd" or "adam"."""
     return {"sgd": SGD, "adam": Adam}[solver](weights, rates)

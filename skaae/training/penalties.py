@@ -1,6 +1,7 @@
-"""Penalties that the reconstruction phase may add to its loss, as related models do.
+"""Penalties that the reconstruction phase may add to its loss.
 
-Each function here returns a penalty: a function of the step, the encoder's outputs and the code.
+Each function returns a penalty, which is a function of the step, the encoder's outputs and the
+code.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from skaae.training.step import AAEStep, Penalty
 
 
 def divergence(weight: float) -> Penalty:
-    """Return the variational autoencoder's penalty: the divergence of q(z|x) from the prior."""
+    """Return the penalty of variational autoencoders: the divergence of q(z|x) from the prior."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
         _, log_variance = posteriors.Gaussian().split(outputs["style"])
@@ -25,7 +26,7 @@ def divergence(weight: float) -> Penalty:
 
 
 def discrepancy(weight: float) -> Penalty:
-    """Return the Wasserstein autoencoder's penalty: the MMD of codes and samples of the prior."""
+    """Return the penalty of Wasserstein autoencoders: the MMD between codes and the prior."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
         samples = step.draw_prior("style", code["style"])
@@ -36,7 +37,7 @@ def discrepancy(weight: float) -> Penalty:
 
 
 def head_distance(distance: float) -> Penalty:
-    """Return the penalty that keeps cluster heads at a distance from each other."""
+    """Return the penalty on pairs of cluster heads that are closer than `distance`."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
         points = step.networks.decoder.combine.points

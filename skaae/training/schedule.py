@@ -1,7 +1,7 @@
-"""What is on when: the named stages of a training run.
+"""The stages of a training run.
 
-A stage says which phases of the step may move the label, and whether the virtual adversarial loss
-compares components or classes. Knows nothing of networks, data or estimators.
+A stage defines which phases of the step may train the label, and whether the virtual adversarial
+loss compares components or classes.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ EVERY_PHASE = frozenset({"reconstruction", "generator", "classification", "virtu
 LABEL_PHASES = EVERY_PHASE - {
     "reconstruction",
     "generator",
-}  # without those that also move the rest
+}  # without the phases that also train other parts
 
-# What can happen between two stages, see `Stage.on_exit`.
+# Actions at the end of a stage; see `Stage.on_exit`.
 ASSIGN_COMPONENTS = "assign components to classes"
 RESTART_OPTIMIZERS = "restart optimizers"
-# What happens at `Schedule.pseudo_labels_at`.
+# The action at `Schedule.pseudo_labels_at`.
 ADD_PSEUDO_LABELS = "add pseudo-labels"
 
 
@@ -28,14 +28,14 @@ class Stage:
 
     Parameters
     ----------
-    name : what a user sees of it: in `verbose` output, in `history_["stage"]`, in the curves.
-    until : fraction of the planned epochs at which it ends.
-    consistency : what the virtual adversarial loss compares: "components" (every entry of the
-        label), "classes" (sums over the components of a class), or None where that phase is off.
-    moves_label : phases whose gradient may reach the label. Without "reconstruction" that phase
-        trains everything but the label. Without "generator" the label's discriminator rests too.
-        Without "classification" labeled rows wait.
-    on_exit : what happens at its end, in this order.
+    name : the name that users see in `verbose` output, `history_["stage"]` and training curves.
+    until : fraction of the planned epochs at which the stage ends.
+    consistency : values that the virtual adversarial loss compares: "components" (every entry of
+        the label) or "classes" (sums over the components of a class). None turns its phase off.
+    moves_label : phases that may train the label. Without "reconstruction", that phase trains only
+        the other weights. Without "generator", the label's discriminator is not trained either.
+        Without "classification", labeled rows are not used.
+    on_exit : actions at the end of the stage, in this order.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Stage:
 
     @property
     def assigns_later(self) -> bool:
-        """Whether components belong to no class yet: they are assigned at the end of this stage."""
+        """Whether components are assigned to classes only at the end of this stage."""
         return ASSIGN_COMPONENTS in self.on_exit
 
 
@@ -56,9 +56,9 @@ class Schedule:
 
     Parameters
     ----------
-    stages : the last one ends with the training.
+    stages : the stages; the last one ends when training ends.
     pseudo_labels_at : fractions of the epochs of a `fit` at which pseudo-labels are added.
-    teacher : "k-means" if its clusters are the labels at first, else None.
+    teacher : "k-means" if the first labels are the clusters of k-means, otherwise None.
     """
 
     stages: tuple[Stage, ...]
@@ -66,7 +66,7 @@ class Schedule:
     teacher: str | None = None
 
     def position(self, name: str) -> int:
-        """Return the index of the stage of that name."""
+        """Return the index of the stage with this name."""
         return [stage.name for stage in self.stages].index(name)
 
     def position_at(self, share: float) -> int:
@@ -76,24 +76,24 @@ class Schedule:
 
 
 def plain() -> tuple[Stage, ...]:
-    """Return the schedule of models without a virtual adversarial loss."""
+    """Return the stages of models without a virtual adversarial loss."""
     return (Stage("train"),)
 
 
 def warm_up_first() -> tuple[Stage, ...]:
-    """Return the schedule of a virtual adversarial loss that refines classes learned from labels.
+    """Return the stages if the virtual adversarial loss refines classes learned from labels.
 
-    From the start it would fix borders in place before the classes have formed.
+    It starts after a warm-up, because before that it would fix borders before classes have formed.
     """
     return (Stage("warm-up", until=0.2), Stage("refine", consistency="classes"))
 
 
 def find_clusters_first() -> tuple[Stage, ...]:
-    """Return the schedule of a virtual adversarial loss that finds the clusters by itself.
+    """Return the stages if the virtual adversarial loss finds the clusters.
 
-    Until the clusters have formed, reconstruction and adversary do not move the label. When they
-    start to, their optimisers restart: Adam counts steps, not the steps of each weight, so weights
-    whose first gradient comes late would move too far.
+    In the first stage, reconstruction and adversarial training do not train the label. When they
+    start to, their optimisers restart. Otherwise Adam, which has one step count for all weights,
+    would make too large steps for weights without gradients so far.
     """
     find = Stage(
         "find clusters",
@@ -106,12 +106,12 @@ def find_clusters_first() -> tuple[Stage, ...]:
 
 
 def find_components_first(*, assigns_later: bool) -> tuple[Stage, ...]:
-    """Return the schedule of classes that have several components each.
+    """Return the stages if classes have several components each.
 
-    First every component finds its rows. Then only borders between classes count, so that a
-    component with some rows of another class can give them back. With `assigns_later`, labels are
-    too few to steer the components: they are not used until the components are found, and then
-    assign each component to a class.
+    In the first stage every component finds its rows. In the second stage only borders between
+    classes count, so that a component can lose rows that belong to another class. With
+    `assigns_later`, there are too few labels to help find the components. So labels are not used in
+    the first stage, and assign each component to a class at its end.
     """
     components = Stage(
         "find components",
@@ -131,7 +131,7 @@ def find_components_first(*, assigns_later: bool) -> tuple[Stage, ...]:
 
 
 def taught_by_kmeans(*, virtual_adversarial: bool) -> tuple[Stage, ...]:
-    """Return the schedule of clusters that start from k-means: its labels teach the first half."""
+    """Return the stages if clusters start from k-means, whose labels teach the first half."""
     untaught = EVERY_PHASE - {"classification"}
     if not virtual_adversarial:
         return (Stage("taught", until=0.5), Stage("free", moves_label=untaught))

@@ -1,8 +1,7 @@
-"""The settings that networks, priors and step are built from.
+"""The settings from which networks and the training step are built.
 
-A pickle keeps settings and arrays in place of torch objects; from both, any machine rebuilds the
-step.
-Knows nothing of estimators and their parameters.
+A pickle contains the settings and NumPy arrays instead of torch objects. So it can be loaded on a
+machine with other devices, which rebuilds the step from them.
 """
 
 from __future__ import annotations
@@ -29,24 +28,28 @@ from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a step is built from, except the weights.
+    """Everything that a step is built from, except the weights.
+
+    Parameters without a description are those of `AAEStep`.
 
     Parameters
     ----------
-    architecture : of the networks.
+    architecture : architecture of the networks.
     priors : prior of each latent block, by name.
-    rates : learning rate and momentum by phase.
+    rates : learning rate and momentum of each phase, by name.
     layout : what the entries of a row are; None for numbers alone.
     schedule : the stages of the training.
-    regularizer : what pushes the style towards its prior: "adversarial", "mmd", "kl" or None.
-    regularizer_weight : of the penalties "mmd" and "kl".
-    head_distance : least distance of cluster heads; 0 for no such penalty.
-    radius, proportions, finds_clusters : see `VirtualAdversarialLoss`; used if its phase has a
-        rate.
+    regularizer : the loss that trains the style to follow its prior: "adversarial", "mmd", "kl" or
+        None.
+    regularizer_weight : weight of the penalty "mmd" or "kl".
+    head_distance : smallest distance that cluster heads should have; 0 for no such penalty.
+    radius, proportions, finds_clusters : see `VirtualAdversarialLoss`; used if `rates` has the
+        phase "virtual_adversarial".
     average : whether inference uses a running average of the weights.
-    joint : whether one encoding serves all phases of the paper.
+    joint : whether all phases of the paper share one encoding.
     augment : the augmentation of rows in training, or None.
-    precision, device : as the user gives them; "auto" is replaced on the machine at hand.
+    precision, device : the user's values; "auto" is replaced when the step is built.
+    seed : seed of initial weights and of all later random numbers.
     """
 
     architecture: Architecture
@@ -95,12 +98,12 @@ class Settings:
 
     @property
     def thread_width(self) -> int | None:
-        """Width that says how many threads to train on; None where it would not tell the work."""
+        """The width for `n_training_threads`; None for convolutions and user modules."""
         others = self.architecture.kind == "conv" or self.architecture.has_user_modules
         return None if others else self.width
 
     def build(self) -> AAEStep:
-        """Return a step whose networks have fresh weights."""
+        """Return a step whose networks have new weights."""
         device = resolve_device(self.device)
         return AAEStep(
             self.architecture.build().to(device),
@@ -144,7 +147,7 @@ class Settings:
         return penalties
 
     def rebuild(self, state: Mapping[str, Any]) -> AAEStep:
-        """Return the step that `to_numpy(step.state_dict())` came from, on this machine."""
+        """Return the step whose `to_numpy(step.state_dict())` is `state`, on this machine."""
         step = self._on_this_machine().build()
         tensors = to_torch(state)
         if tensors["generator"].shape != step.generator.get_state().shape:
@@ -154,7 +157,7 @@ class Settings:
         return step
 
     def _on_this_machine(self) -> Settings:
-        """Return the settings; if this machine lacks their device, with the CPU instead."""
+        """Return the settings, with the CPU as device if this machine lacks their device."""
         try:
             resolve_device(self.device)
         except ValueError:
@@ -169,7 +172,7 @@ class Settings:
 
 
 def to_numpy(tree: Any) -> Any:
-    """Return nested containers with every tensor as an array on the CPU."""
+    """Return the nested containers, with every tensor replaced by a NumPy array."""
     if isinstance(tree, torch.Tensor):
         return tree.detach().cpu().numpy().copy()
     if isinstance(tree, Mapping):
@@ -180,7 +183,7 @@ def to_numpy(tree: Any) -> Any:
 
 
 def to_torch(tree: Any) -> Any:
-    """Return nested containers with every array as a tensor of its own memory."""
+    """Return the nested containers, with every array copied to a tensor."""
     if isinstance(tree, np.ndarray):
         return torch.from_numpy(np.array(tree))
     if isinstance(tree, Mapping):

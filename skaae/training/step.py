@@ -1,8 +1,8 @@
-"""One mini-batch of the adversarial autoencoder, in the paper's words.
+"""One training step of the adversarial autoencoder, on one mini-batch.
 
 The phases of a step are, in this order: reconstruct; regularize (discriminate, then generate);
-classify, if there are labels; the virtual adversarial loss, if there is one. The stage of the
-schedule says which of them are on. Knows nothing of data sets, epochs or estimators.
+classify, if there are labels; the virtual adversarial phase, if the model has it. The stage of the
+schedule determines which phases are on. Names of phases follow the paper.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 Losses = dict[str, Tensor]
-Gradients = Sequence[Tensor | None]  # None where a loss does not depend on a weight
+Gradients = Sequence[Tensor | None]  # None for weights that a loss does not depend on
 Labeled = tuple[Tensor, Tensor]  # rows and their classes
-Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, raw outputs and the code
+Penalty = Callable[["AAEStep", Code, Code], Tensor]  # of a step, the encoder's outputs, the code
 
 
 @dataclass
 class AAEStep:
-    """One update of every network from one mini-batch.
+    """The training step: a call updates every network on one mini-batch.
 
     Parameters
     ----------
     networks : encoder, decoder and one discriminator per adversarial block.
     priors : the prior of each block that has one, by the block's name.
-    rates : learning rate and momentum by phase: "reconstruction"; with discriminators
-        "discriminator" and "generator"; if the model learns classes "classification"; with a
-        virtual adversarial loss "virtual_adversarial".
+    rates : learning rate and momentum of each phase by name: "reconstruction"; "discriminator" and
+        "generator" if there are discriminators; "classification" if the model learns classes;
+        "virtual_adversarial" if it has this phase.
     generator : source of noise, dropout masks and prior samples, on the networks' device.
     penalties : penalties that the reconstruction phase adds to its loss, by name.
     solver : "sgd" or "adam".
@@ -52,22 +52,22 @@ class AAEStep:
     sigmoid : whether the decoder's numbers pass through a sigmoid.
     input_noise : standard deviation of the Gaussian noise on the encoder's input.
     discriminator_noise : standard deviation of the Gaussian noise on all discriminator inputs.
-    max_gradient_norm : longer gradients of a phase are scaled down to this norm; None sets no
+    max_gradient_norm : larger gradients of a phase are scaled down to this norm; None sets no
         limit.
-    precision : dtype of the products; weights and optimiser state stay in float32.
+    precision : dtype of matrix products; weights and optimiser state are float32.
     average : whether to keep a running average of the weights, for inference.
-    joint : whether one encoding serves all phases but the virtual adversarial one. If not, each
-        phase encodes anew.
-    virtual_adversarial : the loss of the phase of that name, or None.
+    joint : whether all phases except the virtual adversarial one share one encoding. Otherwise each
+        phase encodes its rows anew.
+    virtual_adversarial : the loss of the virtual adversarial phase, or None.
     schedule : the stages of the training.
 
     Attributes
     ----------
     reconstruction : what the decoder's output means, and what it costs.
     stage : the current stage of the schedule.
-    spare : a snapshot whose memory the next one uses again, or None.
+    spare : a snapshot whose memory the next snapshot reuses, or None.
     trained : networks for inference: `networks`, or with `average` their running average.
-    n_steps : number of steps taken, counted on the device, where a recorded step counts too.
+    n_steps : number of steps so far; a tensor, so that steps in a CUDA graph count too.
     """
 
     networks: AdversarialAutoencoder
@@ -101,7 +101,7 @@ class AAEStep:
             self.layout, self.reconstruction_loss, self.sigmoid, self.generator.device
         )
         phases = [p for p in self.rates if not (self.joint and p == "classification")]
-        # with user modules a phase may have no weights to move
+        # with user modules a phase may have no weights to train
         trained = {phase: self._parameters_of(phase) for phase in phases}
         self.optimizers = {
             phase: make_optimizer(self.solver, weights, self.rates[phase])
@@ -124,7 +124,7 @@ class AAEStep:
         """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
 
         y (batch,) are the classes of x for class-conditional networks, -1 where unlabeled.
-        `augmented` are the rows x after augmentation; the phases train on them in place of x.
+        `augmented` are the rows x after augmentation. The phases train on them in place of x.
         """
         labeled = None
         if x_labeled is not None and y_labeled is not None and self._moves_label("classification"):
@@ -149,11 +149,12 @@ class AAEStep:
         return step_losses
 
     def update_jointly(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
-        """Run all phases on one encoding of all rows, labeled ones included.
+        """Run all phases on one encoding of all rows, including the labeled rows.
 
-        Reconstruction and classification share one update. Its loss weighs the classification by
-        the ratio of their learning rates, so that with "sgd" it moves the weights as far as an
-        update of its own would. The generator has its own update and momentum.
+        Reconstruction and classification share one update. Its loss is the reconstruction loss plus
+        the classification loss times the ratio of their learning rates. So with "sgd",
+        classification changes the weights as much as in a separate update. The generator phase has
+        its own update and momentum.
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._autocast():
@@ -169,7 +170,7 @@ class AAEStep:
             part = losses.classification_loss(logits[len(x) :], labeled[1])
             loss = loss + self._relative_rate("classification") * part
             step_losses["classification"] = part.detach()
-        # no weight moves before the last gradient is known: all belong to the same encoding
+        # weights change only after the last gradient is known, as all belong to one encoding
         gradients = {"reconstruction": self._gradients("reconstruction", loss, keep=True)}
         if self.networks.discriminators:
             code = in_float32(code)
@@ -182,7 +183,7 @@ class AAEStep:
         return step_losses
 
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
-        """Update encoder and decoder on the error between the clean x and its reconstruction."""
+        """Update encoder and decoder on the loss between x without noise and its reconstruction."""
         with self._autocast():
             outputs = self.networks.encoder(x_noisy, self.generator)
             code = self._code(outputs, y)
@@ -191,9 +192,9 @@ class AAEStep:
         return detached(parts)
 
     def regularize(self, x: Tensor, y: Tensor | None = None) -> Losses:
-        """Update the discriminators, then the encoder to fool them.
+        """Update the discriminators, then the encoder against them.
 
-        One encoding serves both, since the encoder's weights do not move in between.
+        Both use one encoding, because the encoder's weights do not change in between.
         """
         with self._autocast():
             outputs = self.networks.encoder(x, self.generator)
@@ -201,10 +202,10 @@ class AAEStep:
         return self.discriminate(code, y) | self.generate(code, y)
 
     def discriminate(self, code: Code, y: Tensor | None = None) -> Losses:
-        """Update each discriminator to tell samples of its prior from codes.
+        """Update each discriminator to distinguish samples of its prior from codes.
 
-        With a component-conditional prior, the samples for codes of a class come from the component
-        of this class, and those for unlabeled codes from the whole prior.
+        With `by_component`, the samples for codes of a class are drawn from its component of the
+        prior, and the samples for unlabeled codes are drawn from the whole prior.
         """
         pairs, code = {}, self.networks.discriminator_inputs(code)
         for name, discriminator in self._active_discriminators():
@@ -221,13 +222,13 @@ class AAEStep:
         return detached(parts)
 
     def generate(self, code: Code, y: Tensor | None = None) -> Losses:
-        """Update the encoder so that its codes pass for samples of the priors."""
+        """Update the encoder so that discriminators take its codes for samples of the priors."""
         parts = self._generation(code, y)
         self._update("generator", total(parts))
         return detached(parts)
 
     def classify(self, x: Tensor, y: Tensor) -> Losses:
-        """Update the encoder's trunk and label output on the cross-entropy of labeled rows."""
+        """Update the weights of the encoder's label on the cross-entropy of labeled rows."""
         with self._autocast():
             outputs = self.networks.encoder(self._add_noise(x, self.input_noise), self.generator)
         logits = self.networks.encoder.class_logits(in_float32(outputs))
@@ -236,10 +237,9 @@ class AAEStep:
         return {"classification": loss.detach()}
 
     def keep_labels(self, x: Tensor, augmented: Tensor | None = None) -> Losses:
-        """Update the encoder's trunk and label output on the virtual adversarial loss.
+        """Update the weights of the encoder's label on the virtual adversarial loss.
 
-        Neighbours of clean rows x are to have the labels of x; if there are augmented rows, their
-        neighbours are to have the labels of x.
+        The loss compares the labels of x with those of points near x, or near the augmented rows.
         """
         assert self.virtual_adversarial is not None
         parts = self.virtual_adversarial(
@@ -254,23 +254,23 @@ class AAEStep:
         return detached(parts)
 
     def _moves_label(self, phase: str) -> bool:
-        """Return whether the gradient of a phase may reach the label in this stage."""
+        """Return whether a phase may train the label in this stage."""
         return phase in self.stage.moves_label
 
     def _code(self, outputs: Code, y: Tensor | None) -> Code:
-        """Return a sample of the code; its label has a gradient if this stage allows it."""
+        """Return a sample of the code; in some stages its label gets no gradient."""
         code = self.networks.code(outputs, y, self.generator)
         if "label" in code and not self._moves_label("reconstruction"):
             code["label"] = code["label"].detach()
         return code
 
     def _active_discriminators(self) -> list[tuple[str, Discriminator]]:
-        """Return the discriminators, without that of a label which the generator may not move."""
+        """Return the discriminators, without the label's if this stage does not train with it."""
         found: list[tuple[str, Any]] = list(self.networks.discriminators.items())
         return [(name, d) for name, d in found if name != "label" or self._moves_label("generator")]
 
     def _reconstruction(self, outputs: Code, code: Code, x: Tensor) -> Losses:
-        """Return the reconstruction loss of clean rows x, and the penalties, by name."""
+        """Return the reconstruction loss of rows x (without noise) and the penalties, by name."""
         with self._autocast():
             output = self.networks.decoder(code, self.generator)
         parts = {"reconstruction": self.reconstruction.losses(output.float(), x).mean()}
@@ -279,7 +279,7 @@ class AAEStep:
         return parts
 
     def _generation(self, code: Code, y: Tensor | None) -> Losses:
-        """Return the generator losses of codes, by name: low where discriminators are fooled."""
+        """Return the generator losses of codes, by name."""
         parts, code = {}, self.networks.discriminator_inputs(code)
         with self._autocast():
             for name, discriminator in self._active_discriminators():
@@ -305,7 +305,7 @@ class AAEStep:
 
     @property
     def is_regularized(self) -> bool:
-        """Whether anything pushes the style towards its prior."""
+        """Whether a discriminator or a penalty trains the style to follow its prior."""
         adversarial = "style" in self.networks.discriminators
         if adversarial and self.rates["generator"].learning_rate > 0.0:
             return True
@@ -317,7 +317,7 @@ class AAEStep:
             optimizer.scale_learning_rate(factor)
 
     def state_dict(self, *, optimizers: bool = True) -> dict[str, Any]:
-        """Return all that training needs to go on: weights, optimisers, random generator, stage."""
+        """Return what training needs to continue: weights, optimisers, random generator, stage."""
         found = {
             "networks": self.networks.state_dict(),
             "generator": self.generator.get_state(),
@@ -331,7 +331,7 @@ class AAEStep:
         return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned; optimisers that it lacks start anew."""
+        """Restore the result of `state_dict`; without states of optimisers, these start anew."""
         self.networks.load_state_dict(state["networks"])
         for name, optimizer in self.optimizers.items() if "optimizers" in state else ():
             optimizer.load_state_dict(state["optimizers"][name])
@@ -339,7 +339,7 @@ class AAEStep:
         self.n_steps.copy_(state["n_steps"])
         self.stage = self.schedule.stages[self.schedule.position(state["stage"])]
         if self.average:
-            self.trained.load_state_dict(state["networks"])  # members have no average
+            self.trained.load_state_dict(state["networks"])  # for `members`, which has no average
             for average, saved in zip(self._averages, state["average"], strict=True):
                 average.copy_(saved)
         self.forget_copies()
@@ -361,14 +361,14 @@ class AAEStep:
             return torch.stack([*norms, self.n_steps]).isfinite().all()
 
     def copy_in_float64(self, name: str) -> nn.Module:
-        """Return a float64 copy of `trained`, or of its part of that name, made once."""
+        """Return a cached float64 copy of `trained`, or of its submodule `name`."""
         copies = self._copies  # another thread may replace them
         if name not in copies:
             copies[name] = copy.deepcopy(self.trained.get_submodule(name)).double()
         return copies[name]
 
     def forget_copies(self) -> None:
-        """Drop cached copies of weights that have moved since."""
+        """Drop the cached copies, whose weights are out of date."""
         self._copies = {}
 
     def draw_prior(self, name: str, code: Tensor, y: Tensor | None = None) -> Tensor:
@@ -378,47 +378,47 @@ class AAEStep:
         return samples.to(code.device, torch.float32)
 
     def _relative_rate(self, phase: str) -> float:
-        """Return a phase's learning rate over that of the reconstruction."""
+        """Return a phase's learning rate divided by that of the reconstruction."""
         return self.rates[phase].learning_rate / self.rates["reconstruction"].learning_rate
 
     def _update_average(self) -> None:
         """Move the average weights towards those of this step.
 
-        The n-th step has a weight in proportion to n^9. So the average is over about the last tenth
-        of all steps, however many there are.
+        The weight of the n-th step is in proportion to n^9. So the average covers about the last
+        tenth of all steps, for any number of steps.
         """
         share = 10.0 / (10.0 + self.n_steps)
         foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
 
     def _add_noise(self, x: Tensor, deviation: float) -> Tensor:
-        """Return x with Gaussian noise of a standard deviation; x itself if that is 0."""
+        """Return x plus Gaussian noise of this standard deviation, or x itself if that is 0."""
         if deviation == 0.0:
             return x
         noise = torch.empty_like(x).normal_(0.0, deviation, generator=self.generator)
         return noise.add_(x)
 
     def _autocast(self) -> AbstractContextManager[object]:
-        """Return a new autocast context, one per phase: it caches cast weights until it ends."""
+        """Return a new autocast context; a phase needs its own, as it caches converted weights."""
         return autocast(self.generator.device, self.precision)
 
     def _update(self, phase: str, loss: Tensor) -> None:
-        """Update the weights of one phase; weights of other phases get no gradient."""
+        """Update the weights of one phase; other weights get no gradient."""
         self._move(phase, self._gradients(phase, loss))
 
     def _gradients(self, phase: str, loss: Tensor, *, keep: bool = False) -> Gradients:
-        """Return the gradients of a phase's weights; `keep` allows for another loss after it."""
+        """Return the gradients of a phase's weights; `keep` allows another backward pass."""
         if phase not in self.optimizers:
             return []
         weights = self.optimizers[phase].weights
         return torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
 
     def _move(self, phase: str, gradients: Gradients) -> None:
-        """Move the weights of a phase by gradients, scaled down to the largest norm allowed."""
+        """Update the weights of a phase with gradients, scaled down to the largest norm allowed."""
         if gradients:
             self.optimizers[phase].step(gradients, self._excess(gradients))
 
     def _excess(self, gradients: Gradients) -> Tensor | None:
-        """Return what to divide gradients by: their norm over the largest allowed, at least 1."""
+        """Return the divisor of gradients: their norm over the largest allowed, at least 1."""
         found = [gradient for gradient in gradients if gradient is not None]
         if self.max_gradient_norm is None or not found:
             return None
@@ -426,7 +426,7 @@ class AAEStep:
         return (norm / self.max_gradient_norm).clamp(min=1.0)
 
     def _parameters_of(self, phase: str) -> list[Tensor]:
-        """Return the weights that a phase moves."""
+        """Return the weights that a phase trains."""
         encoder, decoder = self.networks.encoder, self.networks.decoder
         modules: dict[str, list[Any]] = {
             "reconstruction": [encoder, decoder],
@@ -446,10 +446,10 @@ def total(parts: Losses) -> Tensor:
 
 
 def detached(parts: Losses) -> Losses:
-    """Return losses as plain values on their device."""
+    """Return losses without gradients, on their device."""
     return {name: loss.detach() for name, loss in parts.items()}
 
 
 def in_float32(tensors: Code) -> Code:
-    """Return outputs of autocast in float32, the precision of the losses."""
+    """Return outputs of an autocast context in float32, the precision of the losses."""
     return {name: tensor.float() for name, tensor in tensors.items()}

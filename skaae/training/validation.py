@@ -1,6 +1,6 @@
-"""The validation losses of early stopping, on held-out rows; never a discriminator's loss.
+"""The validation losses of early stopping, on held-out rows.
 
-Knows nothing of estimators.
+A discriminator's loss is not one of them, because it does not say how good a model is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from skaae.training.losses import (
 from skaae.training.rows import Rows
 from skaae.training.step import AAEStep
 
-# Held-out rows whose codes are compared with the prior: the cost grows as their square.
+# Largest number of held-out rows whose codes are compared with the prior: the time grows with its
+# square.
 MAX_DISCREPANCY_ROWS = 1000
 
 
@@ -39,8 +40,9 @@ def classification(step: AAEStep, x: Rows, y: Tensor) -> Callable[[], float]:
 def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Callable[[], float]:
     """Return a function that computes the reconstruction loss plus the distance to the prior.
 
-    y (n,) are the classes of rows x (n, n_features), if they are observed. The distance is the MMD
-    of styles and of samples of the prior with `seed`. A plain autoencoder has no such distance.
+    y (n,) are the classes of rows x (n, n_features) if the decoder needs them. The distance is the
+    MMD between styles and samples of the prior, which are drawn with `seed`. If nothing trains the
+    styles to follow the prior, the distance is left out.
     """
     networks, few = step.trained, slice(MAX_DISCREPANCY_ROWS)
     device = step.generator.device
@@ -69,7 +71,7 @@ def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Calla
 
 
 def in_batches(x: Rows, device: torch.device) -> Iterator[Tensor]:
-    """Yield rows on a device, in batches whose hidden layers fit in memory."""
+    """Return rows in batches that are small enough for the memory of hidden layers."""
     size = BATCH_ROWS.get(device.type, BATCH_ROWS["cpu"])
     for start in range(0, len(x), size):
         yield x[start : start + size].to(device)

@@ -1,9 +1,8 @@
-"""The virtual adversarial loss: a row and its neighbours are to have the same label.
+"""The virtual adversarial loss, which trains a row and points near it to have the same label.
 
-Not part of the paper, but of Miyato et al., "Virtual adversarial training", 2018. If it has to find
-the clusters itself, it is the information maximization of Hu et al., "Learning discrete
-representations via information maximizing self-augmented training", 2017. Knows nothing of
-optimisers and of other phases.
+The loss is not part of the paper, but of Miyato et al., "Virtual adversarial training", 2018. If it
+has to find the clusters, it is the information maximization of Hu et al., "Learning discrete
+representations via information maximizing self-augmented training", 2017.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from skaae.networks.layers import NoDraws
 from skaae.training import losses
 from skaae.training.schedule import Stage
 
-# Weights beside a virtual adversarial loss that finds the clusters: those of Hu et al.
+# Weights relative to a virtual adversarial loss that finds the clusters, as in Hu et al.
 ENTROPY_WEIGHT = 0.1
 FINDING_BALANCE_WEIGHT = 0.4
 
@@ -31,9 +30,9 @@ class VirtualAdversarialLoss:
     Parameters
     ----------
     radius : mean distance of a row from its worst neighbour.
-    proportions : class proportions that the class-balance loss keeps the mean label at,
-        (n_classes,) on the device; None leaves it out.
-    finds_clusters : whether this loss has to find the clusters. It then includes the conditional
+    proportions : class proportions of the class-balance loss, (n_classes,) on the device. None
+        leaves this loss out.
+    finds_clusters : whether the loss has to find the clusters. It then includes the conditional
         entropy.
     """
 
@@ -51,16 +50,15 @@ class VirtualAdversarialLoss:
         stage: Stage,
         autocast: AbstractContextManager[object],
     ) -> dict[str, Tensor]:
-        """Return the losses of clean rows x (batch, n_features), by name.
+        """Return the losses of rows x (batch, n_features), by name.
 
-        "virtual_adversarial": the change of labels between rows and their worst neighbours. With
-        augmented rows it is the change from the labels of x to those of the augmented rows' worst
-        neighbours. "conditional_entropy": how unsure the labels are. "class_balance": the distance
-        of the mean label from the class proportions. Without it, one label for all rows would be
-        best.
+        "virtual_adversarial": the change of labels from rows x to their worst neighbours, or to
+        those of the augmented rows. "conditional_entropy": the mean entropy of the labels.
+        "class_balance": the KL divergence of the mean label from the class proportions. If this
+        loss is left out, one label for all rows may have the lowest loss.
 
-        There is no dropout, which would change labels more than a step to a neighbour does. A row
-        and its neighbours get the same noise input, if the encoder has one.
+        There is no dropout, because it would change labels more than the step to a neighbour. A row
+        and its neighbours get the same noise inputs, if the encoder has any.
         """
         noise = x.new_empty(len(x), encoder.n_noise).normal_(generator=generator)
         class_level = stage.consistency == "classes"
