@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from skaae.estimators.classifier import SemiSupervisedAAEClassifier
     from skaae.estimators.clusterer import AAEClusterer
     from skaae.estimators.embedding import AAEEmbedding
-    from skaae.estimators.options import MLP, SGD, Adam, Conv, VirtualAdversarial
+    from skaae.estimators.options import MLP, SGD, Adam, Categories, Conv, VirtualAdversarial
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
 
@@ -30,6 +30,7 @@ _MODULE_OF = {
     "AAEClusterer": "skaae.estimators.clusterer",
     "AAEEmbedding": "skaae.estimators.embedding",
     "Adam": "skaae.estimators.options",
+    "Categories": "skaae.estimators.options",
     "Conv": "skaae.estimators.options",
     "MLP": "skaae.estimators.options",
     "SGD": "skaae.estimators.options",
@@ -51,6 +52,7 @@ __all__ = [
     "AAEEmbedding",
     "AAETransformer",
     "Adam",
+    "Categories",
     "ClusterHeadsDisplay",
     "Conv",
     "LatentSpaceDisplay",

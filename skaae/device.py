@@ -108,7 +108,7 @@ def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractCon
 
 @contextlib.contextmanager
 def training_threads(device: torch.device, width: int | None) -> Iterator[None]:
-    """Limit the number of CPU threads in this context, so that two trainings can run side by side.
+    """Limit the CPU threads inside a `with` block, so that two trainings can run side by side.
 
     The limit applies only to the calling thread. `torch.set_num_threads` would change all threads
     of the user's process.

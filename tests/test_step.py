@@ -148,14 +148,14 @@ def test_state_goes_on_bit_for_bit():
 
 
 @pytest.mark.parametrize("kind", ["squared_error", "binary_cross_entropy"])
-def test_reconstruction_rows_against_the_formulas(kind):
+def test_reconstruction_errors_against_the_formulas(kind):
     output, x = torch.randn(4, N_FEATURES), torch.rand(4, N_FEATURES)
     p = torch.sigmoid(output)
-    found = losses.reconstruction_rows(kind, output, x, sigmoid=True)
+    found = losses.reconstruction_errors(kind, output, x, sigmoid=True)
     if kind == "squared_error":
-        expected = ((p - x) ** 2).sum(dim=1) / 2
+        expected = (p - x) ** 2 / 2
     else:
-        expected = -(x * p.log() + (1 - x) * (1 - p).log()).sum(dim=1)
+        expected = -(x * p.log() + (1 - x) * (1 - p).log())
     torch.testing.assert_close(found, expected)
 
 

@@ -125,7 +125,9 @@ def fit_categories(X: np.ndarray, names: list[object], min_frequency: float | No
     for column, known in enumerate(encoder.categories_):
         known = known[~is_gap(known)]
         counts = np.array([np.count_nonzero(X[:, column] == value) for value in known])
-        index = encoder.transform(_in_column(known, column, X))[:, column]
+        index = np.arange(0)
+        if len(known):  # a column may hold gaps only
+            index = encoder.transform(_in_column(known, column, X))[:, column]
         groups = [np.flatnonzero(index == i) for i in range(index.max(initial=-1) + 1)]
         values.append(tuple(known[group] for group in groups))
         shares.append(tuple(counts[group] / counts[group].sum() for group in groups))

@@ -186,7 +186,7 @@ def _pandas_series(column: Column, values: np.ndarray) -> Any:
     if dtype is None or (gaps and isinstance(dtype, np.dtype) and dtype.kind in "iub"):
         dtype = bool if column.kind == FLAG and not gaps else None
     if str(dtype) == "object" and column.kind == FLAG:
-        values = np.where(np.isnan(values), None, (values == 1).astype(object))
+        values = np.array([None if np.isnan(v) else bool(v) for v in values], dtype=object)
     return pandas.Series(values, dtype=dtype)
 
 

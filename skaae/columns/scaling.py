@@ -230,7 +230,8 @@ def _variance(X: Array, mean: np.ndarray, count: np.ndarray | int) -> np.ndarray
 
 def _moments(X: Array) -> tuple[np.ndarray, np.ndarray, float]:
     """Return mean absolute deviation and variance of each column, and the variance of row sums."""
-    mean, n_rows = _mean_and_count(X)
+    n_rows = X.shape[0]
+    mean, _ = _mean_and_count(X)
     absolute, squared, of_sums = np.zeros_like(mean), np.zeros_like(mean), 0.0
     for rows in blocks(X):
         difference = rows - mean

@@ -151,6 +151,12 @@ def describe(X: Any, categorical: Any) -> Schema:
         kinds = [CATEGORY if i in chosen else NUMBER for i in range(n_columns)]
         return Schema(tuple(Column(i, kind) for i, kind in enumerate(kinds)))
     names = frames.names_of(X)
+    twice = [name for position, name in enumerate(names) if name in names[:position]]
+    if twice:
+        raise ValueError(
+            f"X has {names.count(twice[0])} columns with the name {twice[0]!r}; rename them, so "
+            "that each name is there once."
+        )
     chosen = set() if from_dtype else chosen_columns(categorical, names, True)
     columns = []
     for position, name in enumerate(names):

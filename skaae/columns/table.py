@@ -28,6 +28,8 @@ Rows: TypeAlias = Any  # a NumPy array, a sparse array in CSR format, or `MixedR
 LOSS_OF_NUMBER = 0.5
 # Entropies below this many nats count as this: the loss of a rare flag is not weighed without end.
 LEAST_ENTROPY = 0.05
+# With min_frequency="auto", categories in fewer rows than this are rare, or in fewer than 1 %.
+RARE_ROWS = 5
 # Rows whose one-hot blocks are made at once.
 BLOCK_ROWS = 4096
 
@@ -117,6 +119,8 @@ class Table:
         clip : whether numbers are moved into the range of the training rows.
         """
         library = library or self.schema.library
+        if library is not None:
+            outputs = outputs.astype(self.dtype, copy=False)
         numbers = self.scaling.inverse_transform(outputs[:, : self.layout.n_numbers])
         if clip:
             numbers = numbers.clip(self.lowest, self.highest, dtype=numbers.dtype)
@@ -232,7 +236,7 @@ def fit_table(
     scaling: str | None,
     *,
     bounded: bool = False,
-    min_frequency: float | None = None,
+    min_frequency: float | str | None = "auto",
     weight: float = 1.0,
 ) -> Table:
     """Learn from training rows how networks see a table.
@@ -243,7 +247,7 @@ def fit_table(
     schema : their columns.
     scaling : see `fit_scaling`.
     bounded : whether the loss needs numbers in [0, 1].
-    min_frequency : categories in fewer rows share an entry.
+    min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
     """
     found = numbers_of(rows)
@@ -264,6 +268,8 @@ def fit_table(
     categories = None
     if isinstance(rows, MixedRows) and rows.categories.shape[1]:
         names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
+        if min_frequency == "auto":
+            min_frequency = min(RARE_ROWS, max(1, rows.shape[0] // 100))
         categories = fit_categories(rows.categories, names, min_frequency)
     of_numbers = found if not len(flags) else found[:, numbers]
     return Table(

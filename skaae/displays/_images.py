@@ -78,7 +78,7 @@ class StyleDisplay(Tiles):
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
         random_state : int, RandomState instance or None, default=0
-        **style : passed to `ax.imshow`
+        **style : further keyword arguments of `ax.imshow`, such as `alpha`
 
         Returns
         -------
@@ -150,7 +150,7 @@ class ReconstructionDisplay(Tiles):
             Largest number of images to show. They are the first rows of X.
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
-        **style : passed to `ax.imshow`
+        **style : further keyword arguments of `ax.imshow`, such as `alpha`
 
         Returns
         -------
@@ -209,7 +209,7 @@ class ClusterHeadsDisplay(Tiles):
         random_state=0,
         **style,
     ):
-        """Plot the decoded head of each cluster, and rows of X from the cluster beside it.
+        """Plot the head (typical row) of each cluster, and beside it rows of X in this cluster.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class ClusterHeadsDisplay(Tiles):
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
         random_state : int or None, default=0
-        **style : passed to `ax.imshow`
+        **style : further keyword arguments of `ax.imshow`, such as `alpha`
 
         Returns
         -------

@@ -115,7 +115,7 @@ class LatentSpaceDisplay(Display):
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
         random_state : int, RandomState instance or None, default=0
-        **style : passed to `ax.scatter`
+        **style : further keyword arguments of `ax.scatter`, such as `alpha`
 
         Returns
         -------

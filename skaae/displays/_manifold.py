@@ -86,7 +86,7 @@ class ManifoldDisplay(Tiles):
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
         random_state : int, RandomState instance or None, default=0
-        **style : passed to `ax.imshow`
+        **style : further keyword arguments of `ax.imshow`, such as `alpha`
 
         Returns
         -------

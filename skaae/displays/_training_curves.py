@@ -57,7 +57,7 @@ class TrainingCurvesDisplay(Display):
             Names of the losses to show. None shows all of them.
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
-        **style : passed to `ax.plot`
+        **style : further keyword arguments of `ax.plot`, such as `alpha`
 
         Returns
         -------

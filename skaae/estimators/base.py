@@ -34,6 +34,9 @@ from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.training.settings import to_numpy
 
+# The dtypes of X that are used as they are, and float64 for all others.
+DTYPES = [np.float64, np.float32, np.float16, np.bool_]
+DTYPES += [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
 WARM_START = ("warm_start=True", "set warm_start=False")
 
 
@@ -209,16 +212,7 @@ class BaseAdversarialAutoencoder(
         """
         reset, schema = schema is not None, schema or self._table.schema
         if not schema.is_mixed:
-            return validate_data(
-                self,
-                X,
-                dtype="numeric",
-                order="C",
-                accept_sparse="csr",
-                ensure_all_finite="allow-nan",
-                reset=reset,
-                ensure_min_samples=ensure_min_samples,
-            )
+            return self._check_numbers(X, reset=reset, ensure_min_samples=ensure_min_samples)
         validate_data(self, X, skip_check_array=True, reset=reset)
         rows = schema.read(X)
         if len(rows) < ensure_min_samples:
@@ -227,6 +221,26 @@ class BaseAdversarialAutoencoder(
                 f"{ensure_min_samples} is required."
             )
         return rows
+
+    def _check_numbers(self, X, **checks):
+        """Return a table of numbers as a C-ordered or sparse array; small dtypes are not copied."""
+        try:
+            return validate_data(
+                self,
+                X,
+                dtype=DTYPES,
+                order="C",
+                accept_sparse="csr",
+                ensure_all_finite="allow-nan",
+                **checks,
+            )
+        except ValueError as error:
+            if "could not convert string" in str(error):
+                raise ValueError(
+                    f"{error}. Name the columns of text in categorical_features, or pass a data "
+                    "frame whose columns have dtypes."
+                ) from error
+            raise
 
     def _network_rows(self, X):
         """Return checked rows of X as the networks see them; they are scaled when sliced."""
@@ -249,7 +263,8 @@ class BaseAdversarialAutoencoder(
     def _begin(self, X, *, partial=False):
         """Return checked training rows; raise if a model that continues cannot train on them."""
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
-            self._schema = describe(X, self.categorical_features)
+            chosen = expand("categorical_features", self.categorical_features)
+            self._schema = describe(X, chosen.features)
             return self._check_rows(X, schema=self._schema, ensure_min_samples=2)
         if not partial:
             fitting.require_same_columns(self.n_features_in_, X)
@@ -262,7 +277,15 @@ class BaseAdversarialAutoencoder(
         """Build networks and training step for rows X, with new weights and an empty history."""
         model = self._model(targets)
         bounded = self.reconstruction_loss == "binary_cross_entropy"
-        table = fit_table(X, self.__dict__.pop("_schema"), self.scaling, bounded=bounded)
+        categories = expand("categorical_features", self.categorical_features)
+        table = fit_table(
+            X,
+            self.__dict__.pop("_schema"),
+            self.scaling,
+            bounded=bounded,
+            min_frequency=categories.min_frequency,
+            weight=categories.weight,
+        )
         if bounded:
             require_unit_interval(table)
         self._settings = parameters.resolve(self, model, X, table)

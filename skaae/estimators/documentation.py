@@ -18,7 +18,13 @@ scaling : {"auto", "standard", "range"} or None, default="auto"
     "standard" gives each column mean 0 and variance 1. "range" maps the whole table to [0, 1] with
     one factor for all columns, which suits pixels. "auto" is "range" if X looks like images or the
     loss is the cross-entropy, and "standard" otherwise; see the user guide. None leaves X as it is.
+categorical_features : "from_dtype", array-like, Categories or None, default="from_dtype"
+    Which columns of X hold categories: text, or values without an order. "from_dtype" are the
+    columns of a data frame whose dtype is category, string or text. Otherwise give names,
+    positions or a mask of the columns, or None for no column. A `Categories` object also sets
+    what is done with rare categories, and the weight of their loss.
 reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="squared_error"
+    Loss of numbers. Flags and categories have the cross-entropy; see `Categories`.
     "squared_error" is half the squared error, summed over the features of a row, as in the paper.
     "binary_cross_entropy" is also summed over the features. It needs training values in [0, 1]
     after scaling. In rows that are scored later, it clips values to this range. The decoder's

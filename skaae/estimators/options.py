@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from sklearn.base import BaseEstimator
 
-from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, POSITIVE, SHARE_BELOW_1
+from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, POSITIVE, SHARE, SHARE_BELOW_1
 from skaae.networks.layers import ACTIVATIONS
 from skaae.priors._prior import same
 from skaae.private_sklearn import StrOptions, validate_parameters
@@ -313,10 +313,10 @@ class VirtualAdversarial(Options):
     learning_rate : "auto" or float, default="auto"
         Learning rate of the phase. "auto" is 0.001 for Adam and 0.1 for SGD.
     radius : "auto" or float, default="auto"
-        Mean distance of a row from its worst neighbour, in scaled units. Each row's radius scales
-        with its nearest-neighbour distance in the mini-batch, clipped to 0.25-2 medians. "auto" is
-        0.17 times the root mean squared distance of the scaled rows from their mean, which is 1.2
-        for MNIST with pixels in [0, 1].
+        Mean distance of a row from its worst neighbour, in scaled units. The radius of each row is
+        proportional to the distance to its nearest neighbour in the mini-batch, which is first
+        limited to 0.25 to 2 times its median. "auto" is 0.17 times the root mean squared distance
+        of the scaled rows from their mean, which is 1.2 for MNIST with pixels in [0, 1].
 
     Examples
     --------
@@ -331,6 +331,45 @@ class VirtualAdversarial(Options):
     _parameter_constraints = {"learning_rate": [AUTO, POSITIVE], "radius": [AUTO, POSITIVE]}
 
 
+@parameters_as_fields
+class Categories(Options):
+    """The category columns of a table, for the parameter `categorical_features` of all estimators.
+
+    Parameters
+    ----------
+    features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns of X hold categories. "from_dtype": the columns of a pandas or polars data
+        frame whose dtype is category, string or text; an array has none. An array-like of column
+        names, positions or booleans names the columns itself. None: no column.
+    min_frequency : "auto", int, float or None, default="auto"
+        A category in fewer training rows than this is rare. The rare categories of a column share
+        one entry of the one-hot vector. An int is a number of rows, a float a fraction of them.
+        "auto" is 5 rows or a hundredth of the rows, whichever is less. None: no category is rare.
+    weight : float, default=1.0
+        Weight of the reconstruction loss of flags and categories beside that of numbers. With 1,
+        every column costs the same before training: a number that is predicted by its mean costs as
+        much as a category that is predicted by the frequencies in the training rows. So a column of
+        100 categories does not dominate the others.
+
+    Examples
+    --------
+    >>> from skaae import AAETransformer, Categories
+    >>> aae = AAETransformer(categorical_features=Categories(min_frequency=20))
+    >>> aae.set_params(categorical_features__weight=2.0).categorical_features
+    Categories(min_frequency=20, weight=2.0)
+    """
+
+    features: Any = "from_dtype"
+    min_frequency: Any = "auto"
+    weight: float = 1.0
+
+    _parameter_constraints = {
+        "features": [StrOptions({"from_dtype"}), "array-like", None],
+        "min_frequency": [AUTO, COUNT, SHARE, None],
+        "weight": [NON_NEGATIVE],
+    }
+
+
 NETWORKS = {"mlp": MLP, "conv": Conv}
 SOLVERS = {"adam": Adam, "sgd": SGD}
 # Strings that stand for a parameter object with its defaults, by parameter.
@@ -342,6 +381,8 @@ SHORT_FORMS = {
 
 
 def expand(name: str, value: Any) -> Any:
-    """Return the parameter object that a string stands for; return other values unchanged."""
+    """Return the parameter object that a short form stands for; return other values unchanged."""
+    if name == "categorical_features" and not isinstance(value, Categories):
+        return Categories(features=value)
     forms = SHORT_FORMS.get(name, {})
     return forms[value]() if isinstance(value, str) and value in forms else value

@@ -19,6 +19,7 @@ from skaae.device import cpu_generator, resolve_device
 from skaae.estimators.options import (
     NETWORKS,
     SOLVERS,
+    Categories,
     Conv,
     Network,
     Solver,
@@ -59,7 +60,7 @@ SHARED_CONSTRAINTS = {
     "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
     "network": [StrOptions(set(NETWORKS)), Network],
     "scaling": [StrOptions({"auto", "standard", "range"}), None],
-    "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+    "categorical_features": [StrOptions({"from_dtype"}), "array-like", Categories, None],
     "reconstruction_loss": [StrOptions({"squared_error", "binary_cross_entropy"})],
     "input_noise": [NON_NEGATIVE],
     "solver": [StrOptions(set(SOLVERS)), Solver],

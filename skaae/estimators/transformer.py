@@ -228,12 +228,16 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             "petals", "swiss_roll" and GaussianMixture have components. With use_labels, give the
             class of the component, otherwise the index of the component, from 0. None draws from
             the whole prior.
+        clip : bool, default=False
+            Whether to clip each number to the range of its column in the training rows.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 
         Returns
         -------
-        X : float32 ndarray of shape (n_samples, n_features), in the units of the training data
+        X : ndarray or data frame of shape (n_samples, n_features), as the training rows were
+            Flags and categories are drawn from their probabilities. Columns of a data frame that
+            held whole numbers hold whole numbers.
 
         Raises
         ------

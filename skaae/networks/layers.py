@@ -38,7 +38,7 @@ Factory = Callable[[int, int], nn.Module]
 
 @dataclass(frozen=True)
 class NoDraws:
-    """Replaces the generator in passes of training in which our layers draw no random numbers.
+    """Stands in for the random generator in forward passes in which our layers draw no numbers.
 
     Parameters
     ----------

@@ -107,8 +107,9 @@ def conditional_entropy_loss(logits: Tensor) -> Tensor:
 def local_radii(x: Tensor, radius: float) -> Tensor:
     """Return a radius (batch, 1) for each row x (batch, n_features); their mean is `radius`.
 
-    Each radius scales with the row's nearest-neighbour distance. This is clipped to 0.25-2 medians,
-    because some rows have duplicates and others are far from all rows.
+    Each radius is proportional to the distance from the row to its nearest neighbour. This distance
+    is first limited to 0.25 to 2 times its median, because some rows have duplicates and others are
+    far from all rows.
     """
     if len(x) == 1:
         return x.new_full((1, 1), radius)

@@ -35,7 +35,8 @@ class Optimizer:
     ----------
     learning_rate : learning rate of the next step. It is a tensor on the weights' device, because a
         step recorded as a CUDA graph cannot read Python values.
-    memory : running means of each weight's gradients, by name.
+    memory : the running means that the optimiser keeps. The key is the name of the mean (see
+        `names`); the value has one tensor for each weight.
     """
 
     def __init__(self, weights: Sequence[Tensor], rates: PhaseRates) -> None:

@@ -31,11 +31,13 @@ class Stage:
     name : the name that users see in `verbose` output, `history_["stage"]` and training curves.
     until : fraction of the planned epochs at which the stage ends.
     consistency : values that the virtual adversarial loss compares: "components" (every entry of
-        the label) or "classes" (sums over the components of a class). None turns its phase off.
+        the label, the softmax that the encoder outputs) or "classes" (sums over the components of a
+        class). None turns its phase off.
     moves_label : phases that may train the label. Without "reconstruction", that phase trains only
         the other weights. Without "generator", the label's discriminator is not trained either.
         Without "classification", labeled rows are not used.
-    on_exit : actions at the end of the stage, in this order.
+    on_exit : names of the actions at the end of the stage, which run in the order given; see the
+        constants at the top of this module.
     """
 
     name: str

@@ -30,7 +30,7 @@ from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 class Settings:
     """Everything that a step is built from, except the weights.
 
-    Parameters without a description are those of `AAEStep`.
+    Parameters that are not listed here are described in `AAEStep`.
 
     Parameters
     ----------

@@ -1,0 +1,649 @@
+"""Tables: columns of every kind, gaps and sparse rows in; the same kind of rows out."""
+
+import pickle
+import tracemalloc
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse
+import torch
+from conftest import make
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from skaae import (
+    AAEClusterer,
+    AAEEmbedding,
+    AAETransformer,
+    Categories,
+    SemiSupervisedAAEClassifier,
+    SupervisedAAETransformer,
+)
+from skaae.columns.layout import Layout
+from skaae.columns.schema import describe
+from skaae.columns.table import fit_table
+from skaae.training.losses import categorical_cross_entropy
+from skaae.training.reconstruction import Reconstruction
+
+N_ROWS = 120
+
+
+def people(gaps=True):
+    """Return a frame with columns of every kind that depend on each other."""
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 90, N_ROWS)
+    frame = pd.DataFrame(
+        {
+            "age": age,
+            "income": np.exp(rng.normal(8.0 + age / 50.0, 0.3)),
+            "owner": rng.random(N_ROWS) < age / 100.0,
+            "city": np.where(age < 40, "young town", rng.choice(["old town", "hill"], N_ROWS)),
+            "grade": pd.Categorical(rng.choice(list("abc"), N_ROWS), categories=list("abcd")),
+            "visits": rng.integers(0, 2, N_ROWS),
+            "since": 1_600_000_000 + rng.integers(0, 10**8, N_ROWS),
+            "share": rng.random(N_ROWS).astype(np.float32),
+        }
+    )
+    if gaps:
+        frame.loc[::7, "income"] = np.nan
+        frame.loc[::9, "city"] = None
+        frame.loc[::11, "grade"] = np.nan
+    return frame
+
+
+def in_polars(frame):
+    """Return a pandas frame as one of polars."""
+    columns = {}
+    for name, series in frame.items():
+        values = [None if pd.isna(value) else value for value in series.tolist()]
+        columns[name] = pl.Series(name, values)
+    found = pl.DataFrame(columns)
+    return found.with_columns(
+        pl.col("grade").cast(pl.Categorical), pl.col("share").cast(pl.Float32)
+    )
+
+
+FRAMES = {"pandas": people(), "polars": in_polars(people())}
+FEW = np.where(np.arange(N_ROWS) % 3, -1, people()["age"] > 50)
+
+
+def fitted(frame, **params):
+    return AAETransformer(**{"n_components": 4, "max_iter": 3, "random_state": 0, **params}).fit(
+        frame
+    )
+
+
+def require_same_columns(found, frame):
+    assert list(found.columns) == list(frame.columns)
+    assert list(found.dtypes) == list(frame.dtypes)
+
+
+def values_of(frame, name):
+    return set(pd.Series(list(frame[name])).dropna().tolist())
+
+
+# Rows out ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_rows_come_back_as_a_frame_like_that_of_the_fit(library):
+    frame = FRAMES[library]
+    aae = fitted(frame)
+    for found in (
+        aae.sample(50, random_state=0),
+        aae.reconstruct(frame),
+        aae.inverse_transform(aae.transform(frame)),
+        aae.impute(frame),
+    ):
+        require_same_columns(found, frame)
+        assert values_of(found, "city") <= {"young town", "old town", "hill"}
+        assert values_of(found, "grade") <= set("abc")
+        assert values_of(found, "visits") <= {0, 1}
+        assert values_of(found, "owner") <= {True, False}
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AAEClusterer(3, max_iter=2, random_state=0),
+        AAEEmbedding(n_clusters=3, max_iter=2, random_state=0),
+        SemiSupervisedAAEClassifier(max_iter=2, random_state=0),
+        SupervisedAAETransformer(max_iter=2, random_state=0),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_every_estimator_takes_and_returns_frames(estimator):
+    frame, y = people(), people()["grade"].cat.codes.to_numpy() > 0
+    estimator.fit(frame, FEW if isinstance(estimator, SemiSupervisedAAEClassifier) else y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # about names that are missing
+        found = estimator.sample(10, random_state=0)
+        require_same_columns(found, frame)
+        codes = estimator.transform(found)
+        require_same_columns(estimator.inverse_transform(codes), frame)
+        if hasattr(estimator, "predict"):
+            assert len(estimator.predict(found)) == 10
+        if hasattr(estimator, "restyle"):
+            require_same_columns(estimator.restyle(found, True), frame)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_keep_the_dtype_of_the_training_rows(dtype):
+    X = load_iris().data.astype(dtype)
+    aae = fitted(X)
+    assert aae.sample(5).dtype == aae.reconstruct(X).dtype == aae.transform(X).dtype == dtype
+
+
+def test_large_numbers_keep_their_digits():
+    frame = people()
+    seconds = fitted(frame).sample(1000, random_state=0)["since"]
+    assert seconds.nunique() > 900
+    X = frame[["since", "age"]].to_numpy(float)
+    assert len(np.unique(fitted(X).sample(1000, random_state=0)[:, 0])) > 900
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_set_output_gives_frames_of_its_library(library):
+    X = load_iris().data
+    aae = fitted(X).set_output(transform=library)
+    found = aae.sample(3, random_state=0)
+    assert type(found).__module__.partition(".")[0] == library
+    assert list(found.columns) == ["x0", "x1", "x2", "x3"]
+    np.testing.assert_array_equal(
+        np.asarray(found), aae.set_output(transform="default").sample(3, random_state=0)
+    )
+    other = fitted(FRAMES["pandas"]).set_output(transform="polars").sample(3)
+    assert isinstance(other, pl.DataFrame)
+    assert list(other.columns) == list(FRAMES["pandas"].columns)
+
+
+def test_whole_numbers_stay_whole_and_in_range_if_asked():
+    frame = people()
+    aae = fitted(frame)
+    free, clipped = (aae.sample(2000, clip=c, random_state=0) for c in (False, True))
+    assert (clipped["age"] == clipped["age"].round()).all()
+    for name in ("age", "income", "since", "share"):
+        assert clipped[name].min() >= frame[name].min()
+        assert clipped[name].max() <= frame[name].max()
+        inside = free[name].between(frame[name].min(), frame[name].max())
+        np.testing.assert_array_equal(free[name][inside], clipped[name][inside])
+
+
+def test_clipped_rows_of_breast_cancer_are_never_negative():
+    X = load_breast_cancer().data
+    aae = AAETransformer(max_iter=20, random_state=0).fit(X)
+    assert (aae.sample(2000, random_state=0) < 0.0).any()
+    clipped = aae.sample(2000, clip=True, random_state=0)
+    assert (clipped >= X.min(axis=0)).all()
+    assert (clipped <= X.max(axis=0)).all()
+
+
+def test_integers_of_few_bits_do_not_wrap_around():
+    frame = pd.DataFrame({"a": np.arange(250, dtype=np.uint8), "b": np.arange(250) - 125})
+    frame["b"] = frame["b"].astype(np.int8)
+    aae = fitted(frame)
+    wild = aae.inverse_transform(np.linspace(-50.0, 50.0, 8).reshape(2, 4))
+    require_same_columns(wild, frame)
+    numbers = aae._table.scaling.inverse_transform(np.array([[-9.0, -9.0], [9.0, 9.0]]))
+    assert numbers.min() < -128  # outside of what the dtypes can hold
+    found = aae._table.inverse_transform(np.array([[-9.0, -9.0], [9.0, 9.0]]))
+    assert found["a"].tolist() == [0, 255]
+    assert found["b"].tolist() == [-127, 127]
+
+
+def test_samples_have_the_frequencies_of_the_training_rows():
+    """Categories and flags are drawn from their probabilities, not taken at their most frequent."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"kind": rng.choice(["a", "b"], 400, p=[0.8, 0.2])})
+    frame["flag"] = rng.random(400) < 0.3
+    frame["noise"] = rng.normal(size=400)
+    found = fitted(frame, max_iter=40).sample(4000, random_state=0)
+    assert abs((found["kind"] == "b").mean() - (frame["kind"] == "b").mean()) < 0.08
+    assert abs(found["flag"].mean() - frame["flag"].mean()) < 0.08
+
+
+def test_the_same_seed_draws_the_same_rows():
+    aae = fitted(people())
+    pd.testing.assert_frame_equal(aae.sample(9, random_state=3), aae.sample(9, random_state=3))
+    assert not aae.sample(9, random_state=3).equals(aae.sample(9, random_state=4))
+
+
+# Columns in --------------------------------------------------------------------------------------
+
+
+def test_columns_are_read_by_their_dtype():
+    table = fitted(people())._table
+    kinds = {column.name: column.kind for column in table.schema.columns}
+    assert kinds["owner"] == "flag"
+    assert kinds["city"] == kinds["grade"] == "category"
+    assert kinds["age"] == kinds["visits"] == "number"
+    # numbers that are 0 and 1 only are flags, too
+    assert table.layout == Layout(4, 2, (3, 3), (1, 6, 7), table.layout.weights)
+
+
+@pytest.mark.parametrize(
+    "chosen", [["a", "c"], [0, 2], [-3, -1], [True, False, True], np.array([True, False, True])]
+)
+def test_category_columns_by_name_position_or_mask(chosen):
+    frame = pd.DataFrame({"a": [3, 7, 3, 7] * 5, "b": np.arange(20.0), "c": list("xyyx") * 5})
+    aae = fitted(frame, categorical_features=chosen)
+    assert aae._table.layout.categories == (2, 2)
+    require_same_columns(aae.sample(5), frame)
+    assert set(aae.sample(50)["a"]) == {3, 7}
+    if not isinstance(chosen[0], str):
+        found = fitted(frame.to_numpy(), categorical_features=chosen).sample(50)
+        assert set(found[:, 0]) == {3, 7}
+        assert set(found[:, 2]) == {"x", "y"}
+
+
+def test_numeric_categories_of_an_array_come_back_as_numbers():
+    X = np.column_stack([np.tile([1.0, 5.0, 9.0], 20), np.random.default_rng(0).normal(size=60)])
+    aae = fitted(X, categorical_features=[0])
+    found = aae.sample(100, random_state=0)
+    assert found.dtype == np.float64
+    assert set(found[:, 0]) == {1.0, 5.0, 9.0}
+
+
+def test_plain_tables_are_the_same_as_arrays_and_as_frames():
+    X = load_digits().data[:300]
+    as_array, as_frame = fitted(X), fitted(pd.DataFrame(X).add_prefix("p"))
+    assert as_array.scaling_ == as_frame.scaling_ == "range"  # pixels of 0 and 1 are no flags
+    np.testing.assert_array_equal(
+        as_array.transform(X), as_frame.transform(pd.DataFrame(X).add_prefix("p"))
+    )
+
+
+def test_rare_categories_share_an_entry_and_unknown_ones_join_them():
+    kinds = ["a"] * 300 + ["b"] * 190 + list("cccdde") + ["f"] * 4
+    frame = pd.DataFrame({"kind": kinds, "x": np.arange(500.0)})
+    aae = fitted(frame)  # fewer than 5 rows
+    assert aae._table.layout.categories == (3,)
+    inputs = aae._network_rows(pd.DataFrame({"kind": ["c", "new", "a"], "x": [0.0] * 3}))[:]
+    np.testing.assert_array_equal(inputs[:, 1:], [[0, 0, 1], [0, 0, 1], [1, 0, 0]])
+    drawn = aae._table.categories.decode(
+        np.tile([0.0, 0.0, 1.0], (3000, 1)), np.random.default_rng(0)
+    )
+    frequency = pd.Series(drawn[:, 0]).value_counts(normalize=True)
+    assert set(frequency.index) == set("cdef")
+    assert abs(frequency["f"] - 0.4) < 0.05
+    assert aae._table.categories.decode(np.array([[0.0, 0.0, 1.0]]), None)[0, 0] == "f"
+    every = fitted(frame, categorical_features=Categories(min_frequency=None))
+    assert every._table.layout.categories == (6,)
+    inputs = every._network_rows(pd.DataFrame({"kind": ["new"], "x": [0.0]}))[:]
+    assert not inputs[:, 1:].any()
+
+
+def test_a_grid_search_reaches_the_weight_of_categories():
+    grid = {"categorical_features__weight": [0.1, 3.0]}
+    search = GridSearchCV(AAETransformer(2, max_iter=1, random_state=0), grid, cv=2)
+    assert search.fit(people()).best_params_["categorical_features__weight"] in (0.1, 3.0)
+    assert (
+        clone(search.best_estimator_).categorical_features
+        == search.best_estimator_.categorical_features
+    )
+
+
+@pytest.mark.parametrize("n_categories", [1, 10, 100])
+def test_no_kind_of_column_dominates_the_loss(n_categories):
+    """Where frequencies and means are predicted, every column costs half, as a number does."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"number": rng.normal(50.0, 9.0, 1000), "flag": rng.random(1000) < 0.3})
+    frame["kind"] = rng.integers(0, n_categories, 1000).astype(str)
+    schema = describe(frame, "from_dtype")
+    rows = schema.read(frame)
+    table = fit_table(rows, schema, "auto", min_frequency=None)
+    x = torch.from_numpy(table.transform(rows))
+    frequencies = np.concatenate(table.categories.frequencies)
+    share = frame["flag"].mean()
+    output = np.concatenate([[0.0], [np.log(share / (1 - share))], np.log(frequencies)])
+    output = torch.from_numpy(np.tile(output, (1000, 1)))
+    losses = Reconstruction(table.layout)
+    total = losses.losses(output, x).mean().item()
+    n_varying = 3 if n_categories > 1 else 2
+    assert total == pytest.approx(0.5 * n_varying, rel=1e-3)
+
+
+def test_weight_of_categories_multiplies_their_loss():
+    plain, double = (
+        fitted(people(), categorical_features=Categories(weight=w))._table.layout.weights
+        for w in (1.0, 2.0)
+    )
+    np.testing.assert_allclose(np.array(double), 2.0 * np.array(plain))
+
+
+# Losses ------------------------------------------------------------------------------------------
+
+
+def test_cross_entropy_by_column_is_that_of_each_column():
+    logits = 30.0 * torch.randn(6, 7, dtype=torch.float64)
+    column = torch.tensor([0, 0, 0, 1, 1, 2, 2])
+    classes = torch.stack([torch.arange(6) % size for size in (3, 2, 2)], dim=1)
+    one_hot = torch.cat(
+        [torch.nn.functional.one_hot(classes[:, i], s) for i, s in enumerate((3, 2, 2))], dim=1
+    ).double()
+    one_hot[5, 3:5] = 0.0  # a gap
+    found = categorical_cross_entropy(logits, one_hot, column, 3)
+    for i, (start, stop) in enumerate(((0, 3), (3, 5), (5, 7))):
+        expected = torch.nn.functional.cross_entropy(
+            logits[:, start:stop], classes[:, i], reduction="none"
+        )
+        if i == 1:
+            expected[5] = 0.0
+        torch.testing.assert_close(found[:, i], expected)
+
+
+def test_gaps_have_no_loss_and_no_gradient():
+    layout = Layout(2, 1, (2,), gaps=(0, 2, 3), weights=(1.0, 1.0))
+    x = torch.tensor(
+        [[0.0, 1.5, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0], [0.5, -1.0, 1.0, 0.0, 1.0, 0, 0, 0]]
+    )
+    output = torch.randn(2, 5, requires_grad=True)
+    losses = Reconstruction(layout).losses(output, x)
+    expected = 0.5 * (output[0, 1] - 1.5) ** 2
+    torch.testing.assert_close(losses[0], expected)
+    losses.sum().backward()
+    assert output.grad[0, [0, 2, 3, 4]].abs().max() == 0.0
+    assert output.grad[1].abs().min() > 0.0
+
+
+def test_activated_outputs_are_numbers_and_probabilities():
+    layout = Layout(2, 1, (3, 2), weights=(1.0, 1.0, 1.0))
+    output = torch.randn(4, 8, dtype=torch.float64)
+    found = Reconstruction(layout).activate(output)
+    torch.testing.assert_close(found[:, :2], output[:, :2])
+    torch.testing.assert_close(found[:, 2], torch.sigmoid(output[:, 2]))
+    torch.testing.assert_close(found[:, 3:6], torch.softmax(output[:, 3:6], dim=1))
+    torch.testing.assert_close(found[:, 6:], torch.softmax(output[:, 6:], dim=1))
+
+
+# Gaps --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_impute_fills_gaps_and_nothing_else(library):
+    frame = FRAMES[library]
+    filled = fitted(frame).impute(frame)
+    require_same_columns(filled, frame)
+    for name in frame.columns:
+        before, after = pd.Series(list(frame[name])), pd.Series(list(filled[name]))
+        assert not after.isna().any()
+        known = ~before.isna()
+        assert (before[known] == after[known]).all()
+
+
+def test_imputed_values_are_closer_than_the_means_of_columns():
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(600, 1))
+    X = hidden @ rng.normal(size=(1, 6)) + 0.1 * rng.normal(size=(600, 6))
+    gaps = rng.random(X.shape) < 0.2
+    with_gaps = np.where(gaps, np.nan, X)
+    filled = AAETransformer(2, max_iter=60, random_state=0).fit(with_gaps).impute(with_gaps)
+    np.testing.assert_array_equal(filled[~gaps], X[~gaps])
+    means = np.broadcast_to(np.nanmean(with_gaps, axis=0), X.shape)
+    error, of_means = (np.square((found - X)[gaps]).mean() for found in (filled, means))
+    assert error < 0.5 * of_means
+
+
+def test_a_gap_is_not_a_value():
+    """An indicator tells the encoder of a gap, which has no part in scaling, loss and score."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(5.0, 2.0, (200, 3))
+    X[::4, 0] = np.nan
+    aae = fitted(X)
+    np.testing.assert_allclose(aae._table.scaling.center, np.nanmean(X, axis=0))
+    np.testing.assert_allclose(aae._table.scaling.scale, np.nanstd(X, axis=0))
+    inputs = aae._network_rows(X)[:]
+    np.testing.assert_array_equal(inputs[:, 3], np.isnan(X[:, 0]))
+    assert not inputs[::4, 0].any()
+    assert np.isfinite(aae.score_samples(X)).all()
+
+
+def test_gaps_after_training_without_gaps_count_as_the_mean():
+    X = load_iris().data
+    aae = fitted(X)
+    with_gap, with_mean = X[:3].copy(), X[:3].copy()
+    with_gap[1, 2], with_mean[1, 2] = np.nan, X[:, 2].mean()
+    np.testing.assert_allclose(aae.transform(with_gap), aae.transform(with_mean), atol=1e-6)
+    assert np.isfinite(aae.impute(with_gap)).all()
+
+
+def test_a_column_without_any_value_stays_empty():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    X[:, 1] = np.nan
+    for found in (fitted(X).impute(X), fitted(X).sample(4)):
+        assert np.isnan(found[:, 1]).all()
+        assert np.isfinite(found[:, [0, 2]]).all()
+
+
+# Sparse rows and small dtypes --------------------------------------------------------------------
+
+
+def sparse_table(n_rows=150, n_columns=40):
+    return scipy.sparse.random(
+        n_rows, n_columns, density=0.2, format="csr", random_state=np.random.default_rng(0)
+    )
+
+
+def test_sparse_rows_give_the_same_model_as_dense_ones():
+    X = sparse_table()
+    y = np.where(np.arange(150) < 60, np.asarray(X[:, 0].toarray() > 0).ravel(), -1)
+    for estimator in (
+        make(AAETransformer, max_iter=2, random_state=0),
+        make(AAETransformer, max_iter=3, random_state=0, early_stopping=True),
+        make(SemiSupervisedAAEClassifier, max_iter=2, random_state=0, pseudo_labels=False),
+        make(AAEClusterer, n_clusters=3, init="random", max_iter=2, random_state=0),
+    ):
+        dense, sparse = clone(estimator).fit(X.toarray(), y), clone(estimator).fit(X, y)
+        np.testing.assert_array_equal(dense.transform(X.toarray()), sparse.transform(X))
+        np.testing.assert_array_equal(dense.score_samples(X.toarray()), sparse.score_samples(X))
+
+
+@pytest.mark.parametrize(
+    "form", [scipy.sparse.csr_array, scipy.sparse.csr_matrix, scipy.sparse.coo_array]
+)
+def test_sparse_rows_are_dense_a_batch_at_a_time(form, monkeypatch):
+    largest = []
+    for kind in (scipy.sparse.csr_array, scipy.sparse.csr_matrix):
+        toarray = kind.toarray
+
+        def watched(self, *args, toarray=toarray, **named):
+            largest.append(self.shape[0])
+            return toarray(self, *args, **named)
+
+        monkeypatch.setattr(kind, "toarray", watched)
+    monkeypatch.setattr("skaae.columns.scaling.BLOCK_SIZE", 40 * 64)
+    X = form(sparse_table(3000))
+    y = np.arange(3000) % 3 - 1
+    AAETransformer(2, max_iter=1).fit(X).partial_fit(X).transform(X)
+    clf = SemiSupervisedAAEClassifier(max_iter=1).fit(X, y)
+    clf.partial_fit(X, y).predict(X)
+    AAEClusterer(2, max_iter=1, virtual_adversarial="auto").fit(X).predict(X)
+    assert 0 < max(largest) <= 3000
+    assert sum(n == 3000 for n in largest) <= 1  # k-means learns from rows that fit in memory
+
+
+def test_a_column_transformer_that_returns_sparse_rows_needs_no_step_between():
+    frame = people(gaps=False)[["city", "age"]]
+    encode = make_column_transformer((OneHotEncoder(), ["city"]), sparse_threshold=1.0)
+    model = make_pipeline(encode, SemiSupervisedAAEClassifier(max_iter=2, random_state=0))
+    assert model.fit(frame, FEW).predict(frame).shape == (N_ROWS,)
+    assert scipy.sparse.issparse(model[0].transform(frame))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, bool])
+def test_small_dtypes_are_not_copied_to_float64(dtype):
+    X = np.random.default_rng(0).integers(0, 2, (40_000, 200)).astype(dtype)
+    aae = AAETransformer(2, hidden_layer_sizes=4, max_iter=1, random_state=0)
+    tracemalloc.start()
+    aae.fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # one float64 block, float32 rows where the table is not in memory as such already
+    assert peak < X.size * 8
+    assert aae.transform(X[:5]).dtype == np.float32
+    assert aae.sample(2).dtype == np.float32
+
+
+def test_small_dtypes_give_the_same_model_as_float32():
+    X = load_digits().data[:200]
+    Z = [fitted(X.astype(dtype)).transform(X.astype(dtype)) for dtype in (np.uint8, np.float32)]
+    np.testing.assert_array_equal(*Z)
+
+
+def test_a_mapped_array_stays_mapped(tmp_path):
+    path = tmp_path / "X.dat"
+    X = np.memmap(path, np.float32, "w+", shape=(300, 20))
+    X[:] = np.random.default_rng(0).random(X.shape)
+    aae = fitted(X)
+    assert np.shares_memory(aae._check_rows(X), X)
+
+
+# Going on, pickles -------------------------------------------------------------------------------
+
+
+def test_partial_fit_goes_on_with_the_first_frame_s_columns():
+    frame = people()
+    aae = AAETransformer(2, random_state=0).partial_fit(frame[:60])
+    layout = aae._table.layout
+    later = frame[60:].copy()
+    later.loc[later.index[0], "city"] = "never seen"
+    aae.partial_fit(later)
+    assert aae._table.layout == layout
+    assert aae.n_iter_ == 2
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_a_pickle_reads_and_returns_the_same_frames(library):
+    aae = fitted(FRAMES[library])
+    loaded = pickle.loads(pickle.dumps(aae))
+    np.testing.assert_array_equal(loaded.transform(FRAMES[library]), aae.transform(FRAMES[library]))
+    assert loaded.sample(5, random_state=0).equals(aae.sample(5, random_state=0))
+
+
+# Bad input ---------------------------------------------------------------------------------------
+
+
+def with_column(values):
+    return people().assign(extra=values)
+
+
+BAD_FRAMES = [
+    (with_column(pd.date_range("2020", periods=N_ROWS)), "column 'extra' has dtype datetime.*days"),
+    (with_column([[1]] * N_ROWS), r"column 'extra' holds objects of type list, such as \[1\]"),
+    (with_column(["a", 2] * (N_ROWS // 2)), "column 'extra' holds objects of type int, str.*'a'"),
+    (with_column([1j] * N_ROWS), "column 'extra' has dtype complex"),
+    (with_column([np.inf] * N_ROWS), "column 'extra' holds infinity.*NaN"),
+    (with_column(pd.period_range("2020", periods=N_ROWS)), "column 'extra' has dtype period"),
+    (in_polars(people()).with_columns(pl.lit([1]).alias("extra")), "column 'extra' has dtype List"),
+]
+
+
+@pytest.mark.parametrize(("frame", "message"), BAD_FRAMES, ids=lambda value: str(value)[:30])
+def test_bad_columns_are_named_and_leave_the_fitted_model(frame, message):
+    good = people()
+    model = fitted(good)
+    before = model.transform(good)
+    with pytest.raises(ValueError, match=message):
+        model.fit(frame)
+    np.testing.assert_array_equal(model.transform(good), before)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (["town"], "names 'town', but X has columns"),
+        ([8], "holds 8, but X has 8 columns"),
+        ([True, False], "mask of 2 entries, but X has 8 columns"),
+        (["age"], "column 'city' holds text.*does not name it"),
+        (None, "column 'city' holds text"),
+    ],
+)
+def test_bad_choices_of_category_columns(chosen, message):
+    with pytest.raises(ValueError, match=message):
+        fitted(people(), categorical_features=chosen)
+
+
+def test_bad_rows_for_a_model_of_a_frame():
+    aae, frame = fitted(people()), people()
+    with pytest.raises(ValueError, match=r"column 'age' .*numbers.*'old'"):
+        aae.transform(frame.assign(age=["old"] * N_ROWS))
+    with pytest.raises(ValueError, match="feature names"):
+        aae.transform(frame.rename(columns={"age": "years"}))
+    with pytest.raises(ValueError, match="parzen_log_likelihood needs rows of numbers"):
+        aae.parzen_log_likelihood(frame, 10, bandwidth=1.0)
+    with pytest.raises(ValueError, match="network='conv' reads rows as images"):
+        fitted(frame, network="conv")
+    with pytest.raises(ValueError, match="augment changes rows of numbers"):
+        make(SemiSupervisedAAEClassifier, augment=lambda x: x).fit(frame, FEW)
+    with pytest.raises(ValueError, match="sparse X"):
+        fitted(sparse_table(), categorical_features=[0])
+    with pytest.raises(ValueError, match="categorical_features"):
+        fitted(np.array([["a", "b"], ["c", "d"]], dtype=object))
+
+
+def random_column(rng, n_rows):
+    """Return a column of a random kind, dtype and share of gaps."""
+    kind = rng.integers(0, 12)
+    values = [
+        lambda: rng.normal(size=n_rows) * 10.0 ** rng.integers(-6, 7),
+        lambda: rng.integers(-100, 100, n_rows),
+        lambda: rng.integers(0, 2, n_rows),
+        lambda: rng.random(n_rows) < 0.5,
+        lambda: rng.choice(list("abcdefgh"), n_rows).astype(object),
+        lambda: pd.Categorical(rng.integers(0, 4, n_rows)),
+        lambda: np.full(n_rows, rng.choice([0.0, 3.5, 1e9])),
+        lambda: np.full(n_rows, "same", dtype=object),
+        lambda: np.full(n_rows, np.nan),
+        lambda: np.array([f"row {i}" for i in range(n_rows)], dtype=object),
+        lambda: rng.integers(0, 255, n_rows).astype(rng.choice(["uint8", "int16", "float32"])),
+        lambda: pd.array(rng.integers(0, 9, n_rows), dtype="Int64"),
+    ][kind]()
+    series = pd.Series(values)
+    if rng.random() < 0.4:
+        if series.dtype.kind in "iub" and isinstance(series.dtype, np.dtype):
+            series = series.astype(rng.choice(["float64", "object"]))
+        series[rng.random(n_rows) < rng.choice([0.1, 0.9])] = None
+    return series
+
+
+def frame_names_differ(frame):
+    return len(set(frame.columns)) == len(frame.columns)
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_random_frames_give_a_finite_model_or_a_clear_error(block):
+    for seed in range(50 * block, 50 * (block + 1)):
+        rng = np.random.default_rng(seed)
+        n_rows = int(rng.choice([1, 2, 3, 30, 60]))
+        columns = [random_column(rng, n_rows) for _ in range(rng.integers(1, 7))]
+        frame = pd.concat(columns, axis=1)
+        frame.columns = rng.choice(
+            list("abcdefghij"), len(columns), replace=bool(rng.random() < 0.2)
+        )
+        if rng.random() < 0.3 and frame.columns.is_unique:
+            frame = pl.DataFrame(
+                {name: [None if pd.isna(v) else v for v in frame[name]] for name in frame.columns}
+            )
+        aae = AAETransformer(2, hidden_layer_sizes=8, max_iter=1, random_state=0)
+        if not frame_names_differ(frame):
+            with pytest.raises(ValueError, match="columns with the name"):
+                aae.fit(frame)
+            continue
+        if n_rows == 1:
+            with pytest.raises(ValueError, match="minimum of 2 is required"):
+                aae.fit(frame)
+            continue
+        aae.fit(frame)
+        assert np.isfinite(aae.transform(frame)).all(), seed
+        assert np.isfinite(aae.score_samples(frame)).all(), seed
+        rows = aae.sample(5, random_state=0)
+        require_same_columns(aae.impute(frame), frame)
+        assert list(rows.columns) == list(frame.columns)
+        assert np.isfinite(aae.transform(rows)).all(), seed
