@@ -190,7 +190,7 @@ def test_sizes_suit_the_data_unless_given(digits):
 
 
 def test_epochs_suit_the_data_unless_given():
-    from skaae.estimators.parameters import epochs
+    from skaae.estimators.rates import epochs
 
     assert epochs("auto", 200, 100) == 200
     assert epochs("auto", 60_000, 100) == 20

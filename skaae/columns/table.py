@@ -236,7 +236,7 @@ def fit_table(
     scaling: str | None,
     *,
     bounded: bool = False,
-    min_frequency: float | str | None = "auto",
+    min_frequency: Any = "auto",
     weight: float = 1.0,
 ) -> Table:
     """Learn from training rows how networks see a table.
@@ -268,9 +268,10 @@ def fit_table(
     categories = None
     if isinstance(rows, MixedRows) and rows.categories.shape[1]:
         names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
+        rare = min_frequency
         if min_frequency == "auto":
-            min_frequency = min(RARE_ROWS, max(1, rows.shape[0] // 100))
-        categories = fit_categories(rows.categories, names, min_frequency)
+            rare = min(RARE_ROWS, max(1, rows.shape[0] // 100))
+        categories = fit_categories(rows.categories, names, rare)
     of_numbers = found if not len(flags) else found[:, numbers]
     return Table(
         schema,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 import skaae
 from skaae import inference
@@ -22,9 +22,10 @@ from skaae.columns import frames
 from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
-from skaae.estimators import fitting, parameters
-from skaae.estimators.options import expand, parameters_as_fields
+from skaae.estimators import fitting, parameters, rates
+from skaae.estimators.options import expand, parameters_as_fields, replace_auto
 from skaae.estimators.ranges import check_count
+from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training import validation
 from skaae.training.augmentation import with_augmentation
@@ -34,9 +35,6 @@ from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.training.settings import to_numpy
 
-# The dtypes of X that are used as they are, and float64 for all others.
-DTYPES = [np.float64, np.float32, np.float16, np.bool_]
-DTYPES += [np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)]
 WARM_START = ("warm_start=True", "set warm_start=False")
 
 
@@ -205,42 +203,9 @@ class BaseAdversarialAutoencoder(
 
     # Rows -----------------------------------------------------------------------------------------
 
-    def _check_rows(self, X, *, schema=None, ensure_min_samples=1):
-        """Return X as checked rows: a C-ordered or sparse array, or `MixedRows`.
-
-        The schema says how to read X; None means the schema of the training rows.
-        """
-        reset, schema = schema is not None, schema or self._table.schema
-        if not schema.is_mixed:
-            return self._check_numbers(X, reset=reset, ensure_min_samples=ensure_min_samples)
-        validate_data(self, X, skip_check_array=True, reset=reset)
-        rows = schema.read(X)
-        if len(rows) < ensure_min_samples:
-            raise ValueError(
-                f"Found array with {len(rows)} sample(s) (shape={rows.shape}) while a minimum of "
-                f"{ensure_min_samples} is required."
-            )
-        return rows
-
-    def _check_numbers(self, X, **checks):
-        """Return a table of numbers as a C-ordered or sparse array; small dtypes are not copied."""
-        try:
-            return validate_data(
-                self,
-                X,
-                dtype=DTYPES,
-                order="C",
-                accept_sparse="csr",
-                ensure_all_finite="allow-nan",
-                **checks,
-            )
-        except ValueError as error:
-            if "could not convert string" in str(error):
-                raise ValueError(
-                    f"{error}. Name the columns of text in categorical_features, or pass a data "
-                    "frame whose columns have dtypes."
-                ) from error
-            raise
+    def _check_rows(self, X):
+        """Return X as checked rows, read like the training rows."""
+        return check_rows(self, X, self._table.schema)
 
     def _network_rows(self, X):
         """Return checked rows of X as the networks see them; they are scaled when sliced."""
@@ -265,7 +230,7 @@ class BaseAdversarialAutoencoder(
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
             chosen = expand("categorical_features", self.categorical_features)
             self._schema = describe(X, chosen.features)
-            return self._check_rows(X, schema=self._schema, ensure_min_samples=2)
+            return check_rows(self, X, self._schema, reset=True, ensure_min_samples=2)
         if not partial:
             fitting.require_same_columns(self.n_features_in_, X)
         rows = self._check_rows(X)
@@ -345,19 +310,19 @@ class BaseAdversarialAutoencoder(
             x, targets, rows, settings, device, classifies=self._classifies, taught=taught
         )
         batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
-        planned = parameters.epochs(self.max_iter, len(rows), batch_size)
+        planned = rates.epochs(self.max_iter, len(rows), batch_size)
         schedule = expand("solver", self.solver).learning_rate_schedule
         # falling rates need a known last epoch, and would be too low for further fits
         open_end = partial or self.early_stopping or self.warm_start
         auto = "constant" if open_end else self._auto_schedule
-        schedule = parameters.replace_auto(schedule, auto)
+        schedule = replace_auto(schedule, auto)
         return Run(
             streams,
             batch_size,
             n_epochs=1 if partial else planned,
             n_done=done,
             n_planned=max(planned, done + 1) if partial else done + planned,
-            learning_rate=lambda now, end: parameters.learning_rate_factor(schedule, now, end),
+            learning_rate=lambda now, end: rates.learning_rate_factor(schedule, now, end),
         )
 
     def _validation_loss(self, x, targets, held_out):
@@ -473,14 +438,3 @@ class BaseAdversarialAutoencoder(
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def require_unit_interval(table):
-    """Raise ValueError if a value lies outside [0, 1], where the cross-entropy is undefined."""
-    ends = table.scaling.transform(np.array([table.lowest, table.highest]))
-    if ends.size and (np.nanmin(ends) < 0.0 or np.nanmax(ends) > 1.0):
-        raise ValueError(
-            "reconstruction_loss='binary_cross_entropy' needs values in [0, 1] after scaling, but "
-            f"they are {np.nanmin(ends):.4g} to {np.nanmax(ends):.4g}; use scaling='range' (or "
-            "'auto'), or reconstruction_loss='squared_error'."
-        )

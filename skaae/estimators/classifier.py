@@ -23,17 +23,13 @@ from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import UNKNOWN, UNLABELED, lookup_labels
-from skaae.estimators.options import VirtualAdversarial, parameters_as_fields
-from skaae.estimators.parameters import Model, replace_auto
+from skaae.estimators.model import Model
+from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
 from skaae.estimators.ranges import AUTO, COUNT
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.training.rows import BatchedRows, as_arrays
-from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS
-
-# With this many labels per component, a class's labels help to find its components. With fewer, the
-# components are found without labels, and the labels then only assign them to classes.
-LABELS_PER_COMPONENT = 2
+from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS, has_few_labels
 
 
 @with_shared_parameters(
@@ -368,14 +364,10 @@ default="labeled"
         )
 
     def _has_few_labels(self, targets):
-        """Return whether labels can assign components to classes, but are too few to find them.
-
-        The encoder would learn so few labels by heart, without learning the rows around them.
-        """
+        """Return whether labels can only assign components to classes; see the schedule."""
         counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
-        few = LABELS_PER_COMPONENT * self.components_per_class
         learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
-        return counts.min() > 0 and learned * np.median(counts) < few
+        return counts.min() > 0 and has_few_labels(learned * counts, self.components_per_class)
 
     def _actions(self, X, targets, streams):
         rows = streams[0].rows.cpu().numpy()

@@ -17,8 +17,9 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
-from skaae.estimators.options import VirtualAdversarial, parameters_as_fields
-from skaae.estimators.parameters import INIT_CONSTRAINT, Model, replace_auto
+from skaae.estimators.model import Model
+from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
+from skaae.estimators.parameters import INIT_CONSTRAINT
 from skaae.estimators.ranges import COUNT, check_count
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior

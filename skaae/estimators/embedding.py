@@ -16,8 +16,9 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
-from skaae.estimators.options import VirtualAdversarial, parameters_as_fields
-from skaae.estimators.parameters import INIT_CONSTRAINT, Model, make_cpu_generator, replace_auto
+from skaae.estimators.model import Model
+from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
+from skaae.estimators.parameters import INIT_CONSTRAINT, make_cpu_generator
 from skaae.estimators.ranges import COUNT, NON_NEGATIVE
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior

@@ -386,3 +386,13 @@ def expand(name: str, value: Any) -> Any:
         return Categories(features=value)
     forms = SHORT_FORMS.get(name, {})
     return forms[value]() if isinstance(value, str) and value in forms else value
+
+
+def kind_of(solver: Solver) -> str:
+    """Return the name of a solver's algorithm: "adam" or "sgd"."""
+    return next(name for name, cls in SOLVERS.items() if isinstance(solver, cls))
+
+
+def replace_auto(value: Any, auto: Any) -> Any:
+    """Return `auto` if the value is "auto", else the value itself."""
+    return auto if isinstance(value, str) and value == "auto" else value

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +13,7 @@ from sklearn.utils import check_random_state
 from skaae.columns.layout import Layout
 from skaae.columns.table import Rows, Table
 from skaae.device import cpu_generator, resolve_device
+from skaae.estimators.model import Model, finds_clusters, has_components
 from skaae.estimators.options import (
     NETWORKS,
     SOLVERS,
@@ -25,16 +23,17 @@ from skaae.estimators.options import (
     Solver,
     VirtualAdversarial,
     expand,
+    kind_of,
+    replace_auto,
 )
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, SHARE
-from skaae.networks.autoencoder import Architecture, Block
+from skaae.estimators.rates import learning_rate_factor, phase_rates
+from skaae.networks.autoencoder import Architecture
 from skaae.networks.posteriors import POSTERIORS
-from skaae.priors import Prior
 from skaae.priors._prior import check_samples
 from skaae.private_sklearn import StrOptions
 from skaae.training import schedule as schedules
 from skaae.training.augmentation import Augmentation
-from skaae.training.optimizers import PhaseRates
 from skaae.training.schedule import Schedule
 from skaae.training.settings import Settings
 
@@ -76,77 +75,13 @@ SHARED_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
-# Learning rates of "auto", by solver; those of SGD are the paper's (section 5). With a sigmoid, the
-# gradient of the reconstruction loss shrinks with the contrast of the rows. So `phase_rates` raises
-# SGD's rate for rows of low contrast: to 0.11 for scikit-learn's digits, where 0.01 is too low.
-AUTO_RATES = {
-    "sgd": {
-        "reconstruction": 0.01,
-        "adversarial": 0.1,
-        "classification": 0.1,
-        "virtual_adversarial": 0.1,
-    },
-    "adam": {
-        "reconstruction": 0.001,
-        "adversarial": 0.0003,
-        "classification": 0.001,
-        "virtual_adversarial": 0.001,
-    },
-}
-ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
-MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
-MAX_SIGMOID_FACTOR = 20.0
 # Times the spread of the rows: a weight of 5.3 for MNIST. Wasserstein autoencoders use 10, with a
 # reconstruction loss that is twice as large.
 AUTO_MMD_WEIGHT = 0.1
-# Adversarial rate of "adam" if no classes are predicted. With the schedule "cosine" codes come to
-# follow the prior; at a constant rate they keep moving (benchmarks/prior_match.py).
-AUTO_STYLE_RATE = 0.001
-# A higher rate, because the codes of a class must cross those of other classes to reach their own
-# component of the prior.
-AUTO_BY_COMPONENT_RATE = 0.003
 # Times the root mean squared distance of the scaled rows from their mean: 1.2 for MNIST.
 AUTO_RADIUS = 0.17
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
-
-
-@dataclass(frozen=True)
-class Model:
-    """The values in which the models of the estimators differ.
-
-    Parameters
-    ----------
-    blocks : the blocks of the code, by name.
-    priors : prior of each latent block, by name.
-    classifies : whether the encoder learns the classes of labeled rows.
-    clusters_start : source of the first clusters: "labels", "k-means", or None if training has to
-        find them itself.
-    assigns_later : whether components are assigned to classes only after they are found.
-    pseudo_labels : whether unlabeled rows may get pseudo-labels.
-    proportions : class proportions of the class-balance loss; None turns that loss off.
-    cluster_heads, head_distance : see `Architecture` and `Settings`.
-    batch_norm, average_weights : value of "auto" for this estimator.
-    posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that some
-        estimators lack.
-    """
-
-    blocks: Mapping[str, Block]
-    priors: Mapping[str, Prior]
-    classifies: bool = False
-    clusters_start: str | None = "labels"
-    assigns_later: bool = False
-    pseudo_labels: bool = False
-    proportions: tuple[float, ...] | None = None
-    cluster_heads: Any = None
-    head_distance: float = 0.0
-    batch_norm: str | None = None
-    average_weights: bool = False
-    posterior: str = "deterministic"
-    regularizer: str | None = "adversarial"
-    regularizer_weight: Any = "auto"
-    virtual_adversarial: Any = None
-    augment: Any = None
 
 
 def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
@@ -283,27 +218,6 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
     return Schedule(stages, pseudo_labels_at)
 
 
-def has_components(model: Model) -> bool:
-    """Return whether each class has several components."""
-    label = model.blocks.get("label")
-    return label is not None and label.components_per_class > 1
-
-
-def finds_clusters(model: Model) -> bool:
-    """Return whether the virtual adversarial loss has to find components or clusters."""
-    return has_components(model) or model.clusters_start is None
-
-
-def kind_of(solver: Solver) -> str:
-    """Return the name of a solver's algorithm: "adam" or "sgd"."""
-    return next(name for name, cls in SOLVERS.items() if isinstance(solver, cls))
-
-
-def replace_auto(value: Any, auto: Any) -> Any:
-    """Return `auto` if the value is "auto", else the value itself."""
-    return auto if isinstance(value, str) and value == "auto" else value
-
-
 def layer_sizes(name, value, n_features, image_shape=None):
     """Return the width of each hidden layer; with an image_shape, the channels of convolutions.
 
@@ -375,90 +289,6 @@ def virtual_adversarial_radius(model: Model, spread: float) -> float:
     """
     value = getattr(model.virtual_adversarial, "radius", "auto")
     return float(replace_auto(value, AUTO_RADIUS * math.sqrt(spread)))
-
-
-def phase_rates(
-    solver: Solver, model: Model, *, sigmoid: bool, spread: float
-) -> dict[str, PhaseRates]:
-    """Return learning rate and momentum of each phase, with "auto" replaced.
-
-    `spread` is the mean squared distance of the scaled rows from their mean.
-    """
-    kind, blocks = kind_of(solver), model.blocks.values()
-    auto = dict(AUTO_RATES[kind])
-    if kind == "adam" and not model.classifies:
-        by_component = any(block.by_component for block in blocks)
-        auto["adversarial"] = AUTO_BY_COMPONENT_RATE if by_component else AUTO_STYLE_RATE
-    if kind == "sgd" and sigmoid:
-        factor = MNIST_SPREAD / max(spread, 1e-12)
-        auto["reconstruction"] *= min(max(factor, 1.0), MAX_SIGMOID_FACTOR)
-
-    def rate(phase: str) -> float:
-        return float(replace_auto(getattr(solver, f"{phase}_learning_rate"), auto[phase]))
-
-    momentum = solver.momentum
-    rates = {"reconstruction": PhaseRates(rate("reconstruction"), momentum)}
-    if solver.updates == "joint" and model.classifies and rate("reconstruction") == 0.0:
-        raise ValueError(
-            "updates='joint' trains reconstruction and classification in one update, which is "
-            "impossible with reconstruction_learning_rate=0; set it above 0, or "
-            "updates='alternating'."
-        )
-    if any(block.adversarial for block in blocks):
-        game = PhaseRates(rate("adversarial"), ADVERSARIAL_MOMENTUM[kind])
-        rates |= {"discriminator": game, "generator": game}
-    if model.classifies:
-        rates["classification"] = PhaseRates(rate("classification"), momentum)
-    if model.virtual_adversarial is not None:
-        value = getattr(model.virtual_adversarial, "learning_rate", "auto")
-        found = float(replace_auto(value, auto["virtual_adversarial"]))
-        rates["virtual_adversarial"] = PhaseRates(found, momentum)
-    return rates
-
-
-def learning_rate_factor(schedule, epoch, planned):
-    """Return the factor of the learning rates in an epoch (from 0) of the planned number."""
-    if isinstance(schedule, str):
-        if schedule == "constant":
-            return 1.0
-        return 0.5 * (1.0 + math.cos(math.pi * min(epoch / planned, 1.0)))
-    if callable(schedule):
-        factor = float(schedule(epoch))
-        if not (math.isfinite(factor) and factor >= 0.0):
-            raise ValueError(
-                f"learning_rate_schedule returned {factor} for epoch {epoch}; it must return "
-                "a finite factor of at least 0."
-            )
-        return factor
-    passed = [factor for start, factor in check_schedule(schedule) if epoch >= start]
-    return passed[-1] if passed else 1.0
-
-
-def check_schedule(schedule):
-    """Return the (epoch, factor) pairs sorted by epoch, or raise ValueError."""
-    try:
-        pairs = sorted((int(epoch), float(factor)) for epoch, factor in schedule)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"learning_rate_schedule={schedule!r} must be 'constant', 'cosine', a callable of the "
-            "epoch, or pairs (epoch, factor) such as ((50, 0.1), (1000, 0.01))."
-        ) from error
-    if any(epoch < 0 or not math.isfinite(factor) or factor < 0 for epoch, factor in pairs):
-        raise ValueError(
-            f"learning_rate_schedule={schedule!r} must hold epochs and factors of at least 0."
-        )
-    return pairs
-
-
-def epochs(max_iter, n_samples, batch_size):
-    """Return the number of epochs; "auto" makes 12,000 steps, but at least 20, at most 200 epochs.
-
-    "auto" fixes the number of steps because large data sets need fewer epochs than small ones.
-    """
-    if not isinstance(max_iter, str):
-        return int(max_iter)
-    steps_per_epoch = math.ceil(n_samples / batch_size)
-    return int(np.clip(math.ceil(12_000 / steps_per_epoch), 20, 200))
 
 
 def draw_seed(random_state):

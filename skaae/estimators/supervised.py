@@ -15,8 +15,9 @@ from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import lookup_labels
+from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
-from skaae.estimators.parameters import Model, require_gaussian
+from skaae.estimators.parameters import require_gaussian
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 

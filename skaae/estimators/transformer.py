@@ -16,8 +16,9 @@ from skaae.estimators.classes import MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import one_hot
+from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
-from skaae.estimators.parameters import Model, make_cpu_generator, require_gaussian
+from skaae.estimators.parameters import make_cpu_generator, require_gaussian
 from skaae.estimators.ranges import check_count
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior

@@ -28,7 +28,7 @@ class Reconstruction:
     device : of the networks.
     """
 
-    layout: Layout | None
+    layout: Layout | None = None
     kind: str = "squared_error"
     sigmoid: bool = False
     device: torch.device | str = "cpu"

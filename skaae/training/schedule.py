@@ -6,6 +6,8 @@ loss compares components or classes.
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Phases of the step whose gradient can reach the label.
@@ -20,6 +22,9 @@ ASSIGN_COMPONENTS = "assign components to classes"
 RESTART_OPTIMIZERS = "restart optimizers"
 # The action at `Schedule.pseudo_labels_at`.
 ADD_PSEUDO_LABELS = "add pseudo-labels"
+
+# Labels for each component of a class that help to find the components; fewer only name them.
+LABELS_PER_COMPONENT = 2
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,16 @@ def find_clusters_first() -> tuple[Stage, ...]:
         on_exit=(RESTART_OPTIMIZERS,),
     )
     return (find, Stage("refine", consistency="components"))
+
+
+def has_few_labels(n_labels: Sequence[float], components_per_class: int) -> bool:
+    """Return whether most classes have too few labels to find their components with.
+
+    `n_labels` are the numbers of labels of the classes. With few labels, the components are found
+    without labels, and the labels then only assign them to classes. The encoder would otherwise
+    learn so few labels by heart, without learning the rows around them.
+    """
+    return statistics.median(n_labels) < LABELS_PER_COMPONENT * components_per_class
 
 
 def find_components_first(*, assigns_later: bool) -> tuple[Stage, ...]:

@@ -21,6 +21,7 @@ from skaae.priors import Prior
 from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
 from skaae.training.penalties import discrepancy, divergence, head_distance
+from skaae.training.reconstruction import Reconstruction
 from skaae.training.schedule import Schedule, plain
 from skaae.training.step import AAEStep, Penalty
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
@@ -112,9 +113,9 @@ class Settings:
             make_generator(self.seed + 1, device),
             penalties=self._penalties(),
             solver=self.solver,
-            layout=self.layout,
-            reconstruction_loss=self.reconstruction_loss,
-            sigmoid=self.sigmoid,
+            reconstruction=Reconstruction(
+                self.layout, self.reconstruction_loss, self.sigmoid, device
+            ),
             input_noise=self.input_noise,
             discriminator_noise=self.discriminator_noise,
             max_gradient_norm=self.max_gradient_norm,

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skaae.columns.layout import Layout
 from skaae.device import autocast
 from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminator
 from skaae.priors import Prior
@@ -47,9 +46,7 @@ class AAEStep:
     generator : source of noise, dropout masks and prior samples, on the networks' device.
     penalties : penalties that the reconstruction phase adds to its loss, by name.
     solver : "sgd" or "adam".
-    layout : what the entries of a row are; None for numbers alone.
-    reconstruction_loss : of numbers, "squared_error" or "binary_cross_entropy".
-    sigmoid : whether the decoder's numbers pass through a sigmoid.
+    reconstruction : what the decoder's output means, and its loss.
     input_noise : standard deviation of the Gaussian noise on the encoder's input.
     discriminator_noise : standard deviation of the Gaussian noise on all discriminator inputs.
     max_gradient_norm : larger gradients of a phase are scaled down to this norm; None sets no
@@ -63,7 +60,6 @@ class AAEStep:
 
     Attributes
     ----------
-    reconstruction : what the decoder's output means, and what it costs.
     stage : the current stage of the schedule.
     spare : a snapshot whose memory the next snapshot reuses, or None.
     trained : networks for inference: `networks`, or with `average` their running average.
@@ -76,9 +72,7 @@ class AAEStep:
     generator: torch.Generator
     penalties: Mapping[str, Penalty] = field(default_factory=dict)
     solver: str = "adam"
-    layout: Layout | None = None
-    reconstruction_loss: str = "squared_error"
-    sigmoid: bool = False
+    reconstruction: Reconstruction = field(default_factory=Reconstruction)
     input_noise: float = 0.0
     discriminator_noise: float = 0.0
     max_gradient_norm: float | None = None
@@ -87,7 +81,6 @@ class AAEStep:
     joint: bool = False
     virtual_adversarial: VirtualAdversarialLoss | None = None
     schedule: Schedule = field(default_factory=lambda: Schedule(plain()))
-    reconstruction: Reconstruction = field(init=False)
     stage: Stage = field(init=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
@@ -97,9 +90,6 @@ class AAEStep:
 
     def __post_init__(self) -> None:
         self.stage = self.schedule.stages[0]
-        self.reconstruction = Reconstruction(
-            self.layout, self.reconstruction_loss, self.sigmoid, self.generator.device
-        )
         phases = [p for p in self.rates if not (self.joint and p == "classification")]
         # with user modules a phase may have no weights to train
         trained = {phase: self._parameters_of(phase) for phase in phases}

@@ -1,0 +1,59 @@
+"""`Model`: what an estimator trains, the values in which estimators differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from skaae.networks.autoencoder import Block
+from skaae.priors import Prior
+
+
+@dataclass(frozen=True)
+class Model:
+    """The values in which the models of the estimators differ.
+
+    Parameters
+    ----------
+    blocks : the blocks of the code, by name.
+    priors : prior of each latent block, by name.
+    classifies : whether the encoder learns the classes of labeled rows.
+    clusters_start : source of the first clusters: "labels", "k-means", or None if training has to
+        find them itself.
+    assigns_later : whether components are assigned to classes only after they are found.
+    pseudo_labels : whether unlabeled rows may get pseudo-labels.
+    proportions : class proportions of the class-balance loss; None turns that loss off.
+    cluster_heads, head_distance : see `Architecture` and `Settings`.
+    batch_norm, average_weights : value of "auto" for this estimator.
+    posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that some
+        estimators lack.
+    """
+
+    blocks: Mapping[str, Block]
+    priors: Mapping[str, Prior]
+    classifies: bool = False
+    clusters_start: str | None = "labels"
+    assigns_later: bool = False
+    pseudo_labels: bool = False
+    proportions: tuple[float, ...] | None = None
+    cluster_heads: Any = None
+    head_distance: float = 0.0
+    batch_norm: str | None = None
+    average_weights: bool = False
+    posterior: str = "deterministic"
+    regularizer: str | None = "adversarial"
+    regularizer_weight: Any = "auto"
+    virtual_adversarial: Any = None
+    augment: Any = None
+
+
+def has_components(model: Model) -> bool:
+    """Return whether each class has several components."""
+    label = model.blocks.get("label")
+    return label is not None and label.components_per_class > 1
+
+
+def finds_clusters(model: Model) -> bool:
+    """Return whether the virtual adversarial loss has to find components or clusters."""
+    return has_components(model) or model.clusters_start is None

@@ -1,0 +1,122 @@
+"""Learning rates: what "auto" means, and how they change from epoch to epoch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skaae.estimators.model import Model
+from skaae.estimators.options import Solver, kind_of, replace_auto
+from skaae.training.optimizers import PhaseRates
+
+# Learning rates of "auto", by solver; those of SGD are the paper's (section 5). With a sigmoid, the
+# gradient of the reconstruction loss shrinks with the contrast of the rows. So `phase_rates` raises
+# SGD's rate for rows of low contrast: to 0.11 for scikit-learn's digits, where 0.01 is too low.
+AUTO_RATES = {
+    "sgd": {
+        "reconstruction": 0.01,
+        "adversarial": 0.1,
+        "classification": 0.1,
+        "virtual_adversarial": 0.1,
+    },
+    "adam": {
+        "reconstruction": 0.001,
+        "adversarial": 0.0003,
+        "classification": 0.001,
+        "virtual_adversarial": 0.001,
+    },
+}
+ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
+MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
+MAX_SIGMOID_FACTOR = 20.0
+# Adversarial rate of "adam" if no classes are predicted. With the schedule "cosine" codes come to
+# follow the prior; at a constant rate they keep moving (benchmarks/prior_match.py).
+AUTO_STYLE_RATE = 0.001
+# A higher rate, because the codes of a class must cross those of other classes to reach their own
+# component of the prior.
+AUTO_BY_COMPONENT_RATE = 0.003
+
+
+def phase_rates(
+    solver: Solver, model: Model, *, sigmoid: bool, spread: float
+) -> dict[str, PhaseRates]:
+    """Return learning rate and momentum of each phase, with "auto" replaced.
+
+    `spread` is the mean squared distance of the scaled rows from their mean.
+    """
+    kind, blocks = kind_of(solver), model.blocks.values()
+    auto = dict(AUTO_RATES[kind])
+    if kind == "adam" and not model.classifies:
+        by_component = any(block.by_component for block in blocks)
+        auto["adversarial"] = AUTO_BY_COMPONENT_RATE if by_component else AUTO_STYLE_RATE
+    if kind == "sgd" and sigmoid:
+        factor = MNIST_SPREAD / max(spread, 1e-12)
+        auto["reconstruction"] *= min(max(factor, 1.0), MAX_SIGMOID_FACTOR)
+
+    def rate(phase: str) -> float:
+        return float(replace_auto(getattr(solver, f"{phase}_learning_rate"), auto[phase]))
+
+    momentum = solver.momentum
+    rates = {"reconstruction": PhaseRates(rate("reconstruction"), momentum)}
+    if solver.updates == "joint" and model.classifies and rate("reconstruction") == 0.0:
+        raise ValueError(
+            "updates='joint' trains reconstruction and classification in one update, which is "
+            "impossible with reconstruction_learning_rate=0; set it above 0, or "
+            "updates='alternating'."
+        )
+    if any(block.adversarial for block in blocks):
+        game = PhaseRates(rate("adversarial"), ADVERSARIAL_MOMENTUM[kind])
+        rates |= {"discriminator": game, "generator": game}
+    if model.classifies:
+        rates["classification"] = PhaseRates(rate("classification"), momentum)
+    if model.virtual_adversarial is not None:
+        value = getattr(model.virtual_adversarial, "learning_rate", "auto")
+        found = float(replace_auto(value, auto["virtual_adversarial"]))
+        rates["virtual_adversarial"] = PhaseRates(found, momentum)
+    return rates
+
+
+def learning_rate_factor(schedule, epoch, planned):
+    """Return the factor of the learning rates in an epoch (from 0) of the planned number."""
+    if isinstance(schedule, str):
+        if schedule == "constant":
+            return 1.0
+        return 0.5 * (1.0 + math.cos(math.pi * min(epoch / planned, 1.0)))
+    if callable(schedule):
+        factor = float(schedule(epoch))
+        if not (math.isfinite(factor) and factor >= 0.0):
+            raise ValueError(
+                f"learning_rate_schedule returned {factor} for epoch {epoch}; it must return "
+                "a finite factor of at least 0."
+            )
+        return factor
+    passed = [factor for start, factor in check_schedule(schedule) if epoch >= start]
+    return passed[-1] if passed else 1.0
+
+
+def check_schedule(schedule):
+    """Return the (epoch, factor) pairs sorted by epoch, or raise ValueError."""
+    try:
+        pairs = sorted((int(epoch), float(factor)) for epoch, factor in schedule)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"learning_rate_schedule={schedule!r} must be 'constant', 'cosine', a callable of the "
+            "epoch, or pairs (epoch, factor) such as ((50, 0.1), (1000, 0.01))."
+        ) from error
+    if any(epoch < 0 or not math.isfinite(factor) or factor < 0 for epoch, factor in pairs):
+        raise ValueError(
+            f"learning_rate_schedule={schedule!r} must hold epochs and factors of at least 0."
+        )
+    return pairs
+
+
+def epochs(max_iter, n_samples, batch_size):
+    """Return the number of epochs; "auto" makes 12,000 steps, but at least 20, at most 200 epochs.
+
+    "auto" fixes the number of steps because large data sets need fewer epochs than small ones.
+    """
+    if not isinstance(max_iter, str):
+        return int(max_iter)
+    steps_per_epoch = math.ceil(n_samples / batch_size)
+    return int(np.clip(math.ceil(12_000 / steps_per_epoch), 20, 200))
