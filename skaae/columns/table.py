@@ -12,6 +12,8 @@ import numpy as np
 from skaae.columns import frames
 from skaae.columns.categories import Categories, fit_categories, is_gap
 from skaae.columns.layout import Layout
+from skaae.columns.noise import draw_noise, fit_noise
+from skaae.columns.quantiles import QuantileScaling, fit_quantiles
 from skaae.columns.scaling import (
     Scaling,
     blocks,
@@ -51,7 +53,7 @@ class Table:
     """
 
     schema: Schema
-    scaling: Scaling
+    scaling: Scaling | QuantileScaling
     layout: Layout
     numbers: np.ndarray
     flags: np.ndarray
@@ -106,6 +108,7 @@ class Table:
         *,
         library: str | None = None,
         rng: np.random.Generator | None = None,
+        noise: np.ndarray | None = None,
         clip: bool = False,
     ) -> Any:
         """Return rows of the table for the decoder's outputs (n_rows, n_outputs).
@@ -116,12 +119,16 @@ class Table:
         library : of the data frame to return, "pandas" or "polars"; None returns what the training
             table was: a frame of its library, or an array.
         rng : draws flags and categories from their probabilities; None takes the likeliest.
+        noise : factor of the noise that is drawn and added to numbers; see `fit_noise`.
         clip : whether numbers are moved into the range of the training rows.
         """
         library = library or self.schema.library
         if library is not None:
             outputs = outputs.astype(self.dtype, copy=False)
-        numbers = self.scaling.inverse_transform(outputs[:, : self.layout.n_numbers])
+        scaled = outputs[:, : self.layout.n_numbers]
+        if noise is not None and rng is not None:
+            scaled = scaled + draw_noise(noise, len(scaled), rng).astype(scaled.dtype)
+        numbers = self.scaling.inverse_transform(scaled)
         if clip:
             numbers = numbers.clip(self.lowest, self.highest, dtype=numbers.dtype)
         if np.isnan(self.lowest).any():  # nothing is known of a column without a value
@@ -133,6 +140,23 @@ class Table:
             return frames.build(library, self.named_columns, columns)
         dtype = np.result_type(*(column.dtype for column in columns))
         return np.stack(columns, axis=1).astype(dtype, copy=False)
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether sampled numbers get noise: those of data frames do, those of arrays do not."""
+        tables = self.schema.library is not None and self.scaling.kind in ("standard", "quantile")
+        return tables and self.layout.n_numbers > 0
+
+    def fit_noise(self, rows: Rows, outputs: np.ndarray) -> np.ndarray:
+        """Return the factor of the noise of numbers, from training rows and their reconstruction.
+
+        Normal scores of a value that many rows have lack the variance within its ranks.
+        """
+        scaled = self.scaling.transform(numbers_of(rows)[:, self.numbers])
+        least = np.zeros(scaled.shape[1])
+        if self.scaling.kind == "quantile":
+            least = (1.0 - np.nan_to_num(np.nanvar(scaled, axis=0))).clip(min=0.0)
+        return fit_noise(scaled - outputs[:, : self.layout.n_numbers], least)
 
     @property
     def named_columns(self) -> Sequence[frames.Column]:
@@ -255,14 +279,14 @@ def fit_table(
         schema = Schema(tuple(frames.Column(i, NUMBER) for i in range(found.shape[1])))
     if scaling == "auto" and not bounded:
         images = not schema.is_mixed and looks_like_pixels(found)
-        scaling = "range" if images else "standard"
+        scaling = "range" if images else "quantile" if schema.is_mixed else "standard"
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
     is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool)
     lowest, highest = known_range(found)
     whole = np.zeros(len(kinds), dtype=bool)
     if schema.library is not None:
         whole = are_whole(found)
-        if scaling == "standard":  # pixels of 0 and 1 are no flags
+        if scaling in ("standard", "quantile"):  # pixels of 0 and 1 are no flags
             is_flag |= whole & (lowest == 0.0) & (highest == 1.0)
     numbers, flags = np.flatnonzero(~is_flag), np.flatnonzero(is_flag)
     categories = None
@@ -275,7 +299,7 @@ def fit_table(
     of_numbers = found if not len(flags) else found[:, numbers]
     return Table(
         schema,
-        fit_scaling(of_numbers, scaling, bounded=bounded),
+        fit_any_scaling(of_numbers, scaling, bounded=bounded),
         Layout(
             len(numbers),
             len(flags),
@@ -291,6 +315,17 @@ def fit_table(
         whole[numbers],
         working_dtype(found.dtype),
     )
+
+
+def fit_any_scaling(X: Any, kind: str | None, *, bounded: bool) -> Scaling | QuantileScaling:
+    """Fit the scaling of a kind to the numbers of training rows."""
+    if kind != "quantile":
+        return fit_scaling(X, kind, bounded=bounded)
+    if not isinstance(X, np.ndarray):
+        raise ValueError(
+            "scaling='quantile' needs a dense table, but X is sparse; use 'standard' or 'range'."
+        )
+    return fit_quantiles(X)
 
 
 def known_range(X: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -296,9 +296,18 @@ class BaseAdversarialAutoencoder(
         if run.stopping is not None:
             run.history["validation"] = run.stopping.losses
             run.stopping.restore_best()
+        self._noise = self._fit_noise(X, targets)
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         watch.end()
+
+    def _fit_noise(self, X, targets):
+        """Return the factor of the noise that sampled numbers get, or None."""
+        if not self._table.has_noise:
+            return None
+        y = targets if self._step.networks.n_observed else None
+        found = inference.reconstruct(self._step, NetworkRows(X, self._table), y)
+        return self._table.fit_noise(X, found)
 
     def _plan(self, x, targets, rows, *, partial):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
@@ -367,12 +376,12 @@ class BaseAdversarialAutoencoder(
         """
         outputs = inference.decode(self._step, code).astype(self._table.dtype, copy=False)
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        return self._in_units_of_X(outputs, rng=rng, clip=clip)
+        return self._in_units_of_X(outputs, rng=rng, noise=self._noise, clip=clip)
 
-    def _in_units_of_X(self, outputs, *, rng=None, clip=False):
+    def _in_units_of_X(self, outputs, **how):
         """Return rows like those of the user's X from activated outputs of the decoder."""
         library = output_library(self)
-        return self._table.inverse_transform(outputs, library=library, rng=rng, clip=clip)
+        return self._table.inverse_transform(outputs, library=library, **how)
 
     def _check_codes(self, Z):
         """Return Z as a float array of shape (n_samples, n_components)."""

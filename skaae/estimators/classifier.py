@@ -367,7 +367,9 @@ default="labeled"
         """Return whether labels can only assign components to classes; see the schedule."""
         counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
         learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
-        return counts.min() > 0 and has_few_labels(learned * counts, self.components_per_class)
+        return counts.min() > 0 and has_few_labels(
+            (learned * counts).tolist(), self.components_per_class
+        )
 
     def _actions(self, X, targets, streams):
         rows = streams[0].rows.cpu().numpy()

@@ -11,6 +11,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from skaae.columns.layout import Layout
+from skaae.columns.scaling import Scaling
 from skaae.columns.table import Rows, Table
 from skaae.device import cpu_generator, resolve_device
 from skaae.estimators.model import Model, finds_clusters, has_components
@@ -58,7 +59,7 @@ SHARED_CONSTRAINTS = {
     "prior": "no_validation",  # as_prior checks it
     "hidden_layer_sizes": [AUTO, COUNT, "array-like"],
     "network": [StrOptions(set(NETWORKS)), Network],
-    "scaling": [StrOptions({"auto", "standard", "range"}), None],
+    "scaling": [StrOptions({"auto", "standard", "quantile", "range"}), None],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", Categories, None],
     "reconstruction_loss": [StrOptions({"squared_error", "binary_cross_entropy"})],
     "input_noise": [NON_NEGATIVE],
@@ -133,7 +134,7 @@ def make_augmentation(model: Model, table: Table) -> Augmentation | None:
     """Return the augmentation, or None; raise ValueError if X has other columns than numbers."""
     if model.augment is None:
         return None
-    if not table.layout.is_plain:
+    if not (table.layout.is_plain and isinstance(table.scaling, Scaling)):
         raise ValueError(
             "augment changes rows of numbers, but X has categories, flags or gaps; set "
             "augment=None, or turn X into numbers first."

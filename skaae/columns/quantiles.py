@@ -1,0 +1,89 @@
+"""Scaling of columns by their quantiles, so that each column has a standard normal distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from skaae.columns.scaling import Array, working_dtype
+
+# Most points of a column's map.
+MOST_KNOTS = 1000
+
+
+@dataclass(frozen=True)
+class Knots:
+    """The map of one column: points between which it is linear.
+
+    Parameters
+    ----------
+    values, scores : the normal score of each value: that of the middle of its ranks.
+    back_values, back_scores : the way back. A value that many rows have comes from all scores
+        between its first and its last rank.
+    """
+
+    values: np.ndarray
+    scores: np.ndarray
+    back_values: np.ndarray
+    back_scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class QuantileScaling:
+    """The map from values to normal scores, column by column.
+
+    Values outside the range of the training rows get the score of its ends, and no score maps to a
+    value outside this range.
+    """
+
+    columns: Sequence[Knots]
+    kind: str = "quantile"
+
+    def spread(self, X: Array) -> float:
+        """Return the mean squared distance of scaled rows from their mean."""
+        return float(np.nansum(np.nanvar(self.transform(X), axis=0, dtype=np.float64)))
+
+    def transform(self, X: Array) -> np.ndarray:
+        """Return the scores of values, in the `working_dtype`; NaN stays NaN."""
+        rows = X if isinstance(X, np.ndarray) else X.toarray()
+        result = np.empty(rows.shape, dtype=working_dtype(rows.dtype))
+        for column, knots in enumerate(self.columns):
+            result[:, column] = np.interp(rows[:, column], knots.values, knots.scores)
+        return result
+
+    def inverse_transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the values of scores, in the dtype of X."""
+        result = np.empty_like(X)
+        for column, knots in enumerate(self.columns):
+            result[:, column] = np.interp(X[:, column], knots.back_scores, knots.back_values)
+        return result
+
+
+def fit_quantiles(X: np.ndarray) -> QuantileScaling:
+    """Return the scaling of training rows X (n_rows, n_columns) by their quantiles."""
+    return QuantileScaling(tuple(fit_column(values[~np.isnan(values)]) for values in X.T))
+
+
+def fit_column(known: np.ndarray) -> Knots:
+    """Return the map of a column with these known values, (n_values,)."""
+    if not len(known):
+        return Knots(*(np.zeros(1) for _ in range(4)))
+    values, counts = np.unique(known.astype(np.float64), return_counts=True)
+    last = np.cumsum(counts)
+    first = last - counts
+    if len(values) > MOST_KNOTS:
+        kept = np.unique(np.linspace(0, len(values) - 1, MOST_KNOTS).round().astype(int))
+        values, counts, first, last = values[kept], counts[kept], first[kept], last[kept]
+    scores = normal_score((first + last) / 2.0, len(known))
+    ends = np.stack([first, last], axis=1).astype(np.float64)
+    alone = counts == 1
+    ends[alone] = ((first + last) / 2.0)[alone, None]
+    return Knots(values, scores, np.repeat(values, 2), normal_score(ends.ravel(), len(known)))
+
+
+def normal_score(ranks: np.ndarray, n_values: int) -> np.ndarray:
+    """Return the quantiles of the standard normal distribution at ranks between 0 and n_values."""
+    return norm.ppf(np.clip(ranks / n_values, 0.5 / n_values, 1.0 - 0.5 / n_values))
