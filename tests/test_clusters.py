@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skaae.clustering.assign import assign_components, assign_groups
-from skaae.clustering.merge import ClusterTree, merge_clusters
+from skaae.clustering.merge import ClusterTree, merge_clusters, merge_components
 
 
 def test_affinity_is_relative_to_the_sizes_of_clusters():
@@ -32,6 +32,20 @@ def test_clusters_without_rows_have_no_say():
     np.testing.assert_array_equal(
         merge_clusters(np.c_[live[:, :1], np.zeros((200, 3))], 2).max(), 1
     )
+
+
+def test_no_component_in_use_is_too_small_to_draw():
+    logits = np.array([[0.0, 1.0, -2000.0], [1.0, 0.0, -2000.0]], dtype=np.float32)
+    merged = merge_components(logits, 2, components=np.arange(3))
+    assert (merged.proportions > 0.0).all()
+    assert merged.proportions.sum() == pytest.approx(1.0)
+    assert merged.proportions[2] < 1e-9
+
+
+def test_clusters_of_float32_probabilities_are_compared_in_float64():
+    P = np.random.default_rng(0).dirichlet(0.2 * np.ones(7), size=5000).astype(np.float32)
+    found, wanted = ClusterTree(P), ClusterTree(P.astype(float))
+    np.testing.assert_allclose(found.affinities, wanted.affinities, rtol=1e-12)
 
 
 def chain(n, border=0.1):

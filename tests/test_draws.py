@@ -116,21 +116,19 @@ def test_fits_in_parallel_threads_are_those_of_fits_alone(blobs, few_labels, kin
 
 
 def test_a_fit_leaves_the_draws_of_other_threads_alone(blobs):
-    torch.manual_seed(0)
-    wanted = [torch.rand(2).tolist() for _ in range(300)]
-    torch.manual_seed(0)
-    found, done = [], threading.Event()
+    found, done, state = [], threading.Event(), torch.get_rng_state()
 
     def draw():
-        while len(found) < 300:
+        while not done.wait(1e-4):  # also while a fit is under way
             found.append(torch.rand(2).tolist())
-        done.set()
 
     thread = threading.Thread(target=draw)
     thread.start()
     for seed in range(3):
         transformer(random_state=seed, max_iter=2).fit(blobs[0])
         transformer(random_state=seed, max_iter=2, encoder=noisy).fit(blobs[0])
-    assert done.wait(60)
+    done.set()
     thread.join()
-    assert found == wanted
+    assert len(found) > 20
+    torch.set_rng_state(state)
+    assert found == [torch.rand(2).tolist() for _ in found]

@@ -407,6 +407,7 @@ def test_partial_fit_refuses_other_classes(blobs):
         model.partial_fit(X, y, classes=[5, 6, 7])
 
 
-def test_the_marker_must_be_one_value(blobs, few_labels):
-    with pytest.raises(ValueError, match=r"unlabeled_label=\[-1, 5\] must be"):
-        classifier(unlabeled_label=[-1, 5]).fit(blobs[0], few_labels)
+@pytest.mark.parametrize("marker", [[-1, 5], np.array([-1, 5])], ids=type)
+def test_the_marker_must_be_one_value(blobs, few_labels, marker):
+    with pytest.raises(ValueError, match=r"unlabeled_label=.*\[-1, +5\].* must be"):
+        classifier(unlabeled_label=marker).fit(blobs[0], few_labels)

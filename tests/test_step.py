@@ -147,6 +147,15 @@ def test_state_goes_on_bit_for_bit():
     )
 
 
+def test_a_loaded_state_shows_in_the_copies_in_float64():
+    step, other = make_step(), make_step(seed=5)
+    step.copy_in_float64("encoder")  # kept until the weights change
+    step.load_state_dict(copy.deepcopy(other.state_dict()))
+    found = step.copy_in_float64("encoder")(rows().double())["style"]
+    wanted = other.copy_in_float64("encoder")(rows().double())["style"]
+    assert torch.equal(found, wanted)
+
+
 @pytest.mark.parametrize("kind", ["squared_error", "binary_cross_entropy"])
 def test_reconstruction_rows_against_the_formulas(kind):
     output, x = torch.randn(4, N_FEATURES), torch.rand(4, N_FEATURES)
