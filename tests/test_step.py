@@ -553,6 +553,43 @@ def test_the_virtual_adversarial_loss_minds_classes_once_components_are_found():
     assert again.stage == whole.stage
 
 
+@pytest.mark.parametrize("finds_clusters", [False, True])
+def test_weights_beside_the_virtual_adversarial_loss(finds_clusters):
+    """Those of Hu et al. where it finds the clusters: 0.1 and 0.4; else the plain divergence."""
+    proportions = torch.tensor([0.5, 0.3, 0.2])
+    loss = VirtualAdversarialLoss(0.5, proportions, finds_clusters=finds_clusters)
+    step = make_consistent_step(loss)
+    logits = step.networks.encoder(rows())["label"].detach()
+    balance = losses.class_balance_loss(logits, proportions)
+    found = step.keep_labels(rows())
+    del found["virtual_adversarial"]
+    wanted = {"class_balance": balance}
+    if finds_clusters:
+        entropy = losses.conditional_entropy_loss(logits)
+        wanted = {"conditional_entropy": 0.1 * entropy, "class_balance": 0.4 * balance}
+    assert list(found) == list(wanted)
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value)
+
+
+def test_the_virtual_adversarial_loss_draws_from_the_generator_alone():
+    step = make_consistent_step(
+        VirtualAdversarialLoss(0.5), architecture={"posterior": "universal"}
+    )
+    before = torch.get_rng_state()
+    step.keep_labels(rows())
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_virtual_adversarial_loss_is_float32_in_bfloat16_training():
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]), finds_clusters=True)
+    found = make_consistent_step(loss, precision=torch.bfloat16).keep_labels(rows())
+    exact = make_consistent_step(loss).keep_labels(rows())
+    for name, value in exact.items():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], value, rtol=0.05, atol=1e-3)
+
+
 def test_a_class_of_one_component_is_that_component():
     loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]), finds_clusters=True)
     component_level, class_level = (
