@@ -69,10 +69,12 @@ def test_dropout_of_gpus_keeps_its_mean():
     with DrawingFrom(torch.Generator().manual_seed(0)):
         found, keep = torch.ops.aten.native_dropout(torch.ones(10_000), 0.5, True)
         same, _ = torch.ops.aten.native_dropout(torch.ones(3), 0.5, False)
+        none, _ = torch.ops.aten.native_dropout(torch.ones(3), 1.0, True)
     assert set(found.unique().tolist()) == {0.0, 2.0}
     assert abs(float(found.mean()) - 1.0) < 0.05
     assert torch.equal(found > 0.0, keep)
     assert torch.equal(same, torch.ones(3))
+    assert torch.equal(none, torch.zeros(3))
 
 
 def test_other_threads_draw_as_ever():

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from skaae.networks.autoencoder import Architecture, Block
 from skaae.networks.layers import dropout
+from skaae.networks.posteriors import POSTERIORS
 from skaae.priors import Categorical, Gaussian
 from skaae.training import losses
 from skaae.training.optimizers import PhaseRates
@@ -329,6 +330,16 @@ def test_posteriors_agree_in_their_mean():
         assert bool(((samples.mean(dim=0) - mean).abs() <= error + 1e-6).all()), posterior
 
 
+def test_a_gaussian_posterior_has_a_mean_and_a_bounded_variance():
+    """At most exp(10), at least exp(-10): the logarithm of the variance is the second half."""
+    output = torch.tensor([[1.0, -2.0, 3.0, 0.5, 100.0, -100.0]])
+    noise = torch.tensor([[2.0, 1.0, 1.0]])
+    deviation = torch.tensor([0.5, 10.0, -10.0]).mul(0.5).exp()
+    wanted = torch.tensor([[1.0, -2.0, 3.0]]) + deviation * noise
+    torch.testing.assert_close(POSTERIORS["gaussian"]().draw(output, noise), wanted)
+    assert POSTERIORS["gaussian"]().mean(output).tolist() == [[1.0, -2.0, 3.0]]
+
+
 def test_divergence_against_the_formula_for_two_normals():
     mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[-1.0, 0.3]])
     generator = torch.Generator().manual_seed(0)
@@ -588,6 +599,24 @@ def test_the_virtual_adversarial_loss_is_float32_in_bfloat16_training():
     for name, value in exact.items():
         assert found[name].dtype == torch.float32
         torch.testing.assert_close(found[name], value, rtol=0.05, atol=1e-3)
+
+
+def test_optimizers_restart_where_the_whole_encoder_starts_to_move_the_label():
+    """At the end of the last stage that shields the label, whatever stages came before."""
+    blocks = {"label": Block(6, components_per_class=2), "style": Block(2)}
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.2, 0.3, 0.5]), finds_clusters=True)
+    schedule = component_schedule(assigns_later=True)
+    step = make_step(blocks, virtual_adversarial=loss, schedule=schedule)
+    labeled = {"x_labeled": rows(), "y_labeled": torch.tensor([0, 1, 2] * 4)}
+    counts = []
+    for _ in schedule.stages[:-1]:
+        step(rows(), **labeled)
+        step.end_stage()
+        counts.append({phase: int(o.n_steps) for phase, o in step.optimizers.items()})
+    assert step.stage.name == "refine"
+    first = {"reconstruction": 1, "discriminator": 1, "generator": 1, "classification": 0}
+    second = {"reconstruction": 0, "discriminator": 0, "generator": 0, "classification": 1}
+    assert counts == [{**first, "virtual_adversarial": 1}, {**second, "virtual_adversarial": 2}]
 
 
 def test_a_class_of_one_component_is_that_component():

@@ -10,6 +10,7 @@ from test_transformer import distance_to_prior
 from torch import nn
 
 from skaae import AAETransformer
+from skaae.likelihood import parzen_log_likelihood
 from skaae.priors import GaussianMixture, Petals, SwissRoll
 
 
@@ -237,6 +238,16 @@ def test_parzen_against_the_formula_and_the_true_density(blobs):
     for bandwidth in (0.05, 5.0):
         other, _ = model.parzen_log_likelihood(X[250:], 500, bandwidth=bandwidth, random_state=0)
         assert other < chosen < true + 0.3
+
+
+def test_parzen_far_from_zero_keeps_its_digits():
+    """Squared distances come from products, which lose digits far from 0."""
+    rng = np.random.default_rng(0)
+    X, samples = rng.normal(size=(50, 2)), rng.normal(size=(60, 2))
+    far = np.array([1e7, -1e7])
+    found = parzen_log_likelihood(X + far, lambda n: samples + far, 60, 0.5)
+    wanted = parzen_log_likelihood(X, lambda n: samples, 60, 0.5)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
 def test_parzen_memory_does_not_grow_with_samples():
