@@ -11,7 +11,7 @@ from skaae.networks.autoencoder import Architecture, Block
 from skaae.networks.layers import dropout
 from skaae.networks.posteriors import POSTERIORS
 from skaae.priors import Categorical, Gaussian
-from skaae.training import losses
+from skaae.training import losses, validation
 from skaae.training.optimizers import PhaseRates
 from skaae.training.penalties import discrepancy, divergence, head_distance
 from skaae.training.schedule import (
@@ -204,6 +204,24 @@ def test_discriminator_that_cannot_tell_loses_two_logarithms_of_two():
     assert float(losses.generator_loss(zeros)) == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize("n", [20, 1100])  # one batch, and more rows than are compared
+@torch.no_grad()
+def test_validation_losses_against_the_formulas(n):
+    x, y = rows(n), torch.arange(n) % 3
+    step, plain = make_step(), make_step({"style": Block(2, adversarial=False)})
+    logits = step.networks.encoder(x)["label"]
+    found = validation.classification(step, x, y)()
+    assert found == pytest.approx(float(F.cross_entropy(logits, y)), rel=1e-5)
+
+    errors = [float(0.5 * (s.networks(x) - x).square().sum(dim=1).mean()) for s in (step, plain)]
+    samples = Gaussian().sample(min(n, 1000), 2, generator=torch.Generator().manual_seed(3))
+    code, scale = step.networks.encoder(x[:1000])["style"], samples.square().mean().sqrt()
+    distance = float(losses.maximum_mean_discrepancy(code, samples, scale))
+    found = [validation.reconstruction(s, x, None, seed=3)() for s in (step, plain)]
+    assert distance > 0.1
+    assert found == pytest.approx([errors[0] + distance, errors[1]], rel=1e-5)
+
+
 def test_code_is_softmax_and_linear():
     networks = make_step().networks
     outputs = networks.encoder(rows())
@@ -217,6 +235,8 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
     dropped = dropout(torch.ones(200, 200), 0.3, generator)
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
     assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
+    nearly_all = dropout(torch.ones(300, 300), 0.9999, generator)
+    assert set(nearly_all.unique().tolist()) == {0.0, 256.0}
     for parameter in ("dropout", "input_dropout"):
         networks = make_networks(**{parameter: 0.5})
         assert torch.equal(networks(rows()), networks(rows()))
