@@ -39,6 +39,8 @@ BAD_PARAMETERS = [
     ({"learning_rate_schedule": (50, 0.1)}, r"pairs \(epoch, factor\)"),
     ({"learning_rate_schedule": ((5, -0.1),)}, "epochs and factors of at least 0"),
     ({"learning_rate_schedule": lambda epoch: float("nan")}, "returned nan for epoch 0"),
+    ({"learning_rate_schedule": lambda epoch: float("inf")}, "returned inf for epoch 0"),
+    ({"learning_rate_schedule": lambda epoch: -1.0}, "returned -1.0 for epoch 0"),
     ({"prior": "gausian"}, "'gausian' is not one of"),
     ({"prior": Petals(), "n_components": 3}, "has 2 dimensions.*n_components=3"),
     ({"prior": scipy.stats.multivariate_normal(np.zeros(4))}, r"\(8, 4\) where \(8, 2\)"),
@@ -121,7 +123,7 @@ BAD_LABELS = [
     (lambda y: np.where(y == 0, 0, -1), "only one class, .*0.*at least two classes"),
     (lambda y: y[:-1], "inconsistent numbers of samples"),
     (lambda y: y + 0.5, "Unknown label type"),
-    (lambda y: None, "requires y to be passed"),
+    (lambda y: None, "SemiSupervisedAAEClassifier requires y to be passed"),
     (lambda y: np.array([["a"], ["b"]])[y % 2].repeat(2, axis=1), "1d array"),
 ]
 
@@ -150,6 +152,13 @@ def test_bad_labels_leave_the_fitted_model(blobs, change, message):
 def test_bad_classifier_parameters(blobs, few_labels, params, message):
     with pytest.raises(ValueError, match=message):
         classifier(**params).fit(blobs[0], few_labels)
+
+
+def test_joint_updates_need_a_rate_of_reconstruction(blobs, few_labels):
+    params = {"solver": "sgd", "reconstruction_learning_rate": 0.0, "max_iter": 1}
+    with pytest.raises(ValueError, match="updates='joint' classifies at the rate of"):
+        classifier(updates="joint", **params).fit(blobs[0], few_labels)
+    assert classifier(**params).fit(blobs[0], few_labels).n_iter_ == 1
 
 
 def test_bad_classes_to_decode(blobs, fitted_classifier):

@@ -137,6 +137,14 @@ def test_a_model_goes_on_where_a_string_became_its_object(blobs, few_labels):
     assert model.partial_fit(blobs[0], few_labels).n_iter_ == 2
 
 
+def test_rates_may_fall_by_another_schedule_from_fit_to_fit(blobs):
+    model = transformer(max_iter=1, solver="adam", warm_start=True).fit(blobs[0])
+    model.set_params(solver__learning_rate_schedule="constant")
+    assert model.fit(blobs[0]).n_iter_ == 2
+    with pytest.raises(ValueError, match=r"goes on with a model of solver=.*reconstruction"):
+        model.set_params(solver__reconstruction_learning_rate=0.5).fit(blobs[0])
+
+
 def test_an_unknown_name_is_refused_as_scikit_learn_does():
     with pytest.raises(ValueError, match="Invalid parameter 'virtual_adversarial'"):
         AAETransformer().set_params(virtual_adversarial__radius=1.0)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from skaae.networks.autoencoder import Architecture, Block
-from skaae.networks.layers import dropout
+from skaae.networks.layers import dropout, fan_in
 from skaae.networks.posteriors import POSTERIORS
 from skaae.priors import Categorical, Gaussian
 from skaae.training import losses, validation
@@ -267,6 +267,28 @@ def test_weight_init_by_deviation():
     assert not layer.bias.any()
     layer = make_networks(weight_init="small", **shape).encoder.trunk.layers[0]
     assert float(layer.weight.detach().std()) == pytest.approx(0.01 * (1000 / 200) ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        torch.nn.Linear(50, 400),
+        torch.nn.Conv2d(6, 40, 4, stride=2),
+        torch.nn.ConvTranspose2d(40, 6, 4, stride=2),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+@torch.no_grad()
+def test_weights_are_drawn_for_the_number_of_inputs_of_an_output(layer):
+    """With a deviation of one over its root, outputs vary as the inputs do."""
+    generator = torch.Generator().manual_seed(0)
+    layer.weight.normal_(0.0, fan_in(layer) ** -0.5, generator=generator)
+    layer.bias.zero_()
+    is_linear = isinstance(layer, torch.nn.Linear)
+    shape = (50, layer.in_features) if is_linear else (50, layer.in_channels, 20, 20)
+    output = layer(torch.randn(shape, generator=generator))
+    inner = output if is_linear else output[..., 4:-4, 4:-4]
+    assert float(inner.var()) == pytest.approx(1.0, rel=0.15)
 
 
 def test_bfloat16_changes_little_and_keeps_float32_weights():

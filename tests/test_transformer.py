@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import label, transformer
+from conftest import classifier, label, transformer
 
 from skaae import AAETransformer
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
@@ -196,7 +196,63 @@ def test_epochs_suit_the_data_unless_given():
     assert epochs(7, 60_000, 100) == 7
 
 
+@pytest.mark.parametrize(
+    ("image_shape", "channels"),
+    [
+        ((3, 3, 1), (32,)),
+        ((8, 8, 1), (32, 64)),
+        ((28, 28, 1), (32, 64)),
+        ((64, 64, 3), (32, 64, 128)),
+        ((256, 512, 3), (32, 64, 128, 256, 256)),
+    ],
+)
+def test_channels_suit_the_images_unless_given(image_shape, channels):
+    """They double from 32 to 256, in as many layers as bring images down to 8 pixels."""
+    from skaae.estimators.parameters import layer_sizes
+
+    n_features = int(np.prod(image_shape))
+    assert layer_sizes("hidden_layer_sizes", "auto", n_features, image_shape) == channels
+
+
+@pytest.mark.parametrize(("solver", "rates"), [("adam", (0.001, 0.001)), ("sgd", (0.01, 0.1))])
+def test_learning_rates_are_the_documented_ones_unless_given(blobs, solver, rates):
+    model = transformer(max_iter=1, solver=solver).fit(blobs[0])
+    found = {phase: rate.learning_rate for phase, rate in model._settings.rates.items()}
+    reconstruction, adversarial = rates
+    assert found == {
+        "reconstruction": reconstruction,
+        "discriminator": adversarial,
+        "generator": adversarial,
+    }
+
+
+def test_the_adversary_learns_slowly_beside_classes_and_fast_for_components(blobs):
+    X, y = blobs
+    by_component = transformer(max_iter=1, prior=Petals(3), use_labels=True).fit(X, y)
+    assert by_component._settings.rates["generator"].learning_rate == 0.003
+    rates = classifier(max_iter=1, solver="adam").fit(X, y)._settings.rates
+    assert {phase: rate.learning_rate for phase, rate in rates.items()} == {
+        "reconstruction": 0.001,
+        "discriminator": 0.0003,
+        "generator": 0.0003,
+        "classification": 0.001,
+        "virtual_adversarial": 0.001,
+    }
+
+
+def test_the_weight_of_a_divergence_is_the_variance_of_a_feature(blobs):
+    params = {"regularizer": "kl", "posterior": "gaussian", "max_iter": 1}
+    X = blobs[0] / np.ptp(blobs[0], axis=0)
+    X -= X.min(axis=0)
+    model = transformer(scaling=None, **params).fit(X)
+    assert model._settings.regularizer_weight == pytest.approx(X.var(axis=0).mean())
+    model.set_params(reconstruction_loss="binary_cross_entropy", scaling="range").fit(X)
+    assert model._settings.regularizer_weight == 1.0
+
+
 def test_history_and_verbose(blobs, capsys):
+    transformer(max_iter=1).fit(blobs[0])
+    assert capsys.readouterr().out == ""
     aae = transformer(max_iter=3, verbose=1).fit(blobs[0])
     losses = {"reconstruction", "discriminator_style", "generator_style"}
     assert set(aae.history_) == {"stage", *losses}

@@ -164,6 +164,7 @@ def test_all_some_or_no_labels(blobs):
         losses = {"reconstruction", "discriminator_style", "generator_style"}
         assert set(model.history_) == {"stage", *losses}
     assert len(model.classes_) == 0
+    assert transformer(**params).partial_fit(X, np.full(len(y), -1)).n_iter_ == 1
     first = transformer(**params).partial_fit(X, hide(y, 1), classes=[0, 1, 2])
     assert first.partial_fit(X).n_iter_ == 2
 
@@ -325,6 +326,24 @@ def test_user_modules_train_repeat_and_leave_the_global_generator(blobs, posteri
     loaded = pickle.loads(pickle.dumps(first))
     np.testing.assert_array_equal(first.transform(X), loaded.transform(X))
     np.testing.assert_allclose(first.transform(X)[:1], first.transform(X[:1]), rtol=1e-6)
+
+
+def test_user_modules_are_in_training_mode_in_training_alone(blobs):
+    seen = []
+
+    class Watched(nn.Linear):
+        def forward(self, x):
+            seen.append(self.training)
+            return super().forward(x)
+
+    model = transformer(encoder=Watched, max_iter=1).fit(blobs[0])
+    trial, *training = seen
+    assert not trial
+    assert set(training) == {True}
+    seen.clear()
+    model.transform(blobs[0])
+    model.score(blobs[0].astype(np.float32))
+    assert set(seen) == {False}
 
 
 def test_user_modules_with_batch_norm_train_on_one_labeled_row(blobs):
