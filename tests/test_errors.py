@@ -400,6 +400,16 @@ def test_faulty_priors_are_named_before_training(blobs, prior, message):
         transformer(prior=prior).fit(blobs[0])
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.5), (-0.5, 1.0)])
+def test_cross_entropy_needs_rows_in_the_unit_interval(low, high):
+    X = np.random.default_rng(0).uniform(low, high, size=(50, 4))
+    params = {"reconstruction_loss": "binary_cross_entropy", "scaling": None, "max_iter": 1}
+    with pytest.raises(ValueError, match=r"needs values in \[0, 1\] after scaling"):
+        transformer(**params).fit(X)
+    inside = (X - low) / (high - low)
+    assert transformer(**params).fit(inside).n_iter_ == 1
+
+
 def test_cross_entropy_stays_bounded_beyond_the_range_of_training(blobs):
     X = np.random.default_rng(0).random((200, 6))
     model = transformer(reconstruction_loss="binary_cross_entropy", max_iter=5).fit(X)

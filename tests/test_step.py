@@ -237,11 +237,14 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
     assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
     nearly_all = dropout(torch.ones(300, 300), 0.9999, generator)
     assert set(nearly_all.unique().tolist()) == {0.0, 256.0}
-    for parameter in ("dropout", "input_dropout"):
-        networks = make_networks(**{parameter: 0.5})
-        assert torch.equal(networks(rows()), networks(rows()))
-        first, second = (networks(rows(), generator=generator) for _ in range(2))
-        assert not torch.equal(first, second)
+    images = {"kind": "conv", "image_shape": (8, 8, 1), "n_features": 64}
+    x = torch.rand(12, 64, generator=generator)
+    for settings in ({"n_features": 64}, images):
+        for parameter in ("dropout", "input_dropout"):
+            networks = make_networks(**settings, **{parameter: 0.5})
+            assert torch.equal(networks(x), networks(x))
+            first, second = (networks(x, generator=generator) for _ in range(2))
+            assert not torch.equal(first, second)
 
 
 def test_input_noise_has_the_given_deviation():
@@ -420,6 +423,13 @@ def test_head_distance_costs_what_the_distance_lacks():
     assert float(losses.head_distance_loss(points, 0.5)) == 0.0
 
 
+def test_many_heads_start_far_enough_apart_for_their_distance():
+    """In two dimensions a hundred heads need a square of ten by ten distances."""
+    blocks = {"label": Block(100), "style": Block(2)}
+    points = make_networks(blocks, cluster_heads=2.0).decoder.combine.points.detach()
+    assert float(points.std()) == pytest.approx(0.5 * 2.0 * 10.0, rel=0.15)
+
+
 def test_heads_move_with_the_decoder_unless_they_are_fixed():
     x = rows()
     learned = make_step(
@@ -462,6 +472,30 @@ def test_batch_norm_uses_the_batch_in_training_and_its_history_elsewhere():
     alone = torch.cat([step.networks.encoder(row[None])["style"] for row in x])
     torch.testing.assert_close(alone, step.networks.encoder(x)["style"], atol=1e-5, rtol=1e-4)
     step(x[:1])  # a batch of one row has no variance, and works
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+@torch.no_grad()
+def test_normalization_and_activation_happen_on_the_way(kind):
+    """Layers are normalized to mean 0 and deviation 1, then relu leaves nothing below 0."""
+    settings = {"batch_norm": "autoencoder", "activation": "relu", "image_shape": (8, 8, 1)}
+    networks = make_networks(n_features=64, kind=kind, **settings)
+    trunk, body, seen = networks.encoder.trunk, networks.decoder.body, []
+
+    def look(norm, inputs, output):
+        seen.append((norm, float(output.mean()), float(output.std())))
+
+    for norm in (*trunk.norms, *body.norms):
+        norm.register_forward_hook(look)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(200, 64, generator=generator)
+    networks(x, generator=generator)
+    assert [norm for norm, _, _ in seen] == [*trunk.norms, *body.norms]
+    for _, mean, deviation in seen:
+        assert mean == pytest.approx(0.0, abs=1e-4)
+        assert deviation == pytest.approx(1.0, abs=0.05)
+    units = trunk(x, generator)
+    assert units.min() == 0.0 < units.max()
 
 
 @pytest.mark.parametrize("kind", ["mlp", "conv"])

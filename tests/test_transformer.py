@@ -262,6 +262,9 @@ def test_history_and_verbose(blobs, capsys):
     assert len(lines) == 4
     assert lines[0] == f"Scaling of X: {aae.scaling_}"
     assert lines[1].startswith("Epoch 1/3 (train): reconstruction ")
+    aae.set_params(warm_start=True).fit(blobs[0]).partial_fit(blobs[0])
+    later = [line.split(" (")[0] for line in capsys.readouterr().out.splitlines()]
+    assert later == ["Epoch 4/6", "Epoch 5/6", "Epoch 6/6", "Epoch 7/7"]
 
 
 def test_early_stopping_keeps_the_best_weights(blobs):
