@@ -214,6 +214,24 @@ def test_channels_suit_the_images_unless_given(image_shape, channels):
     assert layer_sizes("hidden_layer_sizes", "auto", n_features, image_shape) == channels
 
 
+def test_the_widest_layer_says_how_many_threads_train():
+    X = np.random.default_rng(0).random((20, 16))
+    sizes = {"hidden_layer_sizes": (3, 50), "discriminator_hidden_layer_sizes": (70, 4)}
+    assert transformer(max_iter=1, **sizes).fit(X)._settings.thread_width == 70
+    own = {"encoder": torch.nn.Linear}
+    images = {"network": "conv", "image_shape": (4, 4), "hidden_layer_sizes": (8,)}
+    for params in (own, images):  # which compute more than widths tell
+        assert transformer(max_iter=1, **params).fit(X)._settings.thread_width is None
+
+
+def test_images_stay_within_their_range(digits):
+    """The decoder of pixels ends in a sigmoid: what it returns needs no clipping."""
+    X = digits[0][:200]
+    model = transformer(max_iter=20).fit(X)
+    for rows in (model.reconstruct(X), model.sample(200, random_state=0)):
+        assert 0.0 <= rows.min() < rows.max() <= 16.0
+
+
 @pytest.mark.parametrize(("solver", "rates"), [("adam", (0.001, 0.001)), ("sgd", (0.01, 0.1))])
 def test_learning_rates_are_the_documented_ones_unless_given(blobs, solver, rates):
     model = transformer(max_iter=1, solver=solver).fit(blobs[0])
