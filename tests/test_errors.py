@@ -177,10 +177,19 @@ def test_bad_classes_to_decode(blobs, fitted_classifier):
 
 
 @pytest.mark.parametrize(
-    "method", ["transform", "inverse_transform", "sample", "sample_prior", "score_samples"]
+    "method",
+    [
+        "transform",
+        "inverse_transform",
+        "sample",
+        "sample_prior",
+        "score_samples",
+        "encode_samples",
+        "parzen_log_likelihood",
+    ],
 )
 def test_unfitted(method):
-    argument = 1 if "sample" in method and method != "score_samples" else np.zeros((2, 2))
+    argument = 1 if method in ("sample", "sample_prior") else np.zeros((2, 2))
     with pytest.raises(NotFittedError):
         getattr(AAETransformer(), method)(argument)
 

@@ -44,6 +44,12 @@ def test_they_are_cloned_compared_and_printed_by_their_parameters(options):
         options.set_params(**{f"no_such_{name}": 1})
 
 
+@pytest.mark.parametrize("kind", [MLP, Conv, SGD, Adam, VirtualAdversarial])
+def test_their_parameters_have_to_be_named(kind):
+    with pytest.raises(TypeError, match="positional argument"):
+        kind(0.1)
+
+
 def test_objects_of_two_kinds_differ():
     assert MLP() != Conv()
     assert SGD() != Adam()

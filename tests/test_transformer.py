@@ -138,6 +138,7 @@ def test_any_prior_trains(blobs, prior):
         {"batch_size": 1000},
         {"batch_size": 1, "max_iter": 1},
         {"weight_init": 0.05},
+        {"updates": "joint"},
         {"n_components": 1},
     ],
     ids=label,

@@ -265,6 +265,8 @@ def test_parzen_errors(blobs, fitted_transformer):
         fitted_transformer.parzen_log_likelihood(blobs[0])
     with pytest.raises(ValueError, match=r"bandwidth=-1.0 must be a finite number above 0"):
         fitted_transformer.parzen_log_likelihood(blobs[0], bandwidth=-1.0)
+    with pytest.raises(ValueError, match=r"bandwidth='0.5' must be a finite number above 0"):
+        fitted_transformer.parzen_log_likelihood(blobs[0], bandwidth="0.5")
 
 
 def test_log_prob_of_mixtures_against_scikit_learn():
