@@ -416,6 +416,25 @@ def test_penalties_bring_codes_to_the_prior(penalty, posterior):
     assert distance({"penalty": penalty}) < 0.2 * distance({})
 
 
+@torch.no_grad()
+def test_penalties_are_their_weight_times_the_loss():
+    """The kernel of the MMD is as wide as the prior's samples are."""
+    blocks, prior = {"style": Block(2, adversarial=False)}, Gaussian(3.0)
+    step = make_step(blocks, priors={"style": prior}, architecture={"posterior": "gaussian"})
+    outputs = step.networks.encoder(rows())
+    code = step.networks.code(outputs)
+    state = step.generator.get_state()
+    found = discrepancy(2.0)(step, outputs, code)
+    step.generator.set_state(state)
+    samples = step.draw_prior("style", code["style"])
+    scale = samples.square().mean().sqrt()
+    wanted = 2.0 * losses.maximum_mean_discrepancy(code["style"], samples, scale)
+    torch.testing.assert_close(found, wanted)
+    log_variance = outputs["style"][:, 2:]
+    wanted = 0.5 * losses.divergence(log_variance, code["style"], prior.log_prob)
+    torch.testing.assert_close(divergence(0.5)(step, outputs, code), wanted)
+
+
 def test_head_distance_costs_what_the_distance_lacks():
     points = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
     lacking = (6.0 - 5.0) + (6.0 - 1.0) + (6.0 - 18**0.5)
