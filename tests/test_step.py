@@ -433,6 +433,11 @@ def test_penalties_are_their_weight_times_the_loss():
     log_variance = outputs["style"][:, 2:]
     wanted = 0.5 * losses.divergence(log_variance, code["style"], prior.log_prob)
     torch.testing.assert_close(divergence(0.5)(step, outputs, code), wanted)
+    step = make_step(architecture={"cluster_heads": 1.0})
+    points = step.networks.decoder.combine.points
+    wanted = losses.head_distance_loss(points, 9.0)
+    assert wanted > 0.0
+    torch.testing.assert_close(head_distance(9.0)(step, outputs, code), wanted)
 
 
 def test_head_distance_costs_what_the_distance_lacks():
