@@ -70,6 +70,13 @@ def test_one_that_changes_nothing_changes_nothing(blobs, few_labels):
     np.testing.assert_array_equal(plain.predict_proba(X), same.predict_proba(X))
 
 
+def test_it_may_return_float64(blobs, few_labels):
+    X, _ = blobs
+    found = classifier(max_iter=2, augment=torch.Tensor.double).fit(X, few_labels)
+    wanted = classifier(max_iter=2, augment=torch.clone).fit(X, few_labels)
+    np.testing.assert_array_equal(found.predict_proba(X), wanted.predict_proba(X))
+
+
 def test_it_may_write_into_its_rows(blobs, few_labels):
     X, _ = blobs
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skaae.clustering.assign import assign_components, assign_groups
-from skaae.clustering.merge import ClusterTree, merge_clusters
+from skaae.clustering.merge import ClusterTree, MergedClusters, merge_clusters, merge_components
 
 
 def test_affinity_is_relative_to_the_sizes_of_clusters():
@@ -32,6 +32,27 @@ def test_clusters_without_rows_have_no_say():
     np.testing.assert_array_equal(
         merge_clusters(np.c_[live[:, :1], np.zeros((200, 3))], 2).max(), 1
     )
+
+
+def test_no_component_in_use_is_too_small_to_draw():
+    logits = np.array([[0.0, 1.0, -2000.0], [1.0, 0.0, -2000.0]], dtype=np.float32)
+    merged = merge_components(logits, 2, components=np.arange(3))
+    assert (merged.proportions > 0.0).all()
+    assert merged.proportions.sum() == pytest.approx(1.0)
+    assert merged.proportions[2] < 1e-9
+
+
+def test_proportions_within_merged_clusters():
+    merged = MergedClusters(np.array([1, 3, 4]), np.array([0, 1, 0]), np.array([0.2, 0.5, 0.3]))
+    np.testing.assert_allclose(merged.cluster_proportions(), [0.5, 0.5])
+    wanted = [[0.0, 0.2, 0.0, 0.0, 0.3, 0.0], [0.0, 0.0, 0.0, 0.5, 0.0, 0.0]]
+    np.testing.assert_allclose(merged.component_proportions(6), wanted)
+
+
+def test_clusters_of_float32_probabilities_are_compared_in_float64():
+    P = np.random.default_rng(0).dirichlet(0.2 * np.ones(7), size=5000).astype(np.float32)
+    found, wanted = ClusterTree(P), ClusterTree(P.astype(float))
+    np.testing.assert_allclose(found.affinities, wanted.affinities, rtol=1e-12)
 
 
 def chain(n, border=0.1):

@@ -1,4 +1,4 @@
-"""The number of threads that training computes on."""
+"""Where training computes, how precisely, and on how many threads."""
 
 import os
 import subprocess
@@ -9,7 +9,16 @@ import pytest
 import torch
 from threadpoolctl import ThreadpoolController
 
-from skaae.device import MIN_THREADED_WIDTH, n_training_threads, training_threads
+from skaae import device as device_module
+from skaae.device import (
+    MIN_BFLOAT16_WIDTH,
+    MIN_THREADED_WIDTH,
+    available_devices,
+    n_training_threads,
+    resolve_device,
+    resolve_precision,
+    training_threads,
+)
 
 CPU = torch.device("cpu")
 NARROW = MIN_THREADED_WIDTH - 1
@@ -25,6 +34,49 @@ def four_threads():
 def several_threads():
     with four_threads():
         yield
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "chosen", "names"),
+    [
+        (True, True, "cuda", ["cpu", "cuda:0", "cuda:1", "mps"]),
+        (True, False, "cuda", ["cpu", "cuda:0", "cuda:1"]),
+        (False, True, "mps", ["cpu", "mps"]),
+        (False, False, "cpu", ["cpu"]),
+    ],
+)
+def test_auto_is_the_fastest_device_that_there_is(monkeypatch, cuda, mps, chosen, names):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert resolve_device("auto") == torch.device(chosen)
+    assert resolve_device("cpu") == CPU
+    assert available_devices() == names
+
+
+@pytest.mark.parametrize("multiplies", [False, True])
+def test_bfloat16_is_for_wide_networks_where_the_hardware_multiplies_it(monkeypatch, multiplies):
+    monkeypatch.setattr(device_module, "multiplies_in_bfloat16", lambda device: multiplies)
+    wide = torch.bfloat16 if multiplies else torch.float32
+    assert resolve_precision("auto", CPU, MIN_BFLOAT16_WIDTH) == wide
+    assert resolve_precision("auto", CPU, MIN_BFLOAT16_WIDTH - 1) == torch.float32
+    assert resolve_precision("float32", CPU, 10_000) == torch.float32
+    assert resolve_precision("bfloat16", CPU, 1) == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "multiplies"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": False, "avx2": True}, False),
+        ({}, False),
+    ],
+)
+def test_which_processors_multiply_in_bfloat16(monkeypatch, capabilities, multiplies):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert device_module.multiplies_in_bfloat16(CPU) == multiplies
+    assert not device_module.multiplies_in_bfloat16(torch.device("mps"))
 
 
 def test_narrow_networks_have_one_thread_for_a_while():

@@ -39,6 +39,8 @@ BAD_PARAMETERS = [
     ({"learning_rate_schedule": (50, 0.1)}, r"pairs \(epoch, factor\)"),
     ({"learning_rate_schedule": ((5, -0.1),)}, "epochs and factors of at least 0"),
     ({"learning_rate_schedule": lambda epoch: float("nan")}, "returned nan for epoch 0"),
+    ({"learning_rate_schedule": lambda epoch: float("inf")}, "returned inf for epoch 0"),
+    ({"learning_rate_schedule": lambda epoch: -1.0}, "returned -1.0 for epoch 0"),
     ({"prior": "gausian"}, "'gausian' is not one of"),
     ({"prior": Petals(), "n_components": 3}, "has 2 dimensions.*n_components=3"),
     ({"prior": scipy.stats.multivariate_normal(np.zeros(4))}, r"\(8, 4\) where \(8, 2\)"),
@@ -120,7 +122,7 @@ BAD_LABELS = [
     (lambda y: np.where(y == 0, 0, -1), "only one class, .*0.*at least two classes"),
     (lambda y: y[:-1], "inconsistent numbers of samples"),
     (lambda y: y + 0.5, "Unknown label type"),
-    (lambda y: None, "requires y to be passed"),
+    (lambda y: None, "SemiSupervisedAAEClassifier requires y to be passed"),
     (lambda y: np.array([["a"], ["b"]])[y % 2].repeat(2, axis=1), "1d array"),
 ]
 
@@ -151,6 +153,13 @@ def test_bad_classifier_parameters(blobs, few_labels, params, message):
         classifier(**params).fit(blobs[0], few_labels)
 
 
+def test_joint_updates_need_a_rate_of_reconstruction(blobs, few_labels):
+    params = {"solver": "sgd", "reconstruction_learning_rate": 0.0, "max_iter": 1}
+    with pytest.raises(ValueError, match="updates='joint' classifies at the rate of"):
+        classifier(updates="joint", **params).fit(blobs[0], few_labels)
+    assert classifier(**params).fit(blobs[0], few_labels).n_iter_ == 1
+
+
 def test_bad_classes_to_decode(blobs, fitted_classifier):
     Z = fitted_classifier.transform(blobs[0][:2])
     with pytest.raises(ValueError, match="label 7, which is not one of the classes"):
@@ -167,10 +176,19 @@ def test_bad_classes_to_decode(blobs, fitted_classifier):
 
 
 @pytest.mark.parametrize(
-    "method", ["transform", "inverse_transform", "sample", "sample_prior", "score_samples"]
+    "method",
+    [
+        "transform",
+        "inverse_transform",
+        "sample",
+        "sample_prior",
+        "score_samples",
+        "encode_samples",
+        "parzen_log_likelihood",
+    ],
 )
 def test_unfitted(method):
-    argument = 1 if "sample" in method and method != "score_samples" else np.zeros((2, 2))
+    argument = 1 if method in ("sample", "sample_prior") else np.zeros((2, 2))
     with pytest.raises(NotFittedError):
         getattr(AAETransformer(), method)(argument)
 
@@ -390,6 +408,16 @@ def test_faulty_priors_are_named_before_training(blobs, prior, message):
         transformer(prior=prior).fit(blobs[0])
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.5), (-0.5, 1.0)])
+def test_cross_entropy_needs_rows_in_the_unit_interval(low, high):
+    X = np.random.default_rng(0).uniform(low, high, size=(50, 4))
+    params = {"reconstruction_loss": "binary_cross_entropy", "scaling": None, "max_iter": 1}
+    with pytest.raises(ValueError, match=r"needs values in \[0, 1\] after scaling"):
+        transformer(**params).fit(X)
+    inside = (X - low) / (high - low)
+    assert transformer(**params).fit(inside).n_iter_ == 1
+
+
 def test_cross_entropy_stays_bounded_beyond_the_range_of_training(blobs):
     X = np.random.default_rng(0).random((200, 6))
     model = transformer(reconstruction_loss="binary_cross_entropy", max_iter=5).fit(X)
@@ -406,6 +434,7 @@ def test_partial_fit_refuses_other_classes(blobs):
         model.partial_fit(X, y, classes=[5, 6, 7])
 
 
-def test_the_marker_must_be_one_value(blobs, few_labels):
-    with pytest.raises(ValueError, match=r"unlabeled_label=\[-1, 5\] must be"):
-        classifier(unlabeled_label=[-1, 5]).fit(blobs[0], few_labels)
+@pytest.mark.parametrize("marker", [[-1, 5], np.array([-1, 5])], ids=type)
+def test_the_marker_must_be_one_value(blobs, few_labels, marker):
+    with pytest.raises(ValueError, match=r"unlabeled_label=.*\[-1, +5\].* must be"):
+        classifier(unlabeled_label=marker).fit(blobs[0], few_labels)

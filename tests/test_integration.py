@@ -275,6 +275,17 @@ def test_a_device_that_is_missing_at_load_becomes_the_cpu(blobs, fitted_transfor
     )
 
 
+def test_the_generator_of_another_kind_of_device_starts_anew_at_load(blobs, fitted_transformer):
+    """Its state has another length: 16 bytes on a GPU."""
+    state = copy.deepcopy(fitted_transformer.__getstate__())
+    state["_step_state"]["generator"] = np.zeros(16, dtype=np.uint8)
+    moved = AAETransformer()
+    moved.__setstate__(state)
+    found, wanted = moved.transform(blobs[0]), fitted_transformer.transform(blobs[0])
+    np.testing.assert_array_equal(found, wanted)
+    assert moved.partial_fit(blobs[0]).n_iter_ == fitted_transformer.n_iter_ + 1
+
+
 def test_other_errors_at_load_are_not_blamed_on_the_device(fitted_transformer, monkeypatch):
     def fail(settings):
         raise ValueError("something else")

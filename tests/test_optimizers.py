@@ -19,9 +19,10 @@ def peer_of(solver, parameters, momentum):
     return torch.optim.Adam(parameters, lr=0.1, betas=(momentum, 0.999))
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-8])  # gradients as small as Adam's epsilon
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_steps_are_those_of_torch(solver, momentum):
+def test_steps_are_those_of_torch(solver, momentum, size):
     ours, theirs = weights(), weights()
     optimizer = make_optimizer(solver, ours, PhaseRates(0.1, momentum))
     peer = peer_of(solver, theirs, momentum)
@@ -29,7 +30,7 @@ def test_steps_are_those_of_torch(solver, momentum):
         factor = 1.0 if number < 3 else 0.5
         optimizer.scale_learning_rate(factor)
         peer.param_groups[0]["lr"] = 0.1 * factor
-        gradients = weights(seed=number + 1)
+        gradients = [size * gradient for gradient in weights(seed=number + 1)]
         optimizer.step(gradients)
         for weight, gradient in zip(theirs, gradients, strict=True):
             weight.grad = gradient.clone()
@@ -49,13 +50,16 @@ def test_a_weight_without_gradient_stays(solver):
     optimizer.step([None] * 3)
 
 
-def test_a_divisor_shortens_gradients():
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_divisor_shortens_gradients(solver):
+    """In the second of two steps: one factor for all steps would leave those of Adam alone."""
     one, other = weights(), weights()
-    gradients = weights(seed=1)
-    make_optimizer("sgd", one, PhaseRates(0.1, 0.9)).step(
-        [gradient.clone() for gradient in gradients], torch.tensor(4.0)
-    )
-    make_optimizer("sgd", other, PhaseRates(0.1, 0.9)).step([g / 4.0 for g in gradients])
+    divided = make_optimizer(solver, one, PhaseRates(0.1, 0.9))
+    plain = make_optimizer(solver, other, PhaseRates(0.1, 0.9))
+    for number, divisor in enumerate((1.0, 4.0)):
+        gradients = weights(seed=number + 1)
+        plain.step([gradient / divisor for gradient in gradients])
+        divided.step(gradients, torch.tensor(divisor))
     for weight, wanted in zip(one, other, strict=True):
         torch.testing.assert_close(weight, wanted)
 

@@ -44,6 +44,12 @@ def test_they_are_cloned_compared_and_printed_by_their_parameters(options):
         options.set_params(**{f"no_such_{name}": 1})
 
 
+@pytest.mark.parametrize("kind", [MLP, Conv, SGD, Adam, VirtualAdversarial])
+def test_their_parameters_have_to_be_named(kind):
+    with pytest.raises(TypeError, match="positional argument"):
+        kind(0.1)
+
+
 def test_objects_of_two_kinds_differ():
     assert MLP() != Conv()
     assert SGD() != Adam()
@@ -135,6 +141,14 @@ def test_a_model_goes_on_where_a_string_became_its_object(blobs, few_labels):
     model = SemiSupervisedAAEClassifier(max_iter=1, **FITS).fit(blobs[0], few_labels)
     model.set_params(virtual_adversarial__radius="auto", network__dropout=0.0)
     assert model.partial_fit(blobs[0], few_labels).n_iter_ == 2
+
+
+def test_rates_may_fall_by_another_schedule_from_fit_to_fit(blobs):
+    model = transformer(max_iter=1, solver="adam", warm_start=True).fit(blobs[0])
+    model.set_params(solver__learning_rate_schedule="constant")
+    assert model.fit(blobs[0]).n_iter_ == 2
+    with pytest.raises(ValueError, match=r"goes on with a model of solver=.*reconstruction"):
+        model.set_params(solver__reconstruction_learning_rate=0.5).fit(blobs[0])
 
 
 def test_an_unknown_name_is_refused_as_scikit_learn_does():

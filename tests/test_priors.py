@@ -1,5 +1,7 @@
 """Priors: shapes, moments, repeatability, and errors that name the prior."""
 
+import dataclasses
+
 import joblib
 import numpy as np
 import pytest
@@ -47,8 +49,10 @@ USER_PRIORS = {
     "frozen": FrozenEstimator(FittedMixture(2, random_state=0).fit(POINTS)),
     "density": KernelDensity(bandwidth=0.1).fit(POINTS),
     "callable": lambda n, rng: rng.uniform(size=(n, 2)),
-    "tensor": lambda n, rng: torch.ones(n, 2),
+    "tensor": lambda n, rng: torch.ones(n, 2, requires_grad=True),  # as of an own network
 }
+if hasattr(scipy.stats, "Normal"):  # the distributions that scipy has from 1.15 on
+    USER_PRIORS = {"univariate of today": scipy.stats.Normal(mu=1.0, sigma=2.0), **USER_PRIORS}
 
 
 def seeded(seed=0):
@@ -63,6 +67,15 @@ def test_samples_have_shape_dtype_and_seed(prior):
     assert first.dtype == torch.float32
     assert first.isfinite().all()
     assert torch.equal(first, prior.sample(50, 2, generator=seeded()))
+
+
+@pytest.mark.parametrize("prior", OWN + list(USER_PRIORS.values()), ids=label)
+def test_samples_are_float32_whatever_the_default_of_torch_is(prior):
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert as_prior(prior).sample(5, 2).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize("prior", [*OWN, *list(USER_PRIORS.values())[:-1]], ids=label)
@@ -90,6 +103,8 @@ def test_global_generators_are_left_alone(prior):
         (GaussianMixture([[0, 0]], [[[4.0, 1.9], [1.9, 1.0]]]), [0, 0], [2, 1]),
         (scipy.stats.laplace(scale=0.5), [0, 0], [0.5 * 2**0.5] * 2),
         (scipy.stats.multivariate_normal([0, 1], np.diag([1, 9])), [0, 1], [1, 3]),
+        (USER_PRIORS["mixture"], POINTS.mean(axis=0), POINTS.std(axis=0)),
+        (USER_PRIORS["density"], POINTS.mean(axis=0), np.hypot(POINTS.std(axis=0), 0.1)),
     ],
     ids=label,
 )
@@ -114,6 +129,16 @@ def test_petals_lie_on_a_ring_in_the_order_of_y():
     np.testing.assert_allclose(angles[1:], 2 * np.pi * np.arange(1, 10) / 10, atol=0.08)
 
 
+@pytest.mark.parametrize(
+    ("prior", "length", "width"), [(Petals(), 0.5, 0.1), (Petals(3, 2, 1, 0.3), 1, 0.3)]
+)
+def test_petals_are_longer_than_wide(prior, length, width):
+    """The first lies along the first axis, where the spread is that of `length` and `width`."""
+    first = prior.sample(10_000, y=np.zeros(10_000), generator=seeded())
+    np.testing.assert_allclose(first.std(dim=0), [length, width], rtol=0.03)
+    np.testing.assert_allclose(first.mean(dim=0), [prior.radius, 0.0], atol=0.03)
+
+
 def test_swiss_roll_stretches_run_outwards():
     y = np.repeat(np.arange(10), 200)
     samples = SwissRoll().sample(2000, y=y, generator=seeded()).numpy()
@@ -121,6 +146,9 @@ def test_swiss_roll_stretches_run_outwards():
     bounds = 3 * np.sqrt(np.arange(11) / 10)
     assert (radius >= bounds[y] - 1e-5).all()
     assert (radius <= bounds[y + 1] + 1e-5).all()
+    # the angle grows with the radius, over two turns
+    wound = np.arctan2(samples[:, 1], samples[:, 0]) - 2 * np.pi * 2.0 * radius / 3.0
+    np.testing.assert_allclose(np.cos(wound), 1.0, atol=1e-4)
 
 
 @pytest.mark.parametrize("prior", [Petals(), SwissRoll(), GaussianMixture([[0, 0], [9, 9]])])
@@ -178,14 +206,25 @@ def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, wor
         (lambda: Gaussian(-1), ValueError, "scale > 0"),
         (lambda: Gaussian(np.nan), ValueError, "scale > 0"),
         (lambda: Uniform(1, 1), ValueError, "low < high"),
+        (lambda: Uniform(-np.inf, 1), ValueError, "finite low < high"),
+        (lambda: Uniform(0, [1, np.inf]), ValueError, "finite low < high"),
         (lambda: Petals(0), ValueError, "n_petals >= 1"),
+        (lambda: Petals(length=0.0), ValueError, "length > 0"),
+        (lambda: Petals(width=-1.0), ValueError, "width > 0"),
         (lambda: SwissRoll(2.5), ValueError, "n_stretches >= 1"),
+        (lambda: SwissRoll(radius=0.0), ValueError, "radius > 0"),
+        (lambda: SwissRoll(turns=-1.0), ValueError, "turns > 0"),
         (lambda: Categorical([0.5, 0.6]), ValueError, "sum to 1"),
+        (lambda: Categorical([1.5, -0.5]), ValueError, "at least 0"),
+        (lambda: Categorical([[0.5, 0.5]]), ValueError, r"shape \(n,\), got \(1, 2\)"),
         (lambda: GaussianMixture([0, 1]), ValueError, "finite means of shape"),
         (lambda: GaussianMixture([[0, 1]], np.ones(3)), ValueError, "covariances have shape"),
         (lambda: GaussianMixture([[0, 1]], -1.0), ValueError, "positive"),
         (lambda: GaussianMixture([[0, 1]], weights=[0.5]), ValueError, "sum to 1"),
+        (lambda: GaussianMixture([[0, 1]], weights=[0.5, 0.5]), ValueError, r"shape \(1,\)"),
         (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, "no components"),
+        (lambda: Uniform().sample(2, y=[0, 0]), ValueError, "no components"),
+        (lambda: as_prior(USER_PRIORS["mixture"]).sample(2, y=[0, 0]), ValueError, "no components"),
     ],
 )
 def test_errors(make, error, message):
@@ -203,13 +242,47 @@ def test_priors_compare_clone_and_hash_by_value():
     assert joblib.hash(mixture) == joblib.hash(GaussianMixture([[0, 0], [1, 1]]))
 
 
-def test_own_subclass():
-    class Ring(Prior):
-        def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-            angle = 2 * torch.pi * torch.rand(n_samples, generator=generator)
-            return torch.stack([angle.cos(), angle.sin()], dim=1)
+class Ring(Prior):
+    """A user's prior without parameters."""
 
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        angle = 2 * torch.pi * torch.rand(n_samples, generator=generator)
+        return torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+class HalfRing(Ring):
+    """Another one, that has no parameters either."""
+
+
+def test_priors_of_two_kinds_differ():
+    assert Ring() == Ring() != HalfRing()
+    assert Gaussian(2.0) != 2.0
+    assert as_prior(USER_PRIORS["callable"]) == as_prior(USER_PRIORS["callable"])
+    assert as_prior(USER_PRIORS["callable"]) != as_prior(USER_PRIORS["tensor"])
+
+
+@pytest.mark.parametrize("prior", [*OWN, as_prior(USER_PRIORS["callable"])], ids=label)
+def test_a_prior_that_is_used_as_a_key_cannot_be_changed(prior):
+    field = dataclasses.fields(prior)[0].name if dataclasses.fields(prior) else "anything"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(prior, field, 3)
+
+
+def test_own_subclass():
     assert as_prior(Ring()).sample(5).shape == (5, 2)
+
+
+def test_one_dimension_may_be_drawn_as_a_vector():
+    prior = as_prior(lambda n, rng: rng.uniform(size=n))
+    found = prior.sample(5, 1, generator=seeded())
+    assert found.shape == (5, 1)
+    assert len(found.unique()) == 5
+
+
+def test_a_fitted_model_stays_as_it_is():
+    model = FittedMixture(2, random_state=0).fit(POINTS)
+    as_prior(model).sample(5, 2, generator=seeded())
+    assert model.random_state == 0
 
 
 @pytest.mark.parametrize("kind", ["mixture", "frozen", "density"])

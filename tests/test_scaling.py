@@ -171,6 +171,7 @@ def digit_images(X, y, rng):
         "4 x 4": squares.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)),
         "6 x 6": squares[:, 1:7, 1:7],
         "with a dead border": np.pad(squares, ((0, 0), (2, 2), (2, 2))),
+        "with a grey frame": np.pad(squares / 16, ((0, 0), (1, 1), (1, 1)), constant_values=0.1),
         "16 x 16 copied": np.kron(squares[:300], np.ones((2, 2))),
         "16 x 16 linear": zoom(squares[:300], (1, 2, 2), order=1),
         "24 x 24 linear": zoom(squares[:300], (1, 3, 3), order=1),
@@ -285,6 +286,57 @@ def test_any_choice_of_rows_and_pixels_is_an_image(digits, n_rows, n_columns):
 @pytest.mark.parametrize("X", [np.zeros((9, 20)), np.full((9, 20), 0.1), np.eye(1, 20)])
 def test_constant_columns_are_no_image(X):
     assert not looks_like_pixels(X)
+
+
+def lamps(n_columns=25, step=0.3, activity=1.0, common=1.0, lowest=0.0, n_faint=0, faint=0.03):
+    """Columns around 0.5 that leave it by a step, at a rate, in part together, up to 1."""
+    rng = np.random.default_rng(0)
+    shape = (4000, n_columns)
+    # two columns share a sign more often than not, so that `common` is their correlation
+    agree = rng.random(shape) < (1.0 + common**0.5) / 2.0
+    sign = np.where(agree, 1.0, -1.0) * rng.choice([-1.0, 1.0], (4000, 1))
+    steps = np.where(np.arange(n_columns) < n_faint, faint, step)
+    X = 0.5 + steps * sign * (rng.random((4000, 1)) < activity)
+    X[0, -1], X[1, -1] = lowest, 1.0
+    return X
+
+
+def dots(background, invert=False):
+    """Columns without a common light, of which this part lies at the smallest or largest value."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0.2, 1.0, (4000, 20)) * (rng.random((4000, 20)) >= background)
+    return 1.0 - X if invert else X
+
+
+@pytest.mark.parametrize(
+    ("image", "table"),
+    [
+        (lamps(n_columns=16), lamps(n_columns=15)),
+        (lamps(lowest=0.095), lamps(lowest=0.105)),
+        (lamps(step=0.13), lamps(step=0.12)),
+        (lamps(n_faint=1), lamps(n_faint=2)),
+        (lamps(n_faint=2, faint=0.042), lamps(n_faint=2, faint=0.038)),
+        (lamps(common=0.18), lamps(common=0.155)),
+        (lamps(step=0.2, activity=0.44), lamps(step=0.2, activity=0.39)),
+        (dots(0.18), dots(0.15)),
+        (dots(0.18, invert=True), dots(0.15, invert=True)),
+    ],
+    ids=[
+        "16 columns",
+        "values from 0",
+        "steps of an eighth",
+        "a twentieth of faint columns",
+        "fainter than a 25th",
+        "covariance of a sixth",
+        "deviation of a twelfth",
+        "black on a sixth",
+        "white on a sixth",
+    ],
+)
+def test_bounds_of_what_an_image_is(image, table):
+    """Each is as `looks_like_pixels` and the functions below it say."""
+    assert looks_like_pixels(image)
+    assert not looks_like_pixels(table)
 
 
 def test_the_choice_is_made_in_blocks():

@@ -201,6 +201,14 @@ def test_samples_follow_the_class_asked_for(blobs, few_labels):
     assert np.bincount(mixed, minlength=3).min() > 50
 
 
+def test_samples_of_the_prior_of_styles(fitted_classifier):
+    codes = fitted_classifier.sample_prior(2000, random_state=0)
+    assert (codes.shape, codes.dtype) == ((2000, 10), np.float32)
+    np.testing.assert_allclose(codes.std(axis=0), 1.0, atol=0.1)
+    np.testing.assert_array_equal(codes, fitted_classifier.sample_prior(2000, random_state=0))
+    assert fitted_classifier.sample_prior().shape == (1, 10)
+
+
 def test_inverse_transform_with_classes_or_probabilities(blobs, fitted_classifier):
     Z = fitted_classifier.transform(blobs[0][:3])
     by_label = fitted_classifier.inverse_transform(Z, [0, 1, 2])

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from skaae.networks.autoencoder import Architecture, Block
-from skaae.networks.layers import dropout
+from skaae.networks.layers import dropout, fan_in
+from skaae.networks.posteriors import POSTERIORS
 from skaae.priors import Categorical, Gaussian
-from skaae.training import losses
+from skaae.training import losses, validation
 from skaae.training.optimizers import PhaseRates
 from skaae.training.penalties import discrepancy, divergence, head_distance
 from skaae.training.schedule import (
@@ -147,6 +148,15 @@ def test_state_goes_on_bit_for_bit():
     )
 
 
+def test_a_loaded_state_shows_in_the_copies_in_float64():
+    step, other = make_step(), make_step(seed=5)
+    step.copy_in_float64("encoder")  # kept until the weights change
+    step.load_state_dict(copy.deepcopy(other.state_dict()))
+    found = step.copy_in_float64("encoder")(rows().double())["style"]
+    wanted = other.copy_in_float64("encoder")(rows().double())["style"]
+    assert torch.equal(found, wanted)
+
+
 @pytest.mark.parametrize("kind", ["squared_error", "binary_cross_entropy"])
 def test_reconstruction_errors_against_the_formulas(kind):
     output, x = torch.randn(4, N_FEATURES), torch.rand(4, N_FEATURES)
@@ -194,6 +204,24 @@ def test_discriminator_that_cannot_tell_loses_two_logarithms_of_two():
     assert float(losses.generator_loss(zeros)) == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize("n", [20, 1100])  # one batch, and more rows than are compared
+@torch.no_grad()
+def test_validation_losses_against_the_formulas(n):
+    x, y = rows(n), torch.arange(n) % 3
+    step, plain = make_step(), make_step({"style": Block(2, adversarial=False)})
+    logits = step.networks.encoder(x)["label"]
+    found = validation.classification(step, x, y)()
+    assert found == pytest.approx(float(F.cross_entropy(logits, y)), rel=1e-5)
+
+    errors = [float(0.5 * (s.networks(x) - x).square().sum(dim=1).mean()) for s in (step, plain)]
+    samples = Gaussian().sample(min(n, 1000), 2, generator=torch.Generator().manual_seed(3))
+    code, scale = step.networks.encoder(x[:1000])["style"], samples.square().mean().sqrt()
+    distance = float(losses.maximum_mean_discrepancy(code, samples, scale))
+    found = [validation.reconstruction(s, x, None, seed=3)() for s in (step, plain)]
+    assert distance > 0.1
+    assert found == pytest.approx([errors[0] + distance, errors[1]], rel=1e-5)
+
+
 def test_code_is_softmax_and_linear():
     networks = make_step().networks
     outputs = networks.encoder(rows())
@@ -207,11 +235,16 @@ def test_dropout_keeps_the_mean_and_needs_a_generator():
     dropped = dropout(torch.ones(200, 200), 0.3, generator)
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.02)
     assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
-    for parameter in ("dropout", "input_dropout"):
-        networks = make_networks(**{parameter: 0.5})
-        assert torch.equal(networks(rows()), networks(rows()))
-        first, second = (networks(rows(), generator=generator) for _ in range(2))
-        assert not torch.equal(first, second)
+    nearly_all = dropout(torch.ones(300, 300), 0.9999, generator)
+    assert set(nearly_all.unique().tolist()) == {0.0, 256.0}
+    images = {"kind": "conv", "image_shape": (8, 8, 1), "n_features": 64}
+    x = torch.rand(12, 64, generator=generator)
+    for settings in ({"n_features": 64}, images):
+        for parameter in ("dropout", "input_dropout"):
+            networks = make_networks(**settings, **{parameter: 0.5})
+            assert torch.equal(networks(x), networks(x))
+            first, second = (networks(x, generator=generator) for _ in range(2))
+            assert not torch.equal(first, second)
 
 
 def test_input_noise_has_the_given_deviation():
@@ -237,6 +270,28 @@ def test_weight_init_by_deviation():
     assert not layer.bias.any()
     layer = make_networks(weight_init="small", **shape).encoder.trunk.layers[0]
     assert float(layer.weight.detach().std()) == pytest.approx(0.01 * (1000 / 200) ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        torch.nn.Linear(50, 400),
+        torch.nn.Conv2d(6, 40, 4, stride=2),
+        torch.nn.ConvTranspose2d(40, 6, 4, stride=2),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+@torch.no_grad()
+def test_weights_are_drawn_for_the_number_of_inputs_of_an_output(layer):
+    """With a deviation of one over its root, outputs vary as the inputs do."""
+    generator = torch.Generator().manual_seed(0)
+    layer.weight.normal_(0.0, fan_in(layer) ** -0.5, generator=generator)
+    layer.bias.zero_()
+    is_linear = isinstance(layer, torch.nn.Linear)
+    shape = (50, layer.in_features) if is_linear else (50, layer.in_channels, 20, 20)
+    output = layer(torch.randn(shape, generator=generator))
+    inner = output if is_linear else output[..., 4:-4, 4:-4]
+    assert float(inner.var()) == pytest.approx(1.0, rel=0.15)
 
 
 def test_bfloat16_changes_little_and_keeps_float32_weights():
@@ -320,6 +375,16 @@ def test_posteriors_agree_in_their_mean():
         assert bool(((samples.mean(dim=0) - mean).abs() <= error + 1e-6).all()), posterior
 
 
+def test_a_gaussian_posterior_has_a_mean_and_a_bounded_variance():
+    """At most exp(10), at least exp(-10): the logarithm of the variance is the second half."""
+    output = torch.tensor([[1.0, -2.0, 3.0, 0.5, 100.0, -100.0]])
+    noise = torch.tensor([[2.0, 1.0, 1.0]])
+    deviation = torch.tensor([0.5, 10.0, -10.0]).mul(0.5).exp()
+    wanted = torch.tensor([[1.0, -2.0, 3.0]]) + deviation * noise
+    torch.testing.assert_close(POSTERIORS["gaussian"]().draw(output, noise), wanted)
+    assert POSTERIORS["gaussian"]().mean(output).tolist() == [[1.0, -2.0, 3.0]]
+
+
 def test_divergence_against_the_formula_for_two_normals():
     mean, log_variance = torch.tensor([[0.5, -1.0]]), torch.tensor([[-1.0, 0.3]])
     generator = torch.Generator().manual_seed(0)
@@ -351,11 +416,42 @@ def test_penalties_bring_codes_to_the_prior(penalty, posterior):
     assert distance({"penalty": penalty}) < 0.2 * distance({})
 
 
+@torch.no_grad()
+def test_penalties_are_their_weight_times_the_loss():
+    """The kernel of the MMD is as wide as the prior's samples are."""
+    blocks, prior = {"style": Block(2, adversarial=False)}, Gaussian(3.0)
+    step = make_step(blocks, priors={"style": prior}, architecture={"posterior": "gaussian"})
+    outputs = step.networks.encoder(rows())
+    code = step.networks.code(outputs)
+    state = step.generator.get_state()
+    found = discrepancy(2.0)(step, outputs, code)
+    step.generator.set_state(state)
+    samples = step.draw_prior("style", code["style"])
+    scale = samples.square().mean().sqrt()
+    wanted = 2.0 * losses.maximum_mean_discrepancy(code["style"], samples, scale)
+    torch.testing.assert_close(found, wanted)
+    log_variance = outputs["style"][:, 2:]
+    wanted = 0.5 * losses.divergence(log_variance, code["style"], prior.log_prob)
+    torch.testing.assert_close(divergence(0.5)(step, outputs, code), wanted)
+    step = make_step(architecture={"cluster_heads": 1.0})
+    points = step.networks.decoder.combine.points
+    wanted = losses.head_distance_loss(points, 9.0)
+    assert wanted > 0.0
+    torch.testing.assert_close(head_distance(9.0)(step, outputs, code), wanted)
+
+
 def test_head_distance_costs_what_the_distance_lacks():
     points = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
     lacking = (6.0 - 5.0) + (6.0 - 1.0) + (6.0 - 18**0.5)
     assert float(losses.head_distance_loss(points, 6.0)) == pytest.approx(lacking)
     assert float(losses.head_distance_loss(points, 0.5)) == 0.0
+
+
+def test_many_heads_start_far_enough_apart_for_their_distance():
+    """In two dimensions a hundred heads need a square of ten by ten distances."""
+    blocks = {"label": Block(100), "style": Block(2)}
+    points = make_networks(blocks, cluster_heads=2.0).decoder.combine.points.detach()
+    assert float(points.std()) == pytest.approx(0.5 * 2.0 * 10.0, rel=0.15)
 
 
 def test_heads_move_with_the_decoder_unless_they_are_fixed():
@@ -400,6 +496,30 @@ def test_batch_norm_uses_the_batch_in_training_and_its_history_elsewhere():
     alone = torch.cat([step.networks.encoder(row[None])["style"] for row in x])
     torch.testing.assert_close(alone, step.networks.encoder(x)["style"], atol=1e-5, rtol=1e-4)
     step(x[:1])  # a batch of one row has no variance, and works
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+@torch.no_grad()
+def test_normalization_and_activation_happen_on_the_way(kind):
+    """Layers are normalized to mean 0 and deviation 1, then relu leaves nothing below 0."""
+    settings = {"batch_norm": "autoencoder", "activation": "relu", "image_shape": (8, 8, 1)}
+    networks = make_networks(n_features=64, kind=kind, **settings)
+    trunk, body, seen = networks.encoder.trunk, networks.decoder.body, []
+
+    def look(norm, inputs, output):
+        seen.append((norm, float(output.mean()), float(output.std())))
+
+    for norm in (*trunk.norms, *body.norms):
+        norm.register_forward_hook(look)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(200, 64, generator=generator)
+    networks(x, generator=generator)
+    assert [norm for norm, _, _ in seen] == [*trunk.norms, *body.norms]
+    for _, mean, deviation in seen:
+        assert mean == pytest.approx(0.0, abs=1e-4)
+        assert deviation == pytest.approx(1.0, abs=0.05)
+    units = trunk(x, generator)
+    assert units.min() == 0.0 < units.max()
 
 
 @pytest.mark.parametrize("kind", ["mlp", "conv"])
@@ -542,6 +662,61 @@ def test_the_virtual_adversarial_loss_minds_classes_once_components_are_found():
     again = make_step(**settings)
     again.load_state_dict(copy.deepcopy(whole.state_dict()))
     assert again.stage == whole.stage
+
+
+@pytest.mark.parametrize("finds_clusters", [False, True])
+def test_weights_beside_the_virtual_adversarial_loss(finds_clusters):
+    """Those of Hu et al. where it finds the clusters: 0.1 and 0.4; else the plain divergence."""
+    proportions = torch.tensor([0.5, 0.3, 0.2])
+    loss = VirtualAdversarialLoss(0.5, proportions, finds_clusters=finds_clusters)
+    step = make_consistent_step(loss)
+    logits = step.networks.encoder(rows())["label"].detach()
+    balance = losses.class_balance_loss(logits, proportions)
+    found = step.keep_labels(rows())
+    del found["virtual_adversarial"]
+    wanted = {"class_balance": balance}
+    if finds_clusters:
+        entropy = losses.conditional_entropy_loss(logits)
+        wanted = {"conditional_entropy": 0.1 * entropy, "class_balance": 0.4 * balance}
+    assert list(found) == list(wanted)
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value)
+
+
+def test_the_virtual_adversarial_loss_draws_from_the_generator_alone():
+    step = make_consistent_step(
+        VirtualAdversarialLoss(0.5), architecture={"posterior": "universal"}
+    )
+    before = torch.get_rng_state()
+    step.keep_labels(rows())
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_virtual_adversarial_loss_is_float32_in_bfloat16_training():
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.5, 0.3, 0.2]), finds_clusters=True)
+    found = make_consistent_step(loss, precision=torch.bfloat16).keep_labels(rows())
+    exact = make_consistent_step(loss).keep_labels(rows())
+    for name, value in exact.items():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], value, rtol=0.05, atol=1e-3)
+
+
+def test_optimizers_restart_where_the_whole_encoder_starts_to_move_the_label():
+    """At the end of the last stage that shields the label, whatever stages came before."""
+    blocks = {"label": Block(6, components_per_class=2), "style": Block(2)}
+    loss = VirtualAdversarialLoss(0.5, torch.tensor([0.2, 0.3, 0.5]), finds_clusters=True)
+    schedule = component_schedule(assigns_later=True)
+    step = make_step(blocks, virtual_adversarial=loss, schedule=schedule)
+    labeled = {"x_labeled": rows(), "y_labeled": torch.tensor([0, 1, 2] * 4)}
+    counts = []
+    for _ in schedule.stages[:-1]:
+        step(rows(), **labeled)
+        step.end_stage()
+        counts.append({phase: int(o.n_steps) for phase, o in step.optimizers.items()})
+    assert step.stage.name == "refine"
+    first = {"reconstruction": 1, "discriminator": 1, "generator": 1, "classification": 0}
+    second = {"reconstruction": 0, "discriminator": 0, "generator": 0, "classification": 1}
+    assert counts == [{**first, "virtual_adversarial": 1}, {**second, "virtual_adversarial": 2}]
 
 
 def test_a_class_of_one_component_is_that_component():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import label, transformer
+from conftest import classifier, label, transformer
 
 from skaae import AAETransformer
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
@@ -140,6 +140,7 @@ def test_any_prior_trains(blobs, prior):
         {"batch_size": 1000},
         {"batch_size": 1, "max_iter": 1},
         {"weight_init": 0.05},
+        {"updates": "joint"},
         {"n_components": 1},
     ],
     ids=label,
@@ -198,7 +199,81 @@ def test_epochs_suit_the_data_unless_given():
     assert epochs(7, 60_000, 100) == 7
 
 
+@pytest.mark.parametrize(
+    ("image_shape", "channels"),
+    [
+        ((3, 3, 1), (32,)),
+        ((8, 8, 1), (32, 64)),
+        ((28, 28, 1), (32, 64)),
+        ((64, 64, 3), (32, 64, 128)),
+        ((256, 512, 3), (32, 64, 128, 256, 256)),
+    ],
+)
+def test_channels_suit_the_images_unless_given(image_shape, channels):
+    """They double from 32 to 256, in as many layers as bring images down to 8 pixels."""
+    from skaae.estimators.parameters import layer_sizes
+
+    n_features = int(np.prod(image_shape))
+    assert layer_sizes("hidden_layer_sizes", "auto", n_features, image_shape) == channels
+
+
+def test_the_widest_layer_says_how_many_threads_train():
+    X = np.random.default_rng(0).random((20, 16))
+    sizes = {"hidden_layer_sizes": (3, 50), "discriminator_hidden_layer_sizes": (70, 4)}
+    assert transformer(max_iter=1, **sizes).fit(X)._settings.thread_width == 70
+    own = {"encoder": torch.nn.Linear}
+    images = {"network": "conv", "image_shape": (4, 4), "hidden_layer_sizes": (8,)}
+    for params in (own, images):  # which compute more than widths tell
+        assert transformer(max_iter=1, **params).fit(X)._settings.thread_width is None
+
+
+def test_images_stay_within_their_range(digits):
+    """The decoder of pixels ends in a sigmoid: what it returns needs no clipping."""
+    X = digits[0][:200]
+    model = transformer(max_iter=20).fit(X)
+    for rows in (model.reconstruct(X), model.sample(200, random_state=0)):
+        assert 0.0 <= rows.min() < rows.max() <= 16.0
+
+
+@pytest.mark.parametrize(("solver", "rates"), [("adam", (0.001, 0.001)), ("sgd", (0.01, 0.1))])
+def test_learning_rates_are_the_documented_ones_unless_given(blobs, solver, rates):
+    model = transformer(max_iter=1, solver=solver).fit(blobs[0])
+    found = {phase: rate.learning_rate for phase, rate in model._settings.rates.items()}
+    reconstruction, adversarial = rates
+    assert found == {
+        "reconstruction": reconstruction,
+        "discriminator": adversarial,
+        "generator": adversarial,
+    }
+
+
+def test_the_adversary_learns_slowly_beside_classes_and_fast_for_components(blobs):
+    X, y = blobs
+    by_component = transformer(max_iter=1, prior=Petals(3), use_labels=True).fit(X, y)
+    assert by_component._settings.rates["generator"].learning_rate == 0.003
+    rates = classifier(max_iter=1, solver="adam").fit(X, y)._settings.rates
+    assert {phase: rate.learning_rate for phase, rate in rates.items()} == {
+        "reconstruction": 0.001,
+        "discriminator": 0.0003,
+        "generator": 0.0003,
+        "classification": 0.001,
+        "virtual_adversarial": 0.001,
+    }
+
+
+def test_the_weight_of_a_divergence_is_the_variance_of_a_feature(blobs):
+    params = {"regularizer": "kl", "posterior": "gaussian", "max_iter": 1}
+    X = blobs[0] / np.ptp(blobs[0], axis=0)
+    X -= X.min(axis=0)
+    model = transformer(scaling=None, **params).fit(X)
+    assert model._settings.regularizer_weight == pytest.approx(X.var(axis=0).mean())
+    model.set_params(reconstruction_loss="binary_cross_entropy", scaling="range").fit(X)
+    assert model._settings.regularizer_weight == 1.0
+
+
 def test_history_and_verbose(blobs, capsys):
+    transformer(max_iter=1).fit(blobs[0])
+    assert capsys.readouterr().out == ""
     aae = transformer(max_iter=3, verbose=1).fit(blobs[0])
     losses = {"reconstruction", "discriminator_style", "generator_style"}
     assert set(aae.history_) == {"stage", *losses}
@@ -208,6 +283,9 @@ def test_history_and_verbose(blobs, capsys):
     assert len(lines) == 4
     assert lines[0] == f"Scaling of X: {aae.scaling_}"
     assert lines[1].startswith("Epoch 1/3 (train): reconstruction ")
+    aae.set_params(warm_start=True).fit(blobs[0]).partial_fit(blobs[0])
+    later = [line.split(" (")[0] for line in capsys.readouterr().out.splitlines()]
+    assert later == ["Epoch 4/6", "Epoch 5/6", "Epoch 6/6", "Epoch 7/7"]
 
 
 def test_early_stopping_keeps_the_best_weights(blobs):

@@ -10,6 +10,7 @@ from test_transformer import distance_to_prior
 from torch import nn
 
 from skaae import AAETransformer
+from skaae.likelihood import parzen_log_likelihood
 from skaae.priors import GaussianMixture, Petals, SwissRoll
 
 
@@ -163,6 +164,7 @@ def test_all_some_or_no_labels(blobs):
         losses = {"reconstruction", "discriminator_style", "generator_style"}
         assert set(model.history_) == {"stage", *losses}
     assert len(model.classes_) == 0
+    assert transformer(**params).partial_fit(X, np.full(len(y), -1)).n_iter_ == 1
     first = transformer(**params).partial_fit(X, hide(y, 1), classes=[0, 1, 2])
     assert first.partial_fit(X).n_iter_ == 2
 
@@ -239,6 +241,16 @@ def test_parzen_against_the_formula_and_the_true_density(blobs):
         assert other < chosen < true + 0.3
 
 
+def test_parzen_far_from_zero_keeps_its_digits():
+    """Squared distances come from products, which lose digits far from 0."""
+    rng = np.random.default_rng(0)
+    X, samples = rng.normal(size=(50, 2)), rng.normal(size=(60, 2))
+    far = np.array([1e7, -1e7])
+    found = parzen_log_likelihood(X + far, lambda n: samples + far, 60, 0.5)
+    wanted = parzen_log_likelihood(X, lambda n: samples, 60, 0.5)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
 def test_parzen_memory_does_not_grow_with_samples():
     X = np.random.default_rng(0).normal(size=(50, 2))
     model = Known(max_iter=1, **FITS).fit(X)
@@ -253,6 +265,8 @@ def test_parzen_errors(blobs, fitted_transformer):
         fitted_transformer.parzen_log_likelihood(blobs[0])
     with pytest.raises(ValueError, match=r"bandwidth=-1.0 must be a finite number above 0"):
         fitted_transformer.parzen_log_likelihood(blobs[0], bandwidth=-1.0)
+    with pytest.raises(ValueError, match=r"bandwidth='0.5' must be a finite number above 0"):
+        fitted_transformer.parzen_log_likelihood(blobs[0], bandwidth="0.5")
 
 
 def test_log_prob_of_mixtures_against_scikit_learn():
@@ -314,6 +328,24 @@ def test_user_modules_train_repeat_and_leave_the_global_generator(blobs, posteri
     loaded = pickle.loads(pickle.dumps(first))
     np.testing.assert_array_equal(first.transform(X), loaded.transform(X))
     np.testing.assert_allclose(first.transform(X)[:1], first.transform(X[:1]), rtol=1e-6)
+
+
+def test_user_modules_are_in_training_mode_in_training_alone(blobs):
+    seen = []
+
+    class Watched(nn.Linear):
+        def forward(self, x):
+            seen.append(self.training)
+            return super().forward(x)
+
+    model = transformer(encoder=Watched, max_iter=1).fit(blobs[0])
+    trial, *training = seen
+    assert not trial
+    assert set(training) == {True}
+    seen.clear()
+    model.transform(blobs[0])
+    model.score(blobs[0].astype(np.float32))
+    assert set(seen) == {False}
 
 
 def test_user_modules_with_batch_norm_train_on_one_labeled_row(blobs):

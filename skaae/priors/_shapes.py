@@ -196,7 +196,7 @@ class Petals(Prior):
         """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
         drawn = _choose(np.full(self.n_petals, 1.0 / self.n_petals), n_samples, generator)
-        angle = 2.0 * math.pi * _chosen_components(self, y, drawn) / self.n_petals
+        angle = 2.0 * math.pi * _chosen_components(self, y, drawn).float() / self.n_petals
         spread = as_tensor([self.length, self.width], generator)
         along, across = (normal(n_samples, 2, generator) * spread).unbind(dim=1)
         along = along + self.radius
