@@ -77,7 +77,7 @@ def ctgan(name):
         import torch
 
         torch.manual_seed(seed)
-        np.random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 (ctgan draws from it)
         model = getattr(ctgan, name)()
         model.fit(train, categories_of(train))
         return model.sample(len(train))
@@ -90,7 +90,7 @@ def copula(train, seed):
     from copulas.multivariate import GaussianMultivariate
     from rdt.transformers import UniformEncoder
 
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (rdt draws from it)
     coded, encoders = train.copy(), {}
     for name in categories_of(train):
         encoders[name] = UniformEncoder()
@@ -182,8 +182,8 @@ def main():
         frame = read(name)
         draws = [one_draw(frame, seed, arguments.methods) for seed in range(arguments.draws)]
         figures = {
-            method: {key: [round(draw[method][key], 4) for draw in draws] for key in draws[0][method]}
-            for method in draws[0]
+            method: {key: [round(draw[method][key], 4) for draw in draws] for key in keys}
+            for method, keys in draws[0].items()
         }
         result["tables"][name] = {
             "rows": len(frame) // 2,

@@ -155,7 +155,9 @@ def test_bad_classifier_parameters(blobs, few_labels, params, message):
 
 def test_joint_updates_need_a_rate_of_reconstruction(blobs, few_labels):
     params = {"solver": "sgd", "reconstruction_learning_rate": 0.0, "max_iter": 1}
-    with pytest.raises(ValueError, match="updates='joint' classifies at the rate of"):
+    with pytest.raises(
+        ValueError, match="updates='joint' trains reconstruction and classification in one"
+    ):
         classifier(updates="joint", **params).fit(blobs[0], few_labels)
     assert classifier(**params).fit(blobs[0], few_labels).n_iter_ == 1
 

@@ -304,7 +304,8 @@ def test_held_out_rows_pass_in_batches(blobs, kind, monkeypatch):
     at_once = kind(max_iter=2, early_stopping=True, validation_fraction=0.5).fit(X, y)
     found, wanted = in_batches.history_["validation"], at_once.history_["validation"]
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
-    sizes = [len(rows) for rows in validation.in_batches(torch.zeros(2500, 2))]
+    cpu = torch.device("cpu")
+    sizes = [len(rows) for rows in validation.in_batches(torch.zeros(2500, 2), cpu)]
     assert sizes == [1024, 1024, 452]
 
 

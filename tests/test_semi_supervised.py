@@ -321,7 +321,7 @@ def test_components_find_the_blobs_of_a_class(rings, class_prior):
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (800, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-6)
-    label = inference.encode(model._step, model._scaled(X), "label")
+    label = inference.encode(model._step, model._network_rows(X), "label")
     assert label.shape == (800, 8)
     np.testing.assert_allclose(label @ members_of(model).T, probabilities, atol=1e-5)
     assert len(np.unique(label.argmax(axis=1))) > 2  # once they have a class, some come together
@@ -331,7 +331,7 @@ def test_components_are_drawn_by_their_proportions_and_the_largest_stands_for_it
     X, _, y_few = rings
     model = classifier(components_per_class=4, **{**COMPONENTS, "max_iter": 2}).fit(X, y_few)
     members = members_of(model)
-    sizes = members * inference.encode(model._step, model._scaled(X), "label").mean(axis=0)
+    sizes = members * inference.encode(model._step, model._network_rows(X), "label").mean(axis=0)
     proportions = sizes / sizes.sum(axis=1, keepdims=True)
     generator = torch.Generator().manual_seed(0)
     label = model._draw_label(np.arange(4000) % 2, 4000, generator)

@@ -282,7 +282,8 @@ class BaseAdversarialAutoencoder(
         def results(n_iter):
             if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
                 run.actions[ASSIGN_COMPONENTS]()
-            return {**self._results(X, targets, partial=partial), "n_iter_": n_iter}
+            found = self._results(X, targets, partial=partial)
+            return {**found, "_noise": self._fit_noise(X, targets), "n_iter_": n_iter}
 
         watch = fitting.Watch(self, run, self._shown(X, targets), results)
         try:
@@ -296,7 +297,6 @@ class BaseAdversarialAutoencoder(
         if run.stopping is not None:
             run.history["validation"] = run.stopping.losses
             run.stopping.restore_best()
-        self._noise = self._fit_noise(X, targets)
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         watch.end()
