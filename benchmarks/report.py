@@ -331,7 +331,85 @@ def threads():
     return lines
 
 
+def synthetic_tables():
+    """Quality of new rows of mixed tables, by method: means over draws."""
+    result = read("synthetic_tables")
+    shown = ["column shapes", "pair trends", "accuracy", "copies", "seconds"]
+    lines = [
+        f"{result['circumstances']['hardware']}, one thread:",
+        "",
+        "| table | method | " + " | ".join(shown) + " |",
+        "|---|---|" + "---|" * len(shown),
+    ]
+    for table, entry in result["tables"].items():
+        about = f"{table}: {entry['rows']} rows, {entry['numbers']} numbers, "
+        about += f"{entry['categories']} categories"
+        for method, figures in entry["figures"].items():
+            cells = [number(figures.get(key), 1 if key in shown[3:] else 3) for key in shown]
+            lines.append(f"| {about} | {method} | " + " | ".join(cells) + " |")
+            about = ""
+    lines.append(mean_rows(result["tables"], shown))
+    return lines
+
+
+def mean_rows(tables, shown):
+    """Return the rows of the means over tables, by method."""
+    rows, about = [], "**mean over tables**"
+    for method in next(iter(tables.values()))["figures"]:
+        cells = []
+        for key in shown:
+            by_table = [entry["figures"][method].get(key) for entry in tables.values()]
+            means = None if by_table[0] is None else [np.mean(values) for values in by_table]
+            cells.append(number(means, 1 if key in shown[3:] else 3))
+        rows.append(f"| {about} | {method} | " + " | ".join(cells) + " |")
+        about = ""
+    return "\n".join(rows)
+
+
+def number(values, n_digits):
+    """Return the mean of values as text; a dash where there are none."""
+    return "-" if values is None else f"{np.mean(values):.{n_digits}f}"
+
+
+def imputation():
+    """Error of filled gaps by table, share of gaps and method: means over draws."""
+    result = read("imputation")
+    first = next(iter(result["tables"].values()))
+    methods = list(next(iter(first["error"].values())))
+    lines = [
+        f"{result['circumstances']['hardware']}; error in standard deviations (seconds):",
+        "",
+        "| table | gaps | " + " | ".join(methods) + " |",
+        "|---|---|" + "---|" * len(methods),
+    ]
+    for table, entry in result["tables"].items():
+        for share, errors in entry["error"].items():
+            seconds = entry["seconds"][share]
+            cells = [f"{np.mean(errors[m]):.3f} ({np.mean(seconds[m]):.1f})" for m in methods]
+            lines.append(f"| {table} | {share} | " + " | ".join(cells) + " |")
+    for share in first["error"]:
+        cells = []
+        for method in methods:
+            means = [np.mean(entry["error"][share][method]) for entry in result["tables"].values()]
+            cells.append(f"{np.mean(means):.3f}")
+        lines.append(f"| **mean over tables** | {share} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def memory():
+    """Memory beside the table, by case."""
+    result = read("memory")
+    columns = list(next(iter(result["MB"].values())))
+    lines = ["| table | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    for case, values in result["MB"].items():
+        lines.append(f"| {case} | " + " | ".join(f"{value:,}" for value in values.values()) + " |")
+    return lines
+
+
 TABLES = {
+    "memory": memory,
+    "synthetic_tables": synthetic_tables,
+    "imputation": imputation,
     "demo": demo,
     "choices": choices,
     "tables": tables,
@@ -357,7 +435,7 @@ def filled(text):
     return re.sub(r"<!-- table: (\w+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
 
 
-PAGES = ("README.md", "benchmarks/README.md", "docs/reproduction.md")
+PAGES = ("README.md", "benchmarks/README.md", "docs/reproduction.md", "docs/tables.md")
 
 
 def main():

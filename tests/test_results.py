@@ -24,7 +24,9 @@ def report():
     return load("report")
 
 
-@pytest.mark.parametrize("page", ["README.md", "benchmarks/README.md", "docs/reproduction.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "benchmarks/README.md", "docs/reproduction.md", "docs/tables.md"]
+)
 def test_pages_hold_the_results(report, page):
     text = (ROOT / page).read_text()
     assert text.count("<!-- table:") >= 1

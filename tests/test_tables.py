@@ -1,8 +1,10 @@
 """Tables: columns of every kind, gaps and sparse rows in; the same kind of rows out."""
 
+import importlib.util
 import pickle
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -525,6 +527,20 @@ def test_a_pickle_reads_and_returns_the_same_frames(library):
     loaded = pickle.loads(pickle.dumps(aae))
     np.testing.assert_array_equal(loaded.transform(FRAMES[library]), aae.transform(FRAMES[library]))
     assert loaded.sample(5, random_state=0).equals(aae.sample(5, random_state=0))
+
+
+# The page ----------------------------------------------------------------------------------------
+
+
+def test_the_page_on_tables_prints_what_it_says(capsys):
+    page = Path(__file__).resolve().parents[1] / "docs" / "tables.md"
+    spec = importlib.util.spec_from_file_location(
+        "demo_pages", page.parent / "examples" / "demo_pages.py"
+    )
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    assert "```python" in page.read_text()
+    assert pages.run_page(page) == 0, capsys.readouterr().out
 
 
 # Bad input ---------------------------------------------------------------------------------------

@@ -25,7 +25,10 @@ from matplotlib import pyplot as plt
 DOCS = Path(__file__).resolve().parents[1]
 PAGES = [
     DOCS.parent / "README.md",
-    *(DOCS / f"{name}.md" for name in ("index", "choosing", "user_guide", "changes")),
+    *(
+        DOCS / f"{name}.md"
+        for name in ("index", "choosing", "tables", "user_guide", "changes")
+    ),
     *sorted((DOCS / "systems").glob("*.md")),
 ]
 PART = re.compile(
