@@ -260,6 +260,7 @@ def fit_table(
     scaling: str | None,
     *,
     bounded: bool = False,
+    of_mixed: str = "quantile",
     min_frequency: Any = "auto",
     weight: float = 1.0,
 ) -> Table:
@@ -271,6 +272,7 @@ def fit_table(
     schema : their columns.
     scaling : see `fit_scaling`.
     bounded : whether the loss needs numbers in [0, 1].
+    of_mixed : what scaling "auto" is for a data frame with flags or categories.
     min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
     """
@@ -279,7 +281,7 @@ def fit_table(
         schema = Schema(tuple(frames.Column(i, NUMBER) for i in range(found.shape[1])))
     if scaling == "auto" and not bounded:
         images = not schema.is_mixed and looks_like_pixels(found)
-        scaling = "range" if images else "quantile" if schema.is_mixed else "standard"
+        scaling = "range" if images else of_mixed if schema.is_mixed else "standard"
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
     is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool)
     lowest, highest = known_range(found)

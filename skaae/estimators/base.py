@@ -248,6 +248,8 @@ class BaseAdversarialAutoencoder(
             self.__dict__.pop("_schema"),
             self.scaling,
             bounded=bounded,
+            # normal scores hide the gaps between groups of rows, which classes and clusters need
+            of_mixed="standard" if self._classifies else "quantile",
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )
