@@ -342,8 +342,8 @@ def synthetic_tables():
         "|---|---|" + "---|" * len(shown),
     ]
     for table, entry in result["tables"].items():
-        about = f"{table}: {entry['rows']} rows, {entry['numbers']} numbers, "
-        about += f"{entry['categories']} categories"
+        about = f"{table}: {entry['rows']} rows; columns of numbers: {entry['numbers']}, "
+        about += f"of categories: {entry['categories']}"
         for method, figures in entry["figures"].items():
             cells = [number(figures.get(key), 1 if key in shown[3:] else 3) for key in shown]
             lines.append(f"| {about} | {method} | " + " | ".join(cells) + " |")
@@ -400,7 +400,7 @@ def memory():
     """Memory beside the table, by case."""
     result = read("memory")
     columns = list(next(iter(result["MB"].values())))
-    lines = ["| table | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    lines = ["| rows and columns | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
     for case, values in result["MB"].items():
         lines.append(f"| {case} | " + " | ".join(f"{value:,}" for value in values.values()) + " |")
     return lines
