@@ -28,6 +28,7 @@ from skaae import (
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
 )
+from skaae.columns.categories import fit_categories
 from skaae.columns.layout import Layout
 from skaae.columns.schema import describe
 from skaae.columns.table import fit_table
@@ -197,7 +198,7 @@ def test_integers_of_few_bits_do_not_wrap_around():
     assert numbers.min() < -128  # outside of what the dtypes can hold
     found = aae._table.inverse_transform(np.array([[-9.0, -9.0], [9.0, 9.0]]))
     assert found["a"].tolist() == [0, 255]
-    assert found["b"].tolist() == [-127, 127]
+    assert found["b"].tolist() == [-128, 127]
 
 
 def test_samples_have_the_frequencies_of_the_training_rows():
@@ -424,6 +425,96 @@ def test_a_column_without_any_value_stays_empty():
         assert np.isfinite(found[:, [0, 2]]).all()
 
 
+def test_values_of_a_column_without_any_in_training_count_as_gaps():
+    frame = people().assign(empty=np.nan, none=pd.Series([None] * N_ROWS, dtype="str"))
+    later = frame.assign(empty=1e6, none="some")
+    for aae in (fitted(frame), fitted(frame[["income", "empty"]])):
+        names = list(aae.feature_names_in_)
+        np.testing.assert_array_equal(aae.transform(frame[names]), aae.transform(later[names]))
+        np.testing.assert_array_equal(
+            aae.score_samples(frame[names]), aae.score_samples(later[names])
+        )
+
+
+@pytest.mark.parametrize("scaling", ["range", "standard", "quantile", None])
+def test_gaps_in_flags_and_in_any_scaling_count_as_the_mean(scaling):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": rng.random(200), "b": rng.random(200), "flag": rng.random(200) < 0.9}
+    )
+    x = fitted(frame, scaling=scaling)._network_rows(pd.DataFrame({**frame.mean()}, index=[0]))[:]
+    gaps = pd.DataFrame({"a": [np.nan], "b": [np.nan], "flag": [None]})
+    np.testing.assert_allclose(fitted(frame, scaling=scaling)._network_rows(gaps)[:], x, atol=1e-7)
+
+
+def test_other_numbers_in_a_flag_count_as_the_nearer_of_0_and_1():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.random(80), "count": rng.integers(0, 2, 80)})
+    aae = fitted(frame)
+    more = frame.assign(count=np.where(frame["count"] > 0, 40, -3))
+    np.testing.assert_array_equal(aae.score_samples(more), aae.score_samples(frame))
+
+
+def test_impute_keeps_dtypes_whose_categories_or_integers_are_fewer():
+    """A batch of rows may have a narrower dtype than the training rows."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 80))
+    train = pd.DataFrame({"kind": pd.Categorical(np.where(a > 0, "x", "y")), "a": a, "b": b})
+    aae = fitted(train, max_iter=30)
+    later = pd.DataFrame(
+        {
+            "kind": pd.Categorical(["x", None, None], categories=["x"]),
+            "a": pd.array([1, -1, None], dtype="Int64"),
+            "b": [0.5, 0.5, 0.5],
+        }
+    )
+    filled = aae.impute(later)
+    assert filled["kind"].isna().sum() == 0
+    assert filled["a"].dtype == "Int64"
+    assert filled["kind"][1] == "y"
+    in_polars = pl.DataFrame(
+        {
+            "kind": pl.Series(["x", None, None], dtype=pl.Enum(["x"])),
+            "a": [1, -1, None],
+            "b": [0.5, 0.5, 0.5],
+        }
+    )
+    found = aae.impute(in_polars)
+    assert found["kind"].to_list() == filled["kind"].tolist()
+    assert found["a"].to_list() == filled["a"].tolist()
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_impute_fills_an_array_with_a_model_of_a_frame():
+    aae = fitted(people()[["income", "city"]])
+    filled = aae.impute([[None, "hill"], [20.0, None]])
+    assert filled[0, 0] > 0.0
+    assert filled[1, 0] == 20.0
+    assert filled[1, 1] in set(people(False)["city"])
+    plain = fitted(people()[["income", "share"]]).impute(np.array([[np.nan, 0.5]]))
+    assert plain.dtype == np.float64
+    assert plain[0, 1] == 0.5
+
+
+def test_supervised_impute_needs_the_classes():
+    frame, y = people(), np.arange(N_ROWS) % 2
+    filled = make(SupervisedAAETransformer).fit(frame, y).impute(frame, y)
+    require_same_columns(filled, frame)
+    assert not filled.isna().any(axis=None)
+
+
+def test_rows_of_rows_keep_the_index_of_a_frame():
+    frame, y = people().set_index(np.arange(N_ROWS) + 7), np.arange(N_ROWS) % 2
+    supervised = make(SupervisedAAETransformer).fit(frame, y)
+    for found in (
+        fitted(frame).reconstruct(frame),
+        fitted(frame).impute(frame),
+        supervised.reconstruct(frame, y),
+        supervised.restyle(frame, 1),
+    ):
+        pd.testing.assert_index_equal(found.index, frame.index)
+
+
 # Sparse rows and small dtypes --------------------------------------------------------------------
 
 
@@ -543,6 +634,67 @@ def test_the_page_on_tables_prints_what_it_says(capsys):
     assert pages.run_page(page) == 0, capsys.readouterr().out
 
 
+def test_sparse_rows_with_gaps_give_the_same_model_as_dense_ones():
+    X = sparse_table().toarray()
+    X[::4, 1] = np.nan
+    sparse = scipy.sparse.csr_array(X)
+    for scaling in ("standard", "range"):
+        dense, found = (fitted(rows, scaling=scaling) for rows in (X, sparse))
+        np.testing.assert_allclose(found.impute(sparse), dense.impute(X), atol=1e-5)
+        assert np.isfinite(found.sample(3)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bool"])
+def test_frames_of_sparse_columns(dtype):
+    frame = pd.get_dummies(people(gaps=False)[["city", "grade"]], dtype=dtype, sparse=True)
+    require_same_columns(fitted(frame).sample(3), frame)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy"])
+def test_one_scale_for_all_numbers_of_a_table_without_numbers(loss):
+    frame = people(gaps=False)[["city", "owner"]]
+    aae = fitted(frame, scaling="range", reconstruction_loss=loss)
+    require_same_columns(aae.sample(3), frame)
+
+
+def test_large_and_lowest_integers_are_in_the_range_of_their_column():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "large": 2**60 + rng.integers(0, 2**59, 80),
+            "low": np.array([-128] * 60 + [5] * 20, dtype=np.int8),
+            "kind": rng.choice(["a", "b"], 80),
+        }
+    )
+    rows = fitted(frame).sample(200, random_state=0)
+    assert rows["large"].between(frame["large"].min() - 256, frame["large"].max() + 256).all()
+    assert rows["large"].nunique() > 50
+    assert rows["low"].min() == -128
+
+
+def test_dates_that_are_named_as_categories_may_have_gaps():
+    frame = pd.DataFrame({"day": pd.to_datetime(["2020-01-01", "2020-01-02", None] * 20)})
+    aae = fitted(frame.assign(n=range(60)), categorical_features=["day"])
+    assert not aae.impute(frame.assign(n=range(60)))["day"].isna().any()
+
+
+def test_the_number_of_rare_categories_costs_no_time():
+    values = np.array([[f"name {i}"] for i in range(20_000)], dtype=object)
+    found = fit_categories(values, ["name"], 5)
+    assert found.sizes == (1,)
+    rows = found.decode(np.ones((5_000, 1)), np.random.default_rng(0))
+    assert len(set(rows[:, 0])) > 4_000
+
+
+def test_a_callback_sees_the_labeled_rows_of_a_list():
+    callback = pytest.importorskip("sklearn.callback")
+    rows = [[float(i), "ab"[i % 2]] for i in range(40)]
+    clf = make(SemiSupervisedAAEClassifier, categorical_features=[1])
+    clf.set_callbacks(callback.ScoringMonitor(scoring="accuracy")).fit(
+        rows, [i % 2 for i in range(40)]
+    )
+
+
 # Bad input ---------------------------------------------------------------------------------------
 
 
@@ -586,10 +738,13 @@ def test_bad_choices_of_category_columns(chosen, message):
         fitted(people(), categorical_features=chosen)
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_bad_rows_for_a_model_of_a_frame():
     aae, frame = fitted(people()), people()
     with pytest.raises(ValueError, match=r"column 'age' .*numbers.*'old'"):
         aae.transform(frame.assign(age=["old"] * N_ROWS))
+    with pytest.raises(ValueError, match="X is sparse, but the training table has columns"):
+        aae.transform(scipy.sparse.csr_array(np.ones((3, 8))))
     with pytest.raises(ValueError, match="feature names"):
         aae.transform(frame.rename(columns={"age": "years"}))
     with pytest.raises(ValueError, match="parzen_log_likelihood needs rows of numbers"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +81,10 @@ class Categories:
             zip(self.values[column], self.shares[column], strict=True)
         ):
             rows = np.flatnonzero(found == index)
-            which = draw(np.tile(shares, (len(rows), 1)), rng)
-            result[rows] = values[which]
+            if rng is None:
+                result[rows] = values[shares.argmax()]
+            else:
+                result[rows] = values[rng.choice(len(values), size=len(rows), p=shares)]
         return result
 
 
@@ -124,7 +127,8 @@ def fit_categories(X: np.ndarray, names: list[object], min_frequency: float | No
     values, shares, frequencies = [], [], []
     for column, known in enumerate(encoder.categories_):
         known = known[~is_gap(known)]
-        counts = np.array([np.count_nonzero(X[:, column] == value) for value in known])
+        rows_of = Counter(X[:, column].tolist())
+        counts = np.array([rows_of[value] for value in known.tolist()])
         index = np.arange(0)
         if len(known):  # a column may hold gaps only
             index = encoder.transform(_in_column(known, column, X))[:, column]

@@ -53,8 +53,17 @@ def series_of(frame: Any, position: int) -> Any:
 
 
 def take(X: Any, rows: np.ndarray) -> Any:
-    """Return the rows of a frame or an array for which a mask (n_rows,) is True."""
+    """Return the rows of a frame, an array or a list for which a mask (n_rows,) is True."""
+    if isinstance(X, list | tuple):
+        return [X[row] for row in np.flatnonzero(rows)]
     return X.filter(rows) if library_of(X) == "polars" else X[rows]
+
+
+def with_index(rows: Any, X: Any) -> Any:
+    """Return rows computed from X row by row, with the index of X if both are pandas frames."""
+    if library_of(rows) == library_of(X) == "pandas":
+        return rows.set_axis(X.index, axis=0)
+    return rows
 
 
 def describe(series: Any, name: Any) -> Column:
@@ -156,9 +165,9 @@ def categories_in(values: Any) -> np.ndarray:
 
 def is_missing(value: Any) -> bool:
     """Return whether a Python object stands for a missing value."""
-    if value is None or type(value).__name__ == "NAType":
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float) and np.isnan(value)
+    return isinstance(value, float | np.floating | Decimal) and value != value
 
 
 def build(library: str, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Any:
@@ -225,12 +234,40 @@ def fill(frame: Any, filled: Any) -> Any:
         missing = series.isna().to_numpy()
         if missing.any():
             other = filled.iloc[:, i].set_axis(series.index)
-            result.isetitem(i, series.mask(missing, other))
+            result.isetitem(i, _filled_in_pandas(series, other, missing))
     return result
 
 
+def _filled_in_pandas(series: Any, other: Any, missing: np.ndarray) -> Any:
+    """Return a pandas column with its missing values, a mask, taken from another column.
+
+    The dtype stays: categories that are new to it are added, integers are rounded.
+    """
+    from pandas.api import types
+
+    if hasattr(series, "cat"):
+        values = other[missing].dropna().unique()
+        new = [value for value in values if value not in series.cat.categories]
+        series, other = series.cat.add_categories(new), other.astype(object)
+    elif types.is_integer_dtype(series.dtype):
+        other = other.round()
+    return series.mask(missing, other)
+
+
 def _filled(series: Any, other: Any) -> Any:
-    """Return a polars column with its missing values taken from another; NaN counts as missing."""
+    """Return a polars column with its missing values taken from another; NaN counts as missing.
+
+    The dtype stays: categories that are new to an Enum are added, integers are rounded.
+    """
+    import polars
+
     if series.dtype.is_float():
         series = series.fill_nan(None)
+    elif series.dtype.is_integer() and other.dtype.is_float():
+        other = other.round()
+    elif series.dtype == polars.Enum:
+        known = series.dtype.categories
+        new = other.filter(series.is_null()).drop_nulls().cast(polars.String).unique().sort()
+        names = [*known, *(name for name in new if name not in set(known))]
+        series = series.cast(polars.Enum(names))
     return series.zip_with(series.is_not_null(), other.cast(series.dtype))

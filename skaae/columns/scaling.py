@@ -42,7 +42,7 @@ class Scaling:
 
     def spread(self, X: Array) -> float:
         """Return the mean squared distance of scaled rows from their mean."""
-        variance = _variance(X, *_mean_and_count(X))
+        variance = _variance(X, *mean_and_count(X))
         return float(np.sum(variance / self.scale**2))
 
     @property
@@ -85,13 +85,14 @@ def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling
         kind = "range" if bounded or looks_like_pixels(X) else "standard"
     if kind == "range":
         lowest, highest = column_range(X)
-        low, high = float(lowest.min()), float(highest.max())
+        ends = (float(lowest.min()), float(highest.max())) if lowest.size else (0.0, 1.0)
+        low, high = ends
         # pixels in [0, 1] stay as they are, even if no training pixel has the value 1
         low = 0.0 if 0.0 <= low < 0.5 * high else low
         high = 1.0 if low == 0.0 and 0.5 < high <= 1.0 else high
         return Scaling("range", np.array(low), np.array(high - low or 1.0))
     if kind == "standard":
-        mean, count = _mean_and_count(X)
+        mean, count = mean_and_count(X)
         deviation = np.sqrt(_variance(X, mean, count))
         # a deviation as small as rounding errors means that the column is constant
         rounding = np.finfo(working_dtype(X.dtype)).eps
@@ -197,15 +198,19 @@ def has_gaps(X: Array) -> bool:
 
 def column_range(X: Array) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and largest value of each column, 0 if all its values are missing."""
-    if not isinstance(X, np.ndarray):
-        return tuple(end.toarray().ravel() for end in (X.min(axis=0), X.max(axis=0)))
-    if not has_gaps(X):
-        return X.min(axis=0), X.max(axis=0)
-    lowest, highest = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    lowest, highest = known_range(X)
     return np.nan_to_num(lowest), np.nan_to_num(highest)
 
 
-def _mean_and_count(X: Array) -> tuple[np.ndarray, np.ndarray | int]:
+def known_range(X: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and largest known value of each column, NaN if all are missing."""
+    if isinstance(X, np.ndarray):
+        return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    lowest, highest = X.nanmin(axis=0), X.nanmax(axis=0)
+    return lowest.toarray().ravel(), highest.toarray().ravel()
+
+
+def mean_and_count(X: Array) -> tuple[np.ndarray, np.ndarray | int]:
     """Return the mean of each column, and the number of its values that are not missing."""
     if not has_gaps(X):
         return np.asarray(X.mean(axis=0, dtype=np.float64)).ravel(), X.shape[0]
@@ -231,7 +236,7 @@ def _variance(X: Array, mean: np.ndarray, count: np.ndarray | int) -> np.ndarray
 def _moments(X: Array) -> tuple[np.ndarray, np.ndarray, float]:
     """Return mean absolute deviation and variance of each column, and the variance of row sums."""
     n_rows = X.shape[0]
-    mean, _ = _mean_and_count(X)
+    mean, _ = mean_and_count(X)
     absolute, squared, of_sums = np.zeros_like(mean), np.zeros_like(mean), 0.0
     for rows in blocks(X):
         difference = rows - mean

@@ -122,6 +122,11 @@ def read_categories(values: Any, column: Column) -> np.ndarray:
 
 def as_objects(X: Any) -> np.ndarray:
     """Return a table of mixed values as an object array of shape (n_rows, n_columns)."""
+    if scipy.sparse.issparse(X):
+        raise ValueError(
+            "X is sparse, but the training table has columns of categories or flags; give a data "
+            "frame or a dense array with the same columns."
+        )
     table = np.asarray(X, dtype=object)
     if table.ndim != 2:
         raise ValueError(

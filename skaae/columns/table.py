@@ -19,7 +19,9 @@ from skaae.columns.scaling import (
     blocks,
     fit_scaling,
     has_gaps,
+    known_range,
     looks_like_pixels,
+    mean_and_count,
     working_dtype,
 )
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER, MixedRows, Schema
@@ -48,6 +50,8 @@ class Table:
     numbers, flags : positions of numbers and flags among the columns that are no categories.
     categories : of the category columns; None where there are none.
     lowest, highest : range of each number in the training rows; NaN where it is never known.
+    typical : what stands for a gap in each number and flag, as networks see it: 0 if the column has
+        an indicator, else the mean of the training rows.
     whole : which numbers are whole in all training rows of a data frame.
     dtype : of the numbers in the training rows, float32 or float64.
     """
@@ -60,6 +64,7 @@ class Table:
     categories: Categories | None
     lowest: np.ndarray
     highest: np.ndarray
+    typical: np.ndarray
     whole: np.ndarray
     dtype: np.dtype
 
@@ -67,7 +72,8 @@ class Table:
         """Return rows as the networks see them, (n_rows, n_inputs), in float32 or float64.
 
         Gaps and unknown categories are 0. A gap in a column that had none in the training rows has
-        no indicator: it counts as the mean of the column.
+        no indicator: it counts as the mean of the column. All values of a column that had none in
+        the training rows count as gaps, because no weight has learned to read them.
         """
         if self.layout.n_columns == self.layout.n_numbers:
             scaled = self.scaling.transform(numbers_of(rows))
@@ -81,14 +87,18 @@ class Table:
         found = numbers_of(rows)
         found = found if isinstance(found, np.ndarray) else found.toarray()
         dtype = working_dtype(found.dtype)
-        values = [self.scaling.transform(found[:, self.numbers]), found[:, self.flags]]
+        scaled = self.scaling.transform(found[:, self.numbers])
+        scaled = np.where(np.isnan(self.lowest), np.nan, scaled)
+        values = [scaled, found[:, self.flags].clip(0, 1)]
         missing = [np.isnan(part) for part in values]
         if isinstance(rows, MixedRows) and self.categories is not None:
             values.append(self.categories.one_hot(rows.categories, dtype))
-            missing.append(is_gap(rows.categories))
+            missing.append(is_gap(rows.categories) | (np.array(self.categories.sizes) == 0))
         indicators = np.concatenate(missing, axis=1)[:, list(self.layout.gaps)]
         x = np.concatenate([*values, indicators], axis=1, dtype=dtype)
-        return np.nan_to_num(x, copy=False, posinf=None, neginf=None)
+        known = x[:, : len(self.typical)]
+        np.copyto(known, self.typical, where=np.isnan(known), casting="same_kind")
+        return x
 
     def spread(self, rows: Rows) -> float:
         """Return the mean squared distance of the networks' rows from their mean."""
@@ -196,6 +206,8 @@ class Table:
         filled = self.inverse_transform(outputs, library=frames.library_of(X))
         if frames.library_of(X) is not None:
             return frames.fill(X, filled)
+        if frames.library_of(filled) is not None:
+            filled = filled.to_numpy()
         if isinstance(rows, MixedRows):
             known = np.array(X, dtype=object)
             gaps = np.array([[frames.is_missing(value) for value in row] for row in known])
@@ -249,9 +261,9 @@ def _within(values: np.ndarray, dtype: Any) -> np.ndarray:
     found = re.match(r"(u?)int(\d+)", str(dtype).lower())
     if found is None:
         return values
-    bits = int(found[2]) - (not found[1])
-    highest = float(2 ** min(bits, 53) - 1)
-    return values.clip(0.0 if found[1] else -highest, highest)
+    limit = 2.0 ** (int(found[2]) - (not found[1]))
+    highest = min(limit - 1.0, np.nextafter(limit, 0.0))  # a float64 below the limit
+    return values.clip(0.0 if found[1] else -limit, highest)
 
 
 def fit_table(
@@ -299,14 +311,19 @@ def fit_table(
             rare = min(RARE_ROWS, max(1, rows.shape[0] // 100))
         categories = fit_categories(rows.categories, names, rare)
     of_numbers = found if not len(flags) else found[:, numbers]
+    fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded)
+    means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
+    gaps = gaps_in(rows, order)
+    typical = np.append(fitted.transform(means[None, numbers]), means[flags])
+    typical[[column for column in gaps if column < len(order)]] = 0.0
     return Table(
         schema,
-        fit_any_scaling(of_numbers, scaling, bounded=bounded),
+        fitted,
         Layout(
             len(numbers),
             len(flags),
             () if categories is None else categories.sizes,
-            gaps=gaps_in(rows, np.concatenate([numbers, flags])),
+            gaps=gaps,
             weights=loss_weights(found[:, flags], categories, weight),
         ),
         numbers,
@@ -314,6 +331,7 @@ def fit_table(
         categories,
         lowest[numbers],
         highest[numbers],
+        typical,
         whole[numbers],
         working_dtype(found.dtype),
     )
@@ -328,14 +346,6 @@ def fit_any_scaling(X: Any, kind: str | None, *, bounded: bool) -> Scaling | Qua
             "scaling='quantile' needs a dense table, but X is sparse; use 'standard' or 'range'."
         )
     return fit_quantiles(X)
-
-
-def known_range(X: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest known value of each column, NaN where all are missing."""
-    if isinstance(X, np.ndarray):
-        return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
-    lowest, highest = X.min(axis=0), X.max(axis=0)
-    return lowest.toarray().ravel(), highest.toarray().ravel()
 
 
 def are_whole(X: np.ndarray) -> np.ndarray:
@@ -367,8 +377,8 @@ def loss_weights(flags: Any, categories: Categories | None, weight: float) -> tu
     """
     entropies = []
     if flags.shape[1]:
-        ones = np.nanmean(flags, axis=0)
-        entropies = [entropy(np.array([1.0 - share, share])) for share in np.nan_to_num(ones)]
+        ones, _ = mean_and_count(flags)
+        entropies = [entropy(np.array([1.0 - share, share])) for share in ones]
     if categories is not None:
         entropies += [entropy(found) for found in categories.frequencies]
     return tuple(weight * LOSS_OF_NUMBER / max(value, LEAST_ENTROPY) for value in entropies)

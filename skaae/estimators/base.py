@@ -135,7 +135,8 @@ class BaseAdversarialAutoencoder(
         X_reconstructed : ndarray of shape (n_samples, n_features), in the dtype and units of X
         """
         check_is_fitted(self)
-        return self._in_units_of_X(inference.reconstruct(self._step, self._network_rows(X)))
+        found = self._in_units_of_X(inference.reconstruct(self._step, self._network_rows(X)))
+        return frames.with_index(found, X)
 
     def impute(self, X):
         """Fill the gaps of rows with their reconstruction; known values stay as they are.

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
+from skaae.columns import frames
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
@@ -198,7 +199,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         >>> aae.restyle(X[:2], [3, 8]).shape  # the first row as a 3, the second as an 8
         (2, 64)
         """
-        return self.inverse_transform(np.asarray(super().transform(X)), y)
+        found = self.inverse_transform(np.asarray(super().transform(X)), y)
+        return frames.with_index(found, X)
 
     def reconstruct(self, X, y):  # type: ignore[override]  # the class is part of the code
         """Encode rows and decode them again with their classes.
@@ -216,7 +218,28 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         check_is_fitted(self)
         rows = self._network_rows(X)
         targets = self._lookup(y, rows)
-        return self._in_units_of_X(inference.reconstruct(self._step, rows, targets))
+        found = self._in_units_of_X(inference.reconstruct(self._step, rows, targets))
+        return frames.with_index(found, X)
+
+    def impute(self, X, y):  # type: ignore[override]  # the class is part of the code
+        """Fill the gaps of rows with their reconstruction; known values stay as they are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with missing values: NaN, None or pandas.NA.
+        y : array-like of shape (n_samples,)
+            The class of each row.
+
+        Returns
+        -------
+        X_filled : ndarray or data frame of shape (n_samples, n_features), as X is
+            Only a column without any value in the training rows keeps its gaps.
+        """
+        check_is_fitted(self)
+        rows = self._network_rows(X)
+        found = inference.reconstruct(self._step, rows, self._lookup(y, rows))
+        return self._table.fill(X, rows.rows, found)
 
     def score_samples(self, X, y=None):
         """Return minus the reconstruction loss of each row, given its class; higher is better.
