@@ -32,6 +32,7 @@ from skaae.columns.categories import fit_categories
 from skaae.columns.layout import Layout
 from skaae.columns.schema import describe
 from skaae.columns.table import fit_table
+from skaae.displays import ReconstructionDisplay
 from skaae.training.losses import categorical_cross_entropy
 from skaae.training.reconstruction import Reconstruction
 
@@ -515,6 +516,39 @@ def test_rows_of_rows_keep_the_index_of_a_frame():
         pd.testing.assert_index_equal(found.index, frame.index)
 
 
+@pytest.mark.parametrize("library", FRAMES)
+def test_columns_of_every_dtype_without_any_value(library):
+    """They stay empty, in their dtype, and later values of any type count as gaps."""
+    empty = pd.DataFrame(
+        {
+            "float": np.full(40, np.nan),
+            "integer": pd.array([pd.NA] * 40, dtype="Int64"),
+            "flag": pd.array([pd.NA] * 40, dtype="boolean"),
+            "text": pd.array([pd.NA] * 40, dtype="string"),
+            "objects": pd.Series([None] * 40, dtype=object),
+        }
+    )
+    empty["known"] = np.linspace(0.0, 1.0, 40)
+    later = empty.assign(float=9.0, integer=9, flag=True, text="nine", objects="nine")
+    if library == "polars":
+        columns = {"float": pl.Float64, "integer": pl.Int64, "flag": pl.Boolean}
+        columns.update({"text": pl.String, "objects": pl.Null, "known": pl.Float64})
+        values = {name: [None] * 40 for name in columns} | {"known": empty["known"].tolist()}
+        empty, later = pl.DataFrame(values, schema=columns), pl.DataFrame(later.to_dict("list"))
+    aae = fitted(empty)
+    for found in (aae.sample(40, random_state=0), aae.impute(empty)):
+        require_same_columns(found, empty)
+        gaps = [pd.Series(list(found[name])).isna().all() for name in found.columns]
+        assert gaps == [True] * 5 + [False]
+    np.testing.assert_array_equal(aae.transform(empty), aae.transform(later))
+
+
+def test_gaps_of_pandas_among_objects():
+    X = pd.DataFrame({"a": pd.Series([1, pd.NA, 2, 3] * 10, dtype=object), "b": range(40)})
+    assert not fitted(X).impute(X).isna().any(axis=None)
+    assert np.isfinite(fitted(X.to_numpy(dtype=object)).transform(X.to_numpy(dtype=object))).all()
+
+
 # Sparse rows and small dtypes --------------------------------------------------------------------
 
 
@@ -695,6 +729,21 @@ def test_a_callback_sees_the_labeled_rows_of_a_list():
     )
 
 
+def test_noise_does_not_grow_when_the_last_rows_of_partial_fit_are_alike():
+    rng = np.random.default_rng(0)
+    a = np.sort(rng.normal(size=600))
+    frame = pd.DataFrame({"a": a, "b": a + 0.01 * rng.normal(size=600), "c": a > 0})
+    aae = fitted(frame, n_components=2, max_iter=40).partial_fit(frame[-20:])
+    rows = aae.sample(1000, random_state=0)
+    assert np.corrcoef(rows["a"], rows["b"])[0, 1] > 0.9
+
+
+def test_displays_of_images_name_the_reason_for_rows_with_categories():
+    frame = people()[["income", "city", "grade", "owner"]]
+    with pytest.raises(ValueError, match="rows with categories"):
+        ReconstructionDisplay.from_estimator(fitted(frame), frame)
+
+
 # Bad input ---------------------------------------------------------------------------------------
 
 
@@ -749,6 +798,8 @@ def test_bad_rows_for_a_model_of_a_frame():
         aae.transform(frame.rename(columns={"age": "years"}))
     with pytest.raises(ValueError, match="parzen_log_likelihood needs rows of numbers"):
         aae.parzen_log_likelihood(frame, 10, bandwidth=1.0)
+    with pytest.raises(ValueError, match=r"no column of X has a value.*'none'"):
+        fitted(pd.DataFrame({"none": [None] * 20}))
     with pytest.raises(ValueError, match="network='conv' reads rows as images"):
         fitted(frame, network="conv")
     with pytest.raises(ValueError, match="augment changes rows of numbers"):
@@ -809,6 +860,10 @@ def test_random_frames_give_a_finite_model_or_a_clear_error(block):
             continue
         if n_rows == 1:
             with pytest.raises(ValueError, match="minimum of 2 is required"):
+                aae.fit(frame)
+            continue
+        if all(pd.Series(list(frame[name])).isna().all() for name in frame.columns):
+            with pytest.raises(ValueError, match="no column of X has a value"):
                 aae.fit(frame)
             continue
         aae.fit(frame)

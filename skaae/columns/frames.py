@@ -92,9 +92,9 @@ def _kind_in_polars(dtype: Any) -> str | None:
 
     if dtype == polars.Boolean:
         return FLAG
-    if dtype in (polars.String, polars.Categorical, polars.Enum):
+    if dtype in (polars.String, polars.Categorical, polars.Enum, polars.Null):
         return CATEGORY
-    return NUMBER if dtype.is_numeric() or dtype == polars.Null else None
+    return NUMBER if dtype.is_numeric() else None
 
 
 def _kind(series: Any, name: Any) -> str | None:
@@ -117,10 +117,13 @@ def _kind(series: Any, name: Any) -> str | None:
 
 
 def _kind_of_objects(values: np.ndarray, name: Any) -> str:
-    """Return the kind of a column that holds Python objects, none of them missing."""
-    for kind, allowed in ((FLAG, bool | np.bool_), (CATEGORY, str), (NUMBER, Real | Decimal)):
+    """Return the kind of a column that holds Python objects, none of them missing.
+
+    A column without values is a category, because later rows may then hold values of any type.
+    """
+    for kind, allowed in ((CATEGORY, str), (FLAG, bool | np.bool_), (NUMBER, Real | Decimal)):
         if all(isinstance(value, allowed) for value in values):
-            return NUMBER if len(values) == 0 else kind
+            return kind
     found = sorted({type(value).__name__ for value in values})
     example = next(value for value in values if not isinstance(value, Real | Decimal))
     raise ValueError(
@@ -161,6 +164,13 @@ def categories_in(values: Any) -> np.ndarray:
     missing = np.array([is_missing(value) for value in found], dtype=bool)
     found[missing] = np.nan
     return found
+
+
+def with_nan(X: Any) -> Any:
+    """Return a table of numbers and gaps with NaN for each gap in a column of objects."""
+    if library_of(X) == "pandas":
+        return X.mask(X.isna(), np.nan)
+    return np.array([[np.nan if is_missing(value) else value for value in row] for row in X])
 
 
 def is_missing(value: Any) -> bool:

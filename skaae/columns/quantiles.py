@@ -23,12 +23,14 @@ class Knots:
     values, scores : the normal score of each value: that of the middle of its ranks.
     back_values, back_scores : the way back. A value that many rows have comes from all scores
         between its first and its last rank.
+    variance : of the scores of the training rows.
     """
 
     values: np.ndarray
     scores: np.ndarray
     back_values: np.ndarray
     back_scores: np.ndarray
+    variance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class QuantileScaling:
 
     columns: Sequence[Knots]
     kind: str = "quantile"
+
+    @property
+    def variances(self) -> np.ndarray:
+        """The variance of the scores of each column in the training rows."""
+        return np.array([knots.variance for knots in self.columns])
 
     def spread(self, X: Array) -> float:
         """Return the mean squared distance of scaled rows from their mean."""
@@ -70,18 +77,23 @@ def fit_quantiles(X: np.ndarray) -> QuantileScaling:
 def fit_column(known: np.ndarray) -> Knots:
     """Return the map of a column with these known values, (n_values,)."""
     if not len(known):
-        return Knots(*(np.zeros(1) for _ in range(4)))
+        return Knots(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1))
     values, counts = np.unique(known.astype(np.float64), return_counts=True)
     last = np.cumsum(counts)
     first = last - counts
+    scores = normal_score((first + last) / 2.0, len(known))
+    variance = float(
+        np.average(np.square(scores - np.average(scores, weights=counts)), weights=counts)
+    )
     if len(values) > MOST_KNOTS:
         kept = np.unique(np.linspace(0, len(values) - 1, MOST_KNOTS).round().astype(int))
-        values, counts, first, last = values[kept], counts[kept], first[kept], last[kept]
-    scores = normal_score((first + last) / 2.0, len(known))
+        values, scores = values[kept], scores[kept]
+        counts, first, last = counts[kept], first[kept], last[kept]
     ends = np.stack([first, last], axis=1).astype(np.float64)
     alone = counts == 1
     ends[alone] = ((first + last) / 2.0)[alone, None]
-    return Knots(values, scores, np.repeat(values, 2), normal_score(ends.ravel(), len(known)))
+    back_scores = normal_score(ends.ravel(), len(known))
+    return Knots(values, scores, np.repeat(values, 2), back_scores, variance)
 
 
 def normal_score(ranks: np.ndarray, n_values: int) -> np.ndarray:

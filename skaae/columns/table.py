@@ -75,9 +75,9 @@ class Table:
         no indicator: it counts as the mean of the column. All values of a column that had none in
         the training rows count as gaps, because no weight has learned to read them.
         """
-        if self.layout.n_columns == self.layout.n_numbers:
+        if self.layout.is_plain:
             scaled = self.scaling.transform(numbers_of(rows))
-            if self.layout.is_plain and not has_gaps(scaled):
+            if not has_gaps(scaled):
                 return scaled
         parts = [self._transform(rows[start : start + BLOCK_ROWS]) for start in starts(rows)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -164,8 +164,8 @@ class Table:
         """
         scaled = self.scaling.transform(numbers_of(rows)[:, self.numbers])
         least = np.zeros(scaled.shape[1])
-        if self.scaling.kind == "quantile":
-            least = (1.0 - np.nan_to_num(np.nanvar(scaled, axis=0))).clip(min=0.0)
+        if isinstance(self.scaling, QuantileScaling):
+            least = (1.0 - self.scaling.variances).clip(min=0.0)
         return fit_noise(scaled - outputs[:, : self.layout.n_numbers], least)
 
     @property
@@ -295,8 +295,8 @@ def fit_table(
         images = not schema.is_mixed and looks_like_pixels(found)
         scaling = "range" if images else of_mixed if schema.is_mixed else "standard"
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
-    is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool)
     lowest, highest = known_range(found)
+    is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)
     whole = np.zeros(len(kinds), dtype=bool)
     if schema.library is not None:
         whole = are_whole(found)
@@ -310,6 +310,12 @@ def fit_table(
         if min_frequency == "auto":
             rare = min(RARE_ROWS, max(1, rows.shape[0] // 100))
         categories = fit_categories(rows.categories, names, rare)
+    if np.isnan(lowest).all() and not (categories is not None and any(categories.sizes)):
+        names = [column.name for column in schema.columns[:10]]
+        raise ValueError(
+            f"no column of X has a value in the training rows: columns {names} hold gaps only; "
+            "give rows with values."
+        )
     of_numbers = found if not len(flags) else found[:, numbers]
     fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])

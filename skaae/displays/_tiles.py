@@ -45,6 +45,11 @@ class Tiles(Display):
 def as_images(X, image_shape=None):
     """Return rows (n, n_features) as images (n, height, width[, channels])."""
     X = np.asarray(X)
+    if X.dtype.kind not in "biuf":
+        raise ValueError(
+            "rows with categories or other objects are not images; this display needs an estimator "
+            "of numbers only."
+        )
     if image_shape is None:
         side = round(np.sqrt(X.shape[1]))
         image_shape = (side, side)

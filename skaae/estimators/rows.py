@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from skaae.columns import frames
+
 # The dtypes of X that are used as they are; all others become float64.
 DTYPES: list[type] = [
     *(np.float64, np.float32, np.float16, np.bool_),
@@ -32,16 +34,13 @@ def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1):
 
 def check_numbers(estimator, X, **checks):
     """Return a table of numbers as a C-ordered or CSR array; small dtypes are not copied."""
+    how = {"order": "C", "accept_sparse": "csr", "ensure_all_finite": "allow-nan", **checks}
     try:
-        return validate_data(
-            estimator,
-            X,
-            dtype=DTYPES,
-            order="C",
-            accept_sparse="csr",
-            ensure_all_finite="allow-nan",
-            **checks,
-        )
+        return validate_data(estimator, X, dtype=DTYPES, **how)
+    except TypeError as error:
+        if "NAType" not in str(error):
+            raise
+        return validate_data(estimator, frames.with_nan(X), dtype=DTYPES, **how)
     except ValueError as error:
         if "could not convert string" in str(error):
             raise ValueError(
