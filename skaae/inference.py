@@ -13,11 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skaae.columns.noise import mix_noise
 from skaae.columns.table import NetworkRows
 from skaae.device import BATCH_ROWS
 from skaae.training.step import AAEStep
 
 Rows = np.ndarray | NetworkRows
+
+# Most training rows that the noise of sampled numbers is learned from.
+MOST_ROWS = 10_000
+# Rows of earlier calls that count as much as the rows of a `partial_fit`.
+ROWS_REMEMBERED = 1000
 
 
 def encode(step: AAEStep, X: Rows, block: str) -> np.ndarray:
@@ -92,6 +98,25 @@ def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -
         return step.reconstruction.losses(networks(x, *y), x)
 
     return apply(step, rows, *present(X, y))
+
+
+def noise_of_numbers(
+    step: AAEStep, X: NetworkRows, y: np.ndarray | None, before: np.ndarray | None
+) -> np.ndarray | None:
+    """Return the factor of the noise of sampled numbers, or None if they get none.
+
+    It is that of the residuals of training rows X with the observed classes y, at most MOST_ROWS of
+    them. Where training goes on, it is mixed with the factor `before`, the more of it the fewer the
+    rows are.
+    """
+    if not X.table.has_noise:
+        return None
+    index = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).round().astype(int))
+    some = X.select(index)
+    found = reconstruct(step, some, None if y is None else y[index])
+    noise = X.table.fit_noise(X.rows[index], found)
+    share = len(index) / (len(index) + ROWS_REMEMBERED)
+    return noise if before is None else mix_noise(before, noise, share)
 
 
 def present(*arrays: Rows | None) -> list[Rows]:

@@ -873,3 +873,16 @@ def test_random_frames_give_a_finite_model_or_a_clear_error(block):
         require_same_columns(aae.impute(frame), frame)
         assert list(rows.columns) == list(frame.columns)
         assert np.isfinite(aae.transform(rows)).all(), seed
+
+
+def test_noise_of_later_chunks_does_not_replace_that_of_earlier_rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1000)
+    frame = pd.DataFrame({"a": x, "b": x + 0.1 * rng.normal(size=1000), "c": x > 0})
+    aae = AAETransformer(1, max_iter=1, random_state=0).fit(frame)
+    before = aae._noise @ aae._noise.T
+    aae.partial_fit(frame[:1])
+    after = aae._noise @ aae._noise.T
+    np.testing.assert_allclose(after, before, rtol=0.05, atol=0.02)
+    again = clone(aae).partial_fit(frame)
+    assert again._noise.shape == (2, 2)

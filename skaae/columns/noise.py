@@ -21,9 +21,20 @@ def fit_noise(residuals: np.ndarray, least: np.ndarray) -> np.ndarray:
     if residuals.shape[1] > MOST_CORRELATED:
         return np.sqrt(np.square(filled).sum(axis=0) / counts + least)
     pairs = np.maximum(known.astype(np.float64).T @ known, 1.0)
-    covariance = filled.T @ filled / pairs + np.diag(least)
-    values, vectors = np.linalg.eigh(covariance)  # gaps may leave eigenvalues below 0
+    return factor_of(filled.T @ filled / pairs + np.diag(least))
+
+
+def factor_of(covariance: np.ndarray) -> np.ndarray:
+    """Return a factor F of a covariance F F^T; gaps may have left eigenvalues below 0."""
+    values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(values.clip(min=0.0))
+
+
+def mix_noise(before: np.ndarray, now: np.ndarray, share: float) -> np.ndarray:
+    """Return the factor of the mean of two covariances, the second one with a weight of `share`."""
+    if now.ndim == 1:
+        return np.sqrt((1.0 - share) * before**2 + share * now**2)
+    return factor_of((1.0 - share) * before @ before.T + share * now @ now.T)
 
 
 def draw_noise(factor: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:

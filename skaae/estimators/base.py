@@ -286,7 +286,10 @@ class BaseAdversarialAutoencoder(
             if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
                 run.actions[ASSIGN_COMPONENTS]()
             found = self._results(X, targets, partial=partial)
-            return {**found, "_noise": self._fit_noise(X, targets), "n_iter_": n_iter}
+            y = targets if step.networks.n_observed else None
+            before = getattr(self, "_noise", None) if partial else None
+            noise = inference.noise_of_numbers(step, NetworkRows(X, self._table), y, before)
+            return {**found, "_noise": noise, "n_iter_": n_iter}
 
         watch = fitting.Watch(self, run, self._shown(X, targets), results)
         try:
@@ -303,14 +306,6 @@ class BaseAdversarialAutoencoder(
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         watch.end()
-
-    def _fit_noise(self, X, targets):
-        """Return the factor of the noise that sampled numbers get, or None."""
-        if not self._table.has_noise:
-            return None
-        y = targets if self._step.networks.n_observed else None
-        found = inference.reconstruct(self._step, NetworkRows(X, self._table), y)
-        return self._table.fit_noise(X, found)
 
     def _plan(self, x, targets, rows, *, partial):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
