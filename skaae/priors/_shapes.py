@@ -186,6 +186,7 @@ class Petals(Prior):
 
     def __post_init__(self) -> None:
         _require_count("Petals", "n_petals", self.n_petals)
+        _require_positive("Petals", "radius", self.radius)
         _require_positive("Petals", "length", self.length)
         _require_positive("Petals", "width", self.width)
 
@@ -246,6 +247,8 @@ class SwissRoll(Prior):
         _require_count("SwissRoll", "n_stretches", self.n_stretches)
         _require_positive("SwissRoll", "radius", self.radius)
         _require_positive("SwissRoll", "turns", self.turns)
+        if not (math.isfinite(self.noise) and self.noise >= 0.0):
+            raise ValueError(f"SwissRoll needs a finite noise >= 0, got {self.noise!r}.")
 
     def count_components(self) -> int:
         return self.n_stretches
@@ -379,6 +382,10 @@ def _cholesky_factors(covariances: float | ArrayLike, shape: tuple[int, int]) ->
         raise ValueError(
             f"GaussianMixture covariances have shape {np.shape(covariances)}; with means of shape "
             f"{shape} they must be a number or have shape {(k,)}, {(k, d)} or {(k, d, d)}."
+        )
+    if not np.allclose(array, np.swapaxes(array, 1, 2)):
+        raise ValueError(
+            f"GaussianMixture covariances must be symmetric, got {np.asarray(covariances).tolist()}."
         )
     try:
         return np.linalg.cholesky(array)
