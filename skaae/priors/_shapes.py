@@ -384,9 +384,7 @@ def _cholesky_factors(covariances: float | ArrayLike, shape: tuple[int, int]) ->
             f"{shape} they must be a number or have shape {(k,)}, {(k, d)} or {(k, d, d)}."
         )
     if not np.allclose(array, np.swapaxes(array, 1, 2)):
-        raise ValueError(
-            f"GaussianMixture covariances must be symmetric, got {np.asarray(covariances).tolist()}."
-        )
+        raise ValueError(f"GaussianMixture covariances must be symmetric, got {array.tolist()}.")
     try:
         return np.linalg.cholesky(array)
     except np.linalg.LinAlgError as error:
