@@ -398,7 +398,7 @@ class Faulty(Prior):
     [
         (Faulty(lambda n, d: torch.zeros(n, d + 1)), r"Faulty.*\(8, 3\) where \(8, 2\)"),
         (Faulty(lambda n, d: torch.full((n, d), torch.nan)), r"Faulty.*not a number"),
-        (Petals(radius=float("nan")), "Petals.*not a number"),
+        (lambda n, rng: np.full((n, 2), np.nan), "lambda.*not a number"),
         (lambda n, rng: [["a", "b"]] * n, "drew no table of numbers"),
         (Faulty(lambda n, d: np.zeros((n, d))), "Faulty.*drew a ndarray.*float32 tensor"),
         (torch.distributions.Normal(0.0, 1.0), "Normal.*no random_state.*function of"),

@@ -456,6 +456,7 @@ def test_other_numbers_in_a_flag_count_as_the_nearer_of_0_and_1():
     np.testing.assert_array_equal(aae.score_samples(more), aae.score_samples(frame))
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # scikit-learn 1.6
 def test_impute_keeps_dtypes_whose_categories_or_integers_are_fewer():
     """A batch of rows may have a narrower dtype than the training rows."""
     rng = np.random.default_rng(0)
