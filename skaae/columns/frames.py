@@ -48,7 +48,7 @@ def names_of(frame: Any) -> list[Any]:
 
 
 def series_of(frame: Any, position: int) -> Any:
-    """Return one column of a frame, by its position: names may be there twice."""
+    """Return one column of a frame, by its position."""
     return frame.iloc[:, position] if library_of(frame) == "pandas" else frame[:, position]
 
 

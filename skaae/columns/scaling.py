@@ -82,7 +82,7 @@ def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling
     and at most 1, values stay as they are.
     """
     if kind == "auto":
-        kind = "range" if bounded or looks_like_pixels(X) else "standard"
+        kind = auto_kind(X, bounded=bounded)
     if kind == "range":
         lowest, highest = column_range(X)
         ends = (float(lowest.min()), float(highest.max())) if lowest.size else (0.0, 1.0)
@@ -99,6 +99,11 @@ def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling
         floor = 10.0 * rounding * np.maximum(np.abs(mean), 1e-30)
         return Scaling("standard", mean, np.where(deviation > floor, deviation, 1.0))
     return Scaling("none", np.array(0.0), np.array(1.0))
+
+
+def auto_kind(X: Array, *, bounded: bool) -> str:
+    """Return the scaling that "auto" is for a table of numbers; see `fit_scaling`."""
+    return "range" if bounded or looks_like_pixels(X) else "standard"
 
 
 def looks_like_pixels(X: Array) -> bool:

@@ -16,11 +16,11 @@ from skaae.columns.noise import draw_noise, fit_noise
 from skaae.columns.quantiles import QuantileScaling, fit_quantiles
 from skaae.columns.scaling import (
     Scaling,
+    auto_kind,
     blocks,
     fit_scaling,
     has_gaps,
     known_range,
-    looks_like_pixels,
     mean_and_count,
     working_dtype,
 )
@@ -291,9 +291,9 @@ def fit_table(
     found = numbers_of(rows)
     if not schema.columns:
         schema = Schema(tuple(frames.Column(i, NUMBER) for i in range(found.shape[1])))
-    if scaling == "auto" and not bounded:
-        images = not schema.is_mixed and looks_like_pixels(found)
-        scaling = "range" if images else of_mixed if schema.is_mixed else "standard"
+    if scaling == "auto":
+        mixed = schema.is_mixed and not bounded
+        scaling = of_mixed if mixed else auto_kind(found, bounded=bounded)
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
     lowest, highest = known_range(found)
     is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)

@@ -237,8 +237,8 @@ class SGD(Solver):
         The spread is the mean squared distance of the scaled rows from their mean, 52.7 for MNIST.
     adversarial_learning_rate : "auto" or float, default="auto"
         Learning rate of the adversarial phases, which train the discriminators and the encoder
-        against each other. "auto" is 0.1. 0 turns these phases off, so codes need not follow the
-        prior.
+        against each other. "auto" is 0.1. With 0 these phases are off, and nothing
+        makes the codes follow the prior.
     classification_learning_rate : "auto" or float, default="auto"
         Learning rate of the classification phase, where the encoder learns classes. "auto" is 0.1.
     momentum : float in [0, 1), default=0.9
@@ -270,8 +270,8 @@ class Adam(Solver):
     adversarial_learning_rate : "auto" or float, default="auto"
         Learning rate of the adversarial phases, which train the discriminators and the encoder
         against each other. "auto" is 0.0003 for estimators that predict classes or clusters, 0.003
-        for `AAETransformer` with use_labels=True, and 0.001 otherwise. 0 turns these phases off, so
-        codes need not follow the prior.
+        for `AAETransformer` with use_labels=True, and 0.001 otherwise. With 0 these phases are off,
+        and nothing makes the codes follow the prior.
     classification_learning_rate : "auto" or float, default="auto"
         Learning rate of the classification phase, where the encoder learns classes. "auto" is
         0.001.
