@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 _MODULE_OF = {
     "AAEClusterer": "skaae.estimators.clusterer",

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 try:
     # constraints of parameters, as scikit-learn's own estimators state them
+    from sklearn.utils._param_validation import HasMethods as HasMethods
     from sklearn.utils._param_validation import Interval, StrOptions
 
     _validate = BaseEstimator._validate_params

@@ -47,7 +47,8 @@ def test_it_gets_rows_in_the_units_of_X(blobs, few_labels, updates):
         seen.append((x.device.type, x.dtype, torch.is_grad_enabled(), x.cpu().numpy()))
         return x
 
-    model = classifier(augment=look, max_iter=2, batch_size=60, updates=updates).fit(X, few_labels)
+    params = {"max_iter": 2, "batch_size": 60, "updates": updates, "pseudo_labels": False}
+    model = classifier(augment=look, **params).fit(X, few_labels)
     assert {facts[:3] for facts in seen[1:]} == {
         (model._step.generator.device.type, torch.float32, False)
     }

@@ -123,7 +123,7 @@ class Nudge:
 def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatch, settings):
     """The real step in place of a counter: nothing in it depends on where its batch lies."""
     X, _ = blobs
-    settings = {"max_iter": 12, "device": "cpu", **settings}
+    settings = {"max_iter": 12, "device": "cpu", "scaling": "range", **settings}
 
     def fit():
         fresh = {name: value() if value is Nudge else value for name, value in settings.items()}

@@ -1,4 +1,7 @@
-"""Pseudo-labels: rows whose class a graph of neighbours and the network agree on."""
+"""Pseudo-labels of images: rows whose class a graph of neighbours and the network agree on.
+
+Rows scaled to a range count as images; a committee teaches other rows (test_teaching.py).
+"""
 
 import numpy as np
 import pytest
@@ -77,7 +80,7 @@ def streams_in(max_iter, monkeypatch, **params):
 
     monkeypatch.setattr(Stream, "batches", watch)
     X, y = make_blobs(60, centers=2, cluster_std=0.3, random_state=0)
-    classifier(max_iter=max_iter, **params).fit(X, hide(y, 5))
+    classifier(max_iter=max_iter, scaling="range", **params).fit(X, hide(y, 5))
     return sizes
 
 
@@ -116,17 +119,17 @@ def test_auto_stops_at_many_rows(blobs, few_labels, monkeypatch):
     monkeypatch.setattr(classifier_module, "MAX_ROWS", len(X))
     monkeypatch.setattr(classifier_module, "graph_labels", refuse)
     with pytest.raises(AssertionError, match="the graph was used"):
-        classifier(max_iter=2).fit(X, few_labels)
+        classifier(max_iter=2, scaling="range").fit(X, few_labels)
     monkeypatch.setattr(classifier_module, "MAX_ROWS", len(X) - 1)
-    classifier(max_iter=2).fit(X, few_labels)
+    classifier(max_iter=2, scaling="range").fit(X, few_labels)
 
 
 def test_the_graph_is_not_used_where_it_should_not_be(blobs, few_labels, monkeypatch):
     X, y = blobs
     monkeypatch.setattr(classifier_module, "graph_labels", refuse)
-    classifier(max_iter=2, pseudo_labels=False).fit(X, few_labels)
-    classifier(max_iter=2, pseudo_labels=True).fit(X, y)
-    classifier(max_iter=2, pseudo_labels=True).partial_fit(X, few_labels)
+    classifier(max_iter=2, scaling="range", pseudo_labels=False).fit(X, few_labels)
+    classifier(max_iter=2, scaling="range", pseudo_labels=True).fit(X, y)
+    classifier(max_iter=2, scaling="range", pseudo_labels=True).partial_fit(X, few_labels)
 
 
 def test_the_graph_gets_no_labels_held_out_for_early_stopping(blobs, few_labels, monkeypatch):
@@ -138,5 +141,6 @@ def test_the_graph_gets_no_labels_held_out_for_early_stopping(blobs, few_labels,
         return graph_labels(rows, targets)
 
     monkeypatch.setattr(classifier_module, "graph_labels", keep)
-    classifier(max_iter=4, early_stopping=True, validation_fraction=0.2).fit(X, few_labels)
+    params = {"early_stopping": True, "validation_fraction": 0.2, "scaling": "range"}
+    classifier(max_iter=4, **params).fit(X, few_labels)
     assert seen == [(177, 12)]

@@ -191,12 +191,14 @@ def test_class_prior_shapes_the_predictions():
     assert proportions["true"] <= proportions["uniform"]
 
 
-def test_samples_follow_the_class_asked_for(blobs, few_labels):
-    model = classifier(n_components=1, batch_size=20, max_iter=100).fit(blobs[0], few_labels)
+@pytest.mark.parametrize(("pseudo_labels", "least"), [(False, 0.9), ("auto", 0.8)])
+def test_samples_follow_the_class_asked_for(blobs, few_labels, pseudo_labels, least):
+    params = {"batch_size": 20, "max_iter": 100, "pseudo_labels": pseudo_labels}
+    model = classifier(n_components=1, **params).fit(blobs[0], few_labels)
     for label in model.classes_:
         one_class = model.sample(30, label, random_state=0)
         assert one_class.shape == (30, 6)
-        assert np.mean(model.predict(one_class) == label) > 0.9
+        assert np.mean(model.predict(one_class) == label) > least
     mixed = model.predict(model.sample(300, random_state=0))
     assert np.bincount(mixed, minlength=3).min() > 50
 
@@ -270,11 +272,11 @@ def test_strongly_correlated_columns_do_not_throw_training_off():
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(1000, 5))
     X, y = factors @ rng.normal(size=(5, 300)), (factors[:, 0] > 0).astype(int)
-    model = classifier(max_iter=10).fit(X, hide(y, 25))
+    model = classifier(max_iter=10, pseudo_labels=False).fit(X, hide(y, 25))
     assert model.n_iter_ == 10
     assert model.score(X, y) > 0.75
     with pytest.warns(ConvergenceWarning, match="diverged"):
-        classifier(max_iter=10, max_gradient_norm=None).fit(X, hide(y, 25))
+        classifier(max_iter=10, pseudo_labels=False, max_gradient_norm=None).fit(X, hide(y, 25))
 
 
 def test_seed_and_labels_alone_decide(blobs, few_labels):

@@ -17,7 +17,15 @@ PACKAGE = Path(skaae.__file__).parent
 
 # A room (a folder, or a module beside them) may import from rooms below it, and from itself.
 ROOMS = [
-    {"private_torch", "private_sklearn", "priors", "columns", "clustering", "likelihood"},
+    {
+        "private_torch",
+        "private_sklearn",
+        "priors",
+        "columns",
+        "clustering",
+        "teaching",
+        "likelihood",
+    },
     {"device", "draws"},
     {"networks"},
     {"training"},
@@ -26,7 +34,7 @@ ROOMS = [
 ]
 # displays read fitted estimators through public methods alone; what a missing label is, is known
 BESIDE = {"displays": {"displays", "estimators"}}
-TORCH_HALF = set().union(*ROOMS[:5]) - {"private_sklearn", "clustering", "columns"}
+TORCH_HALF = set().union(*ROOMS[:5]) - {"private_sklearn", "clustering", "columns", "teaching"}
 
 
 def modules():

@@ -251,7 +251,7 @@ def test_the_adversary_learns_slowly_beside_classes_and_fast_for_components(blob
     X, y = blobs
     by_component = transformer(max_iter=1, prior=Petals(3), use_labels=True).fit(X, y)
     assert by_component._settings.rates["generator"].learning_rate == 0.003
-    rates = classifier(max_iter=1, solver="adam").fit(X, y)._settings.rates
+    rates = classifier(max_iter=1, solver="adam", scaling="range").fit(X, y)._settings.rates
     assert {phase: rate.learning_rate for phase, rate in rates.items()} == {
         "reconstruction": 0.001,
         "discriminator": 0.0003,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import classifier, make
+from conftest import make
 from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
@@ -16,6 +16,12 @@ from skaae import (
 )
 
 PHASE = {"virtual_adversarial_learning_rate": 0.01, "max_iter": 10}
+UNTAUGHT = {"pseudo_labels": False, "virtual_adversarial": VirtualAdversarial()}
+
+
+def classifier(**params):
+    """Return a classifier with the loss, which no committee teaches."""
+    return make(SemiSupervisedAAEClassifier, **{**UNTAUGHT, **params})
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +52,19 @@ def test_it_waits_as_long_over_calls(blobs, few_labels):
 
 
 @pytest.mark.parametrize(("solver", "rate"), [("sgd", 0.1), ("adam", 0.001)])
-def test_it_is_on_for_classes_and_off_for_clusters(blobs, few_labels, solver, rate):
+def test_it_is_on_for_classes_of_images_alone(blobs, few_labels, solver, rate):
     X, _ = blobs
-    auto = classifier(solver=solver, max_iter=5).fit(X, few_labels)
-    given = classifier(solver=solver, max_iter=5, virtual_adversarial_learning_rate=rate)
+    image = {"solver": solver, "max_iter": 5, "scaling": "range"}
+    auto = classifier(virtual_adversarial="auto", **image).fit(X, few_labels)
+    given = classifier(virtual_adversarial_learning_rate=rate, **image)
     assert (
         given.fit(X, few_labels).history_["virtual_adversarial"][1:]
         == (auto.history_["virtual_adversarial"][1:])
     )
-    without = classifier(max_iter=5, virtual_adversarial=None).fit(X, few_labels)
-    assert "virtual_adversarial" not in without.history_
+    for params in ({"virtual_adversarial": None, "scaling": "range"}, {"scaling": "standard"}):
+        params = {"virtual_adversarial": "auto", **params}
+        without = classifier(max_iter=5, **params).fit(X, few_labels)
+        assert "virtual_adversarial" not in without.history_
     clusters = make(AAEClusterer, n_clusters=3, max_iter=5).fit(X)
     assert "virtual_adversarial" not in clusters.history_
 

@@ -17,7 +17,6 @@ UNSURE = -1  # in place of a class
 N_NEIGHBORS = 7
 SURE_FRACTION = 0.8  # fraction of rows that may get a pseudo-label: those the graph is surest of
 LEARNED = 0.9  # fraction of the given labels that the network must predict correctly first
-MAX_ROWS = 20_000  # limit for "auto": time and memory of the graph grow with the square of rows
 
 
 def graph_labels(X, targets):

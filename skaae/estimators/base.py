@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -72,8 +73,12 @@ class BaseAdversarialAutoencoder(
     _auto_schedule = "constant"
 
     @abstractmethod
-    def _model(self, targets):
-        """Return the `Model` to train; targets (n_samples,) are class indices or None."""
+    def _model(self, targets, table, *, dense):
+        """Return the `Model` to train.
+
+        targets (n_samples,) are class indices or None, and `table` says how the rows are scaled.
+        `dense` says whether this is a `fit` on a dense table, which other classifiers can read too.
+        """
 
     def _results(self, X, targets, *, partial):
         """Return the fitted attributes computed from the trained weights, by name; set nothing.
@@ -85,6 +90,9 @@ class BaseAdversarialAutoencoder(
     def _actions(self, X, targets, streams):
         """Return the functions that the schedule calls between stages, by their names there."""
         return {}
+
+    def _teach(self, streams, targets):
+        """Label unlabeled rows of the streams before training starts; most estimators do not."""
 
     def set_params(self, **params):
         """Set parameters of this estimator and of its parameter objects.
@@ -239,9 +247,8 @@ class BaseAdversarialAutoencoder(
         fitting.require_same_parameters(self, self._frozen, *how)
         return rows
 
-    def _build(self, X, targets):
+    def _build(self, X, targets, *, partial):
         """Build networks and training step for rows X, with new weights and an empty history."""
-        model = self._model(targets)
         bounded = self.reconstruction_loss == "binary_cross_entropy"
         categories = expand("categorical_features", self.categorical_features)
         table = fit_table(
@@ -256,6 +263,8 @@ class BaseAdversarialAutoencoder(
         )
         if bounded:
             require_unit_interval(table)
+        dense = not (partial or issparse(X))
+        model = self._model(targets, table, dense=dense)
         self._settings = parameters.resolve(self, model, X, table)
         self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
@@ -273,11 +282,12 @@ class BaseAdversarialAutoencoder(
             by_class = self._classifies
             rows, held_out = fitting.split_rows(self, targets, len(rows), by_class=by_class)
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
-            self._build(X if held_out is None else X[rows], targets)
+            self._build(X if held_out is None else X[rows], targets, partial=partial)
         self._goes_on = partial
         x, step = self._to_tensor(X), self._step
         run = self._plan(x, targets, rows, partial=partial)
         run.actions = self._actions(X, targets, run.streams)
+        self._teach(run.streams, targets)
         if held_out is not None:
             loss = self._validation_loss(x, targets, held_out)
             run.stopping = EarlyStopping(loss, step, self.n_iter_no_change, self.tol)
@@ -317,11 +327,12 @@ class BaseAdversarialAutoencoder(
             x, targets, rows, settings, device, classifies=self._classifies, taught=taught
         )
         batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
-        planned = rates.epochs(self.max_iter, len(rows), batch_size)
+        taught = settings.schedule.teacher == "committee"
+        planned = rates.epochs(self.max_iter, len(rows), batch_size, taught=taught)
         schedule = expand("solver", self.solver).learning_rate_schedule
         # falling rates need a known last epoch, and would be too low for further fits
         open_end = partial or self.early_stopping or self.warm_start
-        auto = "constant" if open_end else self._auto_schedule
+        auto = "constant" if open_end else "cosine" if taught else self._auto_schedule
         schedule = replace_auto(schedule, auto)
         return Run(
             streams,

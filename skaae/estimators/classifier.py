@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
 from skaae.clustering.assign import assign_components
-from skaae.clustering.pseudo_labels import MAX_ROWS, clear_rows, graph_labels
+from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
@@ -28,8 +28,17 @@ from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, r
 from skaae.estimators.ranges import AUTO, COUNT
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
-from skaae.training.rows import BatchedRows, as_arrays
+from skaae.private_sklearn import HasMethods
+from skaae.teaching.committee import Classifier, default_members, teach
+from skaae.training.rows import as_arrays
 from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS, has_few_labels
+
+# A graph of neighbours, whose time and memory grow with the square of rows, has at most this many.
+MAX_ROWS = 20_000
+# A committee teaches up to this many labels by default; with more, the network needs no teacher.
+MAX_LABELS = 2_000
+# Units of each hidden layer of a network that a committee teaches.
+TAUGHT_WIDTH = 128
 
 
 @with_shared_parameters(
@@ -40,7 +49,8 @@ from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS, has_fe
     labels="classes",
     virtual_adversarial='"auto"',
     stages=(
-        "The phase starts after the first fifth of max_iter. If it started earlier, it would fix "
+        'With "auto", only images have the phase (`scaling_` is "range"). '
+        "It starts after the first fifth of max_iter. If it started earlier, it would fix "
         "borders before the classes have formed. With several components per class it starts at "
         "once, to find them; see `components_per_class`."
     ),
@@ -94,14 +104,21 @@ default="labeled"
         mark unlabeled rows too, except with None: then every row must have a label. "auto" means
         -1. But if y contains exactly the values {-1, 1} and no missing value, "auto" reads -1 as a
         class and warns. A scalar, such as -1 or "unknown", is the marker itself.
-    pseudo_labels : "auto" or bool, default="auto"
-        Whether classification also trains on predicted classes of unlabeled rows. A row is used if
-        the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest neighbours,
-        predict the same class. The 20 % of rows that LabelSpreading is least sure of are not used.
-        `fit` chooses the rows after 25, 50 and 75 % of its epochs, if the model then predicts at
-        least 90 % of the given labels correctly. `partial_fit` uses no pseudo-labels. "auto" is
-        True for at most 20,000 rows, because the time grows with the square of their number. Not
-        part of the paper.
+    pseudo_labels : "auto", bool or classifier, default="auto"
+        Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` and fits on
+        sparse rows do not. Not part of the paper.
+        Tables: a committee of five classifiers, weighted by cross-validation on the labels, gives
+        every row class probabilities, which alone train the label. "auto" uses it for at most 2000
+        labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 2000 mini-batch
+        steps, in 10 to 500 epochs, for max_iter.
+        Images (`scaling_` is "range"), or several components per class: a row is used if the model
+        and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest neighbours, predict the
+        same class. The 20 % of rows that LabelSpreading is least sure of are not used. `fit`
+        chooses the rows after 25, 50 and 75 % of its epochs, if the model then predicts at least
+        90 % of the given labels correctly. "auto" does so for at most 20,000 rows, because the time
+        grows with the square of their number.
+        A classifier of scikit-learn with `predict_proba` teaches in place of the committee. It is
+        cloned, and trains on the scaled labeled rows, with classes numbered from 0.
     {label_parameters}
     {shared_parameters}
 
@@ -123,8 +140,8 @@ default="labeled"
         proportions, and "conditional_entropy" with several components per class; the last two
         include their weights. Early stopping adds "validation". A loss is NaN in epochs without its
         phase, and absent if the phase never runs. "stage" is the name of the training stage of each
-        epoch: "train", or "warm-up" and "refine", or "find components", "find classes" and
-        "refine".
+        epoch: "taught" (by a committee), "train", "warm-up" and "refine", or "find components",
+        "find classes" and "refine".
     {shared_attributes}
 
     See Also
@@ -153,12 +170,12 @@ default="labeled"
         "class_prior": parameters.CLASS_PRIOR_CONSTRAINT,
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
         "components_per_class": [COUNT],
-        "pseudo_labels": [AUTO, "boolean"],
+        "pseudo_labels": [AUTO, "boolean", HasMethods(["fit", "predict_proba"])],
     }
 
     n_components: int = field(default=10, kw_only=False)
     input_noise: float = 0.3
-    solver: str = "sgd"
+    solver: Any = "sgd"
     posterior: str = "deterministic"
     class_prior: Any = "labeled"
     components_per_class: int = 1
@@ -345,8 +362,10 @@ default="labeled"
         check_is_fitted(self)
         return inference.logits(self._step, self._network_rows(X))
 
-    def _model(self, targets):
+    def _model(self, targets, table, *, dense):
         per_class = self.components_per_class
+        images = table.scaling.kind == "range"
+        teacher = self._teacher(targets, images=images) if dense else None
         label = Block(len(self.classes_) * per_class, components_per_class=per_class)
         # without the class-balance loss, all rows could fall into the components of one class
         keeps_proportions = self._is_prior_stated() or per_class > 1
@@ -355,13 +374,27 @@ default="labeled"
             {"label": Categorical(self.class_prior_), "style": as_prior(self.prior)},
             classifies=True,
             assigns_later=per_class > 1 and self._has_few_labels(targets),
-            pseudo_labels=self.pseudo_labels in ("auto", True),
+            teacher=teacher,
+            width=TAUGHT_WIDTH if teacher == "committee" else None,
             proportions=tuple(self.class_prior_) if keeps_proportions else None,
             average_weights=True,
             posterior=self.posterior,
-            virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
+            virtual_adversarial=replace_auto(
+                self.virtual_adversarial, VirtualAdversarial() if images else None
+            ),
             augment=self.augment,
         )
+
+    def _teacher(self, targets, *, images):
+        """Return what labels unlabeled rows: "committee", "graph" or None; see the schedule."""
+        labeled = targets >= 0
+        if labeled.all() or self.pseudo_labels is False:
+            return None
+        auto = self.pseudo_labels in ("auto", True)
+        limited = self.pseudo_labels == "auto"
+        if auto and (images or self.components_per_class > 1):
+            return None if limited and len(targets) > MAX_ROWS else "graph"
+        return None if limited and labeled.sum() > MAX_LABELS else "committee"
 
     def _has_few_labels(self, targets):
         """Return whether labels can only assign components to classes; see the schedule."""
@@ -374,14 +407,12 @@ default="labeled"
     def _actions(self, X, targets, streams):
         rows = streams[0].rows.cpu().numpy()
         actions = {ASSIGN_COMPONENTS: lambda: self._assign_components(X, targets, rows)}
-        unlabeled = bool((targets[rows] < 0).any())
         x = streams[0].tensors["x"]
-        small = len(rows) <= MAX_ROWS and not isinstance(x, BatchedRows)
-        if unlabeled and replace_auto(self.pseudo_labels, small):
+        if self._settings.schedule.pseudo_labels_at and (targets[rows] < 0).any():
 
             @functools.cache  # the graph stays the same, and is computed only if it is needed
             def by_graph():
-                return graph_labels(as_arrays(x, rows)[:], targets[rows])
+                return graph_labels(as_arrays(x, rows), targets[rows])
 
             actions[ADD_PSEUDO_LABELS] = lambda: self._add_pseudo_labels(
                 streams, by_graph(), targets
@@ -413,6 +444,29 @@ default="labeled"
         y[rows] = np.where(given >= 0, given, predicted)
         streams[1].tensors = {"x_labeled": x, "y_labeled": torch.from_numpy(y).to(index.device)}
         streams[1].rows = torch.from_numpy(rows[clear]).to(index.device)
+
+    def _teach(self, streams, targets):
+        """Give the rows of the labeled stream the class probabilities of a committee.
+
+        All labeled rows get them, and up to MAX_ROWS unlabeled rows.
+        """
+        x, index = streams[0].tensors["x"], streams[0].rows
+        rows = index.cpu().numpy()
+        labeled, others = rows[targets[rows] >= 0], rows[targets[rows] < 0]
+        if self._settings.schedule.teacher != "committee" or not len(others):
+            return
+        seed, device = self._settings.seed, index.device
+        drawn = np.random.default_rng(seed).permutation(others)[:MAX_ROWS]
+        rows = np.sort(np.concatenate([labeled, drawn]))
+        scaled, given = as_arrays(x, rows), targets[rows]
+        if self.pseudo_labels in ("auto", True):
+            members = default_members(scaled, given, seed)
+        else:
+            members = [Classifier(self.pseudo_labels)]
+        y = np.zeros((len(x), len(self.classes_)), dtype=np.float32)
+        y[rows] = teach(scaled, given, self.class_prior_, members, seed)
+        streams[1].tensors = {"x_labeled": x, "y_labeled": torch.from_numpy(y).to(device)}
+        streams[1].rows = torch.from_numpy(rows).to(device)
 
     def _results(self, X, targets, *, partial):
         labeled, found = targets != UNLABELED, targets.copy()

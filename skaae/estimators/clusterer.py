@@ -315,7 +315,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         """Return the logits of checked rows X for all trained clusters, (n_samples, n_trained)."""
         return inference.logits(self._step, NetworkRows(X, self._table))
 
-    def _model(self, targets):
+    def _model(self, targets, table, *, dense):
         n_trained = self.n_clusters if self.overclustering is None else self.overclustering
         if n_trained < self.n_clusters:
             raise ValueError(

@@ -324,7 +324,7 @@ default="labeled"
         n_heads = self._settings.label_size
         return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
 
-    def _model(self, targets):
+    def _model(self, targets, table, *, dense):
         proportions = np.full(self.n_clusters, 1.0 / self.n_clusters)
         if self.use_labels:
             proportions = self.class_prior_

@@ -22,7 +22,9 @@ class Model:
     clusters_start : source of the first clusters: "labels", "k-means", or None if training has to
         find them itself.
     assigns_later : whether components are assigned to classes only after they are found.
-    pseudo_labels : whether unlabeled rows may get pseudo-labels.
+    teacher : what labels unlabeled rows: "committee" (of classifiers), "graph" (of neighbours,
+        where the network agrees) or None.
+    width : units of each hidden layer if they are "auto"; None: in proportion to the columns.
     proportions : class proportions of the class-balance loss; None turns that loss off.
     cluster_heads, head_distance : see `Architecture` and `Settings`.
     batch_norm, average_weights : value of "auto" for this estimator.
@@ -35,7 +37,8 @@ class Model:
     classifies: bool = False
     clusters_start: str | None = "labels"
     assigns_later: bool = False
-    pseudo_labels: bool = False
+    teacher: str | None = None
+    width: int | None = None
     proportions: tuple[float, ...] | None = None
     cluster_heads: Any = None
     head_distance: float = 0.0

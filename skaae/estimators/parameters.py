@@ -169,9 +169,14 @@ def make_architecture(
     return Architecture(
         n_features=n_features,
         blocks=model.blocks,
-        hidden=layer_sizes("hidden_layer_sizes", estimator.hidden_layer_sizes, n_features, shape),
+        hidden=layer_sizes(
+            "hidden_layer_sizes", estimator.hidden_layer_sizes, n_features, shape, model.width
+        ),
         discriminator_hidden=layer_sizes(
-            "discriminator_hidden_layer_sizes", network.discriminator_hidden_layer_sizes, n_features
+            "discriminator_hidden_layer_sizes",
+            network.discriminator_hidden_layer_sizes,
+            n_features,
+            width=model.width and model.width // 2,
         ),
         kind="mlp" if shape is None else "conv",
         image_shape=shape,
@@ -204,10 +209,13 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
 
     `consistent` says whether the model has a virtual adversarial loss.
     """
-    pseudo_labels_at = PSEUDO_LABELS_AT if model.pseudo_labels else ()
+    pseudo_labels_at = PSEUDO_LABELS_AT if model.teacher == "graph" else ()
     if model.clusters_start == "k-means":
         stages = schedules.taught_by_kmeans(virtual_adversarial=consistent)
         return Schedule(stages, pseudo_labels_at, teacher="k-means")
+    if model.teacher == "committee":
+        stages = schedules.taught_by_committee(virtual_adversarial=consistent)
+        return Schedule(stages, teacher="committee")
     if not consistent:
         stages = schedules.plain()
     elif has_components(model):
@@ -219,10 +227,11 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
     return Schedule(stages, pseudo_labels_at)
 
 
-def layer_sizes(name, value, n_features, image_shape=None):
+def layer_sizes(name, value, n_features, image_shape=None, width=None):
     """Return the width of each hidden layer; with an image_shape, the channels of convolutions.
 
-    "auto" is two layers of 3 units per feature, at least 64 and at most 1000. For convolutions,
+    "auto" is two layers of `width` units, or of 3 units per feature if it is None, at least 64 and
+    at most 1000. For convolutions,
     "auto" starts with 32 channels and doubles them in each layer, up to 256. It has as many layers
     as reduce the shorter side of the image to 8 pixels or fewer, but at least two.
     """
@@ -231,7 +240,7 @@ def layer_sizes(name, value, n_features, image_shape=None):
         n_layers = min(max(2, math.ceil(halvings - 3)), math.floor(halvings))
         return tuple(min(32 * 2**layer, 256) for layer in range(n_layers))
     if isinstance(value, str):
-        return (min(1000, max(64, 3 * n_features)),) * 2
+        return (width or min(1000, max(64, 3 * n_features)),) * 2
     sizes = tuple(np.atleast_1d(value).tolist())
     if any(not isinstance(size, Integral) or size < 1 for size in sizes):
         raise ValueError(

@@ -68,7 +68,10 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 def classification_loss(logits: Tensor, y: Tensor) -> Tensor:
-    """Return the mean cross-entropy of integer classes y (batch,) under logits (batch, K)."""
+    """Return the mean cross-entropy of classes under logits (batch, K).
+
+    y are integer classes (batch,), or probabilities of the classes (batch, K).
+    """
     return F.cross_entropy(logits, y)
 
 

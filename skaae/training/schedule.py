@@ -65,7 +65,8 @@ class Schedule:
     ----------
     stages : the stages; the last one ends when training ends.
     pseudo_labels_at : fractions of the epochs of a `fit` at which pseudo-labels are added.
-    teacher : "k-means" if the first labels are the clusters of k-means, otherwise None.
+    teacher : what labels rows before training starts: "k-means" (clusters), "committee" (classes,
+        from a few labels) or None.
     """
 
     stages: tuple[Stage, ...]
@@ -93,6 +94,16 @@ def warm_up_first() -> tuple[Stage, ...]:
     It starts after a warm-up, because before that it would fix borders before classes have formed.
     """
     return (Stage("warm-up", until=0.2), Stage("refine", consistency="classes"))
+
+
+def taught_by_committee(*, virtual_adversarial: bool) -> tuple[Stage, ...]:
+    """Return the stages if a committee of classifiers labels every row.
+
+    Its probabilities alone train the label, with the virtual adversarial loss if there is one. The
+    label's discriminator wants labels without doubt, so it would work against the committee.
+    """
+    consistency = "classes" if virtual_adversarial else None
+    return (Stage("taught", consistency=consistency, moves_label=LABEL_PHASES),)
 
 
 def find_clusters_first() -> tuple[Stage, ...]:

@@ -1,0 +1,143 @@
+"""A committee of classifiers: their weighted mean says what a few labels tell of the other rows.
+
+Classifiers that err differently have few errors in common. The weights follow cross-validation on
+the labels, so that a member that suits the table counts most.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.exceptions import ConvergenceWarning
+
+from skaae.teaching.graph import neighbour_graph, spread
+from skaae.teaching.information import InformationMaximization
+from skaae.teaching.weights import best_temperature, member_weights, with_temperature
+
+N_FOLDS = 5
+LEAST_PROPORTION = 1e-6  # a class without rows may have labels all the same
+
+
+def default_members(X, targets, seed):
+    """Return the members that teach if the user names none.
+
+    X (n_rows, n_features) are scaled rows, and targets (n_rows,) their classes, -1 where unlabeled.
+    Two members learn from labeled rows alone, and three from all rows.
+    """
+    members = [
+        Classifier(ExtraTreesClassifier(random_state=seed)),
+        InformationMaximization(X, seed, kernel=False),
+        InformationMaximization(X, seed, kernel=True),
+        Graph(X),
+    ]
+    y = targets[targets >= 0]
+    if len(y) >= 2 * len(np.unique(y)):  # it needs a few labels more than there are classes
+        members.append(Classifier(LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")))
+    return members
+
+
+class Classifier:
+    """A member that is a classifier of scikit-learn, trained on the labeled rows."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def __call__(self, X, targets, wanted, proportions):
+        """Return the class probabilities of rows X[wanted], (n_wanted, n_classes).
+
+        targets (n_rows,) are class indices, -1 where unlabeled, and `proportions` (n_classes,) are
+        those of the classes among all rows.
+        """
+        given = targets >= 0
+        y = targets[given]
+        present = np.unique(y)
+        found = np.zeros((len(wanted), len(proportions)))
+        if len(present) == 1:
+            found[:, present] = 1.0
+            return found
+        estimator = clone(self.estimator)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", message="Only one sample")  # of a class
+            estimator.fit(X[given], y)
+        found[:, present] = probabilities(estimator, X[wanted])
+        return in_proportion(found, y, proportions)
+
+
+class Graph:
+    """A member that spreads labels over the graph of nearest neighbours of all rows."""
+
+    def __init__(self, X):
+        self.graph = functools.cache(lambda: neighbour_graph(X))
+
+    def __call__(self, X, targets, wanted, proportions):
+        """Return the class probabilities of rows X[wanted], as `Classifier` does."""
+        found = spread(self.graph(), targets, len(proportions))[wanted]
+        return in_proportion(found, targets[targets >= 0], proportions)
+
+
+def in_proportion(found, y, proportions):
+    """Return probabilities learned from labels y as they are where classes have `proportions`."""
+    shares = np.bincount(y, minlength=len(proportions)) / len(y)
+    found = found * np.divide(proportions, shares, out=np.zeros_like(shares), where=shares > 0.0)
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def probabilities(estimator, X):
+    """Return the class probabilities of a fitted classifier; margins become probabilities."""
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(X)
+    margins = estimator.decision_function(X)
+    if margins.ndim == 1:
+        margins = np.stack([-margins, margins], axis=1)
+    found = np.exp(margins - margins.max(axis=1, keepdims=True))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def folds_of_labels(y, seed):
+    """Return the fold of each label, (n_labels,): every fold has about the same share of a class.
+
+    Classes may have fewer labels than there are folds.
+    """
+    order = np.random.default_rng(seed).permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]
+    fold = np.empty(len(y), dtype=int)
+    fold[order] = np.arange(len(y)) % min(N_FOLDS, len(y))
+    return fold
+
+
+def teach(X, targets, proportions, members, seed):
+    """Return class probabilities of all rows, (n_rows, n_classes), from the labels of some.
+
+    Parameters
+    ----------
+    X : scaled rows, (n_rows, n_features).
+    targets : class indices of the rows, (n_rows,), -1 where unlabeled. These rows keep their label.
+    proportions : class proportions among all rows, (n_classes,).
+    members : functions like `Classifier`, `Graph` and `InformationMaximization`.
+    seed : seed of the folds.
+    """
+    n_classes = len(proportions)
+    proportions = np.maximum(proportions, LEAST_PROPORTION)
+    given, everything = np.flatnonzero(targets >= 0), np.arange(len(X))
+    y = targets[given]
+    fold = folds_of_labels(y, seed)
+    found, chances = [], []
+    for member in members:
+        unseen = np.zeros((len(given), n_classes))
+        for k in range(fold.max() + 1):
+            rest, held_out = targets.copy(), given[fold == k]
+            rest[held_out] = -1
+            unseen[fold == k] = member(X, rest, held_out, proportions)
+        temperature = best_temperature(unseen, y)
+        found.append(with_temperature(member(X, targets, everything, proportions), temperature))
+        chances.append(with_temperature(unseen, temperature)[np.arange(len(y)), y])
+    weights = member_weights(np.stack(chances, axis=1))
+    mean = np.tensordot(weights, np.stack(found), axes=1)
+    mean[given] = np.eye(n_classes)[y]
+    return mean

@@ -1,0 +1,109 @@
+"""Regularized information maximization: a linear classifier that unlabeled rows train too.
+
+Gomes, Krause and Perona, "Discriminative clustering by regularized information maximization", 2010.
+It is a logistic regression with two more losses on unlabeled rows: the entropy of their classes,
+which moves borders to where there are few rows, and the divergence of their mean class from the
+class proportions, which keeps all classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.kernel_approximation import Nystroem
+
+# Weights of the losses beside the mean cross-entropy of the labels.
+ENTROPY_WEIGHT = 0.3
+BALANCE_WEIGHT = 0.9
+# Iterations on the labels alone, from which the minimisation with all losses starts.
+SUPERVISED_ITERATIONS = 100
+ALL_ITERATIONS = 60
+MAX_UNLABELED = 3000  # rows that the two losses use; more say nothing new
+N_LANDMARKS = 300  # rows that the kernel compares with
+
+
+def kernel_features(X, seed):
+    """Return features of rows X whose linear functions are functions of a Gaussian kernel."""
+    variance = X.var()
+    kernel = Nystroem(
+        gamma=1.0 / (X.shape[1] * variance) if variance > 0.0 else 1.0,
+        n_components=min(N_LANDMARKS, len(X)),
+        random_state=seed,
+    )
+    return kernel.fit_transform(X)
+
+
+def standardized(X):
+    """Return rows X centered, as float64, with as much variance in all as they have columns."""
+    X = X - X.mean(axis=0, dtype=float)
+    variance = np.square(X).mean()
+    return X / np.sqrt(variance) if variance > 0.0 else X
+
+
+def add_constant(X):
+    """Return rows X with a column of ones, for the intercept."""
+    return np.hstack([X, np.ones((len(X), 1))])
+
+
+def fit_linear(labeled, y, unlabeled, proportions):
+    """Return the weights of the classifier, (n_classes, n_features).
+
+    The last column of labeled rows (n_labels, n_features) and unlabeled rows is the constant; y
+    (n_labels,) are the classes of the labeled rows, and `proportions` (n_classes,) those of the
+    classes. The ridge penalty is that of `LogisticRegression(C=1)`.
+    """
+    n_classes, n_features = len(proportions), labeled.shape[1]
+    one_hot = np.eye(n_classes)[y]
+    log_proportions = np.log(np.clip(proportions, 1e-3, None))
+
+    def supervised(flat):
+        weights = flat.reshape(n_classes, n_features)
+        chances = log_softmax(labeled @ weights.T, axis=1)
+        ridge = weights.copy()
+        ridge[:, -1] = 0.0
+        loss = -(one_hot * chances).sum() + 0.5 * np.square(ridge).sum()
+        gradient = (np.exp(chances) - one_hot).T @ labeled + ridge
+        return loss / len(y), gradient.ravel() / len(y)
+
+    def with_information(flat):
+        loss, gradient = supervised(flat)
+        log_chances = log_softmax(unlabeled @ flat.reshape(n_classes, n_features).T, axis=1)
+        chances = np.exp(log_chances)
+        entropy = -(chances * log_chances).sum(axis=1, keepdims=True)
+        mean = chances.mean(axis=0)
+        excess = np.log(np.clip(mean, 1e-12, None)) - log_proportions
+        loss += ENTROPY_WEIGHT * entropy.mean() + BALANCE_WEIGHT * (mean @ excess)
+        of_entropy = -chances * (log_chances + entropy)
+        of_balance = chances * (excess - (chances @ excess)[:, None])
+        slope = ENTROPY_WEIGHT * of_entropy + BALANCE_WEIGHT * of_balance
+        return loss, gradient + (slope.T @ unlabeled).ravel() / len(unlabeled)
+
+    start = np.zeros(n_classes * n_features)
+    for loss, steps in (
+        (supervised, SUPERVISED_ITERATIONS),
+        (with_information, ALL_ITERATIONS),
+    ):
+        options = {"maxiter": steps}
+        start = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+    return start.reshape(n_classes, n_features)
+
+
+class InformationMaximization:
+    """A member of the committee: the classifier above on rows, or on features of a kernel."""
+
+    def __init__(self, X, seed, *, kernel):
+        rng = np.random.default_rng(seed)
+        self.features = add_constant(standardized(kernel_features(X, seed) if kernel else X))
+        self.drawn = rng.permutation(len(X))[:MAX_UNLABELED]
+
+    def __call__(self, X, targets, wanted, proportions):
+        """Return the class probabilities of rows X[wanted], (n_wanted, n_classes).
+
+        targets (n_rows,) are class indices, -1 where unlabeled.
+        """
+        given = targets >= 0
+        weights = fit_linear(
+            self.features[given], targets[given], self.features[self.drawn], proportions
+        )
+        return softmax(self.features[wanted] @ weights.T, axis=1)

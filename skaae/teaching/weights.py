@@ -1,0 +1,49 @@
+"""Weights of classifiers in a committee, from their probabilities of rows they have not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+TEMPERATURES = np.geomspace(0.25, 4.0, 17)
+# A temperature of e costs as much as this loss of the log-likelihood: few labels change it little.
+PRIOR_OF_TEMPERATURE = 2.0
+# As if this many labels more had been predicted by all members alike.
+PRIOR_LABELS = 2.0
+N_ITERATIONS = 200
+LEAST = 1e-4  # least probability: one confident error does not exclude a member
+
+
+def with_temperature(probabilities, temperature):
+    """Return probabilities (n_rows, n_classes) after dividing their logarithms by a temperature."""
+    logits = np.log(np.clip(probabilities, 1e-6, None)) / temperature
+    found = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def best_temperature(probabilities, y):
+    """Return the temperature with which the probabilities (n, n_classes) of classes y fit best."""
+    rows = np.arange(len(y))
+
+    def loss(temperature):
+        chances = with_temperature(probabilities, temperature)[rows, y]
+        likelihood = np.log(np.clip(chances, LEAST, None)).sum()
+        return PRIOR_OF_TEMPERATURE * np.log(temperature) ** 2 - likelihood
+
+    return min(TEMPERATURES, key=loss)
+
+
+def member_weights(chances):
+    """Return the weight of each member, (n_members,), summing to 1.
+
+    `chances` (n_labels, n_members) are the probabilities that members gave to the right class. The
+    weights maximise the likelihood of their weighted mean, found by expectation maximization.
+    """
+    n_members = chances.shape[1]
+    weights = np.full(n_members, 1.0 / n_members)
+    chances = np.clip(chances, LEAST, None)
+    for _ in range(N_ITERATIONS):
+        shares = chances * weights
+        shares /= shares.sum(axis=1, keepdims=True)
+        weights = shares.sum(axis=0) + PRIOR_LABELS / n_members
+        weights /= weights.sum()
+    return weights

@@ -1,0 +1,301 @@
+"""The committee of classifiers that labels the unlabeled rows of a table."""
+
+import warnings
+
+import numpy as np
+import pytest
+from conftest import classifier, hide
+from sklearn.datasets import make_blobs, make_classification, make_moons
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.semi_supervised import LabelSpreading
+
+from skaae.estimators import classifier as classifier_module
+from skaae.teaching.committee import (
+    Classifier,
+    default_members,
+    folds_of_labels,
+    in_proportion,
+    teach,
+)
+from skaae.teaching.graph import RETAINED, neighbour_graph, spread
+from skaae.teaching.information import InformationMaximization, fit_linear
+from skaae.teaching.weights import best_temperature, member_weights, with_temperature
+
+EVEN = np.array([0.5, 0.5])
+
+
+# Weights ------------------------------------------------------------------------------------------
+
+
+def test_a_member_that_predicts_better_weighs_more():
+    rng = np.random.default_rng(0)
+    good, bad = rng.uniform(0.7, 0.9, 200), rng.uniform(0.3, 0.5, 200)
+    weights = member_weights(np.column_stack([bad, good, bad]))
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[1] > 0.9
+
+
+def test_few_labels_leave_every_member_a_say():
+    weights = member_weights(np.array([[0.9, 0.1], [0.9, 0.1]]))
+    assert 0.2 < weights[1] < 0.5 < weights[0]
+
+
+def test_weights_of_members_that_err_on_different_rows_are_shared():
+    """Worked by hand: each of the two members knows half of the rows."""
+    chances = np.repeat([[1.0, 0.0], [0.0, 1.0]], 50, axis=0)
+    np.testing.assert_allclose(member_weights(chances), EVEN, atol=1e-6)
+
+
+def test_the_temperature_makes_too_sure_probabilities_less_sure():
+    rng = np.random.default_rng(0)
+    right = rng.random(300) < 0.75
+    sure = np.where(right[:, None], [0.99, 0.01], [0.01, 0.99])
+    temperature = best_temperature(sure, np.zeros(300, dtype=int))
+    assert temperature > 2.0
+    softened = with_temperature(sure, temperature)
+    assert 0.7 < softened[right, 0].mean() < 0.8
+    np.testing.assert_allclose(softened.sum(axis=1), 1.0)
+    np.testing.assert_allclose(with_temperature(sure, 1.0), sure)
+
+
+# The graph ----------------------------------------------------------------------------------------
+
+
+def test_labels_spread_as_in_label_spreading():
+    """The graph is scikit-learn's made symmetric, so probabilities differ a little."""
+    X, y = make_moons(300, noise=0.1, random_state=0)
+    targets = np.where(np.arange(300) < 20, y, -1)
+    found = spread(neighbour_graph(X), targets, 2)
+    peer = LabelSpreading(kernel="knn", alpha=RETAINED, max_iter=1000).fit(X, targets)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    assert np.mean(found.argmax(axis=1) == peer.transduction_) > 0.95
+    assert np.mean(found.argmax(axis=1) == y) > 0.95
+
+
+def test_rows_that_no_label_reaches_have_the_proportions_of_labels():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2)) + 100.0 * np.repeat([0, 1, 2], 20)[:, None]
+    targets = np.full(60, -1)
+    targets[[0, 1, 2, 20]] = [0, 0, 0, 1]
+    found = spread(neighbour_graph(X), targets, 2)
+    np.testing.assert_allclose(found[40:], [[0.75, 0.25]] * 20)
+    assert (found[:20].argmax(axis=1) == 0).all()
+    assert (found[20:40].argmax(axis=1) == 1).all()
+
+
+def test_the_graph_of_two_rows():
+    found = spread(neighbour_graph(np.array([[0.0], [1.0]])), np.array([1, -1]), 2)
+    assert (found.argmax(axis=1) == 1).all()
+
+
+# Information maximization -------------------------------------------------------------------------
+
+
+def test_without_unlabeled_losses_it_is_logistic_regression(monkeypatch):
+    from skaae.teaching import information
+
+    monkeypatch.setattr(information, "ENTROPY_WEIGHT", 0.0)
+    monkeypatch.setattr(information, "BALANCE_WEIGHT", 0.0)
+    X, y = make_classification(60, 5, n_informative=4, n_redundant=0, n_classes=3, random_state=0)
+    rows = np.hstack([X, np.ones((60, 1))])
+    weights = fit_linear(rows, y, rows, np.full(3, 1 / 3))
+    peer = LogisticRegression().fit(X, y)
+    margins = rows @ weights.T
+    chances = np.exp(margins) / np.exp(margins).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(chances, peer.predict_proba(X), atol=0.01)
+
+
+def test_the_gradient_is_that_of_the_losses(monkeypatch):
+    """L-BFGS sees the loss and the gradient that finite differences of the loss agree with."""
+    from scipy.optimize import check_grad
+
+    from skaae.teaching import information
+
+    losses = []
+
+    def keep(loss, start, **kwargs):
+        losses.append(loss)
+        return type("Result", (), {"x": start})
+
+    monkeypatch.setattr(information, "minimize", keep)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(40, 4))
+    fit_linear(rows[:9], np.arange(9) % 3, rows, np.array([0.5, 0.3, 0.2]))
+    for loss in losses:
+        at = rng.normal(size=12)
+        error = check_grad(lambda w, f=loss: f(w)[0], lambda w, f=loss: f(w)[1], at)
+        assert error < 1e-5
+    assert len(losses) == 2
+
+
+def test_unlabeled_rows_move_the_border_between_groups():
+    """Two groups that differ along one column; four labels that another column divides too."""
+    X, y = make_blobs([150, 150], 2, centers=[[-3, 0], [3, 0]], random_state=1)
+    targets = np.full(300, -1)
+    by_row = np.argsort(X[:, 1] - 0.3 * X[:, 0])
+    for label, order in ((0, by_row), (1, by_row[::-1])):
+        targets[order[y[order] == label][:2]] = label
+    member = InformationMaximization(X, 0, kernel=False)
+    found = member(X, targets, np.arange(300), EVEN)
+    assert np.mean(found.argmax(axis=1) == y) > 0.95
+
+
+def test_the_kernel_finds_curved_borders():
+    X, y = make_moons(400, noise=0.1, random_state=0)
+    targets = hide(y, 10)
+    everything = np.arange(400)
+    right = {
+        kernel: np.mean(
+            InformationMaximization(X, 0, kernel=kernel)(X, targets, everything, EVEN).argmax(1)
+            == y
+        )
+        for kernel in (False, True)
+    }
+    assert right[True] > 0.95 > right[False]
+
+
+# The committee ------------------------------------------------------------------------------------
+
+
+def test_every_fold_has_about_the_same_share_of_a_class():
+    y = np.repeat([0, 1, 2], [10, 5, 2])
+    fold = folds_of_labels(y, 0)
+    assert sorted(np.bincount(fold)) == [3, 3, 3, 4, 4]
+    assert (np.bincount(fold[y == 0]) == 2).all()
+    assert (np.bincount(fold[y == 1], minlength=5) == 1).all()
+    assert set(folds_of_labels(np.array([0, 1]), 0)) == {0, 1}
+
+
+def test_probabilities_follow_the_proportions():
+    """Worked by hand: labels are even, but nine rows in ten are of the first class."""
+    found = in_proportion(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([0, 1]), [0.9, 0.1])
+    np.testing.assert_allclose(found, [[0.9, 0.1], [0.0, 1.0]])
+
+
+def moons(n_rows=400, n_labels=10):
+    X, y = make_moons(n_rows, noise=0.1, random_state=0)
+    return X.astype(np.float32), y, hide(y, n_labels)
+
+
+def test_the_committee_keeps_labels_and_knows_the_other_rows():
+    X, y, targets = moons()
+    found = teach(X, targets, EVEN, default_members(X, targets, 0), 0)
+    assert found.shape == (400, 2)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    given = targets >= 0
+    np.testing.assert_array_equal(found[given], np.eye(2)[targets[given]])
+    assert np.mean(found.argmax(axis=1) == y) > 0.95
+
+
+def test_the_committee_trusts_the_member_that_suits_the_table():
+    X, y, targets = moons()
+    poor = Classifier(RandomForestClassifier(1, max_depth=1, random_state=0))
+    fine = InformationMaximization(X, 0, kernel=True)
+    found = teach(X, targets, EVEN, [poor, fine, poor], 0)
+    assert np.mean(found.argmax(axis=1) == y) > 0.95
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 2], [0, 0, 1, 2, 2, 2]])
+def test_very_few_labels(labels):
+    X, y = make_blobs(90, 3, centers=3, cluster_std=0.3, random_state=0)
+    targets = np.full(90, -1)
+    for label in labels:
+        targets[np.flatnonzero((y == label) & (targets < 0))[0]] = label
+    proportions = np.full(3, 1 / 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = teach(X, targets, proportions, default_members(X, targets, 0), 0)
+    assert np.isfinite(found).all()
+    known = np.isin(y, labels)
+    assert np.mean(found.argmax(axis=1)[known] == y[known]) > 0.9
+
+
+def test_constant_columns_and_equal_rows():
+    X = np.zeros((30, 3))
+    targets = np.where(np.arange(30) < 4, np.arange(30) % 2, -1)
+    found = teach(X, targets, EVEN, default_members(X, targets, 0), 0)
+    np.testing.assert_allclose(found[4:], 0.5, atol=0.1)
+
+
+# The classifier -----------------------------------------------------------------------------------
+
+
+def test_a_table_has_a_teacher_and_an_image_has_none(blobs, few_labels):
+    X, _ = blobs
+    taught = classifier(max_iter=2).fit(X, few_labels)
+    assert taught.history_["stage"] == ["taught"] * 2
+    assert "generator_label" not in taught.history_
+    image = classifier(max_iter=2, scaling="range").fit(X, few_labels)
+    assert image.history_["stage"] == ["warm-up", "refine"]
+    own = classifier(max_iter=2, pseudo_labels=False).fit(X, few_labels)
+    assert own.history_["stage"] == ["train"] * 2
+
+
+def test_no_teacher_without_unlabeled_rows_or_in_partial_fit(blobs, few_labels):
+    X, y = blobs
+    assert classifier(max_iter=1).fit(X, y).history_["stage"] == ["train"]
+    assert classifier().partial_fit(X, few_labels).history_["stage"] == ["train"]
+
+
+def test_more_labels_than_the_limit_need_no_teacher(blobs, few_labels, monkeypatch):
+    X, _ = blobs
+    n_labels = int((few_labels >= 0).sum())
+    for limit, stage in ((n_labels, "taught"), (n_labels - 1, "train")):
+        monkeypatch.setattr(classifier_module, "MAX_LABELS", limit)
+        assert classifier(max_iter=1).fit(X, few_labels).history_["stage"] == [stage]
+
+
+def test_the_committee_reads_a_limited_number_of_unlabeled_rows(blobs, few_labels, monkeypatch):
+    X, _ = blobs
+    seen = []
+
+    def keep(rows, targets, *rest):
+        seen.append((len(rows), int((targets >= 0).sum())))
+        return teach(rows, targets, *rest)
+
+    monkeypatch.setattr(classifier_module, "teach", keep)
+    monkeypatch.setattr(classifier_module, "MAX_ROWS", 50)
+    n_labels = int((few_labels >= 0).sum())
+    classifier(max_iter=2).fit(X, few_labels)
+    assert seen == [(n_labels + 50, n_labels)]
+
+
+def test_the_network_learns_what_the_committee_knows():
+    X, y, few = moons(600, 20)
+    assert classifier(max_iter="auto").fit(X, few).score(X, y) > 0.95
+
+
+def test_any_classifier_can_teach():
+    """A classifier that knows the opposite teaches the opposite."""
+    X, y, few = moons()
+
+    class Opposite(LogisticRegression):
+        def predict_proba(self, X):
+            return super().predict_proba(X)[:, ::-1]
+
+    taught = {
+        teacher: classifier(max_iter=100, pseudo_labels=teacher()).fit(X, few).score(X, y)
+        for teacher in (LogisticRegression, Opposite)
+    }
+    assert taught[LogisticRegression] > 0.8
+    assert taught[Opposite] < 0.5
+
+
+def test_a_teacher_must_give_probabilities(blobs, few_labels):
+    with pytest.raises(ValueError, match="pseudo_labels"):
+        classifier(pseudo_labels="forest").fit(blobs[0], few_labels)
+
+
+def test_wide_noisy_tables_do_not_collapse():
+    X, y = make_classification(
+        2000, 100, n_informative=8, n_redundant=0, n_classes=4, random_state=0
+    )
+    X = X / X.std(axis=0)
+    few = hide(y, 25)
+    model = classifier(max_iter="auto").fit(X, few)
+    peer = LogisticRegression(max_iter=1000).fit(X[few >= 0], y[few >= 0])
+    rest = few < 0
+    assert model.score(X[rest], y[rest]) >= peer.score(X[rest], y[rest])
+    shares = np.bincount(model.predict(X), minlength=4) / len(X)
+    assert shares.min() > 0.15
