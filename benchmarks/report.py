@@ -14,9 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from experiments import EXPERIMENTS
+from scipy.stats import rankdata
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+
+ON_LABELS_ALONE = ("forest", "SVC", "logistic", "MLPClassifier", "RealMLP", "TabM")
 
 
 def read(name):
@@ -54,6 +57,55 @@ def tables():
         lines.append(
             f"| {name} | {entry['rows']} | {entry['labels']} | " + " | ".join(cells) + " |"
         )
+    return lines
+
+
+def by_table(key, what="score"):
+    """Return means over draws of one way to draw labels, (n_methods, n_tables), and their names.
+
+    Only methods with a figure for every table count.
+    """
+    result = read("few_labels")
+    methods = {
+        name: found[what][key]
+        for name, found in result["methods"].items()
+        if set(found[what][key]) == set(result["tables"])
+    }
+    figures = [[np.mean(values[t]) for t in result["tables"]] for values in methods.values()]
+    return np.array(figures), list(methods), list(result["tables"])
+
+
+def few_labels():
+    """Mean score and mean rank over tables, by method and way to draw labels."""
+    keys = list(read("few_labels")["methods"]["skaae"]["score"])
+    cells = {}
+    for key in keys:
+        figures, methods, _ = by_table(key)
+        ranks = rankdata(-figures.round(4), axis=0).mean(axis=1)
+        for method, scores, rank in zip(methods, figures, ranks, strict=True):
+            cells.setdefault(method, []).append(f"{100 * scores.mean():.1f} ({rank:.1f})")
+    seconds = np.mean([by_table(key, "seconds")[0].mean(axis=1) for key in keys], axis=0)
+    lines = [
+        "| method | " + " | ".join(keys) + " | seconds |",
+        "|---|" + "---|" * (len(keys) + 1),
+    ]
+    for (method, shown), time in zip(cells.items(), seconds, strict=True):
+        lines.append(f"| {method} | " + " | ".join(shown) + f" | {time:.1f} |")
+    return lines
+
+
+def few_labels_behind():
+    """Tables where skaae is more than 3 points below the best method on the labels alone."""
+    lines = ["| labels | table | best on the labels | its score | skaae |", "|---|---|---|---|---|"]
+    for key in read("few_labels")["methods"]["skaae"]["score"]:
+        figures, methods, tables = by_table(key)
+        alone = [i for i, method in enumerate(methods) if method in ON_LABELS_ALONE]
+        ours = figures[methods.index("skaae")]
+        for column, table in enumerate(tables):
+            best = max(alone, key=lambda i, c=column: figures[i, c])
+            if figures[best, column] - ours[column] > 0.03:
+                scores = f"{100 * figures[best, column]:.1f} | {100 * ours[column]:.1f}"
+                lines.append(f"| {key} | {table} | {methods[best]} | {scores} |")
     return lines
 
 
@@ -413,6 +465,8 @@ TABLES = {
     "demo": demo,
     "choices": choices,
     "tables": tables,
+    "few_labels": few_labels,
+    "few_labels_behind": few_labels_behind,
     "speed": speed,
     "two_at_once": two_at_once,
     "threads": threads,
