@@ -9,7 +9,7 @@ from conftest import classifier, hide
 from sklearn.datasets import make_blobs, make_moons
 
 from skaae.clustering.pseudo_labels import UNSURE, clear_rows, graph_labels
-from skaae.estimators import classifier as classifier_module
+from skaae.estimators import pseudo_labels as classifier_module
 from skaae.training.loop import Stream
 
 

@@ -5,12 +5,15 @@ import warnings
 import numpy as np
 import pytest
 from conftest import classifier, hide
+from scipy.sparse import csr_array
 from sklearn.datasets import make_blobs, make_classification, make_moons
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 
-from skaae.estimators import classifier as classifier_module
+from skaae.estimators import pseudo_labels as classifier_module
 from skaae.teaching.committee import (
     Classifier,
     default_members,
@@ -31,27 +34,29 @@ EVEN = np.array([0.5, 0.5])
 def test_a_member_that_predicts_better_weighs_more():
     rng = np.random.default_rng(0)
     good, bad = rng.uniform(0.7, 0.9, 200), rng.uniform(0.3, 0.5, 200)
-    weights = member_weights(np.column_stack([bad, good, bad]))
+    weights = member_weights(np.column_stack([bad, good, bad]), np.ones(200))
     assert weights.sum() == pytest.approx(1.0)
     assert weights[1] > 0.9
 
 
 def test_few_labels_leave_every_member_a_say():
-    weights = member_weights(np.array([[0.9, 0.1], [0.9, 0.1]]))
+    weights = member_weights(np.array([[0.9, 0.1], [0.9, 0.1]]), np.ones(2))
     assert 0.2 < weights[1] < 0.5 < weights[0]
 
 
 def test_weights_of_members_that_err_on_different_rows_are_shared():
     """Worked by hand: each of the two members knows half of the rows."""
     chances = np.repeat([[1.0, 0.0], [0.0, 1.0]], 50, axis=0)
-    np.testing.assert_allclose(member_weights(chances), EVEN, atol=1e-6)
+    np.testing.assert_allclose(member_weights(chances, np.ones(100)), EVEN, atol=1e-6)
+    important = np.repeat([1.8, 0.2], 50)
+    assert member_weights(chances, important)[0] > 0.85
 
 
 def test_the_temperature_makes_too_sure_probabilities_less_sure():
     rng = np.random.default_rng(0)
     right = rng.random(300) < 0.75
     sure = np.where(right[:, None], [0.99, 0.01], [0.01, 0.99])
-    temperature = best_temperature(sure, np.zeros(300, dtype=int))
+    temperature = best_temperature(sure, np.zeros(300, dtype=int), np.ones(300))
     assert temperature > 2.0
     softened = with_temperature(sure, temperature)
     assert 0.7 < softened[right, 0].mean() < 0.8
@@ -188,12 +193,42 @@ def test_the_committee_keeps_labels_and_knows_the_other_rows():
     assert np.mean(found.argmax(axis=1) == y) > 0.95
 
 
+class Opposite(LogisticRegression):
+    """A classifier that is sure of the wrong class."""
+
+    def predict_proba(self, X):
+        return super().predict_proba(X)[:, ::-1]
+
+
 def test_the_committee_trusts_the_member_that_suits_the_table():
+    """It does so by rows that members have not seen, since two of three are sure and wrong."""
     X, y, targets = moons()
-    poor = Classifier(RandomForestClassifier(1, max_depth=1, random_state=0))
-    fine = InformationMaximization(X, 0, kernel=True)
-    found = teach(X, targets, EVEN, [poor, fine, poor], 0)
+    wrong, fine = Classifier(Opposite(C=1e3), 0), InformationMaximization(X, 0, kernel=True)
+    found = teach(X, targets, EVEN, [wrong, fine, wrong], 0)
     assert np.mean(found.argmax(axis=1) == y) > 0.95
+
+
+def test_members_are_judged_by_labels_that_they_have_not_seen():
+    """One nearest neighbour knows the training labels by heart, and nothing else."""
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 2
+    X = np.column_stack([4.0 * y + rng.normal(size=300), *100.0 * rng.normal(size=(8, 300))])
+    targets = hide(y, 20)
+    heart = Classifier(KNeighborsClassifier(1), 0)
+    found = teach(X, targets, EVEN, [heart, Classifier(GaussianNB(), 0), heart], 0)
+    assert np.mean(found.argmax(axis=1) == y) > 0.9
+
+
+def test_stated_proportions_are_kept():
+    """Labels are even, but one row in ten is of the second class."""
+    rng = np.random.default_rng(0)
+    y = (rng.random(1000) < 0.1).astype(int)
+    X = rng.normal(size=(1000, 3)) + 1.5 * y[:, None]
+    targets = hide(y, 30)
+    proportions = np.array([0.9, 0.1])
+    members = [Classifier(LogisticRegression(C=c), 0) for c in (0.3, 1.0)]
+    found = teach(X, targets, proportions, members, 0)
+    assert abs(found[targets < 0, 1].mean() - y[targets < 0].mean()) < 0.05
 
 
 @pytest.mark.parametrize("labels", [[0, 1], [0, 1, 2], [0, 0, 1, 2, 2, 2]])
@@ -270,16 +305,70 @@ def test_any_classifier_can_teach():
     """A classifier that knows the opposite teaches the opposite."""
     X, y, few = moons()
 
-    class Opposite(LogisticRegression):
-        def predict_proba(self, X):
-            return super().predict_proba(X)[:, ::-1]
-
     taught = {
         teacher: classifier(max_iter=100, pseudo_labels=teacher()).fit(X, few).score(X, y)
         for teacher in (LogisticRegression, Opposite)
     }
     assert taught[LogisticRegression] > 0.8
     assert taught[Opposite] < 0.5
+
+
+def test_a_teacher_of_the_user_follows_the_seed(blobs, few_labels):
+    X, _ = blobs
+    before = np.random.get_state()[1].copy()
+    forests = [
+        classifier(max_iter=2, pseudo_labels=RandomForestClassifier(3)).fit(X, few_labels)
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*(forest.predict_proba(X) for forest in forests))
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    assert forests[0].pseudo_labels.random_state is None
+
+
+def test_a_teacher_of_the_user_trains_once_on_the_given_labels(blobs, few_labels):
+    """So it may need as many labels as there are."""
+    X, _ = blobs
+    n_labels = int((few_labels >= 0).sum())
+    teacher = KNeighborsClassifier(n_labels)
+    assert classifier(max_iter=2, pseudo_labels=teacher).fit(X, few_labels).n_iter_ == 2
+
+
+def test_a_teacher_that_does_not_know_is_named(blobs, few_labels):
+    class Unsure(LogisticRegression):
+        def predict_proba(self, X):
+            return np.full((len(X), len(self.classes_)), np.nan)
+
+    with pytest.raises(ValueError, match=r"Unsure.*NaN"):
+        classifier(pseudo_labels=Unsure()).fit(blobs[0], few_labels)
+
+
+def test_a_teacher_of_the_user_needs_dense_rows(blobs, few_labels):
+    with pytest.raises(ValueError, match="dense"):
+        classifier(pseudo_labels=LogisticRegression()).fit(csr_array(blobs[0]), few_labels)
+    assert classifier(max_iter=2).fit(csr_array(blobs[0]), few_labels).n_iter_ == 2
+
+
+def test_further_chunks_have_no_committee(blobs, few_labels, monkeypatch):
+    X, _ = blobs
+    model = classifier(max_iter=4).fit(X, few_labels)
+    monkeypatch.setattr(classifier_module, "teach", None)
+    model.partial_fit(X, few_labels)
+    model.partial_fit(X[:20], np.full(20, -1))
+    assert model.n_iter_ == 6
+
+
+def test_numpys_booleans_are_booleans(blobs, few_labels):
+    X, _ = blobs
+    for value, stage in ((np.False_, "train"), (np.True_, "taught")):
+        model = classifier(max_iter=1, pseudo_labels=value).fit(X, few_labels)
+        assert model.history_["stage"] == [stage]
+
+
+def test_several_components_keep_their_stages(blobs, few_labels):
+    X, _ = blobs
+    model = classifier(max_iter=10, components_per_class=2).fit(X, few_labels)
+    assert model.history_["stage"][0] == "find components"
+    assert "class_balance" in model.history_
 
 
 def test_a_teacher_must_give_probabilities(blobs, few_labels):

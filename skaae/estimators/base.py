@@ -74,10 +74,9 @@ class BaseAdversarialAutoencoder(
 
     @abstractmethod
     def _model(self, targets, table, *, dense):
-        """Return the `Model` to train.
+        """Return the `Model` to train; targets (n_samples,) are class indices or None.
 
-        targets (n_samples,) are class indices or None, and `table` says how the rows are scaled.
-        `dense` says whether this is a `fit` on a dense table, which other classifiers can read too.
+        `dense` says whether this is a `fit` on a dense table, which other classifiers can read.
         """
 
     def _results(self, X, targets, *, partial):
@@ -263,8 +262,7 @@ class BaseAdversarialAutoencoder(
         )
         if bounded:
             require_unit_interval(table)
-        dense = not (partial or issparse(X))
-        model = self._model(targets, table, dense=dense)
+        model = self._model(targets, table, dense=not (partial or issparse(X)))
         self._settings = parameters.resolve(self, model, X, table)
         self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
@@ -287,7 +285,8 @@ class BaseAdversarialAutoencoder(
         x, step = self._to_tensor(X), self._step
         run = self._plan(x, targets, rows, partial=partial)
         run.actions = self._actions(X, targets, run.streams)
-        self._teach(run.streams, targets)
+        if not partial:
+            self._teach(run.streams, targets)
         if held_out is not None:
             loss = self._validation_loss(x, targets, held_out)
             run.stopping = EarlyStopping(loss, step, self.n_iter_no_change, self.tol)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import field
 from typing import Any
 
@@ -15,7 +14,6 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
 from skaae.clustering.assign import assign_components
-from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
@@ -24,19 +22,20 @@ from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import UNKNOWN, UNLABELED, lookup_labels
 from skaae.estimators.model import Model
-from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
+from skaae.estimators.options import (
+    Conv,
+    VirtualAdversarial,
+    expand,
+    parameters_as_fields,
+    replace_auto,
+)
+from skaae.estimators.pseudo_labels import TakesPseudoLabels
 from skaae.estimators.ranges import AUTO, COUNT
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import HasMethods
-from skaae.teaching.committee import Classifier, default_members, teach
-from skaae.training.rows import as_arrays
-from skaae.training.schedule import ADD_PSEUDO_LABELS, ASSIGN_COMPONENTS, has_few_labels
+from skaae.training.schedule import ASSIGN_COMPONENTS, has_few_labels
 
-# A graph of neighbours, whose time and memory grow with the square of rows, has at most this many.
-MAX_ROWS = 20_000
-# A committee teaches up to this many labels by default; with more, the network needs no teacher.
-MAX_LABELS = 2_000
 # Units of each hidden layer of a network that a committee teaches.
 TAUGHT_WIDTH = 128
 
@@ -49,10 +48,11 @@ TAUGHT_WIDTH = 128
     labels="classes",
     virtual_adversarial='"auto"',
     stages=(
-        'With "auto", only images have the phase (`scaling_` is "range"). '
-        "It starts after the first fifth of max_iter. If it started earlier, it would fix "
-        "borders before the classes have formed. With several components per class it starts at "
-        "once, to find them; see `components_per_class`."
+        'With "auto", only images have the phase (`scaling_` is "range", or a Conv network), and '
+        "models with several components per class. If a committee teaches, it starts at once. "
+        "Otherwise it starts after the first fifth of max_iter. If it started earlier, it would "
+        "fix borders before the classes have formed. With several components per class it starts "
+        "at once, to find them; see `components_per_class`."
     ),
     balance=(
         "The phase also trains the mean predicted label of each mini-batch to match the class "
@@ -62,7 +62,7 @@ TAUGHT_WIDTH = 128
 )
 @parameters_as_fields
 class SemiSupervisedAAEClassifier(
-    ClassifierMixin, ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder
+    ClassifierMixin, TakesPseudoLabels, ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder
 ):
     """Classifier that learns from few labeled and many unlabeled rows.
 
@@ -107,18 +107,21 @@ default="labeled"
     pseudo_labels : "auto", bool or classifier, default="auto"
         Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` and fits on
         sparse rows do not. Not part of the paper.
-        Tables: a committee of five classifiers, weighted by cross-validation on the labels, gives
-        every row class probabilities, which alone train the label. "auto" uses it for at most 2000
+        Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
+        gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
+        label in place of reconstruction and adversarial training. "auto" does so for at most 2000
         labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 2000 mini-batch
         steps, in 10 to 500 epochs, for max_iter.
-        Images (`scaling_` is "range"), or several components per class: a row is used if the model
+        Images (`scaling_` is "range", or a Conv network), or several components per class: a row is
+        used if the model
         and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest neighbours, predict the
         same class. The 20 % of rows that LabelSpreading is least sure of are not used. `fit`
         chooses the rows after 25, 50 and 75 % of its epochs, if the model then predicts at least
         90 % of the given labels correctly. "auto" does so for at most 20,000 rows, because the time
         grows with the square of their number.
-        A classifier of scikit-learn with `predict_proba` teaches in place of the committee. It is
-        cloned, and trains on the scaled labeled rows, with classes numbered from 0.
+        A classifier of scikit-learn with `predict_proba` teaches in place of the committee. A clone
+        of it trains on the scaled labeled rows, with classes numbered from 0 and random_state set
+        if it is None. Its probabilities are changed to fit class_prior. X must not be sparse.
     {label_parameters}
     {shared_parameters}
 
@@ -364,8 +367,10 @@ default="labeled"
 
     def _model(self, targets, table, *, dense):
         per_class = self.components_per_class
-        images = table.scaling.kind == "range"
-        teacher = self._teacher(targets, images=images) if dense else None
+        images = table.scaling.kind == "range" or isinstance(expand("network", self.network), Conv)
+        # several components per class are found by the virtual adversarial loss
+        consistent = images or per_class > 1
+        teacher = self._teacher(targets, consistent=consistent, dense=dense)
         label = Block(len(self.classes_) * per_class, components_per_class=per_class)
         # without the class-balance loss, all rows could fall into the components of one class
         keeps_proportions = self._is_prior_stated() or per_class > 1
@@ -380,21 +385,10 @@ default="labeled"
             average_weights=True,
             posterior=self.posterior,
             virtual_adversarial=replace_auto(
-                self.virtual_adversarial, VirtualAdversarial() if images else None
+                self.virtual_adversarial, VirtualAdversarial() if consistent else None
             ),
             augment=self.augment,
         )
-
-    def _teacher(self, targets, *, images):
-        """Return what labels unlabeled rows: "committee", "graph" or None; see the schedule."""
-        labeled = targets >= 0
-        if labeled.all() or self.pseudo_labels is False:
-            return None
-        auto = self.pseudo_labels in ("auto", True)
-        limited = self.pseudo_labels == "auto"
-        if auto and (images or self.components_per_class > 1):
-            return None if limited and len(targets) > MAX_ROWS else "graph"
-        return None if limited and labeled.sum() > MAX_LABELS else "committee"
 
     def _has_few_labels(self, targets):
         """Return whether labels can only assign components to classes; see the schedule."""
@@ -407,17 +401,7 @@ default="labeled"
     def _actions(self, X, targets, streams):
         rows = streams[0].rows.cpu().numpy()
         actions = {ASSIGN_COMPONENTS: lambda: self._assign_components(X, targets, rows)}
-        x = streams[0].tensors["x"]
-        if self._settings.schedule.pseudo_labels_at and (targets[rows] < 0).any():
-
-            @functools.cache  # the graph stays the same, and is computed only if it is needed
-            def by_graph():
-                return graph_labels(as_arrays(x, rows), targets[rows])
-
-            actions[ADD_PSEUDO_LABELS] = lambda: self._add_pseudo_labels(
-                streams, by_graph(), targets
-            )
-        return actions
+        return actions | self._graph_action(streams, targets)
 
     def _assign_components(self, X, targets, rows):
         """Assign each component to a class, using the labels of the training rows X[rows].
@@ -428,45 +412,6 @@ default="labeled"
         if np.isin(classes, targets[rows]).all():
             found = assign_components(self._encode_label(X[rows]), targets[rows], len(classes))
             self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
-
-    def _add_pseudo_labels(self, streams, by_graph, targets):
-        """Add rows to the labeled stream, with the class on which graph and network agree."""
-        if self._step.stage.assigns_later:
-            return  # components have no class yet
-        x, index = streams[0].tensors["x"], streams[0].rows
-        rows = index.cpu().numpy()
-        logits = inference.logits(self._step, as_arrays(x, rows))
-        given, predicted = targets[rows], logits.argmax(axis=1)
-        clear = clear_rows(by_graph, given, predicted)
-        if clear is None:
-            return
-        y = np.full(len(x), UNLABELED)
-        y[rows] = np.where(given >= 0, given, predicted)
-        streams[1].tensors = {"x_labeled": x, "y_labeled": torch.from_numpy(y).to(index.device)}
-        streams[1].rows = torch.from_numpy(rows[clear]).to(index.device)
-
-    def _teach(self, streams, targets):
-        """Give the rows of the labeled stream the class probabilities of a committee.
-
-        All labeled rows get them, and up to MAX_ROWS unlabeled rows.
-        """
-        x, index = streams[0].tensors["x"], streams[0].rows
-        rows = index.cpu().numpy()
-        labeled, others = rows[targets[rows] >= 0], rows[targets[rows] < 0]
-        if self._settings.schedule.teacher != "committee" or not len(others):
-            return
-        seed, device = self._settings.seed, index.device
-        drawn = np.random.default_rng(seed).permutation(others)[:MAX_ROWS]
-        rows = np.sort(np.concatenate([labeled, drawn]))
-        scaled, given = as_arrays(x, rows), targets[rows]
-        if self.pseudo_labels in ("auto", True):
-            members = default_members(scaled, given, seed)
-        else:
-            members = [Classifier(self.pseudo_labels)]
-        y = np.zeros((len(x), len(self.classes_)), dtype=np.float32)
-        y[rows] = teach(scaled, given, self.class_prior_, members, seed)
-        streams[1].tensors = {"x_labeled": x, "y_labeled": torch.from_numpy(y).to(device)}
-        streams[1].rows = torch.from_numpy(rows).to(device)
 
     def _results(self, X, targets, *, partial):
         labeled, found = targets != UNLABELED, targets.copy()

@@ -85,7 +85,8 @@ class Network(Options):
 NETWORK_DOC = """
     discriminator_hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Units of each hidden layer of each discriminator. "auto" is two layers, each with three
-        units per feature, at least 64 and at most 1000.
+        units per feature, at least 64 and at most 1000, or with 64 units if a committee teaches a
+        classifier.
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "logistic", "identity"}, \
 default="relu"
         Activation of the hidden layers.
@@ -198,7 +199,8 @@ default="auto"
         "cosine": falls from 1 to 0 over max_iter epochs. Pairs (epoch, factor): each factor applies
         from its epoch on; the paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). Callable:
         gets the epoch, counted from 0, and returns the factor. "auto" is "cosine" for
-        `AAETransformer` and `SupervisedAAETransformer`, and "constant" for the other estimators.
+        `AAETransformer`, `SupervisedAAETransformer` and a `SemiSupervisedAAEClassifier` that a
+        committee teaches, and "constant" for the other estimators.
         With early_stopping, warm_start or `partial_fit` the last epoch is not known in advance, so
         "auto" is "constant".
     max_gradient_norm : float or None, default=10.0

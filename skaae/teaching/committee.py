@@ -20,6 +20,7 @@ from skaae.teaching.information import InformationMaximization
 from skaae.teaching.weights import best_temperature, member_weights, with_temperature
 
 N_FOLDS = 5
+MAX_COLUMNS = 1000  # of linear discriminant analysis
 LEAST_PROPORTION = 1e-6  # a class without rows may have labels all the same
 
 
@@ -30,22 +31,27 @@ def default_members(X, targets, seed):
     Two members learn from labeled rows alone, and three from all rows.
     """
     members = [
-        Classifier(ExtraTreesClassifier(random_state=seed)),
+        Classifier(ExtraTreesClassifier(), seed),
         InformationMaximization(X, seed, kernel=False),
         InformationMaximization(X, seed, kernel=True),
         Graph(X),
     ]
     y = targets[targets >= 0]
-    if len(y) >= 2 * len(np.unique(y)):  # it needs a few labels more than there are classes
-        members.append(Classifier(LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")))
+    # it needs a few labels more than there are classes, and time that grows with columns cubed
+    if len(y) >= 2 * len(np.unique(y)) and X.shape[1] <= MAX_COLUMNS:
+        analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        members.append(Classifier(analysis, seed))
     return members
 
 
 class Classifier:
     """A member that is a classifier of scikit-learn, trained on the labeled rows."""
 
-    def __init__(self, estimator):
-        self.estimator = estimator
+    def __init__(self, estimator, seed):
+        self.estimator = clone(estimator)
+        for name, value in self.estimator.get_params().items():
+            if value is None and name.split("__")[-1] == "random_state":
+                self.estimator.set_params(**{name: seed})
 
     def __call__(self, X, targets, wanted, proportions):
         """Return the class probabilities of rows X[wanted], (n_wanted, n_classes).
@@ -55,7 +61,7 @@ class Classifier:
         """
         given = targets >= 0
         y = targets[given]
-        present = np.unique(y)
+        present, positions = np.unique(y, return_inverse=True)
         found = np.zeros((len(wanted), len(proportions)))
         if len(present) == 1:
             found[:, present] = 1.0
@@ -64,8 +70,13 @@ class Classifier:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", message="Only one sample")  # of a class
-            estimator.fit(X[given], y)
-        found[:, present] = probabilities(estimator, X[wanted])
+            estimator.fit(X[given], positions)  # some want classes without a gap
+        found[:, present] = estimator.predict_proba(X[wanted])
+        if not np.isfinite(found).all():
+            raise ValueError(
+                f"predict_proba of {self.estimator!r} returned NaN or infinity, so it cannot "
+                "teach; pass another classifier as pseudo_labels."
+            )
         return in_proportion(found, y, proportions)
 
 
@@ -85,17 +96,6 @@ def in_proportion(found, y, proportions):
     """Return probabilities learned from labels y as they are where classes have `proportions`."""
     shares = np.bincount(y, minlength=len(proportions)) / len(y)
     found = found * np.divide(proportions, shares, out=np.zeros_like(shares), where=shares > 0.0)
-    return found / found.sum(axis=1, keepdims=True)
-
-
-def probabilities(estimator, X):
-    """Return the class probabilities of a fitted classifier; margins become probabilities."""
-    if hasattr(estimator, "predict_proba"):
-        return estimator.predict_proba(X)
-    margins = estimator.decision_function(X)
-    if margins.ndim == 1:
-        margins = np.stack([-margins, margins], axis=1)
-    found = np.exp(margins - margins.max(axis=1, keepdims=True))
     return found / found.sum(axis=1, keepdims=True)
 
 
@@ -127,17 +127,24 @@ def teach(X, targets, proportions, members, seed):
     given, everything = np.flatnonzero(targets >= 0), np.arange(len(X))
     y = targets[given]
     fold = folds_of_labels(y, seed)
+    # as often as their classes are among all rows: labels may have other proportions
+    counts = np.bincount(y, minlength=n_classes)
+    importance = proportions[y] / counts[y]
+    importance *= len(y) / importance.sum()
     found, chances = [], []
-    for member in members:
+    for member in members if len(members) > 1 else ():
         unseen = np.zeros((len(given), n_classes))
         for k in range(fold.max() + 1):
             rest, held_out = targets.copy(), given[fold == k]
             rest[held_out] = -1
             unseen[fold == k] = member(X, rest, held_out, proportions)
-        temperature = best_temperature(unseen, y)
+        temperature = best_temperature(unseen, y, importance)
         found.append(with_temperature(member(X, targets, everything, proportions), temperature))
         chances.append(with_temperature(unseen, temperature)[np.arange(len(y)), y])
-    weights = member_weights(np.stack(chances, axis=1))
-    mean = np.tensordot(weights, np.stack(found), axes=1)
+    if len(members) == 1:  # nothing to choose, and the user's own probabilities
+        mean = members[0](X, targets, everything, proportions)
+    else:
+        weights = member_weights(np.stack(chances, axis=1), importance)
+        mean = np.tensordot(weights, np.stack(found), axes=1)
     mean[given] = np.eye(n_classes)[y]
     return mean

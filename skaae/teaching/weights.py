@@ -20,23 +20,27 @@ def with_temperature(probabilities, temperature):
     return found / found.sum(axis=1, keepdims=True)
 
 
-def best_temperature(probabilities, y):
-    """Return the temperature with which the probabilities (n, n_classes) of classes y fit best."""
+def best_temperature(probabilities, y, importance):
+    """Return the temperature with which the probabilities (n, n_classes) of classes y fit best.
+
+    `importance` (n,) is the weight of each label, 1 on average.
+    """
     rows = np.arange(len(y))
 
     def loss(temperature):
         chances = with_temperature(probabilities, temperature)[rows, y]
-        likelihood = np.log(np.clip(chances, LEAST, None)).sum()
+        likelihood = importance @ np.log(np.clip(chances, LEAST, None))
         return PRIOR_OF_TEMPERATURE * np.log(temperature) ** 2 - likelihood
 
     return min(TEMPERATURES, key=loss)
 
 
-def member_weights(chances):
+def member_weights(chances, importance):
     """Return the weight of each member, (n_members,), summing to 1.
 
-    `chances` (n_labels, n_members) are the probabilities that members gave to the right class. The
-    weights maximise the likelihood of their weighted mean, found by expectation maximization.
+    `chances` (n_labels, n_members) are the probabilities that members gave to the right class, and
+    `importance` (n_labels,) are the weights of the labels, 1 on average. The weights of the members
+    maximise the likelihood of their weighted mean, found by expectation maximization.
     """
     n_members = chances.shape[1]
     weights = np.full(n_members, 1.0 / n_members)
@@ -44,6 +48,6 @@ def member_weights(chances):
     for _ in range(N_ITERATIONS):
         shares = chances * weights
         shares /= shares.sum(axis=1, keepdims=True)
-        weights = shares.sum(axis=0) + PRIOR_LABELS / n_members
+        weights = importance @ shares + PRIOR_LABELS / n_members
         weights /= weights.sum()
     return weights
