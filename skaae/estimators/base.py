@@ -28,7 +28,6 @@ from skaae.estimators.options import expand, parameters_as_fields, replace_auto
 from skaae.estimators.ranges import check_count
 from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.private_sklearn import CallbackSupportMixin, output_library
-from skaae.training import validation
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured
 from skaae.training.loop import DivergenceError, EarlyStopping, Run, train
@@ -288,7 +287,8 @@ class BaseAdversarialAutoencoder(
         if not partial:
             self._teach(run.streams, targets)
         if held_out is not None:
-            loss = self._validation_loss(x, targets, held_out)
+            y = targets if targets is None else targets[held_out]
+            loss = fitting.validation_loss(self, pick(x, held_out), y)
             run.stopping = EarlyStopping(loss, step, self.n_iter_no_change, self.tol)
 
         def results(n_iter):
@@ -341,15 +341,6 @@ class BaseAdversarialAutoencoder(
             n_planned=max(planned, done + 1) if partial else done + planned,
             learning_rate=lambda now, end: rates.learning_rate_factor(schedule, now, end),
         )
-
-    def _validation_loss(self, x, targets, held_out):
-        """Return a function without arguments that computes the loss of the held-out rows."""
-        device = self._step.generator.device
-        rows = pick(x, held_out)
-        y = None if targets is None else torch.from_numpy(targets[held_out]).to(device)
-        if self._classifies and y is not None:
-            return validation.classification(self._step, rows, y)
-        return validation.reconstruction(self._step, rows, y, self._settings.seed + 2)
 
     def _shown(self, X, targets):
         """Return the rows for callbacks: the labeled ones if the encoder learns classes.

@@ -105,20 +105,19 @@ default="labeled"
         -1. But if y contains exactly the values {-1, 1} and no missing value, "auto" reads -1 as a
         class and warns. A scalar, such as -1 or "unknown", is the marker itself.
     pseudo_labels : "auto", bool or classifier, default="auto"
-        Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` and fits on
-        sparse rows do not. Not part of the paper.
+        Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` does not,
+        nor do fits on sparse rows by default. Not part of the paper.
         Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
         gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
         label in place of reconstruction and adversarial training. "auto" does so for at most 2000
         labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 2000 mini-batch
         steps, in 10 to 500 epochs, for max_iter.
         Images (`scaling_` is "range", or a Conv network), or several components per class: a row is
-        used if the model
-        and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest neighbours, predict the
-        same class. The 20 % of rows that LabelSpreading is least sure of are not used. `fit`
-        chooses the rows after 25, 50 and 75 % of its epochs, if the model then predicts at least
-        90 % of the given labels correctly. "auto" does so for at most 20,000 rows, because the time
-        grows with the square of their number.
+        used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest
+        neighbours, predict the same class. The 20 % of rows that LabelSpreading is least sure of
+        are not used. `fit` chooses the rows after 25, 50 and 75 % of its epochs, if the model then
+        predicts at least 90 % of the given labels correctly. "auto" does so for at most 20,000
+        rows, because the time grows with the square of their number.
         A classifier of scikit-learn with `predict_proba` teaches in place of the committee. A clone
         of it trains on the scaled labeled rows, with classes numbered from 0 and random_state set
         if it is None. Its probabilities are changed to fit class_prior. X must not be sparse.
@@ -178,7 +177,7 @@ default="labeled"
 
     n_components: int = field(default=10, kw_only=False)
     input_noise: float = 0.3
-    solver: Any = "sgd"
+    solver: str = "sgd"
     posterior: str = "deterministic"
     class_prior: Any = "labeled"
     components_per_class: int = 1

@@ -19,6 +19,7 @@ from skaae.estimators.options import Options, Solver, expand
 from skaae.estimators.parameters import draw_seed
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
+from skaae.training import validation
 from skaae.training.loop import Snapshot, Stream
 from skaae.training.rows import as_arrays
 
@@ -130,6 +131,19 @@ def make_streams(x, targets, rows, settings, device, *, classifies, taught):
         index = torch.from_numpy(labeled).to(device)
         streams.append(Stream({"x_labeled": x, "y_labeled": y}, index, "classification"))
     return streams
+
+
+def validation_loss(estimator, x, targets):
+    """Return a function without arguments that computes the loss of held-out rows x.
+
+    targets are their class indices, or None.
+    """
+    step, y = estimator._step, None
+    if targets is not None:
+        y = torch.from_numpy(targets).to(step.generator.device)
+    if estimator._classifies and y is not None:
+        return validation.classification(step, x, y)
+    return validation.reconstruction(step, x, y, estimator._settings.seed + 2)
 
 
 def frozen_parameters(estimator):

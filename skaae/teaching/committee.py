@@ -6,7 +6,6 @@ the labels, so that a member that suits the table counts most.
 
 from __future__ import annotations
 
-import functools
 import warnings
 
 import numpy as np
@@ -84,11 +83,11 @@ class Graph:
     """A member that spreads labels over the graph of nearest neighbours of all rows."""
 
     def __init__(self, X):
-        self.graph = functools.cache(lambda: neighbour_graph(X))
+        self.graph = neighbour_graph(X)
 
     def __call__(self, X, targets, wanted, proportions):
         """Return the class probabilities of rows X[wanted], as `Classifier` does."""
-        found = spread(self.graph(), targets, len(proportions))[wanted]
+        found = spread(self.graph, targets, len(proportions))[wanted]
         return in_proportion(found, targets[targets >= 0], proportions)
 
 
@@ -119,20 +118,34 @@ def teach(X, targets, proportions, members, seed):
     X : scaled rows, (n_rows, n_features).
     targets : class indices of the rows, (n_rows,), -1 where unlabeled. These rows keep their label.
     proportions : class proportions among all rows, (n_classes,).
-    members : functions like `Classifier`, `Graph` and `InformationMaximization`.
+    members : functions like `Classifier`, `Graph` and `InformationMaximization`. A single one
+        teaches its own probabilities.
     seed : seed of the folds.
     """
-    n_classes = len(proportions)
     proportions = np.maximum(proportions, LEAST_PROPORTION)
+    if len(members) == 1:
+        mean = members[0](X, targets, np.arange(len(X)), proportions)
+    else:
+        mean = weighted_mean(X, targets, proportions, members, seed)
+    given = targets >= 0
+    mean[given] = np.eye(len(proportions))[targets[given]]
+    return mean
+
+
+def weighted_mean(X, targets, proportions, members, seed):
+    """Return the members' mean probabilities, weighted by cross-validation on the labels.
+
+    The arguments are those of `teach`.
+    """
+    n_classes = len(proportions)
     given, everything = np.flatnonzero(targets >= 0), np.arange(len(X))
     y = targets[given]
     fold = folds_of_labels(y, seed)
     # as often as their classes are among all rows: labels may have other proportions
-    counts = np.bincount(y, minlength=n_classes)
-    importance = proportions[y] / counts[y]
+    importance = proportions[y] / np.bincount(y)[y]
     importance *= len(y) / importance.sum()
     found, chances = [], []
-    for member in members if len(members) > 1 else ():
+    for member in members:
         unseen = np.zeros((len(given), n_classes))
         for k in range(fold.max() + 1):
             rest, held_out = targets.copy(), given[fold == k]
@@ -141,10 +154,5 @@ def teach(X, targets, proportions, members, seed):
         temperature = best_temperature(unseen, y, importance)
         found.append(with_temperature(member(X, targets, everything, proportions), temperature))
         chances.append(with_temperature(unseen, temperature)[np.arange(len(y)), y])
-    if len(members) == 1:  # nothing to choose, and the user's own probabilities
-        mean = members[0](X, targets, everything, proportions)
-    else:
-        weights = member_weights(np.stack(chances, axis=1), importance)
-        mean = np.tensordot(weights, np.stack(found), axes=1)
-    mean[given] = np.eye(n_classes)[y]
-    return mean
+    weights = member_weights(np.stack(chances, axis=1), importance)
+    return np.tensordot(weights, np.stack(found), axes=1)
