@@ -12,7 +12,7 @@ variance 1. There are two ways to draw labels:
 * balanced: the same number of each class, judged by balanced accuracy.
 * random: as many in total, from all training rows, judged by accuracy.
 
-Each method runs on one thread. A run replaces the figures of the methods that it names.
+Each method runs on one thread. A run replaces the figures of the methods and tables that it names.
 """
 
 from __future__ import annotations
@@ -230,9 +230,9 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name in arguments.methods:
-        found = {"when": circumstances(), "score": {}, "log_loss": {}, "seconds": {}}
         for table in arguments.tables:
             X, y = read(table)
+            found = {}
             for protocol in PROTOCOLS:
                 for per_class in arguments.labels:
                     with threadpool_limits(1):
@@ -240,18 +240,17 @@ def main():
                             one_fit(name, *draw(X, y, protocol, per_class, s), protocol, s)
                             for s in range(arguments.draws)
                         ]
-                    key = f"{protocol}, {per_class} labels a class"
-                    for what, values in zip(FIGURES, zip(*fits, strict=True), strict=True):
-                        rounded = [round(value, 4) for value in values]
-                        found[what].setdefault(key, {})[table] = rounded
-            print(name, table, {k: np.mean(v[table]).round(3) for k, v in found["score"].items()})
-            # read anew: another run may have added methods in the meantime
+                    found[f"{protocol}, {per_class} labels a class"] = fits
+            print(name, table, {key: np.mean([f[0] for f in fits]) for key, fits in found.items()})
+            # read anew: another run may have added figures in the meantime
             result = load_result()
-            result["experiment"] = "few labels on many tables"
             result["tables"][table] = {"rows": X.shape[0], "columns": X.shape[1]}
-            result["methods"][name] = found
-            result.pop("circumstances", None)
-            save("few_labels", result)
+            method = result["methods"].setdefault(name, {what: {} for what in FIGURES})
+            method["when"] = circumstances()
+            for key, fits in found.items():
+                for what, values in zip(FIGURES, zip(*fits, strict=True), strict=True):
+                    method[what].setdefault(key, {})[table] = [round(v, 4) for v in values]
+            save("few_labels", {"experiment": "few labels on many tables", **result})
 
 
 if __name__ == "__main__":
