@@ -34,22 +34,25 @@ EVEN = np.array([0.5, 0.5])
 def test_a_member_that_predicts_better_weighs_more():
     rng = np.random.default_rng(0)
     good, bad = rng.uniform(0.7, 0.9, 200), rng.uniform(0.3, 0.5, 200)
-    weights = member_weights(np.column_stack([bad, good, bad]), np.ones(200))
+    weights = member_weights(np.column_stack([bad, good, bad]), np.ones(200), np.ones(3))
     assert weights.sum() == pytest.approx(1.0)
     assert weights[1] > 0.9
 
 
 def test_few_labels_leave_every_member_a_say():
-    weights = member_weights(np.array([[0.9, 0.1], [0.9, 0.1]]), np.ones(2))
+    weights = member_weights(np.array([[0.9, 0.1], [0.9, 0.1]]), np.ones(2), np.ones(2))
     assert 0.2 < weights[1] < 0.5 < weights[0]
 
 
 def test_weights_of_members_that_err_on_different_rows_are_shared():
     """Worked by hand: each of the two members knows half of the rows."""
     chances = np.repeat([[1.0, 0.0], [0.0, 1.0]], 50, axis=0)
-    np.testing.assert_allclose(member_weights(chances, np.ones(100)), EVEN, atol=1e-6)
+    np.testing.assert_allclose(member_weights(chances, np.ones(100), np.ones(2)), EVEN, atol=1e-6)
     important = np.repeat([1.8, 0.2], 50)
-    assert member_weights(chances, important)[0] > 0.85
+    assert member_weights(chances, important, np.ones(2))[0] > 0.85
+    prior = np.array([30.0, 10.0])  # it counts as 3 labels more, 2.25 of them the first member's
+    found = member_weights(chances, np.ones(100), prior)
+    np.testing.assert_allclose(found, [52.25 / 103.0, 50.75 / 103.0], atol=1e-4)
 
 
 def test_the_temperature_makes_too_sure_probabilities_less_sure():

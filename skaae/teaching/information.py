@@ -92,6 +92,8 @@ def fit_linear(labeled, y, unlabeled, proportions):
 class InformationMaximization:
     """A member of the committee: the classifier above on rows, or on features of a kernel."""
 
+    prior = 1.0
+
     def __init__(self, X, seed, *, kernel):
         rng = np.random.default_rng(seed)
         self.features = add_constant(standardized(kernel_features(X, seed) if kernel else X))

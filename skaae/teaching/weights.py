@@ -7,8 +7,8 @@ import numpy as np
 TEMPERATURES = np.geomspace(0.25, 4.0, 17)
 # A temperature of e costs as much as this loss of the log-likelihood: few labels change it little.
 PRIOR_OF_TEMPERATURE = 2.0
-# As if this many labels more had been predicted by all members alike.
-PRIOR_LABELS = 2.0
+# As if the members had predicted this many labels more, in proportion to their prior weights.
+PRIOR_LABELS = 3.0
 N_ITERATIONS = 200
 LEAST = 1e-4  # least probability: one confident error does not exclude a member
 
@@ -35,19 +35,20 @@ def best_temperature(probabilities, y, importance):
     return min(TEMPERATURES, key=loss)
 
 
-def member_weights(chances, importance):
+def member_weights(chances, importance, prior):
     """Return the weight of each member, (n_members,), summing to 1.
 
     `chances` (n_labels, n_members) are the probabilities that members gave to the right class, and
-    `importance` (n_labels,) are the weights of the labels, 1 on average. The weights of the members
-    maximise the likelihood of their weighted mean, found by expectation maximization.
+    `importance` (n_labels,) are the weights of the labels, 1 on average. `prior` (n_members,) are
+    the weights without any label, relative to each other. The weights of the members maximise the
+    likelihood of their weighted mean, found by expectation maximization.
     """
-    n_members = chances.shape[1]
-    weights = np.full(n_members, 1.0 / n_members)
+    prior = prior / prior.sum()
+    weights = prior
     chances = np.clip(chances, LEAST, None)
     for _ in range(N_ITERATIONS):
         shares = chances * weights
         shares /= shares.sum(axis=1, keepdims=True)
-        weights = importance @ shares + PRIOR_LABELS / n_members
+        weights = importance @ shares + PRIOR_LABELS * prior
         weights /= weights.sum()
     return weights
