@@ -268,7 +268,13 @@ FIND_SMALL = {**FIND, "virtual_adversarial": VirtualAdversarial(learning_rate=0.
 
 MAP_WITHOUT_LABELS = {**FIND, "init": "random"}
 
-CLUSTERS = {**FIND_SMALL, "init": "random", "n_components": 5, "overclustering": 60}
+CLUSTERS = {
+    **FIND_SMALL,
+    "init": "random",
+    "input_noise": 0.3,
+    "n_components": 5,
+    "overclustering": 60,
+}
 
 COMPONENTS = {
     **FIND_SMALL,

@@ -17,6 +17,7 @@ PACKAGE = Path(skaae.__file__).parent
 
 # A room (a folder, or a module beside them) may import from rooms below it, and from itself.
 ROOMS = [
+    {"neighbours"},
     {
         "private_torch",
         "private_sklearn",
@@ -34,7 +35,13 @@ ROOMS = [
 ]
 # displays read fitted estimators through public methods alone; what a missing label is, is known
 BESIDE = {"displays": {"displays", "estimators"}}
-TORCH_HALF = set().union(*ROOMS[:5]) - {"private_sklearn", "clustering", "columns", "teaching"}
+TORCH_HALF = set().union(*ROOMS[:6]) - {
+    "private_sklearn",
+    "clustering",
+    "columns",
+    "neighbours",
+    "teaching",
+}
 
 
 def modules():

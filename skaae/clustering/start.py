@@ -1,13 +1,68 @@
-"""Initial clusters, found by k-means."""
+"""Initial clusters, found by k-means, by spectral clustering or by a mixture of Gaussians."""
 
 from __future__ import annotations
 
+import warnings
+from typing import NamedTuple
+
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import diags
+from scipy.sparse.linalg import eigsh
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+
+from skaae.neighbours import distinct, neighbour_graph, whitened
 
 # Largest number of values that k-means is fitted on, if X is not a dense array.
 MOST_VALUES = 1 << 26
 BLOCK_ROWS = 1024
+# Spectral clustering and mixtures learn from this many rows, and then assign the others.
+MOST_ROWS = 5_000
+N_NEIGHBORS = 10
+N_STARTS = 3  # of the mixture
+FEW_VALUES = 10
+ROWS_PER_PARAMETER = 3
+
+
+class Start(NamedTuple):
+    """The clusters that training starts from: what found them, and the cluster of each row."""
+
+    kind: str
+    labels: np.ndarray
+
+    def proportions(self, n_clusters):
+        """Return the proportion of each cluster, counted with one extra row per cluster."""
+        counts = np.bincount(self.labels, minlength=n_clusters) + 1.0
+        return counts / counts.sum()
+
+    def numbered_like(self, predicted):
+        """Return the same clusters, numbered like predicted clusters of the rows, (n_rows,)."""
+        n_clusters = max(self.labels.max(), predicted.max()) + 1
+        together = np.zeros((n_clusters, n_clusters))
+        np.add.at(together, (self.labels, predicted), 1.0)
+        _, numbers = linear_sum_assignment(-together)
+        return self._replace(labels=numbers[self.labels])
+
+
+def first_clusters(kind, X, n_clusters, seed):
+    """Return the first clusters of rows X, found by "k-means", "spectral" or "mixture".
+
+    "auto" chooses by `suitable_start`. X (n_rows, n_features) may be an object that returns an
+    array for a slice of rows. Then only k-means is possible.
+    """
+    dense = isinstance(X, np.ndarray)
+    if kind == "auto":
+        kind = suitable_start(X, n_clusters, seed) if dense else "k-means"
+    if kind != "k-means" and not dense:
+        raise ValueError(
+            f"init={kind!r} needs dense rows, but X is sparse; pass a dense X, or set "
+            "init='k-means'."
+        )
+    find = {"k-means": kmeans_labels, "spectral": spectral_labels, "mixture": mixture_labels}
+    return Start(kind, find[kind](X, n_clusters, seed))
 
 
 def kmeans_labels(X, n_clusters, seed):
@@ -23,3 +78,69 @@ def kmeans_labels(X, n_clusters, seed):
     start.fit(X[np.random.default_rng(seed).permutation(len(X))[:n_rows]])
     parts = [start.predict(X[i : i + BLOCK_ROWS]) for i in range(0, len(X), BLOCK_ROWS)]
     return np.concatenate(parts).astype(np.int64)
+
+
+def spectral_labels(X, n_clusters, seed):
+    """Return the cluster of every row of X (n_rows, n_features): an int64 array (n_rows,).
+
+    This is spectral clustering of the graph of nearest neighbours in whitened rows. Rows that are
+    the same count once, since a row with many copies would have no other neighbours.
+    """
+    rows, places = distinct(X)
+    if len(rows) <= 2 * n_clusters:  # too few for a graph
+        return kmeans_labels(X, n_clusters, seed)
+    rows = whitened(rows)
+    used = np.random.default_rng(seed).permutation(len(rows))[:MOST_ROWS]
+    found = partition(neighbour_graph(rows[used], N_NEIGHBORS), n_clusters, seed)
+    nearest = NearestNeighbors(n_neighbors=1).fit(rows[used])
+    return found[nearest.kneighbors(rows, return_distance=False).ravel()][places]
+
+
+def partition(graph, n_clusters, seed):
+    """Return the cluster of each node of a graph with these affinities, sparse (n_nodes, n_nodes).
+
+    k-means finds them among the rows of the first eigenvectors of the normalised graph.
+    """
+    scale = np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
+    weight = diags(1.0 / scale)
+    start = np.random.default_rng(seed).uniform(-1.0, 1.0, graph.shape[0])
+    _, vectors = eigsh(weight @ graph @ weight, k=n_clusters, which="LA", v0=start)
+    return kmeans_labels(vectors / scale[:, None], n_clusters, seed)
+
+
+def mixture_labels(X, n_clusters, seed):
+    """Return the cluster of every row of X (n_rows, n_features): an int64 array (n_rows,).
+
+    The clusters are the components of a mixture of Gaussians with covariances of their own.
+    """
+    used = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
+    return mixture(X[used], n_clusters, seed).predict(X).astype(np.int64)
+
+
+def mixture(X, n_components, seed):
+    """Return a mixture of n_components Gaussians fitted on rows X."""
+    model = GaussianMixture(n_components, n_init=N_STARTS, reg_covar=1e-4, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X)
+
+
+def suitable_start(X, n_clusters, seed):
+    """Return what suits rows X: "mixture", "spectral" or "k-means".
+
+    "k-means": half of the columns or more have few values, as flags and categories have. Most rows
+    then have no neighbours but rows that differ in one flag. "mixture": there are enough rows to
+    estimate as many Gaussians as clusters, and more Gaussians are no better by the Bayesian
+    information criterion. "spectral": otherwise, since clusters may have any shape.
+    """
+    X = X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]]
+    if len(X) <= 2 * n_clusters:
+        return "k-means"
+    if sum(len(np.unique(column)) > FEW_VALUES for column in X.T) <= X.shape[1] / 2:
+        return "k-means"
+    n_features = X.shape[1]
+    n_parameters = n_clusters * (n_features + 1) * (n_features + 2) // 2
+    if len(X) < ROWS_PER_PARAMETER * n_parameters:
+        return "spectral"
+    few, many = (mixture(X, n, seed) for n in (n_clusters, 2 * n_clusters))
+    return "mixture" if few.bic(X) <= many.bic(X) else "spectral"

@@ -24,6 +24,7 @@ from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates
+from skaae.estimators.labels import UNLABELED
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto
 from skaae.estimators.ranges import check_count
 from skaae.estimators.rows import check_rows, require_unit_interval
@@ -72,10 +73,17 @@ class BaseAdversarialAutoencoder(
     _auto_schedule = "constant"
 
     @abstractmethod
-    def _model(self, targets, table, *, dense):
+    def _model(self, targets, table, *, dense, start):
         """Return the `Model` to train; targets (n_samples,) are class indices or None.
 
-        `dense` says whether this is a `fit` on a dense table, which other classifiers can read.
+        `dense` says whether this is a `fit` on a dense table, which other classifiers can read, and
+        `start` is what `_start` returned.
+        """
+
+    def _start(self, rows, *, partial):
+        """Return the first clusters of training rows, a `Start`; most estimators have none.
+
+        `rows` are `NetworkRows`, and `partial` says whether this is a `partial_fit`.
         """
 
     def _results(self, X, targets, *, partial):
@@ -246,7 +254,10 @@ class BaseAdversarialAutoencoder(
         return rows
 
     def _build(self, X, targets, *, partial):
-        """Build networks and training step for rows X, with new weights and an empty history."""
+        """Build networks and training step for rows X, with new weights and an empty history.
+
+        Return what `_start` returned.
+        """
         bounded = self.reconstruction_loss == "binary_cross_entropy"
         categories = expand("categorical_features", self.categorical_features)
         table = fit_table(
@@ -261,13 +272,15 @@ class BaseAdversarialAutoencoder(
         )
         if bounded:
             require_unit_interval(table)
-        model = self._model(targets, table, dense=not (partial or issparse(X)))
+        start = self._start(NetworkRows(X, table), partial=partial)
+        model = self._model(targets, table, dense=not (partial or issparse(X)), start=start)
         self._settings = parameters.resolve(self, model, X, table)
         self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
         self.scaling_ = table.scaling.kind
         self.history_: dict[str, list[Any]] = {}
         self.n_iter_ = 0
+        return start
 
     def _fit(self, X, targets=None, *, partial=False):
         """Train on checked rows X and class indices (-1 where unlabeled).
@@ -278,11 +291,16 @@ class BaseAdversarialAutoencoder(
         if not partial:
             by_class = self._classifies
             rows, held_out = fitting.split_rows(self, targets, len(rows), by_class=by_class)
+        learned_from = X if held_out is None else X[rows]
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
-            self._build(X if held_out is None else X[rows], targets, partial=partial)
+            start = self._build(learned_from, targets, partial=partial)
+        elif not partial and "classification" in self._step.stage.moves_label:
+            start = self._start_again(NetworkRows(learned_from, self._table))
+        else:  # partial_fit learns the first clusters in its first call only
+            start = None
         self._goes_on = partial
         x, step = self._to_tensor(X), self._step
-        run = self._plan(x, targets, rows, partial=partial)
+        run = self._plan(x, targets, rows, start, partial=partial)
         run.actions = self._actions(X, targets, run.streams)
         if not partial:
             self._teach(run.streams, targets)
@@ -316,17 +334,23 @@ class BaseAdversarialAutoencoder(
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         watch.end()
 
-    def _plan(self, x, targets, rows, *, partial):
+    def _start_again(self, rows):
+        """Return what `_start` does, with clusters numbered as the model numbers them."""
+        start = self._start(rows, partial=False)
+        if start is None:
+            return None
+        return start.numbered_like(inference.logits(self._step, rows).argmax(axis=1))
+
+    def _plan(self, x, targets, rows, start, *, partial):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
         settings, done = self._settings, self.n_iter_
         device = self._step.generator.device
-        # in later calls of partial_fit, k-means would number the clusters in another order
-        taught = "classification" in self._step.stage.moves_label and (done == 0 or not partial)
-        streams = fitting.make_streams(
-            x, targets, rows, settings, device, classifies=self._classifies, taught=taught
-        )
+        if start is not None:
+            targets = np.full(len(x), UNLABELED)
+            targets[rows] = start.labels
+        streams = fitting.make_streams(x, targets, rows, device, classifies=self._classifies)
         batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
-        taught = settings.schedule.teacher == "committee"
+        taught = settings.schedule.is_taught
         planned = rates.epochs(self.max_iter, len(rows), batch_size, taught=taught)
         schedule = expand("solver", self.solver).learning_rate_schedule
         # falling rates need a known last epoch, and would be too low for further fits

@@ -36,9 +36,6 @@ from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import HasMethods
 from skaae.training.schedule import ASSIGN_COMPONENTS, has_few_labels
 
-# Units of each hidden layer of a network that a committee teaches.
-TAUGHT_WIDTH = 128
-
 
 @with_shared_parameters(
     validation_loss="The validation loss is the cross-entropy of the labels.",
@@ -364,7 +361,7 @@ default="labeled"
         check_is_fitted(self)
         return inference.logits(self._step, self._network_rows(X))
 
-    def _model(self, targets, table, *, dense):
+    def _model(self, targets, table, *, dense, start):
         per_class = self.components_per_class
         images = table.scaling.kind == "range" or isinstance(expand("network", self.network), Conv)
         # several components per class are found by the virtual adversarial loss
@@ -379,7 +376,6 @@ default="labeled"
             classifies=True,
             assigns_later=per_class > 1 and self._has_few_labels(targets),
             teacher=teacher,
-            width=TAUGHT_WIDTH if teacher == "committee" else None,
             proportions=tuple(self.class_prior_) if keeps_proportions else None,
             average_weights=True,
             posterior=self.posterior,

@@ -16,13 +16,13 @@ from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits
+from skaae.estimators.fitting import find_clusters, fits
 from skaae.estimators.model import Model
 from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
-from skaae.estimators.parameters import INIT_CONSTRAINT
 from skaae.estimators.ranges import COUNT, check_count
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
+from skaae.private_sklearn import StrOptions
 
 
 @with_shared_parameters(
@@ -32,7 +32,7 @@ from skaae.priors import Categorical, as_prior
     ),
     validation_rows="the rows",
     solver="sgd",
-    input_noise="0.3",
+    input_noise="0.1",
     labels="clusters",
     virtual_adversarial="None",
     stages=(
@@ -127,9 +127,9 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     n_clusters: int = field(default=8, kw_only=False)
     n_components: int = 5
     overclustering: int | None = None
-    input_noise: float = 0.3
+    input_noise: float = 0.1
     solver: str = "sgd"
-    init: str = "k-means"
+    init: str = "auto"
     virtual_adversarial: Any = None
     augment: Any = None
 
@@ -138,7 +138,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         **parameters.LABEL_CONSTRAINTS,
         "n_clusters": [COUNT],
         "overclustering": [COUNT, None],
-        "init": INIT_CONSTRAINT,
+        "init": [StrOptions({"auto", "k-means", "spectral", "mixture", "random"})],
     }
     _classifies = True
 
@@ -315,19 +315,35 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         """Return the logits of checked rows X for all trained clusters, (n_samples, n_trained)."""
         return inference.logits(self._step, NetworkRows(X, self._table))
 
-    def _model(self, targets, table, *, dense):
+    def _start(self, rows, *, partial):
+        if self.init == "random":
+            return None
+        # partial_fit and small clusters depart from the first clusters, as only "k-means" lets them
+        auto = "k-means" if partial or self.overclustering is not None else "auto"
+        return find_clusters(self, rows, self._n_trained(), kind=replace_auto(self.init, auto))
+
+    def _n_trained(self):
+        """Return the number of clusters to train, before any are merged."""
         n_trained = self.n_clusters if self.overclustering is None else self.overclustering
         if n_trained < self.n_clusters:
             raise ValueError(
                 f"overclustering={n_trained} is fewer than n_clusters={self.n_clusters}, into "
                 "which these clusters are merged; raise it, or set overclustering=None."
             )
-        proportions = (1.0 / n_trained,) * n_trained
+        return n_trained
+
+    def _model(self, targets, table, *, dense, start):
+        n_trained = self._n_trained()
+        if start is None:
+            proportions = (1.0 / n_trained,) * n_trained
+        else:
+            proportions = tuple(start.proportions(n_trained))
+        kind = None if start is None else start.kind
         return Model(
             {"label": Block(n_trained), "style": Block(self.n_components)},
             {"label": Categorical(proportions), "style": as_prior(self.prior)},
             classifies=True,
-            clusters_start="k-means" if self.init == "k-means" else None,
+            clusters_start=kind,
             proportions=proportions,
             batch_norm="encoder",
             virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),

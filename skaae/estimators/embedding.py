@@ -15,10 +15,10 @@ from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits
+from skaae.estimators.fitting import find_clusters, fits
 from skaae.estimators.model import Model
 from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
-from skaae.estimators.parameters import INIT_CONSTRAINT, make_cpu_generator
+from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import COUNT, NON_NEGATIVE
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
@@ -153,7 +153,7 @@ default="labeled"
         "use_labels": ["boolean"],
         "class_prior": parameters.CLASS_PRIOR_CONSTRAINT,
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
-        "init": INIT_CONSTRAINT,
+        "init": [StrOptions({"k-means", "random"})],
     }
     _classifies = True
 
@@ -324,18 +324,23 @@ default="labeled"
         n_heads = self._settings.label_size
         return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
 
-    def _model(self, targets, table, *, dense):
+    def _start(self, rows, *, partial):
+        if self.use_labels or self.init == "random":
+            return None
+        return find_clusters(self, rows, self.n_clusters, kind=self.init)
+
+    def _model(self, targets, table, *, dense, start):
         proportions = np.full(self.n_clusters, 1.0 / self.n_clusters)
         if self.use_labels:
             proportions = self.class_prior_
         learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"
-        start = "labels" if self.use_labels else None
+        kind = "labels" if self.use_labels else None if start is None else start.kind
         keeps_proportions = not self.use_labels or self._is_prior_stated()
         return Model(
             {"label": Block(len(proportions)), "style": Block(self.n_components)},
             {"label": Categorical(proportions), "style": as_prior(self.prior)},
             classifies=True,
-            clusters_start="k-means" if start is None and self.init == "k-means" else start,
+            clusters_start=kind,
             proportions=tuple(proportions) if keeps_proportions else None,
             cluster_heads=self._places_of_heads(len(proportions)),
             head_distance=float(self.head_distance) if learned else 0.0,

@@ -11,17 +11,17 @@ import warnings
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from skaae.clustering.start import kmeans_labels
+from skaae.clustering.start import first_clusters
 from skaae.estimators.options import Options, Solver, expand
 from skaae.estimators.parameters import draw_seed
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.training import validation
 from skaae.training.loop import Snapshot, Stream
-from skaae.training.rows import as_arrays
 
 # Parameters that may change between fits of one model (warm_start); the others define the model.
 LIVE_PARAMETERS = {
@@ -111,16 +111,19 @@ def split_rows(estimator, targets, n_rows, *, by_class):
     return remaining, held_out
 
 
-def make_streams(x, targets, rows, settings, device, *, classifies, taught):
+def find_clusters(estimator, rows, n_clusters, *, kind):
+    """Return the first clusters of training rows (`NetworkRows`), found by `kind`; a `Start`."""
+    X = rows if issparse(rows.rows) else np.asarray(rows[:], dtype=np.float32)
+    return first_clusters(kind, X, n_clusters, draw_seed(estimator.random_state))
+
+
+def make_streams(x, targets, rows, device, *, classifies):
     """Return the streams of a run: all rows, and the labeled rows if the model learns classes.
 
     x (n, n_features) are scaled rows, targets (n,) are their class indices or None, and `rows` are
-    the indices of the rows to train on. With `taught`, the clusters of k-means are the labels.
+    the indices of the rows to train on.
     """
     index = torch.from_numpy(rows).to(device)
-    if targets is None and settings.schedule.teacher == "k-means" and taught:
-        targets = np.zeros(len(x), dtype=np.int64)
-        targets[rows] = kmeans_labels(as_arrays(x, rows), settings.label_size, settings.seed)
     if targets is None:
         return [Stream({"x": x}, index)]
     y = torch.from_numpy(targets).to(device)

@@ -19,12 +19,11 @@ class Model:
     blocks : the blocks of the code, by name.
     priors : prior of each latent block, by name.
     classifies : whether the encoder learns the classes of labeled rows.
-    clusters_start : source of the first clusters: "labels", "k-means", or None if training has to
-        find them itself.
+    clusters_start : source of the first clusters: "labels", "k-means", "spectral", "mixture", or
+        None if training has to find them itself.
     assigns_later : whether components are assigned to classes only after they are found.
     teacher : what labels unlabeled rows: "committee" (of classifiers), "graph" (of neighbours,
         where the network agrees) or None.
-    width : units of each hidden layer if they are "auto"; None: in proportion to the columns.
     proportions : class proportions of the class-balance loss; None turns that loss off.
     cluster_heads, head_distance : see `Architecture` and `Settings`.
     batch_norm, average_weights : value of "auto" for this estimator.
@@ -38,7 +37,6 @@ class Model:
     clusters_start: str | None = "labels"
     assigns_later: bool = False
     teacher: str | None = None
-    width: int | None = None
     proportions: tuple[float, ...] | None = None
     cluster_heads: Any = None
     head_distance: float = 0.0

@@ -40,7 +40,6 @@ from skaae.training.settings import Settings
 
 UNLABELED_CONSTRAINT = "no_validation"  # any scalar may mark an unlabeled row
 CLASS_PRIOR_CONSTRAINT = "no_validation"  # class_proportions checks it
-INIT_CONSTRAINT = [StrOptions({"k-means", "random"})]
 POSTERIOR_CONSTRAINT = [StrOptions(set(POSTERIORS))]
 
 # Parameters of the estimators that predict no classes.
@@ -83,6 +82,7 @@ AUTO_MMD_WEIGHT = 0.1
 AUTO_RADIUS = 0.17
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
+TAUGHT_WIDTH = 128  # units of each hidden layer that learns what a teacher says of all rows
 
 
 def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
@@ -101,8 +101,10 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     seed = draw_seed(estimator.random_state)
     rates = phase_rates(solver, model, sigmoid=sigmoid, spread=spread)
     consistent = "virtual_adversarial" in rates
+    schedule = make_schedule(model, consistent)
+    width = TAUGHT_WIDTH if schedule.is_taught else None
     settings = Settings(
-        architecture=make_architecture(estimator, network, solver, model, layout, seed),
+        architecture=make_architecture(estimator, network, solver, model, layout, seed, width),
         priors=model.priors,
         rates=rates,
         solver=kind_of(solver),
@@ -116,7 +118,7 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
         precision=solver.precision,
         device=estimator.device,
         seed=seed,
-        schedule=make_schedule(model, consistent),
+        schedule=schedule,
         regularizer=model.regularizer,
         regularizer_weight=regularizer_weight(estimator, model, layout.n_outputs, spread),
         head_distance=model.head_distance,
@@ -155,9 +157,18 @@ def check_user_code(settings: Settings, X: Rows) -> None:
 
 
 def make_architecture(
-    estimator, network: Network, solver: Solver, model: Model, layout: Layout, seed: int
+    estimator,
+    network: Network,
+    solver: Solver,
+    model: Model,
+    layout: Layout,
+    seed: int,
+    width: int | None,
 ) -> Architecture:
-    """Return the plain values that the networks are built from."""
+    """Return the plain values that the networks are built from.
+
+    `width` is the value of "auto" for hidden layers; None: in proportion to the columns.
+    """
     n_features, shape = layout.n_inputs, None
     if isinstance(network, Conv):
         if not layout.is_plain:
@@ -170,13 +181,13 @@ def make_architecture(
         n_features=n_features,
         blocks=model.blocks,
         hidden=layer_sizes(
-            "hidden_layer_sizes", estimator.hidden_layer_sizes, n_features, shape, model.width
+            "hidden_layer_sizes", estimator.hidden_layer_sizes, n_features, shape, width
         ),
         discriminator_hidden=layer_sizes(
             "discriminator_hidden_layer_sizes",
             network.discriminator_hidden_layer_sizes,
             n_features,
-            width=model.width and model.width // 2,
+            width=width and width // 2,
         ),
         kind="mlp" if shape is None else "conv",
         image_shape=shape,
@@ -214,8 +225,11 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
         stages = schedules.taught_by_kmeans(virtual_adversarial=consistent)
         return Schedule(stages, pseudo_labels_at, teacher="k-means")
     if model.teacher == "committee":
-        stages = schedules.taught_by_committee(virtual_adversarial=consistent)
+        stages = schedules.taught(consistency="classes" if consistent else None)
         return Schedule(stages, teacher="committee")
+    if model.clusters_start in ("spectral", "mixture"):
+        stages = schedules.taught(consistency="components" if consistent else None)
+        return Schedule(stages, teacher=model.clusters_start)
     if not consistent:
         stages = schedules.plain()
     elif has_components(model):

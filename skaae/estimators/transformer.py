@@ -389,7 +389,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             return float(values[0]), float("nan")
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
-    def _model(self, targets, table, *, dense):
+    def _model(self, targets, table, *, dense, start):
         prior = as_prior(self.prior)
         n_classes = 0
         if self.use_labels:

@@ -14,7 +14,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.exceptions import ConvergenceWarning
 
-from skaae.teaching.graph import neighbour_graph, spread
+from skaae.neighbours import distinct, whitened
+from skaae.teaching.graph import normalized_graph, spread
 from skaae.teaching.information import InformationMaximization
 from skaae.teaching.weights import best_temperature, member_weights, with_temperature
 
@@ -29,13 +30,17 @@ def default_members(X, targets, seed):
     X (n_rows, n_features) are scaled rows, and targets (n_rows,) their classes, -1 where unlabeled.
     Two members learn from labeled rows alone, and three from all rows. The first two weigh more
     until labels tell otherwise: they fail on fewer tables.
+    Members that compare rows by their distance get whitened rows.
     """
+    rows, places = distinct(X)
+    rows = whitened(rows)
     members = [
         Classifier(ExtraTreesClassifier(), seed, prior=3.0),
         InformationMaximization(X, seed, kernel=False),
-        InformationMaximization(X, seed, kernel=True),
-        Graph(X),
+        InformationMaximization(rows[places], seed, kernel=True),
     ]
+    if len(rows) > 1:
+        members.append(Graph(rows, places))
     y = targets[targets >= 0]
     # it needs a few labels more than there are classes, and time that grows with columns cubed
     if len(y) >= 2 * len(np.unique(y)) and X.shape[1] <= MAX_COLUMNS:
@@ -85,17 +90,24 @@ class Classifier:
 
 
 class Graph:
-    """A member that spreads labels over the graph of nearest neighbours of all rows."""
+    """A member that spreads labels over the graph of nearest neighbours of all rows.
+
+    `rows` (n_distinct, n_features) are the different rows, and `places` (n_rows,) say which of them
+    each row is.
+    """
 
     prior = 0.5
 
-    def __init__(self, X):
-        self.graph = neighbour_graph(X)
+    def __init__(self, rows, places):
+        self.graph, self.places = normalized_graph(rows), places
 
     def __call__(self, X, targets, wanted, proportions):
         """Return the class probabilities of rows X[wanted], as `Classifier` does."""
-        found = spread(self.graph, targets, len(proportions))[wanted]
-        return in_proportion(found, targets[targets >= 0], proportions)
+        given = targets >= 0
+        labels = np.zeros((self.graph.shape[0], len(proportions)))
+        np.add.at(labels, (self.places[given], targets[given]), 1.0)
+        found = spread(self.graph, labels)[self.places[wanted]]
+        return in_proportion(found, targets[given], proportions)
 
 
 def in_proportion(found, y, proportions):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.neighbors import NearestNeighbors
+
+from skaae.neighbours import neighbour_graph
 
 N_NEIGHBORS = 7
 RETAINED = 0.95  # share of its label that a row takes from its neighbours in each iteration
@@ -12,31 +13,26 @@ N_ITERATIONS = 100
 UNREACHED = 1e-3  # times the mean mass of a label: weight of the labels' proportions in each row
 
 
-def neighbour_graph(X):
+def normalized_graph(X):
     """Return the symmetric, normalised graph of nearest neighbours of rows X, (n_rows, n_rows).
 
     Its largest eigenvalue is 1, so that spreading with `RETAINED` < 1 converges.
     """
-    neighbours = NearestNeighbors(n_neighbors=min(N_NEIGHBORS, len(X) - 1)).fit(X)
-    graph = neighbours.kneighbors_graph()
-    graph = 0.5 * (graph + graph.T)
+    graph = neighbour_graph(X, N_NEIGHBORS)
     scale = sp.diags(1.0 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
     return (scale @ graph @ scale).tocsr()
 
 
-def spread(graph, targets, n_classes):
+def spread(graph, labels):
     """Return class probabilities of all rows, (n_rows, n_classes), from the labels of some rows.
 
-    targets (n_rows,) are class indices, -1 where unlabeled. The probabilities are those of
-    `sklearn.semi_supervised.LabelSpreading`, but rows that no label reaches have the proportions of
-    the labels.
+    labels (n_rows, n_classes) are the numbers of labels of each class that a row has. The
+    probabilities are those of `sklearn.semi_supervised.LabelSpreading`, but rows that no label
+    reaches have the proportions of the labels.
     """
-    given = targets >= 0
-    labels = np.zeros((len(targets), n_classes))
-    labels[given, targets[given]] = 1.0
     mass = labels.copy()
     for _ in range(N_ITERATIONS):
         mass = RETAINED * (graph @ mass) + labels
     typical = mass[mass > 0.0].mean()
-    mass += UNREACHED * typical * labels[given].mean(axis=0)
+    mass += UNREACHED * typical * labels.sum(axis=0) / labels.sum()
     return mass / mass.sum(axis=1, keepdims=True)

@@ -65,13 +65,18 @@ class Schedule:
     ----------
     stages : the stages; the last one ends when training ends.
     pseudo_labels_at : fractions of the epochs of a `fit` at which pseudo-labels are added.
-    teacher : what labels rows before training starts: "k-means" (clusters), "committee" (classes,
-        from a few labels) or None.
+    teacher : what labels rows before training starts: "committee" (classes, from a few labels),
+        "k-means", "spectral" or "mixture" (clusters), or None.
     """
 
     stages: tuple[Stage, ...]
     pseudo_labels_at: tuple[float, ...] = ()
     teacher: str | None = None
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether a teacher alone trains the label, from the first epoch to the last."""
+        return [stage.name for stage in self.stages] == ["taught"]
 
     def position(self, name: str) -> int:
         """Return the index of the stage with this name."""
@@ -96,13 +101,12 @@ def warm_up_first() -> tuple[Stage, ...]:
     return (Stage("warm-up", until=0.2), Stage("refine", consistency="classes"))
 
 
-def taught_by_committee(*, virtual_adversarial: bool) -> tuple[Stage, ...]:
-    """Return the stages if a committee of classifiers labels every row.
+def taught(*, consistency: str | None) -> tuple[Stage, ...]:
+    """Return the stages if a teacher labels every row: a committee of classifiers, or clusters.
 
-    Its probabilities alone train the label, with the virtual adversarial loss if there is one. The
-    label's discriminator wants labels without doubt, so it would work against the committee.
+    Its labels alone train the label, with the virtual adversarial loss if there is one. The label's
+    discriminator wants labels without doubt, so it would work against the teacher.
     """
-    consistency = "classes" if virtual_adversarial else None
     return (Stage("taught", consistency=consistency, moves_label=LABEL_PHASES),)
 
 

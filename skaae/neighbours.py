@@ -1,0 +1,73 @@
+"""Neighbours of rows: a metric in which they count, and the graph that connects them."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import eigh
+from sklearn.neighbors import NearestNeighbors
+
+# Neighbours of a row whose differences from it tell how rows of one group differ.
+N_IN_GROUP = 10
+# With this many columns the covariance in groups is shrunk half way to a multiple of the identity.
+HALF_SHRUNK = 50
+MAX_COLUMNS = 1000  # the time of whitening grows with their cube
+
+
+def nearest(X, n_neighbors):
+    """Return the distances and indices of the nearest other rows, (n_rows, n_neighbors) each.
+
+    There are fewer neighbours if X has not enough rows.
+    """
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(X) - 1)).fit(X)
+    return search.kneighbors()
+
+
+def distinct(X):
+    """Return the different rows of X, (n_distinct, n_features), and the place of each row there."""
+    rows, places = np.unique(X, axis=0, return_inverse=True)
+    return rows, places.ravel()
+
+
+def whitened(X):
+    """Return rows X (n_rows, n_features), float64, in a basis where groups of rows are round.
+
+    This is relevant component analysis (Bar-Hillel et al., 2003). Each row and its nearest
+    neighbours are taken for a group, so no labels are needed. Directions in which neighbours differ
+    shrink, and those that separate groups grow. The covariance within groups is shrunk to a
+    multiple of the identity, the more the more columns there are: in many columns nearest
+    neighbours differ by as much as other rows. More than MAX_COLUMNS columns stay as they are.
+    Rows should be distinct, as copies of a row would be its neighbours.
+    """
+    X = np.asarray(X, dtype=float)
+    n_features = X.shape[1]
+    if n_features > MAX_COLUMNS or len(X) < 3:
+        return X
+    _, neighbours = nearest(X, N_IN_GROUP)
+    within = np.zeros((n_features, n_features))
+    for column in neighbours.T:
+        difference = X - X[column]
+        within += difference.T @ difference
+    mean = np.trace(within) / n_features
+    if mean == 0.0:  # all rows are the same
+        return X
+    shrinkage = n_features / (n_features + HALF_SHRUNK)
+    within = (1.0 - shrinkage) * within / mean + shrinkage * np.eye(n_features)
+    variances, basis = eigh(within)
+    return X @ (basis / np.sqrt(np.maximum(variances, 1e-6)))
+
+
+def neighbour_graph(X, n_neighbors):
+    """Return the symmetric affinities of nearest neighbours of rows X, sparse (n_rows, n_rows).
+
+    The affinity falls with the squared distance, relative to how far the neighbours of both rows
+    reach (local scaling; Zelnik-Manor and Perona, 2004).
+    """
+    distances, neighbours = nearest(X, n_neighbors)
+    n_rows, n_neighbors = neighbours.shape
+    reach = np.maximum(distances[:, -1], np.finfo(float).tiny)
+    scaled = distances / reach[:, None] * (distances / reach[neighbours])
+    rows = np.repeat(np.arange(n_rows), n_neighbors)
+    affinities = (np.exp(-scaled).ravel(), (rows, neighbours.ravel()))
+    graph = sp.csr_matrix(affinities, shape=(n_rows, n_rows))
+    return 0.5 * (graph + graph.T)
