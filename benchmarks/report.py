@@ -109,6 +109,21 @@ def few_labels_behind():
     return lines
 
 
+def clusters():
+    """Adjusted Rand index by data set and method, and the mean over data sets."""
+    result = read("clusters")
+    methods = result["score"]
+    sets = list(next(iter(methods.values())))
+    lines = ["| data | " + " | ".join(methods) + " |", "|---|" + "---|" * len(methods)]
+    means = {data: [100 * np.mean(found[data]) for found in methods.values()] for data in sets}
+    means["mean"] = np.mean(list(means.values()), axis=0)
+    for data, found in means.items():
+        lines.append(f"| {data} | " + " | ".join(f"{value:.1f}" for value in found) + " |")
+    seconds = [np.mean(list(found.values())) for found in result["seconds"].values()]
+    lines.append("| seconds | " + " | ".join(f"{value:.1f}" for value in seconds) + " |")
+    return lines
+
+
 def mean_percent(scores):
     """Return the mean of accuracies in %, NaN where a run diverged."""
     return np.nan if None in scores else 100 * np.mean(scores)
@@ -465,6 +480,7 @@ TABLES = {
     "demo": demo,
     "choices": choices,
     "tables": tables,
+    "clusters": clusters,
     "few_labels": few_labels,
     "few_labels_behind": few_labels_behind,
     "speed": speed,

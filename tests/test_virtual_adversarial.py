@@ -72,7 +72,7 @@ def test_it_is_on_for_classes_of_images_alone(blobs, few_labels, solver, rate):
 @pytest.mark.parametrize("estimator", [AAEClusterer, AAEEmbedding])
 def test_clusters_have_it_too(blobs, estimator):
     X, _ = blobs
-    history = make(estimator, n_clusters=3, **PHASE).fit(X).history_
+    history = make(estimator, n_clusters=3, init="k-means", **PHASE).fit(X).history_
     assert history["stage"] == 2 * ["warm-up"] + 3 * ["taught"] + 5 * ["free"]
     assert np.isnan(history["virtual_adversarial"]).tolist() == 2 * [True] + 8 * [False]
 

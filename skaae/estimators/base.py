@@ -350,7 +350,7 @@ class BaseAdversarialAutoencoder(
             targets[rows] = start.labels
         streams = fitting.make_streams(x, targets, rows, device, classifies=self._classifies)
         batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
-        taught = settings.schedule.is_taught
+        taught = settings.schedule.teacher == "committee"
         planned = rates.epochs(self.max_iter, len(rows), batch_size, taught=taught)
         schedule = expand("solver", self.solver).learning_rate_schedule
         # falling rates need a known last epoch, and would be too low for further fits

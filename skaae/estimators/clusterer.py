@@ -74,12 +74,19 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         clusters. Small clusters tend to have equal sizes, but merged clusters may have any size.
         `merge` can merge the small clusters into another number later. None trains n_clusters
         clusters and merges none.
-    init : {"k-means", "random"}, default="k-means"
-        How the clusters start. "k-means" clusters the scaled rows with k-means. In the first half
+    init : {"auto", "spectral", "mixture", "k-means", "random"}, default="auto"
+        How the clusters start. Results differ little between seeds, except with "random".
+        "spectral" is spectral clustering of the graph of nearest neighbours, so clusters may have
+        any shape. Rows are whitened first: directions in which a row differs from its neighbours
+        shrink. "mixture" is a mixture of Gaussians. With these two, the label learns the first
+        clusters and keeps them. "k-means" clusters the scaled rows with k-means. In the first half
         of training the label learns these clusters; in the second half it may depart from them.
-        Results then differ little between seeds. "random", as in the paper, starts without
-        clusters: adversarial training and reconstruction find them, or the virtual adversarial
-        phase if it is on.
+        "random", as in the paper, starts without clusters: adversarial training and reconstruction
+        find them, or the virtual adversarial phase if it is on.
+        "auto" is "k-means" if half of the columns or more have at most 10 different values (flags,
+        categories), with over-clustering, sparse rows or `partial_fit`. Otherwise it is "mixture"
+        if there are 3 rows for each parameter of the mixture, and a mixture of twice as many
+        Gaussians is no better by the Bayesian information criterion. Else it is "spectral".
     {label_parameters}
     {shared_parameters}
 
@@ -97,14 +104,15 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         cluster and a style of 0. For a merged cluster it is that of its largest small cluster.
     history_ : dict of str to list
         Mean of every loss in each epoch, by name: "reconstruction", "discriminator_label",
-        "discriminator_style", "generator_label" and "generator_style". init="k-means" adds
-        "classification" (NaN after the first half). The virtual adversarial phase adds
+        "discriminator_style", "generator_label" and "generator_style". First clusters add
+        "classification" (with k-means, NaN after the first half); "spectral" and "mixture" leave
+        out the two losses of the label's discriminator. The virtual adversarial phase adds
         "virtual_adversarial", "class_balance" and, with init="random", "conditional_entropy"; the
         last two include their weights. Early stopping adds "validation". A loss is NaN in epochs
-        without its phase. "stage" is the name of the training stage of each epoch. With k-means
-        these are "taught" and "free", after a "warm-up" if the virtual adversarial phase is on.
-        With a random start, the only stage is "train", or with that phase, "find clusters" and
-        "refine".
+        without its phase. "stage" is the name of the training stage of each epoch. With "spectral"
+        and "mixture" it is always "taught". With k-means the stages are "taught" and "free", after
+        a "warm-up" if the virtual adversarial phase is on. With a random start, the only stage is
+        "train", or with that phase, "find clusters" and "refine".
     {shared_attributes}
 
     See Also
@@ -173,8 +181,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     def partial_fit(self, X, y=None):
         """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
-        The first call determines the scaling, so its rows should be typical of the data. With
-        init="k-means" the label learns the clusters of k-means in the first call only. No cluster
+        The first call determines the scaling, so its rows should be typical of the data. The label
+        learns the first clusters (see `init`) in the first call only. No cluster
         is dropped, even if it has no row. Clusters that an earlier `fit` has dropped return, and
         are numbered after the others. With over-clustering each call merges and numbers the
         clusters anew from its own rows, so the rows of every call should be typical.

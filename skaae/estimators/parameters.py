@@ -82,7 +82,7 @@ AUTO_MMD_WEIGHT = 0.1
 AUTO_RADIUS = 0.17
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
-TAUGHT_WIDTH = 128  # units of each hidden layer that learns what a teacher says of all rows
+TAUGHT_WIDTH = 128  # units of each hidden layer of a network that a committee teaches
 
 
 def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
@@ -102,7 +102,7 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     rates = phase_rates(solver, model, sigmoid=sigmoid, spread=spread)
     consistent = "virtual_adversarial" in rates
     schedule = make_schedule(model, consistent)
-    width = TAUGHT_WIDTH if schedule.is_taught else None
+    width = TAUGHT_WIDTH if model.teacher == "committee" else None
     settings = Settings(
         architecture=make_architecture(estimator, network, solver, model, layout, seed, width),
         priors=model.priors,

@@ -73,11 +73,6 @@ class Schedule:
     pseudo_labels_at: tuple[float, ...] = ()
     teacher: str | None = None
 
-    @property
-    def is_taught(self) -> bool:
-        """Whether a teacher alone trains the label, from the first epoch to the last."""
-        return [stage.name for stage in self.stages] == ["taught"]
-
     def position(self, name: str) -> int:
         """Return the index of the stage with this name."""
         return [stage.name for stage in self.stages].index(name)

@@ -1,0 +1,191 @@
+"""The first clusters of a fit, and the metric of neighbours in which some of them are found."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from conftest import make
+from sklearn.cluster import SpectralClustering
+from sklearn.datasets import load_iris, load_wine, make_blobs, make_circles, make_moons
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import StandardScaler
+
+from skaae import AAEClusterer
+from skaae.clustering.start import (
+    Start,
+    first_clusters,
+    kmeans_labels,
+    mixture_labels,
+    spectral_labels,
+    suitable_start,
+)
+from skaae.neighbours import distinct, nearest, neighbour_graph, whitened
+
+
+def unequal_blobs():
+    return make_blobs([800, 150, 50], cluster_std=[1.0, 2.0, 0.5], random_state=9)
+
+
+# Whitening and the graph --------------------------------------------------------------------------
+
+
+def stretch(X, neighbours):
+    """Return the ratio of the longest to the shortest axis of differences from neighbours."""
+    differences = (X[:, None] - X[neighbours]).reshape(-1, X.shape[1])
+    return np.sqrt(np.linalg.cond(differences.T @ differences))
+
+
+def test_whitening_tells_long_groups_apart():
+    """Two groups far longer than they are apart."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat([0.0, 1.0], 300)
+    X = np.c_[10.0 * rng.normal(size=600), groups + 0.05 * rng.normal(size=600)]
+    assert adjusted_rand_score(groups, kmeans_labels(X, 2, 0)) < 0.1
+    assert adjusted_rand_score(groups, spectral_labels(X, 2, 0)) > 0.85
+
+
+def test_many_columns_are_whitened_less_and_very_many_not_at_all():
+    rng = np.random.default_rng(0)
+    for n_columns, least, most in ((5, 0.0, 0.4), (100, 0.4, 0.9)):
+        X = rng.normal(size=(300, n_columns)) * np.linspace(1.0, 10.0, n_columns)
+        _, neighbours = nearest(X, 10)
+        left = stretch(whitened(X), neighbours) / stretch(X, neighbours)
+        assert least < left < most
+    huge = rng.normal(size=(5, 1001))
+    np.testing.assert_array_equal(whitened(huge), huge)
+
+
+def test_rows_that_are_all_the_same_stay_as_they_are():
+    X = np.ones((10, 3))
+    np.testing.assert_array_equal(whitened(X), X)
+    rows, places = distinct(X)
+    assert rows.shape == (1, 3)
+    np.testing.assert_array_equal(places, 0)
+
+
+def test_affinities_fall_with_the_distance_relative_to_that_of_other_neighbours():
+    """Worked by hand: rows 0, 1, 3 with two neighbours each, so all pairs are connected."""
+    graph = neighbour_graph(np.array([[0.0], [1.0], [3.0]]), 2).toarray()
+    reach = np.array([3.0, 2.0, 3.0])
+    distance = np.array([[0.0, 1.0, 3.0], [1.0, 0.0, 2.0], [3.0, 2.0, 0.0]])
+    wanted = np.exp(-(distance**2) / np.outer(reach, reach)) * (distance > 0.0)
+    np.testing.assert_allclose(graph, wanted)
+
+
+# First clusters -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sets", [make_moons, make_circles])
+def test_spectral_clusters_have_any_shape(sets):
+    factor = {"factor": 0.5} if sets is make_circles else {}
+    X, y = sets(600, noise=0.05, random_state=0, **factor)
+    assert adjusted_rand_score(y, spectral_labels(X, 2, 0)) > 0.95
+    assert suitable_start(X, 2, 0) == "spectral"
+
+
+def test_whitening_helps_spectral_clustering():
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    peer = SpectralClustering(3, affinity="nearest_neighbors", random_state=0).fit_predict(X)
+    found = adjusted_rand_score(y, spectral_labels(X, 3, 0))
+    assert found > max(0.88, adjusted_rand_score(y, peer) - 0.01)
+
+
+def test_copies_of_a_row_count_once_for_neighbours():
+    """With all its copies as neighbours, no row of a group would be connected with the others."""
+    X, y = make_blobs(60, centers=3, random_state=1)
+    X, y = np.repeat(X, 20, axis=0), np.repeat(y, 20)
+    found = spectral_labels(X, 3, 0)
+    assert adjusted_rand_score(y, found) == 1.0
+
+
+def test_more_rows_than_spectral_clustering_uses_get_the_cluster_of_the_nearest():
+    X, y = make_moons(7000, noise=0.05, random_state=0)
+    assert adjusted_rand_score(y, spectral_labels(X, 2, 0)) > 0.95
+
+
+def test_a_mixture_finds_clusters_of_unequal_size():
+    X, y = unequal_blobs()
+    assert suitable_start(X, 3, 0) == "mixture"
+    assert adjusted_rand_score(y, mixture_labels(X, 3, 0)) > 0.95
+
+
+def test_flags_and_categories_start_from_k_means():
+    rng = np.random.default_rng(0)
+    flags = rng.integers(0, 2, (300, 6)).astype(float)
+    assert suitable_start(np.c_[flags, rng.normal(size=(300, 6))], 3, 0) == "k-means"
+    assert suitable_start(rng.normal(size=(300, 12)), 3, 0) != "k-means"
+    assert suitable_start(rng.normal(size=(5, 2)), 3, 0) == "k-means"  # too few rows for others
+
+
+def test_too_few_distinct_rows_for_a_graph():
+    X = np.repeat(np.arange(4.0)[:, None], 5, axis=0)
+    assert len(np.unique(spectral_labels(X, 3, 0))) == 3
+
+
+def test_clusters_take_the_numbers_of_those_that_they_share_most_rows_with():
+    labels, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([2, 2, 0, 0, 0, 1])
+    renumbered = Start("k-means", labels).numbered_like(predicted)
+    np.testing.assert_array_equal(renumbered.labels, [2, 2, 2, 0, 0, 1])
+    np.testing.assert_allclose(renumbered.proportions(4), np.array([3, 2, 4, 1]) / 10.0)
+
+
+# Estimators ---------------------------------------------------------------------------------------
+
+
+def test_the_clusterer_keeps_clusters_of_unequal_size():
+    """Equal proportions of the label's prior would cut the large cluster in pieces."""
+    X, y = unequal_blobs()
+    model = make(AAEClusterer, n_clusters=3, max_iter=40).fit(X)
+    assert adjusted_rand_score(y, model.labels_) > 0.95
+    assert set(model.history_["stage"]) == {"taught"}
+    sizes = np.bincount(model.labels_) / len(X)
+    drawn = model.predict(model.sample(2000, random_state=0))
+    np.testing.assert_allclose(np.bincount(drawn, minlength=3) / 2000, sizes, atol=0.1)
+
+
+def test_the_clusterer_keeps_clusters_that_are_not_round():
+    X, y = make_moons(500, noise=0.05, random_state=0)
+    model = make(AAEClusterer, n_clusters=2, max_iter=100).fit(X[:400])
+    assert adjusted_rand_score(y[400:], model.predict(X[400:])) > 0.9
+
+
+def test_defaults_find_irises_better_than_k_means():
+    X, y = load_iris(return_X_y=True)
+    model = make(AAEClusterer, n_clusters=3).fit(X)
+    means = kmeans_labels(StandardScaler().fit_transform(X), 3, 0)
+    assert adjusted_rand_score(y, model.labels_) > adjusted_rand_score(y, means) + 0.1
+
+
+def test_partial_fit_over_clustering_and_sparse_rows_start_from_k_means(blobs):
+    X = blobs[0]
+    for model in (
+        make(AAEClusterer, n_clusters=3).partial_fit(X),
+        make(AAEClusterer, n_clusters=3, overclustering=6, max_iter=1).fit(X),
+        make(AAEClusterer, n_clusters=3, max_iter=1).fit(sp.csr_array(X)),
+    ):
+        assert model._settings.schedule.teacher == "k-means"
+
+
+@pytest.mark.parametrize("init", ["spectral", "mixture"])
+def test_sparse_rows_are_refused_where_dense_ones_are_needed(blobs, init):
+    model = make(AAEClusterer, n_clusters=3, init=init)
+    with pytest.raises(ValueError, match=rf"init='{init}' needs dense rows.*init='k-means'"):
+        model.fit(sp.csr_array(blobs[0]))
+
+
+@pytest.mark.parametrize("init", ["spectral", "mixture", "k-means"])
+def test_a_warm_start_keeps_the_numbers_of_clusters(blobs, init):
+    X = blobs[0]
+    model = make(AAEClusterer, n_clusters=3, init=init, warm_start=True, max_iter=20).fit(X)
+    before = model.predict(X)
+    again = model.set_params(random_state=7).fit(X[::-1])
+    assert np.mean(again.predict(X) == before) > 0.95
+
+
+def test_first_clusters_say_what_found_them(blobs):
+    X = StandardScaler().fit_transform(blobs[0])
+    for kind in ("k-means", "spectral", "mixture"):
+        start = first_clusters(kind, X, 3, 0)
+        assert start.kind == kind
+        assert start.labels.dtype == np.int64
+        assert adjusted_rand_score(blobs[1], start.labels) == 1.0
