@@ -477,3 +477,36 @@ def test_components_go_with_everything_else(rings, params, updates):
     assert model.sample(4, random_state=0).shape == (4, X.shape[1])
     wanted = settings["virtual_adversarial"] is not None
     assert ("conditional_entropy" in model.history_) == wanted
+
+
+# Shares of predicted classes ----------------------------------------------------------------------
+
+
+def rare_class(n_labeled):
+    """Two groups, one of them a tenth of the rows; y has labels of n_labeled rows of each."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(400) % 10 == 0).astype(int)
+    X = rng.normal(size=(400, 4)) + 6.0 * y[:, None]
+    return X, hide(y, n_labeled)
+
+
+def test_predictions_in_other_shares_than_assumed_warn():
+    X, y = rare_class(10)
+    with pytest.warns(UserWarning, match=r"predicts class 0 for 92.* assumes 50.0%.*class_prior"):
+        classifier(max_iter=40).fit(X, y)
+
+
+def test_predictions_in_the_assumed_shares_do_not_warn(recwarn):
+    X, y = rare_class(10)
+    model = classifier(max_iter=40, class_prior=[0.9, 0.1]).fit(X, y)
+    assert model.score(X, (np.arange(400) % 10 == 0).astype(int)) > 0.98
+    assert not [w for w in recwarn if "predicts class" in str(w.message)]
+
+
+def test_a_class_that_no_row_gets_warns():
+    """Its few labels lie among many of the other class."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 4)), np.full(400, -1)
+    y[:60], y[60:66] = 0, 1
+    with pytest.warns(UserWarning, match=r"predicts class 1 for 0.0% of the unlabeled rows"):
+        classifier(pseudo_labels=KNeighborsClassifier(30), max_iter=60).fit(X, y)

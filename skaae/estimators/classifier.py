@@ -19,7 +19,7 @@ from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits
+from skaae.estimators.fitting import fits, warn_of_shares
 from skaae.estimators.labels import UNKNOWN, UNLABELED, lookup_labels
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
@@ -210,7 +210,9 @@ default="labeled"
             epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
-        self._fit(X, self._read_classes(X, y))
+        targets = self._read_classes(X, y)
+        self._fit(X, targets)
+        warn_of_shares(self, targets != UNLABELED)
         return self
 
     @fits

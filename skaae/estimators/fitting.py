@@ -37,6 +37,11 @@ LIVE_PARAMETERS = {
     "warm_start",
 }
 
+# Predicted shares of classes may differ from the assumed ones by this total variation distance.
+MOST_DISTANCE = 0.3
+# A class of fewer expected rows may be missing among the predictions.
+LEAST_EXPECTED = 5
+
 
 def fits(method):
     """Decorate a fitting method: check parameters first, and undo all changes if it raises.
@@ -249,6 +254,32 @@ def warn_of_divergence(error, run, settings):
     if run.stopping is not None and run.stopping.best is not None:
         kept = " The weights of the best epoch so far are kept."
     warnings.warn(reason + kept, ConvergenceWarning, stacklevel=2)
+
+
+def warn_of_shares(estimator, labeled):
+    """Warn if the classes predicted for unlabeled rows have other shares than was assumed.
+
+    `labeled` (n_samples,) says which rows of the fit have a label.
+    """
+    if labeled.all():
+        return
+    predicted = np.searchsorted(estimator.classes_, estimator.transduction_[~labeled])
+    assumed = estimator.class_prior_
+    shares = np.bincount(predicted, minlength=len(assumed)) / len(predicted)
+    missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
+    distance = 0.5 * np.abs(shares - assumed).sum()
+    if not (missing.any() or distance > MOST_DISTANCE):
+        return
+    worst = np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed))
+    warnings.warn(
+        f"The model predicts class {estimator.classes_[worst]} for {shares[worst]:.1%} of the "
+        f"unlabeled rows, but class_prior={estimator.class_prior!r} assumes {assumed[worst]:.1%}. "
+        "If the labeled rows have other class proportions than all rows, pass those of all rows as "
+        "class_prior. If they have the same, the predictions are poor: give more labels, or train "
+        "longer if max_iter is small.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def extend_history(history, n_done, new):
