@@ -40,32 +40,11 @@ def demo():
     return lines
 
 
-def tables():
-    """Test accuracy on small data sets with few labels, by method."""
-    result = read("tables")
-    methods = list(next(iter(result["data"].values()))["accuracy"])
-    lines = [
-        "| data | rows | labels | " + " | ".join(methods) + " |",
-        "|---|---|---|" + "---|" * len(methods),
-    ]
-    for name, entry in result["data"].items():
-        cells = []
-        for method in methods:
-            values = entry["accuracy"][method]
-            error = np.std(values, ddof=1) / np.sqrt(len(values))
-            cells.append(f"{100 * np.mean(values):.1f} ± {100 * error:.1f}")
-        lines.append(
-            f"| {name} | {entry['rows']} | {entry['labels']} | " + " | ".join(cells) + " |"
-        )
-    return lines
-
-
-def by_table(key, what="score"):
+def by_table(result, key, what="score"):
     """Return means over draws of one way to draw labels, (n_methods, n_tables), and their names.
 
-    Only methods with a figure for every table count.
+    Methods that have not been run on all tables are left out.
     """
-    result = read("few_labels")
     methods = {
         name: found[what][key]
         for name, found in result["methods"].items()
@@ -75,16 +54,17 @@ def by_table(key, what="score"):
     return np.array(figures), list(methods), list(result["tables"])
 
 
-def few_labels():
+def few_labels(name="few_labels"):
     """Mean score and mean rank over tables, by method and way to draw labels."""
-    keys = list(read("few_labels")["methods"]["skaae"]["score"])
+    result = read(name)
+    keys = list(result["methods"]["skaae"]["score"])
     cells = {}
     for key in keys:
-        figures, methods, _ = by_table(key)
+        figures, methods, _ = by_table(result, key)
         ranks = rankdata(-figures.round(4), axis=0).mean(axis=1)
         for method, scores, rank in zip(methods, figures, ranks, strict=True):
             cells.setdefault(method, []).append(f"{100 * scores.mean():.1f} ({rank:.1f})")
-    seconds = np.mean([by_table(key, "seconds")[0].mean(axis=1) for key in keys], axis=0)
+    seconds = np.mean([by_table(result, key, "seconds")[0].mean(axis=1) for key in keys], axis=0)
     lines = [
         "| method | " + " | ".join(keys) + " | seconds |",
         "|---|" + "---|" * (len(keys) + 1),
@@ -94,11 +74,17 @@ def few_labels():
     return lines
 
 
+def small_classes():
+    """The same for tables with a small class."""
+    return few_labels("small_classes")
+
+
 def few_labels_behind():
     """Tables where skaae is more than 3 points below the best method on the labels alone."""
     lines = ["| labels | table | best on the labels | its score | skaae |", "|---|---|---|---|---|"]
-    for key in read("few_labels")["methods"]["skaae"]["score"]:
-        figures, methods, tables = by_table(key)
+    result = read("few_labels")
+    for key in result["methods"]["skaae"]["score"]:
+        figures, methods, tables = by_table(result, key)
         alone = [i for i, method in enumerate(methods) if method in ON_LABELS_ALONE]
         ours = figures[methods.index("skaae")]
         for column, table in enumerate(tables):
@@ -106,6 +92,29 @@ def few_labels_behind():
             if figures[best, column] - ours[column] > 0.03:
                 scores = f"{100 * figures[best, column]:.1f} | {100 * ours[column]:.1f}"
                 lines.append(f"| {key} | {table} | {methods[best]} | {scores} |")
+    return lines
+
+
+def noisy_columns():
+    """Gain over logistic regression in the cells of a grid, by their rows."""
+    found = read("noisy_columns")["cells"]
+    lines = [
+        "| rows | cells | mean gain | worst cell | cells below -2 | too few classes | seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for n_rows in sorted({int(cell.split(",")[0].removeprefix("rows ")) for cell in found}):
+        cells = {k: v for k, v in found.items() if k.startswith(f"rows {n_rows},")}
+        gains = [100 * np.mean([d["skaae"] - d["logistic"] for d in v]) for v in cells.values()]
+        lost = sum(
+            draw["predicted classes"] < int(re.search(r"classes (\d+)", cell)[1])
+            for cell, draws in cells.items()
+            for draw in draws
+        )
+        seconds = np.mean([draw["seconds"] for draws in cells.values() for draw in draws])
+        lines.append(
+            f"| {n_rows:,} | {len(cells)} | {np.mean(gains):+.1f} | {min(gains):+.1f} | "
+            f"{sum(gain < -2.0 for gain in gains)} | {lost} | {seconds:.1f} |"
+        )
     return lines
 
 
@@ -121,24 +130,6 @@ def clusters():
         lines.append(f"| {data} | " + " | ".join(f"{value:.1f}" for value in found) + " |")
     seconds = [np.mean(list(found.values())) for found in result["seconds"].values()]
     lines.append("| seconds | " + " | ".join(f"{value:.1f}" for value in seconds) + " |")
-    return lines
-
-
-def mean_percent(scores):
-    """Return the mean of accuracies in %, NaN where a run diverged."""
-    return np.nan if None in scores else 100 * np.mean(scores)
-
-
-def choices():
-    """Accuracy on held-out training rows with one default changed at a time."""
-    result = read("choices")["data"]
-    lines = ["| change | " + " | ".join(result) + " | mean |", "|---|" + "---|" * (len(result) + 1)]
-    for change in next(iter(result.values())):
-        means = [mean_percent(entry[change]) for entry in result.values()]
-        cells = " | ".join(
-            "diverged" if np.isnan(m) else f"{m:.1f}" for m in [*means, np.mean(means)]
-        )
-        lines.append(f"| {change} | {cells} |")
     return lines
 
 
@@ -478,10 +469,10 @@ TABLES = {
     "synthetic_tables": synthetic_tables,
     "imputation": imputation,
     "demo": demo,
-    "choices": choices,
-    "tables": tables,
     "clusters": clusters,
     "few_labels": few_labels,
+    "small_classes": small_classes,
+    "noisy_columns": noisy_columns,
     "few_labels_behind": few_labels_behind,
     "speed": speed,
     "two_at_once": two_at_once,
