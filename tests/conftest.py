@@ -96,7 +96,7 @@ def make(cls, **params):
     solver = params.get("solver", cls.__dataclass_fields__["solver"].default)
     objects = {
         "network": Conv if params.get("network") == "conv" else MLP,
-        "solver": {"adam": Adam, "sgd": SGD}.get(solver),
+        "solver": {"adam": Adam, "sgd": SGD, "auto": SGD}.get(solver),
     }
     for name, kind in objects.items():
         inner = set() if kind is None else set(kind.__dataclass_fields__) & set(params)

@@ -25,7 +25,7 @@ from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates
 from skaae.estimators.labels import UNLABELED
-from skaae.estimators.options import expand, parameters_as_fields, replace_auto
+from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
 from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.private_sklearn import CallbackSupportMixin, output_library
@@ -69,8 +69,6 @@ class BaseAdversarialAutoencoder(
 
     # Whether the encoder learns the classes of labeled rows from their cross-entropy.
     _classifies = False
-    # The meaning of the solver's learning_rate_schedule="auto" in `fit`.
-    _auto_schedule = "constant"
 
     @abstractmethod
     def _model(self, targets, table, *, dense, start):
@@ -108,7 +106,7 @@ class BaseAdversarialAutoencoder(
         **params : dict
             New values by name. A name such as `network__dropout` sets a parameter of a parameter
             object. It also works if the current value is a string such as "mlp", which is then
-            replaced by the object.
+            replaced by the object. With solver="auto" this is `SGD`.
 
         Returns
         -------
@@ -116,6 +114,8 @@ class BaseAdversarialAutoencoder(
         """
         for name in {name.partition("__")[0] for name in params if "__" in name}:
             value = params.get(name, getattr(self, name, None))
+            if name == "solver":
+                value = replace_auto(value, "sgd")
             if expand(name, value) is not value:
                 params[name] = expand(name, value)
         return super().set_params(**params)
@@ -275,6 +275,7 @@ class BaseAdversarialAutoencoder(
         start = self._start(NetworkRows(X, table), partial=partial)
         model = self._model(targets, table, dense=not (partial or issparse(X)), start=start)
         self._settings = parameters.resolve(self, model, X, table)
+        self._recipe = model.recipe
         self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
         self.scaling_ = table.scaling.kind
@@ -343,20 +344,19 @@ class BaseAdversarialAutoencoder(
 
     def _plan(self, x, targets, rows, start, *, partial):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
-        settings, done = self._settings, self.n_iter_
+        done = self.n_iter_
         device = self._step.generator.device
         if start is not None:
             targets = np.full(len(x), UNLABELED)
             targets[rows] = start.labels
         streams = fitting.make_streams(x, targets, rows, device, classifies=self._classifies)
-        batch_size = min(100 if self.batch_size == "auto" else self.batch_size, len(rows))
-        taught = settings.schedule.teacher == "committee"
-        planned = rates.epochs(self.max_iter, len(rows), batch_size, taught=taught)
-        schedule = expand("solver", self.solver).learning_rate_schedule
+        recipe = self._recipe
+        batch_size = min(replace_auto(self.batch_size, recipe.batch_size), len(rows))
+        planned = rates.epochs(self.max_iter, len(rows), batch_size, recipe)
+        schedule = solver_of(self, recipe).learning_rate_schedule
         # falling rates need a known last epoch, and would be too low for further fits
         open_end = partial or self.early_stopping or self.warm_start
-        auto = "constant" if open_end else "cosine" if taught else self._auto_schedule
-        schedule = replace_auto(schedule, auto)
+        schedule = replace_auto(schedule, "constant" if open_end else recipe.schedule)
         return Run(
             streams,
             batch_size,

@@ -20,6 +20,7 @@ from skaae.estimators.fitting import find_clusters, fits
 from skaae.estimators.model import Model
 from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
 from skaae.estimators.ranges import COUNT, check_count
+from skaae.estimators.recipes import Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
@@ -353,7 +354,7 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
             classifies=True,
             clusters_start=kind,
             proportions=proportions,
-            batch_norm="encoder",
+            recipe=Recipe(batch_norm="encoder"),
             virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
             augment=self.augment,
         )

@@ -32,7 +32,7 @@ reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="square
 input_noise : float, default={input_noise}
     Standard deviation of the Gaussian noise that training adds to the encoder's scaled input. The
     decoder learns to reconstruct the row without the noise. The paper uses 0.3 on MNIST.
-solver : {"adam", "sgd"}, Adam or SGD, default="{solver}"
+solver : {solver_names}, Adam or SGD, default="{solver}"
     Optimiser of all training phases. Pass an `Adam` or `SGD` object to set learning rates and their
     schedule, momentum, averaging of weights or precision. The paper uses "sgd".
 batch_size : "auto" or int, default="auto"
@@ -106,6 +106,7 @@ def with_shared_parameters(**words):
 
     Each of the `words` replaces the placeholder of the same name inside the shared text.
     """
+    words = {"solver_names": '{"adam", "sgd"}', **words}
 
     def decorate(cls):
         for place, doc in PLACES.items():

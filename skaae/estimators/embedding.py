@@ -20,6 +20,7 @@ from skaae.estimators.model import Model
 from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import COUNT, NON_NEGATIVE
+from skaae.estimators.recipes import Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
@@ -344,7 +345,7 @@ default="labeled"
             proportions=tuple(proportions) if keeps_proportions else None,
             cluster_heads=self._places_of_heads(len(proportions)),
             head_distance=float(self.head_distance) if learned else 0.0,
-            batch_norm="encoder",
+            recipe=Recipe(batch_norm="encoder"),
             virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
             augment=self.augment,
         )

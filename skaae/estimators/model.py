@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skaae.estimators.recipes import PLAIN, Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import Prior
 
@@ -26,7 +27,7 @@ class Model:
         where the network agrees) or None.
     proportions : class proportions of the class-balance loss; None turns that loss off.
     cluster_heads, head_distance : see `Architecture` and `Settings`.
-    batch_norm, average_weights : value of "auto" for this estimator.
+    recipe : what "auto" means for the parameters of training.
     posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that some
         estimators lack.
     """
@@ -40,8 +41,7 @@ class Model:
     proportions: tuple[float, ...] | None = None
     cluster_heads: Any = None
     head_distance: float = 0.0
-    batch_norm: str | None = None
-    average_weights: bool = False
+    recipe: Recipe = PLAIN
     posterior: str = "deterministic"
     regularizer: str | None = "adversarial"
     regularizer_weight: Any = "auto"

@@ -14,6 +14,7 @@ import torch
 from sklearn.base import BaseEstimator
 
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, POSITIVE, SHARE, SHARE_BELOW_1
+from skaae.estimators.recipes import Recipe
 from skaae.networks.layers import ACTIVATIONS
 from skaae.priors._prior import same
 from skaae.private_sklearn import StrOptions, validate_parameters
@@ -388,6 +389,11 @@ def expand(name: str, value: Any) -> Any:
         return Categories(features=value)
     forms = SHORT_FORMS.get(name, {})
     return forms[value]() if isinstance(value, str) and value in forms else value
+
+
+def solver_of(estimator: Any, recipe: Recipe) -> Any:
+    """Return the solver object of an estimator, with "auto" replaced by that of the recipe."""
+    return expand("solver", replace_auto(estimator.solver, recipe.solver))
 
 
 def kind_of(solver: Solver) -> str:

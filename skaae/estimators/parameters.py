@@ -26,6 +26,7 @@ from skaae.estimators.options import (
     expand,
     kind_of,
     replace_auto,
+    solver_of,
 )
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, SHARE
 from skaae.estimators.rates import learning_rate_factor, phase_rates
@@ -78,11 +79,8 @@ SHARED_CONSTRAINTS = {
 # Times the spread of the rows: a weight of 5.3 for MNIST. Wasserstein autoencoders use 10, with a
 # reconstruction loss that is twice as large.
 AUTO_MMD_WEIGHT = 0.1
-# Times the root mean squared distance of the scaled rows from their mean: 1.2 for MNIST.
-AUTO_RADIUS = 0.17
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
-TAUGHT_WIDTH = 128  # units of each hidden layer of a network that a committee teaches
 
 
 def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
@@ -91,7 +89,8 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     The values of "auto" depend on the training rows X, their table, the solver and the model.
     Raises ValueError if parameters contradict each other.
     """
-    network, solver = expand("network", estimator.network), expand("solver", estimator.solver)
+    network, recipe = expand("network", estimator.network), model.recipe
+    solver = solver_of(estimator, recipe)
     spread, layout = table.spread(X), table.layout
     sigmoid = (
         table.scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
@@ -101,10 +100,8 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     seed = draw_seed(estimator.random_state)
     rates = phase_rates(solver, model, sigmoid=sigmoid, spread=spread)
     consistent = "virtual_adversarial" in rates
-    schedule = make_schedule(model, consistent)
-    width = TAUGHT_WIDTH if model.teacher == "committee" else None
     settings = Settings(
-        architecture=make_architecture(estimator, network, solver, model, layout, seed, width),
+        architecture=make_architecture(estimator, network, solver, model, layout, seed),
         priors=model.priors,
         rates=rates,
         solver=kind_of(solver),
@@ -113,12 +110,12 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
         input_noise=estimator.input_noise,
         discriminator_noise=network.discriminator_noise,
         max_gradient_norm=solver.max_gradient_norm,
-        average=replace_auto(solver.average_weights, model.average_weights),
+        average=replace_auto(solver.average_weights, recipe.average_weights),
         joint=solver.updates == "joint",
         precision=solver.precision,
         device=estimator.device,
         seed=seed,
-        schedule=schedule,
+        schedule=make_schedule(model, consistent),
         regularizer=model.regularizer,
         regularizer_weight=regularizer_weight(estimator, model, layout.n_outputs, spread),
         head_distance=model.head_distance,
@@ -163,12 +160,11 @@ def make_architecture(
     model: Model,
     layout: Layout,
     seed: int,
-    width: int | None,
 ) -> Architecture:
-    """Return the plain values that the networks are built from.
-
-    `width` is the value of "auto" for hidden layers; None: in proportion to the columns.
-    """
+    """Return the plain values that the networks are built from."""
+    width, weight_init = model.recipe.width, model.recipe.weight_init
+    if weight_init is None:
+        weight_init = AUTO_WEIGHT_INIT[kind_of(solver)]
     n_features, shape = layout.n_inputs, None
     if isinstance(network, Conv):
         if not layout.is_plain:
@@ -194,8 +190,8 @@ def make_architecture(
         activation=network.activation,
         dropout=network.dropout,
         input_dropout=network.input_dropout,
-        batch_norm=replace_auto(network.batch_norm, model.batch_norm),
-        weight_init=replace_auto(network.weight_init, AUTO_WEIGHT_INIT[kind_of(solver)]),
+        batch_norm=replace_auto(network.batch_norm, model.recipe.batch_norm),
+        weight_init=replace_auto(network.weight_init, weight_init),
         posterior=model.posterior,
         cluster_heads=model.cluster_heads,
         encoder=network.encoder,
@@ -312,7 +308,7 @@ def virtual_adversarial_radius(model: Model, spread: float) -> float:
     "auto" depends on the `spread`, the mean squared distance of the scaled rows from their mean.
     """
     value = getattr(model.virtual_adversarial, "radius", "auto")
-    return float(replace_auto(value, AUTO_RADIUS * math.sqrt(spread)))
+    return float(replace_auto(value, model.recipe.radius * math.sqrt(spread)))
 
 
 def draw_seed(random_state):

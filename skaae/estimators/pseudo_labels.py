@@ -12,6 +12,7 @@ from skaae import inference
 from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.estimators.labels import UNLABELED
 from skaae.estimators.options import replace_auto
+from skaae.estimators.recipes import MIN_IMAGES
 from skaae.teaching.committee import Classifier, default_members, teach
 from skaae.training.rows import BatchedRows, as_arrays, pick
 from skaae.training.schedule import ADD_PSEUDO_LABELS
@@ -27,6 +28,8 @@ class TakesPseudoLabels:
 
     # Attributes of the classifier.
     pseudo_labels: Any
+    components_per_class: Any
+    virtual_adversarial: Any
     class_prior_: Any
     _settings: Any
     _step: Any
@@ -41,6 +44,16 @@ class TakesPseudoLabels:
         labeled = targets >= 0
         few = labeled.sum() <= MAX_LABELS or wanted != "auto"
         return "committee" if dense and few and not labeled.all() else None
+
+    def _finds_components(self, targets):
+        """Return whether "auto" means several components per class, for many images of few labels.
+
+        Not if the user has chosen otherwise.
+        """
+        chosen = (self.components_per_class, self.pseudo_labels, self.virtual_adversarial)
+        labeled = (targets >= 0).sum()
+        few = len(targets) >= MIN_IMAGES and labeled <= MAX_LABELS
+        return few and all(isinstance(value, str) and value == "auto" for value in chosen)
 
     def _wants_pseudo_labels(self):
         """Return "auto", True, False, or "classifier" if the user gives one."""

@@ -111,14 +111,10 @@ def check_schedule(schedule):
     return pairs
 
 
-def epochs(max_iter, n_samples, batch_size, *, taught=False):
-    """Return the number of epochs; "auto" makes 12,000 steps, but at least 20, at most 200 epochs.
-
-    "auto" fixes the number of steps because large data sets need fewer epochs than small ones. A
-    network that a committee teaches needs only 2000 steps, in at least 10 and at most 500 epochs.
-    """
+def epochs(max_iter, n_samples, batch_size, recipe):
+    """Return the number of epochs; "auto" makes as many steps as the recipe says."""
     if not isinstance(max_iter, str):
         return int(max_iter)
-    n_steps, least, most = (2_000, 10, 500) if taught else (12_000, 20, 200)
     steps_per_epoch = math.ceil(n_samples / batch_size)
-    return int(np.clip(math.ceil(n_steps / steps_per_epoch), least, most))
+    wanted = math.ceil(recipe.n_steps / steps_per_epoch)
+    return int(np.clip(wanted, recipe.least_epochs, recipe.most_epochs))

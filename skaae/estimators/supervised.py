@@ -19,6 +19,7 @@ from skaae.estimators.labels import lookup_labels
 from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import require_gaussian
+from skaae.estimators.recipes import Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 
@@ -106,7 +107,6 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         "class_conditional": ["boolean"],
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
     }
-    _auto_schedule = "cosine"
     _min_classes = 1
 
     @fits
@@ -292,7 +292,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         return Model(
             {"label": Block(n_classes, latent=False, adversarial=False), "style": style},
             {"style": as_prior(self.prior)},
-            batch_norm="encoder",
+            recipe=Recipe(schedule="cosine", batch_norm="encoder"),
             posterior=self.posterior,
             regularizer=self.regularizer,
             regularizer_weight=self.regularizer_weight,

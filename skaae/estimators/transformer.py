@@ -20,6 +20,7 @@ from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import make_cpu_generator, require_gaussian
 from skaae.estimators.ranges import check_count
+from skaae.estimators.recipes import Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 from skaae.priors._prior import refuse_components
@@ -122,7 +123,6 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         "use_labels": ["boolean"],
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
     }
-    _auto_schedule = "cosine"
     _min_classes = 0
 
     @fits
@@ -405,6 +405,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         return Model(
             {"style": style},
             {"style": prior},
+            recipe=Recipe(schedule="cosine"),
             posterior=self.posterior,
             regularizer=self.regularizer,
             regularizer_weight=self.regularizer_weight,

@@ -1,0 +1,67 @@
+"""Recipes: what "auto" means for the parameters of training that estimators share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The values that replace "auto"; a user's own values come first.
+
+    Parameters
+    ----------
+    solver : "sgd" or "adam".
+    schedule : learning rate schedule of a fit whose last epoch is known.
+    average_weights : whether inference uses a running average of the weights.
+    width : units of each hidden layer; None: in proportion to the columns. The discriminators have
+        half of it.
+    batch_norm : layers with batch normalization; see `MLP`.
+    weight_init : distribution of initial weights; None: by the solver.
+    batch_size : rows of a mini-batch.
+    n_steps, least_epochs, most_epochs : mini-batch steps of a fit, within these numbers of epochs.
+        The number of steps is fixed because large data sets need fewer epochs than small ones.
+    radius : radius of the virtual adversarial loss, relative to the root mean squared distance of
+        the scaled rows from their mean.
+    """
+
+    solver: str = "sgd"
+    schedule: str = "constant"
+    average_weights: bool = False
+    width: int | None = None
+    batch_norm: str | None = None
+    weight_init: Any = None
+    batch_size: int = 100
+    n_steps: int = 12_000
+    least_epochs: int = 20
+    most_epochs: int = 200
+    radius: float = 0.17
+
+
+PLAIN = Recipe()
+# Networks that learn what a committee of classifiers says of all rows.
+TAUGHT = Recipe(
+    schedule="cosine",
+    average_weights=True,
+    width=128,
+    n_steps=2_000,
+    least_epochs=10,
+    most_epochs=500,
+)
+# Networks where the virtual adversarial loss finds the components of classes in many images. Adam
+# and small initial weights let rows change their component for a long time.
+COMPONENTS = Recipe(
+    solver="adam",
+    schedule="cosine",
+    average_weights=True,
+    batch_norm="hidden",
+    weight_init=0.003,
+    batch_size=250,
+    n_steps=7_200,
+    most_epochs=300,
+    radius=0.24,
+)
+COMPONENTS_LEARNING_RATE = 0.002  # of the virtual adversarial loss
+COMPONENTS_PER_CLASS = 5
+MIN_IMAGES = 5_000  # fewer do not show where the components are
