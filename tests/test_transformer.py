@@ -192,11 +192,14 @@ def test_sizes_suit_the_data_unless_given(digits):
 
 def test_epochs_suit_the_data_unless_given():
     from skaae.estimators.rates import epochs
+    from skaae.estimators.recipes import COMPONENTS, PLAIN, TAUGHT
 
-    assert epochs("auto", 200, 100) == 200
-    assert epochs("auto", 60_000, 100) == 20
-    assert epochs("auto", 12_000, 100) == 100
-    assert epochs(7, 60_000, 100) == 7
+    assert epochs("auto", 200, 100, PLAIN) == 200
+    assert epochs("auto", 60_000, 100, PLAIN) == 20
+    assert epochs("auto", 12_000, 100, PLAIN) == 100
+    assert epochs("auto", 2_000, 100, TAUGHT) == 100
+    assert epochs("auto", 60_000, 250, COMPONENTS) == 30
+    assert epochs(7, 60_000, 100, PLAIN) == 7
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,15 @@ from skaae.private_sklearn import StrOptions
     virtual_adversarial="None",
     stages=(
         'With init="k-means" the phase starts after the first fifth of max_iter. If it started '
-        'earlier, it would fix borders before the clusters have formed. With init="random" it '
-        "starts at once and finds the clusters: during the first 60 % of max_iter no other phase "
+        'earlier, it would fix borders before the clusters have formed. With "spectral" and '
+        '"mixture" it starts at once. With init="random" it also '
+        "starts at once, and finds the clusters: during the first 60 % of max_iter no other phase "
         "trains the label. In this case the loss also includes the conditional entropy of the "
         "label, so that each row gets one clear cluster (Hu et al., 2017)."
     ),
     balance=(
-        "The phase also trains clusters to have equal sizes in each mini-batch. Mini-batches "
+        "The phase also trains clusters to have the proportions of the first clusters in each "
+        'mini-batch, or equal sizes with init="random". Mini-batches '
         "should then have at least 25 rows per cluster, or 4 per small cluster with "
         "over-clustering."
     ),
