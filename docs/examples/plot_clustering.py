@@ -43,6 +43,7 @@ print(f"KMeans:       {adjusted_rand_score(y, kmeans.labels_):.3f}")
 digits = AAEClusterer(
     n_clusters=10,
     overclustering=30,
+    input_noise=0.3,
     init="random",
     solver="adam",
     network=MLP(batch_norm="hidden"),

@@ -41,6 +41,8 @@ LIVE_PARAMETERS = {
 MOST_DISTANCE = 0.3
 # A class of fewer expected rows may be missing among the predictions.
 LEAST_EXPECTED = 5
+# The shares among fewer unlabeled rows say little.
+LEAST_UNLABELED = 20
 
 
 def fits(method):
@@ -261,7 +263,7 @@ def warn_of_shares(estimator, labeled):
 
     `labeled` (n_samples,) says which rows of the fit have a label.
     """
-    if labeled.all():
+    if (~labeled).sum() < LEAST_UNLABELED:
         return
     predicted = np.searchsorted(estimator.classes_, estimator.transduction_[~labeled])
     assumed = estimator.class_prior_
@@ -278,7 +280,7 @@ def warn_of_shares(estimator, labeled):
         "class_prior. If they have the same, the predictions are poor: give more labels, or train "
         "longer if max_iter is small.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
