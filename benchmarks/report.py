@@ -110,7 +110,7 @@ def noisy_columns():
             for cell, draws in cells.items()
             for draw in draws
         )
-        seconds = np.mean([draw["seconds"] for draws in cells.values() for draw in draws])
+        seconds = np.median([draw["seconds"] for draws in cells.values() for draw in draws])
         lines.append(
             f"| {n_rows:,} | {len(cells)} | {np.mean(gains):+.1f} | {min(gains):+.1f} | "
             f"{sum(gain < -2.0 for gain in gains)} | {lost} | {seconds:.1f} |"

@@ -12,6 +12,8 @@ N_IN_GROUP = 10
 # With this many columns the covariance in groups is shrunk half way to a multiple of the identity.
 HALF_SHRUNK = 50
 MAX_COLUMNS = 1000  # the time of whitening grows with their cube
+MOST_ROWS = 5_000  # and with the square of rows
+LEAST_AFFINITY = np.exp(-10.0)  # of neighbours, so that an outlier stays connected
 
 
 def nearest(X, n_neighbors):
@@ -29,20 +31,22 @@ def distinct(X):
     return rows, places.ravel()
 
 
-def whitened(X):
-    """Return rows X (n_rows, n_features), float64, in a basis where groups of rows are round.
+def whitening(X, seed):
+    """Return the basis, (n_features, n_features), in which groups of rows X are round.
 
     This is relevant component analysis (Bar-Hillel et al., 2003). Each row and its nearest
-    neighbours are taken for a group, so no labels are needed. Directions in which neighbours differ
-    shrink, and those that separate groups grow. The covariance within groups is shrunk to a
-    multiple of the identity, the more the more columns there are: in many columns nearest
-    neighbours differ by as much as other rows. More than MAX_COLUMNS columns stay as they are.
-    Rows should be distinct, as copies of a row would be its neighbours.
+    neighbours are taken for a group, so no labels are needed. In `X @ whitening(X, seed)`
+    directions in which neighbours differ have shrunk, and those that separate groups have grown.
+    The covariance within groups is shrunk to a multiple of the identity, the more the more columns
+    there are: in many columns nearest neighbours differ by as much as other rows. More than
+    MAX_COLUMNS columns stay as they are. At most MOST_ROWS rows are used, drawn with the seed. They
+    should be distinct, as copies of a row would be its neighbours.
     """
-    X = np.asarray(X, dtype=float)
     n_features = X.shape[1]
+    identity = np.eye(n_features)
     if n_features > MAX_COLUMNS or len(X) < 3:
-        return X
+        return identity
+    X = np.asarray(X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]], dtype=float)
     _, neighbours = nearest(X, N_IN_GROUP)
     within = np.zeros((n_features, n_features))
     for column in neighbours.T:
@@ -50,11 +54,11 @@ def whitened(X):
         within += difference.T @ difference
     mean = np.trace(within) / n_features
     if mean == 0.0:  # all rows are the same
-        return X
+        return identity
     shrinkage = n_features / (n_features + HALF_SHRUNK)
-    within = (1.0 - shrinkage) * within / mean + shrinkage * np.eye(n_features)
+    within = (1.0 - shrinkage) * within / mean + shrinkage * identity
     variances, basis = eigh(within)
-    return X @ (basis / np.sqrt(np.maximum(variances, 1e-6)))
+    return basis / np.sqrt(np.maximum(variances, 1e-6))
 
 
 def neighbour_graph(X, n_neighbors):
@@ -68,6 +72,7 @@ def neighbour_graph(X, n_neighbors):
     reach = np.maximum(distances[:, -1], np.finfo(float).tiny)
     scaled = distances / reach[:, None] * (distances / reach[neighbours])
     rows = np.repeat(np.arange(n_rows), n_neighbors)
-    affinities = (np.exp(-scaled).ravel(), (rows, neighbours.ravel()))
+    affinities = np.maximum(np.exp(-scaled), LEAST_AFFINITY)
+    affinities = (affinities.ravel(), (rows, neighbours.ravel()))
     graph = sp.csr_matrix(affinities, shape=(n_rows, n_rows))
     return 0.5 * (graph + graph.T)

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from conftest import FITS, hide
 
-from skaae import MLP, SGD, SemiSupervisedAAEClassifier
+from skaae import MLP, SGD, Adam, SemiSupervisedAAEClassifier
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,7 @@ def test_many_images_with_few_labels_have_components(images):
         {"virtual_adversarial": None},
         {"network": "conv"},
         {"scaling": "standard"},
+        {"solver": "sgd"},
     ],
 )
 def test_a_users_choice_leaves_the_recipe(images, params):
@@ -55,9 +56,10 @@ def test_a_users_choice_leaves_the_recipe(images, params):
 
 
 def test_single_values_of_the_recipe_can_be_changed(images):
-    model = fitted(images, solver=SGD(), network=MLP(weight_init=0.01), batch_size=500)
+    solver = Adam(classification_learning_rate=0.0005)
+    model = fitted(images, solver=solver, network=MLP(weight_init=0.01), batch_size=500)
     assert model._settings.components_per_class == 5
-    assert model._settings.solver == "sgd"
+    assert model._settings.rates["classification"].learning_rate == 0.0005
     assert model._settings.architecture.weight_init == 0.01
 
 

@@ -18,7 +18,7 @@ from skaae.clustering.start import (
     spectral_labels,
     suitable_start,
 )
-from skaae.neighbours import distinct, nearest, neighbour_graph, whitened
+from skaae.neighbours import distinct, nearest, neighbour_graph, whitening
 
 
 def unequal_blobs():
@@ -48,15 +48,15 @@ def test_many_columns_are_whitened_less_and_very_many_not_at_all():
     for n_columns, least, most in ((5, 0.0, 0.5), (100, 0.5, 0.9)):
         X = rng.normal(size=(300, n_columns)) * np.linspace(1.0, 10.0, n_columns)
         _, neighbours = nearest(X, 10)
-        left = stretch(whitened(X), neighbours) / stretch(X, neighbours)
+        left = stretch(X @ whitening(X, 0), neighbours) / stretch(X, neighbours)
         assert least < left < most
     huge = rng.normal(size=(5, 1001))
-    np.testing.assert_array_equal(whitened(huge), huge)
+    np.testing.assert_array_equal(huge @ whitening(huge, 0), huge)
 
 
 def test_rows_that_are_all_the_same_stay_as_they_are():
     X = np.ones((10, 3))
-    np.testing.assert_array_equal(whitened(X), X)
+    np.testing.assert_array_equal(X @ whitening(X, 0), X)
     rows, places = distinct(X)
     assert rows.shape == (1, 3)
     np.testing.assert_array_equal(places, 0)
@@ -119,7 +119,8 @@ def test_flags_and_categories_start_from_k_means():
 
 def test_too_few_distinct_rows_for_a_graph():
     X = np.repeat(np.arange(4.0)[:, None], 5, axis=0)
-    assert len(np.unique(spectral_labels(X, 3, 0))) == 3
+    assert spectral_labels(X, 3, 0) is None
+    assert len(np.unique(first_clusters("spectral", X, 3, 0).labels)) == 3
 
 
 def test_clusters_take_the_numbers_of_those_that_they_share_most_rows_with():
@@ -189,3 +190,59 @@ def test_first_clusters_say_what_found_them(blobs):
         assert start.kind == kind
         assert start.labels.dtype == np.int64
         assert adjusted_rand_score(blobs[1], start.labels) == 1.0
+
+
+# Rows that are hard for a start -------------------------------------------------------------------
+
+
+def test_a_far_outlier_stays_connected():
+    """Its affinity with its neighbours would be 0 otherwise, and its eigenvectors 0 / 0."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 5))
+    X[:300] += 6.0
+    X[0] = 1e4
+    start = first_clusters("spectral", X, 2, 0)
+    assert start.kind == "spectral"
+    assert adjusted_rand_score(np.arange(600) < 300, start.labels) > 0.9
+
+
+def test_columns_that_depend_on_each_other():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 5))
+    X[:300] += 6.0
+    X = (100.0 * np.c_[X, 3.0 * X[:, :2]]).astype(np.float32)
+    for kind in ("auto", "mixture"):
+        found = first_clusters(kind, X, 2, 0).labels
+        assert adjusted_rand_score(np.arange(600) < 300, found) > 0.95
+
+
+def test_fewer_rows_than_clusters_are_no_error():
+    X = np.random.default_rng(0).normal(size=(18, 2))
+    for kind in ("k-means", "spectral", "mixture"):
+        assert len(first_clusters(kind, X, 20, 0).labels) == 18
+
+
+def test_a_start_says_where_k_means_took_the_place_of_spectral_clustering():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    assert first_clusters("spectral", X, 15, 0).kind == "k-means"
+
+
+def test_rows_of_one_dimension_take_no_longer():
+    X = np.random.default_rng(0).exponential(size=(2000, 1)) ** 2
+    assert len(np.unique(first_clusters("spectral", X, 3, 0).labels)) == 3
+
+
+def test_constant_columns_say_nothing_of_categories():
+    X, _ = make_moons(400, noise=0.05, random_state=0)
+    assert suitable_start(np.c_[X, np.ones((400, 5))], 2, 0) == "spectral"
+
+
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+def test_later_calls_of_partial_fit_keep_clusters(first):
+    X, y = make_moons(400, noise=0.06, random_state=0)
+    model = make(AAEClusterer, n_clusters=2, max_iter=60, init="spectral")
+    getattr(model, first)(X)
+    for _ in range(150):
+        model.partial_fit(X)
+    assert adjusted_rand_score(y, model.labels_) > 0.9 or first == "partial_fit"
+    assert np.isfinite(model.history_["classification"]).all()

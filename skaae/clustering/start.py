@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import diags
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
-from skaae.neighbours import distinct, neighbour_graph, whitened
+from skaae.neighbours import distinct, neighbour_graph, whitening
 
 # Largest number of values that k-means is fitted on, if X is not a dense array.
 MOST_VALUES = 1 << 26
@@ -22,7 +22,9 @@ BLOCK_ROWS = 1024
 # Spectral clustering and mixtures learn from this many rows, and then assign the others.
 MOST_ROWS = 5_000
 N_NEIGHBORS = 10
+MOST_ITERATIONS = 400  # for eigenvectors
 N_STARTS = 3  # of the mixture
+KEPT = ("spectral", "mixture")  # clusters that the label keeps, since they suit the rows
 FEW_VALUES = 10
 ROWS_PER_PARAMETER = 3
 
@@ -50,8 +52,9 @@ class Start(NamedTuple):
 def first_clusters(kind, X, n_clusters, seed):
     """Return the first clusters of rows X, found by "k-means", "spectral" or "mixture".
 
-    "auto" chooses by `suitable_start`. X (n_rows, n_features) may be an object that returns an
-    array for a slice of rows. Then only k-means is possible.
+    "auto" chooses by `suitable_start`. Where spectral clustering is impossible, k-means is used.
+    X (n_rows, n_features) may be an object that returns an array for a slice of rows. Then only
+    k-means is possible.
     """
     dense = isinstance(X, np.ndarray)
     if kind == "auto":
@@ -61,7 +64,12 @@ def first_clusters(kind, X, n_clusters, seed):
             f"init={kind!r} needs dense rows, but X is sparse; pass a dense X, or set "
             "init='k-means'."
         )
-    find = {"k-means": kmeans_labels, "spectral": spectral_labels, "mixture": mixture_labels}
+    if kind == "spectral":
+        found = spectral_labels(X, n_clusters, seed)
+        if found is not None:
+            return Start("spectral", found)
+        kind = "k-means"
+    find = {"k-means": kmeans_labels, "mixture": mixture_labels}
     return Start(kind, find[kind](X, n_clusters, seed))
 
 
@@ -81,19 +89,24 @@ def kmeans_labels(X, n_clusters, seed):
 
 
 def spectral_labels(X, n_clusters, seed):
-    """Return the cluster of every row of X (n_rows, n_features): an int64 array (n_rows,).
+    """Return the cluster of every row of X (n_rows, n_features), as k-means does, or None.
 
     This is spectral clustering of the graph of nearest neighbours in whitened rows. Rows that are
-    the same count once, since a row with many copies would have no other neighbours.
+    the same count once, since a row with many copies would have no other neighbours. None means
+    that there are too few different rows.
     """
-    rows, places = distinct(X)
-    if len(rows) <= 2 * n_clusters:  # too few for a graph
-        return kmeans_labels(X, n_clusters, seed)
-    rows = whitened(rows)
-    used = np.random.default_rng(seed).permutation(len(rows))[:MOST_ROWS]
-    found = partition(neighbour_graph(rows[used], N_NEIGHBORS), n_clusters, seed)
-    nearest = NearestNeighbors(n_neighbors=1).fit(rows[used])
-    return found[nearest.kneighbors(rows, return_distance=False).ravel()][places]
+    rows, _ = distinct(X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]])
+    if len(rows) <= 2 * n_clusters:
+        return None
+    basis = whitening(rows, seed)
+    rows = rows @ basis
+    found = partition(neighbour_graph(rows, N_NEIGHBORS), n_clusters, seed)
+    nearest = NearestNeighbors(n_neighbors=1).fit(rows)
+    places = [
+        nearest.kneighbors(X[i : i + BLOCK_ROWS] @ basis, return_distance=False).ravel()
+        for i in range(0, len(X), BLOCK_ROWS)
+    ]
+    return found[np.concatenate(places)]
 
 
 def partition(graph, n_clusters, seed):
@@ -104,22 +117,32 @@ def partition(graph, n_clusters, seed):
     scale = np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
     weight = diags(1.0 / scale)
     start = np.random.default_rng(seed).uniform(-1.0, 1.0, graph.shape[0])
-    _, vectors = eigsh(weight @ graph @ weight, k=n_clusters, which="LA", v0=start)
+    normalized = (weight @ graph @ weight).tocsc()
+    try:
+        _, vectors = eigsh(normalized, k=n_clusters, which="LA", v0=start, maxiter=MOST_ITERATIONS)
+    except ArpackNoConvergence:  # rows along a line: eigenvalues crowd at 1, but factors are sparse
+        _, vectors = eigsh(normalized, k=n_clusters, sigma=1.0001, which="LM", v0=start)
     return kmeans_labels(vectors / scale[:, None], n_clusters, seed)
 
 
 def mixture_labels(X, n_clusters, seed):
-    """Return the cluster of every row of X (n_rows, n_features): an int64 array (n_rows,).
+    """Return the cluster of every row of X (n_rows, n_features), as k-means does.
 
     The clusters are the components of a mixture of Gaussians with covariances of their own.
     """
     used = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
-    return mixture(X[used], n_clusters, seed).predict(X).astype(np.int64)
+    return mixture(X[used], n_clusters, seed).predict(X.astype(float)).astype(np.int64)
 
 
 def mixture(X, n_components, seed):
-    """Return a mixture of n_components Gaussians fitted on rows X."""
-    model = GaussianMixture(n_components, n_init=N_STARTS, reg_covar=1e-4, random_state=seed)
+    """Return a mixture of at most n_components Gaussians fitted on rows X."""
+    X = X.astype(float)
+    model = GaussianMixture(
+        min(n_components, len(X)),
+        n_init=N_STARTS,
+        reg_covar=max(1e-4 * X.var(axis=0).mean(), 1e-12),
+        random_state=seed,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(X)
@@ -128,19 +151,24 @@ def mixture(X, n_components, seed):
 def suitable_start(X, n_clusters, seed):
     """Return what suits rows X: "mixture", "spectral" or "k-means".
 
-    "k-means": half of the columns or more have few values, as flags and categories have. Most rows
-    then have no neighbours but rows that differ in one flag. "mixture": there are enough rows to
-    estimate as many Gaussians as clusters, and more Gaussians are no better by the Bayesian
-    information criterion. "spectral": otherwise, since clusters may have any shape.
+    "k-means": half of the columns or more have few values, as flags and categories have; columns
+    of one value do not count. Most rows then have no neighbours but rows that differ in one flag.
+    "mixture": there are enough rows to estimate as many Gaussians as clusters, and more Gaussians
+    are no better by the Bayesian information criterion. "spectral": otherwise, since clusters may
+    have any shape.
     """
     X = X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]]
     if len(X) <= 2 * n_clusters:
         return "k-means"
-    if sum(len(np.unique(column)) > FEW_VALUES for column in X.T) <= X.shape[1] / 2:
+    n_values = np.array([len(np.unique(column)) for column in X.T])
+    if np.mean(n_values[n_values > 1] <= FEW_VALUES if (n_values > 1).any() else 1.0) >= 0.5:
         return "k-means"
     n_features = X.shape[1]
     n_parameters = n_clusters * (n_features + 1) * (n_features + 2) // 2
     if len(X) < ROWS_PER_PARAMETER * n_parameters:
         return "spectral"
-    few, many = (mixture(X, n, seed) for n in (n_clusters, 2 * n_clusters))
+    try:
+        few, many = (mixture(X, n, seed) for n in (n_clusters, 2 * n_clusters))
+    except ValueError:  # of columns that depend on each other
+        return "spectral"
     return "mixture" if few.bic(X) <= many.bic(X) else "spectral"

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 import skaae
 from skaae import inference
+from skaae.clustering.start import KEPT, Start
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
@@ -27,6 +28,7 @@ from skaae.estimators import fitting, parameters, rates
 from skaae.estimators.labels import UNLABELED
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
+from skaae.estimators.recipes import PLAIN
 from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training.augmentation import with_augmentation
@@ -297,8 +299,8 @@ class BaseAdversarialAutoencoder(
             start = self._build(learned_from, targets, partial=partial)
         elif not partial and "classification" in self._step.stage.moves_label:
             start = self._start_again(NetworkRows(learned_from, self._table))
-        else:  # partial_fit learns the first clusters in its first call only
-            start = None
+        else:
+            start = self._start_of_call(NetworkRows(learned_from, self._table))
         self._goes_on = partial
         x, step = self._to_tensor(X), self._step
         run = self._plan(x, targets, rows, start, partial=partial)
@@ -338,9 +340,17 @@ class BaseAdversarialAutoencoder(
     def _start_again(self, rows):
         """Return what `_start` does, with clusters numbered as the model numbers them."""
         start = self._start(rows, partial=False)
-        if start is None:
+        return start and start.numbered_like(inference.logits(self._step, rows).argmax(axis=1))
+
+    def _start_of_call(self, rows):
+        """Return the clusters that a later call of `partial_fit` teaches: its own, or None.
+
+        It keeps them if the first clusters are to be kept; nothing else would train the label.
+        """
+        kind = self._settings.schedule.teacher
+        if kind not in KEPT:
             return None
-        return start.numbered_like(inference.logits(self._step, rows).argmax(axis=1))
+        return Start(kind, inference.logits(self._step, rows).argmax(axis=1))
 
     def _plan(self, x, targets, rows, start, *, partial):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
@@ -455,6 +465,7 @@ class BaseAdversarialAutoencoder(
                 UserWarning,
                 stacklevel=2,
             )
+        state.setdefault("_recipe", PLAIN)  # pickled before there were recipes
         super().__setstate__(state)
         if step_state is not None:
             # one thread only: a process with a waiting second thread could not be forked safely

@@ -86,10 +86,12 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         of training the label learns these clusters; in the second half it may depart from them.
         "random", as in the paper, starts without clusters: adversarial training and reconstruction
         find them, or the virtual adversarial phase if it is on.
-        "auto" is "k-means" if half of the columns or more have at most 10 different values (flags,
-        categories), with over-clustering, sparse rows or `partial_fit`. Otherwise it is "mixture"
-        if there are 3 rows for each parameter of the mixture, and a mixture of twice as many
-        Gaussians is no better by the Bayesian information criterion. Else it is "spectral".
+        "auto" is "k-means" if half of the inputs or more have at most 10 different values (each
+        flag and each category is an input), with over-clustering, sparse rows or `partial_fit`.
+        Otherwise it is "mixture" if there are 3 rows for each parameter of the mixture, and a
+        mixture of twice as many Gaussians is no better by the Bayesian information criterion. Else
+        it is "spectral". These two learn from at most 5000 rows. If spectral clustering is
+        impossible, k-means replaces it.
     {label_parameters}
     {shared_parameters}
 
@@ -185,7 +187,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
         The first call determines the scaling, so its rows should be typical of the data. The label
-        learns the first clusters (see `init`) in the first call only. No cluster
+        learns the first clusters (see `init`) in the first call only. Later calls teach clusters of
+        "spectral" and "mixture" as the model predicts them. No cluster
         is dropped, even if it has no row. Clusters that an earlier `fit` has dropped return, and
         are numbered after the others. With over-clustering each call merges and numbers the
         clusters anew from its own rows, so the rows of every call should be typical.

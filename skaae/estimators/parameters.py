@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from skaae.clustering.start import KEPT
 from skaae.columns.layout import Layout
 from skaae.columns.scaling import Scaling
 from skaae.columns.table import Rows, Table
@@ -223,7 +224,7 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
     if model.teacher == "committee":
         stages = schedules.taught(consistency="classes" if consistent else None)
         return Schedule(stages, teacher="committee")
-    if model.clusters_start in ("spectral", "mixture"):
+    if model.clusters_start in KEPT:
         stages = schedules.taught(consistency="components" if consistent else None)
         return Schedule(stages, teacher=model.clusters_start)
     if not consistent:

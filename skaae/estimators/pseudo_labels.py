@@ -11,8 +11,8 @@ import torch
 from skaae import inference
 from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.estimators.labels import UNLABELED
-from skaae.estimators.options import replace_auto
-from skaae.estimators.recipes import MIN_IMAGES
+from skaae.estimators.options import Adam, replace_auto, solver_of
+from skaae.estimators.recipes import COMPONENTS, MIN_IMAGES
 from skaae.teaching.committee import Classifier, default_members, teach
 from skaae.training.rows import BatchedRows, as_arrays, pick
 from skaae.training.schedule import ADD_PSEUDO_LABELS
@@ -29,6 +29,7 @@ class TakesPseudoLabels:
     # Attributes of the classifier.
     pseudo_labels: Any
     components_per_class: Any
+    solver: Any
     virtual_adversarial: Any
     class_prior_: Any
     _settings: Any
@@ -53,7 +54,8 @@ class TakesPseudoLabels:
         chosen = (self.components_per_class, self.pseudo_labels, self.virtual_adversarial)
         labeled = (targets >= 0).sum()
         few = len(targets) >= MIN_IMAGES and labeled <= MAX_LABELS
-        return few and all(isinstance(value, str) and value == "auto" for value in chosen)
+        adam = isinstance(solver_of(self, COMPONENTS), Adam)
+        return few and adam and all(isinstance(v, str) and v == "auto" for v in chosen)
 
     def _wants_pseudo_labels(self):
         """Return "auto", True, False, or "classifier" if the user gives one."""

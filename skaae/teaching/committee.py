@@ -14,7 +14,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.exceptions import ConvergenceWarning
 
-from skaae.neighbours import distinct, whitened
+from skaae.neighbours import distinct, whitening
 from skaae.teaching.graph import normalized_graph, spread
 from skaae.teaching.information import InformationMaximization
 from skaae.teaching.weights import best_temperature, member_weights, with_temperature
@@ -33,7 +33,7 @@ def default_members(X, targets, seed):
     Members that compare rows by their distance get whitened rows.
     """
     rows, places = distinct(X)
-    rows = whitened(rows)
+    rows = rows @ whitening(rows, seed)
     members = [
         Classifier(ExtraTreesClassifier(), seed, prior=3.0),
         InformationMaximization(X, seed, kernel=False),
