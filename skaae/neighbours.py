@@ -12,7 +12,7 @@ N_IN_GROUP = 10
 # With this many columns the covariance in groups is shrunk half way to a multiple of the identity.
 HALF_SHRUNK = 50
 MAX_COLUMNS = 1000  # the time of whitening grows with their cube
-MOST_ROWS = 5_000  # and with the square of rows
+MOST_ROWS = 5_000  # that neighbours, spectral clustering and mixtures are computed for
 LEAST_AFFINITY = np.exp(-10.0)  # of neighbours, so that an outlier stays connected
 
 
@@ -23,6 +23,11 @@ def nearest(X, n_neighbors):
     """
     search = NearestNeighbors(n_neighbors=min(n_neighbors, len(X) - 1)).fit(X)
     return search.kneighbors()
+
+
+def drawn(X, seed):
+    """Return at most MOST_ROWS rows of X, in random order."""
+    return X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]]
 
 
 def distinct(X):
@@ -46,7 +51,7 @@ def whitening(X, seed):
     identity = np.eye(n_features)
     if n_features > MAX_COLUMNS or len(X) < 3:
         return identity
-    X = np.asarray(X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]], dtype=float)
+    X = np.asarray(drawn(X, seed), dtype=float)
     _, neighbours = nearest(X, N_IN_GROUP)
     within = np.zeros((n_features, n_features))
     for column in neighbours.T:

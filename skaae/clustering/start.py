@@ -14,13 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
-from skaae.neighbours import distinct, neighbour_graph, whitening
+from skaae.neighbours import distinct, drawn, neighbour_graph, whitening
 
 # Largest number of values that k-means is fitted on, if X is not a dense array.
 MOST_VALUES = 1 << 26
 BLOCK_ROWS = 1024
-# Spectral clustering and mixtures learn from this many rows, and then assign the others.
-MOST_ROWS = 5_000
 N_NEIGHBORS = 10
 MOST_ITERATIONS = 400  # for eigenvectors
 N_STARTS = 3  # of the mixture
@@ -34,11 +32,6 @@ class Start(NamedTuple):
 
     kind: str
     labels: np.ndarray
-
-    def proportions(self, n_clusters):
-        """Return the proportion of each cluster, counted with one extra row per cluster."""
-        counts = np.bincount(self.labels, minlength=n_clusters) + 1.0
-        return counts / counts.sum()
 
     def numbered_like(self, predicted):
         """Return the same clusters, numbered like predicted clusters of the rows, (n_rows,)."""
@@ -95,7 +88,7 @@ def spectral_labels(X, n_clusters, seed):
     the same count once, since a row with many copies would have no other neighbours. None means
     that there are too few different rows.
     """
-    rows, _ = distinct(X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]])
+    rows, _ = distinct(drawn(X, seed))
     if len(rows) <= 2 * n_clusters:
         return None
     basis = whitening(rows, seed)
@@ -130,8 +123,7 @@ def mixture_labels(X, n_clusters, seed):
 
     The clusters are the components of a mixture of Gaussians with covariances of their own.
     """
-    used = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
-    return mixture(X[used], n_clusters, seed).predict(X.astype(float)).astype(np.int64)
+    return mixture(drawn(X, seed), n_clusters, seed).predict(X.astype(float)).astype(np.int64)
 
 
 def mixture(X, n_components, seed):
@@ -157,11 +149,11 @@ def suitable_start(X, n_clusters, seed):
     are no better by the Bayesian information criterion. "spectral": otherwise, since clusters may
     have any shape.
     """
-    X = X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]]
+    X = drawn(X, seed)
     if len(X) <= 2 * n_clusters:
         return "k-means"
     n_values = np.array([len(np.unique(column)) for column in X.T])
-    if np.mean(n_values[n_values > 1] <= FEW_VALUES if (n_values > 1).any() else 1.0) >= 0.5:
+    if 2 * np.sum(n_values > FEW_VALUES) <= np.sum(n_values > 1):
         return "k-means"
     n_features = X.shape[1]
     n_parameters = n_clusters * (n_features + 1) * (n_features + 2) // 2

@@ -19,7 +19,6 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 import skaae
 from skaae import inference
-from skaae.clustering.start import KEPT, Start
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
@@ -76,8 +75,7 @@ class BaseAdversarialAutoencoder(
     def _model(self, targets, table, *, dense, start):
         """Return the `Model` to train; targets (n_samples,) are class indices or None.
 
-        `dense` says whether this is a `fit` on a dense table, which other classifiers can read, and
-        `start` is what `_start` returned.
+        `dense`: a `fit` on a dense table, which other classifiers can read. `start`: see `_start`.
         """
 
     def _start(self, rows, *, partial):
@@ -85,6 +83,9 @@ class BaseAdversarialAutoencoder(
 
         `rows` are `NetworkRows`, and `partial` says whether this is a `partial_fit`.
         """
+
+    def _start_again(self, rows, *, partial):
+        """Return the same for a fit that goes on with a model."""
 
     def _results(self, X, targets, *, partial):
         """Return the fitted attributes computed from the trained weights, by name; set nothing.
@@ -256,10 +257,7 @@ class BaseAdversarialAutoencoder(
         return rows
 
     def _build(self, X, targets, *, partial):
-        """Build networks and training step for rows X, with new weights and an empty history.
-
-        Return what `_start` returned.
-        """
+        """Build networks and step for rows X, with new weights; return what `_start` returned."""
         bounded = self.reconstruction_loss == "binary_cross_entropy"
         categories = expand("categorical_features", self.categorical_features)
         table = fit_table(
@@ -294,13 +292,10 @@ class BaseAdversarialAutoencoder(
         if not partial:
             by_class = self._classifies
             rows, held_out = fitting.split_rows(self, targets, len(rows), by_class=by_class)
-        learned_from = X if held_out is None else X[rows]
-        if not (hasattr(self, "_step") and (partial or self.warm_start)):
-            start = self._build(learned_from, targets, partial=partial)
-        elif not partial and "classification" in self._step.stage.moves_label:
-            start = self._start_again(NetworkRows(learned_from, self._table))
+        if hasattr(self, "_step") and (partial or self.warm_start):
+            start = self._start_again(NetworkRows(X, self._table, rows), partial=partial)
         else:
-            start = self._start_of_call(NetworkRows(learned_from, self._table))
+            start = self._build(X if held_out is None else X[rows], targets, partial=partial)
         self._goes_on = partial
         x, step = self._to_tensor(X), self._step
         run = self._plan(x, targets, rows, start, partial=partial)
@@ -321,7 +316,7 @@ class BaseAdversarialAutoencoder(
             noise = inference.noise_of_numbers(step, NetworkRows(X, self._table), y, before)
             return {**found, "_noise": noise, "n_iter_": n_iter}
 
-        watch = fitting.Watch(self, run, self._shown(X, targets), results)
+        watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results)
         try:
             with training_threads(step.generator.device, self._settings.thread_width):
                 train(step, run, self._runnable(step), watch.before_epoch, watch.after_epoch)
@@ -336,21 +331,6 @@ class BaseAdversarialAutoencoder(
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         watch.end()
-
-    def _start_again(self, rows):
-        """Return what `_start` does, with clusters numbered as the model numbers them."""
-        start = self._start(rows, partial=False)
-        return start and start.numbered_like(inference.logits(self._step, rows).argmax(axis=1))
-
-    def _start_of_call(self, rows):
-        """Return the clusters that a later call of `partial_fit` teaches: its own, or None.
-
-        It keeps them if the first clusters are to be kept; nothing else would train the label.
-        """
-        kind = self._settings.schedule.teacher
-        if kind not in KEPT:
-            return None
-        return Start(kind, inference.logits(self._step, rows).argmax(axis=1))
 
     def _plan(self, x, targets, rows, start, *, partial):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
@@ -375,20 +355,6 @@ class BaseAdversarialAutoencoder(
             n_planned=max(planned, done + 1) if partial else done + planned,
             learning_rate=lambda now, end: rates.learning_rate_factor(schedule, now, end),
         )
-
-    def _shown(self, X, targets):
-        """Return the rows for callbacks: the labeled ones if the encoder learns classes.
-
-        A metric would treat the unlabeled rows as one more class.
-        """
-        X = X.source if isinstance(X, MixedRows) else X
-        if targets is None or not self._classifies:
-            return {"X": X}
-        labeled = targets >= 0
-        return {
-            "X": lambda: frames.take(X, labeled),
-            "y": lambda: self.classes_[targets[labeled]],
-        }
 
     def _runnable(self, step):
         """Return the step for the loop, recorded as a CUDA graph if possible, with augmentation."""

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skaae import inference
 from skaae.clustering.assign import assign_components
 from skaae.columns.table import NetworkRows
-from skaae.estimators import parameters
+from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
@@ -33,17 +33,10 @@ from skaae.estimators.options import (
 )
 from skaae.estimators.pseudo_labels import TakesPseudoLabels
 from skaae.estimators.ranges import AUTO, COUNT
-from skaae.estimators.recipes import (
-    COMPONENTS,
-    COMPONENTS_LEARNING_RATE,
-    COMPONENTS_PER_CLASS,
-    TAUGHT,
-    Recipe,
-)
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import HasMethods, StrOptions
-from skaae.training.schedule import ASSIGN_COMPONENTS, has_few_labels
+from skaae.training.schedule import ASSIGN_COMPONENTS
 
 
 @with_shared_parameters(
@@ -107,20 +100,20 @@ default="labeled"
         300 epochs, batch_norm "hidden", weight_init 0.003. The virtual adversarial loss has the
         learning rate 0.002 and a radius of 0.24 times the root mean squared distance of the scaled
         rows from their mean. Otherwise solver="auto" is `SGD`. The label has an entry for each
-        component, and the probability of a class is the sum over its components. With more than
-        one, the virtual adversarial phase starts at once. It finds the components in the first 30 %
-        of max_iter, and trains only the borders between classes in the next 30 %. After that,
-        reconstruction and the label's discriminator train the label too. If most classes have fewer
-        than two labels per component, labels are not used until the components are found. They then
-        assign each component to a class. Not part of the paper.
+        component, and the probability of a class is the sum over its components. With more than one
+        component, the virtual adversarial phase starts in the first epoch. It finds the components
+        in the first 30 % of max_iter, and trains only the borders between classes in the next 30 %.
+        After that, reconstruction and the label's discriminator train the label too. If most
+        classes have fewer than two labels per component, labels are not used until the components
+        are found. They then assign each component to a class. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         The value of y that marks an unlabeled row. Missing values (None, NaN, pandas.NA) always
         mark unlabeled rows too, except with None: then every row must have a label. "auto" means
         -1. But if y contains exactly the values {-1, 1} and no missing value, "auto" reads -1 as a
         class and warns. A scalar, such as -1 or "unknown", is the marker itself.
     pseudo_labels : "auto", bool or classifier, default="auto"
-        Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` does not,
-        nor do fits on sparse rows by default. Not part of the paper.
+        Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` never does.
+        By default, `fit` does not do so if X is sparse. Not part of the paper.
         Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
         gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
         label in place of reconstruction and adversarial training. "auto" does so for at most 2000
@@ -385,15 +378,13 @@ default="labeled"
         convolutions = isinstance(expand("network", self.network), Conv)
         images = table.scaling.kind == "range" or convolutions
         finds = images and dense and not convolutions and self._finds_components(targets)
-        per_class = replace_auto(self.components_per_class, COMPONENTS_PER_CLASS if finds else 1)
+        per_class = replace_auto(
+            self.components_per_class, recipes.COMPONENTS_PER_CLASS if finds else 1
+        )
         # several components per class are found by the virtual adversarial loss
         consistent = images or per_class > 1
         teacher = None if finds else self._teacher(targets, consistent=consistent, dense=dense)
-        recipe, auto = Recipe(average_weights=True), VirtualAdversarial() if consistent else None
-        if finds:
-            recipe, auto = COMPONENTS, VirtualAdversarial(learning_rate=COMPONENTS_LEARNING_RATE)
-        elif teacher == "committee":
-            recipe = TAUGHT
+        taught = recipes.TAUGHT if teacher == "committee" else recipes.AVERAGED
         label = Block(len(self.classes_) * per_class, components_per_class=per_class)
         # without the class-balance loss, all rows could fall into the components of one class
         keeps_proportions = self._is_prior_stated() or per_class > 1
@@ -404,17 +395,13 @@ default="labeled"
             assigns_later=per_class > 1 and self._has_few_labels(targets, per_class),
             teacher=teacher,
             proportions=tuple(self.class_prior_) if keeps_proportions else None,
-            recipe=recipe,
+            recipe=recipes.COMPONENTS if finds else taught,
             posterior=self.posterior,
-            virtual_adversarial=replace_auto(self.virtual_adversarial, auto),
+            virtual_adversarial=replace_auto(
+                self.virtual_adversarial, VirtualAdversarial() if consistent else None
+            ),
             augment=self.augment,
         )
-
-    def _has_few_labels(self, targets, per_class):
-        """Return whether labels can only assign components to classes; see the schedule."""
-        counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
-        learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
-        return counts.min() > 0 and has_few_labels((learned * counts).tolist(), per_class)
 
     def _actions(self, X, targets, streams):
         rows = streams[0].rows.cpu().numpy()

@@ -11,16 +11,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
 from skaae.clustering.merge import merge_components
+from skaae.clustering.start import KEPT
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import find_clusters, fits
+from skaae.estimators.fitting import fits
+from skaae.estimators.labels import labeled_proportions
 from skaae.estimators.model import Model
 from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
 from skaae.estimators.ranges import COUNT, check_count
 from skaae.estimators.recipes import Recipe
+from skaae.estimators.starts import StartsFromClusters
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
@@ -52,7 +55,7 @@ from skaae.private_sklearn import StrOptions
     ),
 )
 @parameters_as_fields
-class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
+class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     """Clustering with an adversarial autoencoder, where part of the code is the cluster.
 
     An autoencoder encodes each row into two parts. The label is a softmax over the clusters,
@@ -187,8 +190,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
         The first call determines the scaling, so its rows should be typical of the data. The label
-        learns the first clusters (see `init`) in the first call only. Later calls teach clusters of
-        "spectral" and "mixture" as the model predicts them. No cluster
+        learns the first clusters (see `init`) in the first call only, so "spectral" and "mixture"
+        need a `fit` first; later calls then teach the clusters that the model predicts. No cluster
         is dropped, even if it has no row. Clusters that an earlier `fit` has dropped return, and
         are numbered after the others. With over-clustering each call merges and numbers the
         clusters anew from its own rows, so the rows of every call should be typical.
@@ -205,8 +208,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            If the X of the first call has fewer rows than n_clusters, or a parameter that defines
-            the model has changed.
+            If the X of the first call has fewer rows than n_clusters, the first call has
+            init="spectral" or "mixture", or a parameter that defines the model has changed.
         FloatingPointError
             If a loss or a weight is not finite. The model is then the same as before the call.
         """
@@ -332,9 +335,14 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     def _start(self, rows, *, partial):
         if self.init == "random":
             return None
+        if partial and self.init in KEPT:
+            raise ValueError(
+                f"init={self.init!r} learns its clusters in all epochs, but partial_fit finds "
+                "clusters in its first call only; call fit first, or set init='k-means'."
+            )
         # partial_fit and small clusters depart from the first clusters, as only "k-means" lets them
         auto = "k-means" if partial or self.overclustering is not None else "auto"
-        return find_clusters(self, rows, self._n_trained(), kind=replace_auto(self.init, auto))
+        return self._find_clusters(rows, self._n_trained(), replace_auto(self.init, auto))
 
     def _n_trained(self):
         """Return the number of clusters to train, before any are merged."""
@@ -348,11 +356,8 @@ class AAEClusterer(ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
 
     def _model(self, targets, table, *, dense, start):
         n_trained = self._n_trained()
-        if start is None:
-            proportions = (1.0 / n_trained,) * n_trained
-        else:
-            proportions = tuple(start.proportions(n_trained))
-        kind = None if start is None else start.kind
+        kind, labels = start or (None, np.arange(n_trained))
+        proportions = tuple(labeled_proportions(labels, n_trained))
         return Model(
             {"label": Block(n_trained), "style": Block(self.n_components)},
             {"label": Categorical(proportions), "style": as_prior(self.prior)},

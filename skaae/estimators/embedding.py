@@ -15,12 +15,13 @@ from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import find_clusters, fits
+from skaae.estimators.fitting import fits
 from skaae.estimators.model import Model
 from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import COUNT, NON_NEGATIVE
 from skaae.estimators.recipes import Recipe
+from skaae.estimators.starts import StartsFromClusters
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
@@ -52,7 +53,7 @@ IDENTITY_SCALE = 10.0
     ),
 )
 @parameters_as_fields
-class AAEEmbedding(MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder):
+class AAEEmbedding(StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder):
     """Embedding of rows in few dimensions, in which each cluster or class has a region of its own.
 
     Each cluster has a head: a learned point in the embedding. The encoder outputs a softmax over
@@ -328,7 +329,7 @@ default="labeled"
     def _start(self, rows, *, partial):
         if self.use_labels or self.init == "random":
             return None
-        return find_clusters(self, rows, self.n_clusters, kind=self.init)
+        return self._find_clusters(rows, self.n_clusters, self.init)
 
     def _model(self, targets, table, *, dense, start):
         proportions = np.full(self.n_clusters, 1.0 / self.n_clusters)

@@ -11,11 +11,11 @@ import warnings
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from skaae.clustering.start import first_clusters
+from skaae.columns import frames
+from skaae.columns.schema import MixedRows
 from skaae.estimators.options import Options, Solver, expand
 from skaae.estimators.parameters import draw_seed
 from skaae.priors._prior import same
@@ -118,12 +118,6 @@ def split_rows(estimator, targets, n_rows, *, by_class):
     return remaining, held_out
 
 
-def find_clusters(estimator, rows, n_clusters, *, kind):
-    """Return the first clusters of training rows (`NetworkRows`), found by `kind`; a `Start`."""
-    X = rows if issparse(rows.rows) else np.asarray(rows[:], dtype=np.float32)
-    return first_clusters(kind, X, n_clusters, draw_seed(estimator.random_state))
-
-
 def make_streams(x, targets, rows, device, *, classifies):
     """Return the streams of a run: all rows, and the labeled rows if the model learns classes.
 
@@ -188,6 +182,21 @@ def require_same_parameters(estimator, frozen, how, afresh):
                 f"{how} goes on with a model of {name}={frozen[name]!r}, but {name} is now "
                 f"{value!r}; set it back, or {afresh} to start afresh."
             )
+
+
+def shown(estimator, X, targets):
+    """Return the rows for callbacks: the labeled ones if the encoder learns classes.
+
+    A metric would treat the unlabeled rows as one more class.
+    """
+    X = X.source if isinstance(X, MixedRows) else X
+    if targets is None or not estimator._classifies:
+        return {"X": X}
+    labeled = targets >= 0
+    return {
+        "X": lambda: frames.take(X, labeled),
+        "y": lambda: estimator.classes_[targets[labeled]],
+    }
 
 
 class Watch:

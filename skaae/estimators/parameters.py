@@ -155,12 +155,7 @@ def check_user_code(settings: Settings, X: Rows) -> None:
 
 
 def make_architecture(
-    estimator,
-    network: Network,
-    solver: Solver,
-    model: Model,
-    layout: Layout,
-    seed: int,
+    estimator, network: Network, solver: Solver, model: Model, layout: Layout, seed: int
 ) -> Architecture:
     """Return the plain values that the networks are built from."""
     width, weight_init = model.recipe.width, model.recipe.weight_init

@@ -15,7 +15,7 @@ from skaae.estimators.options import Adam, replace_auto, solver_of
 from skaae.estimators.recipes import COMPONENTS, MIN_IMAGES
 from skaae.teaching.committee import Classifier, default_members, teach
 from skaae.training.rows import BatchedRows, as_arrays, pick
-from skaae.training.schedule import ADD_PSEUDO_LABELS
+from skaae.training.schedule import ADD_PSEUDO_LABELS, has_few_labels
 
 # A graph of neighbours, whose time and memory grow with the square of rows, has at most this many.
 MAX_ROWS = 20_000
@@ -31,7 +31,10 @@ class TakesPseudoLabels:
     components_per_class: Any
     solver: Any
     virtual_adversarial: Any
+    early_stopping: bool
+    validation_fraction: float
     class_prior_: Any
+    classes_: Any
     _settings: Any
     _step: Any
 
@@ -56,6 +59,12 @@ class TakesPseudoLabels:
         few = len(targets) >= MIN_IMAGES and labeled <= MAX_LABELS
         adam = isinstance(solver_of(self, COMPONENTS), Adam)
         return few and adam and all(isinstance(v, str) and v == "auto" for v in chosen)
+
+    def _has_few_labels(self, targets, per_class):
+        """Return whether labels can only assign components to classes; see the schedule."""
+        counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
+        learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
+        return counts.min() > 0 and has_few_labels((learned * counts).tolist(), per_class)
 
     def _wants_pseudo_labels(self):
         """Return "auto", True, False, or "classifier" if the user gives one."""

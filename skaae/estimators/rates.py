@@ -72,7 +72,8 @@ def phase_rates(
         rates["classification"] = PhaseRates(rate("classification"), momentum)
     if model.virtual_adversarial is not None:
         value = getattr(model.virtual_adversarial, "learning_rate", "auto")
-        found = float(replace_auto(value, auto["virtual_adversarial"]))
+        default = model.recipe.virtual_adversarial_learning_rate or auto["virtual_adversarial"]
+        found = float(replace_auto(value, default))
         rates["virtual_adversarial"] = PhaseRates(found, momentum)
     return rates
 

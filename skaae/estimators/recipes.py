@@ -13,7 +13,8 @@ class Recipe:
     Parameters
     ----------
     solver : "sgd" or "adam".
-    schedule : learning rate schedule of a fit whose last epoch is known.
+    schedule : "constant" or "cosine": how the learning rates change in a `fit`. They are constant
+        with early stopping, with warm_start and in `partial_fit`.
     average_weights : whether inference uses a running average of the weights.
     width : units of each hidden layer; None: in proportion to the columns. The discriminators have
         half of it.
@@ -22,6 +23,8 @@ class Recipe:
     batch_size : rows of a mini-batch.
     n_steps, least_epochs, most_epochs : mini-batch steps of a fit, within these numbers of epochs.
         The number of steps is fixed because large data sets need fewer epochs than small ones.
+    virtual_adversarial_learning_rate : learning rate of the virtual adversarial loss; None: by the
+        solver.
     radius : radius of the virtual adversarial loss, relative to the root mean squared distance of
         the scaled rows from their mean.
     """
@@ -36,10 +39,12 @@ class Recipe:
     n_steps: int = 12_000
     least_epochs: int = 20
     most_epochs: int = 200
+    virtual_adversarial_learning_rate: float | None = None
     radius: float = 0.17
 
 
 PLAIN = Recipe()
+AVERAGED = Recipe(average_weights=True)
 # Networks that learn what a committee of classifiers says of all rows.
 TAUGHT = Recipe(
     schedule="cosine",
@@ -60,8 +65,8 @@ COMPONENTS = Recipe(
     batch_size=250,
     n_steps=7_200,
     most_epochs=300,
+    virtual_adversarial_learning_rate=0.002,
     radius=0.24,
 )
-COMPONENTS_LEARNING_RATE = 0.002  # of the virtual adversarial loss
 COMPONENTS_PER_CLASS = 5
 MIN_IMAGES = 5_000  # fewer do not show where the components are

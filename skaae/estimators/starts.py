@@ -1,0 +1,47 @@
+"""Which clusters a fit of an estimator without labels starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skaae import inference
+from skaae.clustering.start import KEPT, Start, first_clusters
+from skaae.estimators.parameters import draw_seed
+
+
+class StartsFromClusters:
+    """Finds the clusters that the label learns first, and those of fits that go on."""
+
+    # Attributes of the estimators.
+    init: str
+    random_state: Any
+    _settings: Any
+    _step: Any
+    _start: Any
+
+    def _find_clusters(self, rows, n_clusters, kind):
+        """Return the first clusters of training rows (`NetworkRows`), found by `kind`."""
+        X = rows if issparse(rows.rows) else np.asarray(rows[:], dtype=np.float32)
+        return first_clusters(kind, X, n_clusters, draw_seed(self.random_state))
+
+    def _start_again(self, rows, *, partial):
+        """Return the clusters that a fit teaches which goes on, or None.
+
+        `fit` finds clusters anew as long as they train the label, and numbers them as the model
+        does. `partial_fit` finds none, since those of a few rows would differ from call to call.
+        But where nothing else trains the label, it teaches the clusters that the model predicts.
+        """
+        if partial:
+            kind = self._settings.schedule.teacher
+            return Start(kind, self._predicted(rows)) if kind in KEPT else None
+        if "classification" not in self._step.stage.moves_label:
+            return None
+        start = self._start(rows, partial=False)
+        return start and start.numbered_like(self._predicted(rows))
+
+    def _predicted(self, rows):
+        """Return the cluster of each row, before any are merged."""
+        return inference.logits(self._step, rows).argmax(axis=1)
