@@ -65,7 +65,7 @@ class Experiment:
     estimator : class of the estimator.
     parameters : of the estimator; `random_state` is the draw.
     measure : a function of the fitted estimator and the rows that returns the figure.
-    epochs : how long it trains by default.
+    epochs : how long it trains; None: as long as `fit` chooses, with a figure only at its end.
     chunk : epochs between figures.
     n_labels : labeled rows, balanced by class; None gives y as it is, 0 gives none.
     n_validation : training rows at the end that the model does not see, for `measure`.
@@ -79,7 +79,7 @@ class Experiment:
     estimator: type
     parameters: dict[str, Any]
     measure: Callable[[Any, Rows], float]
-    epochs: int
+    epochs: int | None
     n_labels: int | None = None
     chunk: int = 1
     n_validation: int = 0
@@ -329,6 +329,10 @@ def with_components(n_labels):
     return consistent(n_labels, COMPONENTS, detail=" and 5 components per class")
 
 
+def at_defaults(n_labels):
+    return semi_supervised(n_labels, parameters={}, detail=", default parameters", epochs=None)
+
+
 def computed(batch_size=None, **changes):
     """Return the experiment with 100 labels, with another batch size or changes to its solver."""
     shown = {} if batch_size is None else {"batch_size": batch_size}
@@ -484,9 +488,8 @@ EXPERIMENTS = {
         detail=", without averaged weights",
         epochs=10,
     ),
-    "labels-100-defaults": semi_supervised(
-        100, parameters={}, detail=", default parameters", epochs=20
-    ),
+    "labels-20-defaults": at_defaults(20),
+    "labels-100-defaults": at_defaults(100),
     "tutorial": Experiment(
         "MNIST, 100 labels, the tutorial's networks and rates: test error, %",
         "about 3 (tutorial)",
@@ -497,6 +500,15 @@ EXPERIMENTS = {
         n_labels=100,
     ),
     "clusters-10": clusters(10, ""),
+    "clusters-10-defaults": Experiment(
+        "MNIST, 10 clusters without labels, default parameters: test error, %",
+        "",
+        AAEClusterer,
+        {"n_clusters": 10},
+        cluster_error,
+        epochs=None,
+        n_labels=0,
+    ),
     "clusters-16": merged_clusters(16, "9.55 ± 2.05"),
     "clusters-30": merged_clusters(30, "4.10 ± 1.13"),
     "map-2-labels-1000": embedding(2, 1000, "4.20"),

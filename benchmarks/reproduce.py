@@ -44,6 +44,8 @@ def run(name, rows, draw, epochs, path):
         model, record = state["model"], state["record"]
     y = experiment.labels(rows, draw)
     seen = slice(len(rows.X) - experiment.n_validation)
+    if epochs is None:
+        return fit_once(experiment, rows, y, draw)
     done = record["epochs"][-1] if record["epochs"] else 0
     while done < epochs:
         start = time.perf_counter()
@@ -65,9 +67,29 @@ def run(name, rows, draw, epochs, path):
             f"{record['seconds'][-1]:.1f} s",
             flush=True,
         )
-    losses = {name: values for name, values in model.history_.items() if name != "stage"}
-    record["last_losses"] = {name: values[-1] for name, values in losses.items()}
+    record["last_losses"] = last_losses(model)
     return record
+
+
+def fit_once(experiment, rows, y, draw):
+    """Return the record of one `fit`, which chooses its own number of epochs."""
+    model = experiment.make(draw)
+    start, processor = time.perf_counter(), time.process_time()
+    model.fit(rows.X, y)
+    record = {
+        "epochs": [model.n_iter_],
+        "seconds": [round(time.perf_counter() - start, 2)],
+        "processor_seconds": [round(time.process_time() - processor, 2)],
+        "figures": [round(experiment.measure(model, rows), 3)],
+        "last_losses": last_losses(model),
+    }
+    print(f"{experiment.title}, draw {draw}: {record['figures'][0]:.3f}", flush=True)
+    return record
+
+
+def last_losses(model):
+    """Return the losses of the last epoch, by name."""
+    return {name: values[-1] for name, values in model.history_.items() if name != "stage"}
 
 
 def take(name, rows, record, path):

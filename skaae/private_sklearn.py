@@ -14,6 +14,7 @@ try:
     # constraints of parameters, as scikit-learn's own estimators state them
     from sklearn.utils._param_validation import HasMethods as HasMethods
     from sklearn.utils._param_validation import Interval, StrOptions
+    from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
     _validate = BaseEstimator._validate_params
 except (ImportError, AttributeError) as error:
@@ -74,6 +75,7 @@ __all__ = [
     "Interval",
     "StrOptions",
     "callback_context",
+    "check_sample_weight",
     "output_library",
     "validate_parameters",
     "with_callbacks",

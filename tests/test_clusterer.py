@@ -280,12 +280,12 @@ def test_an_interrupted_merge_leaves_the_clusters(uneven, merged, monkeypatch):
 def test_clusters_that_were_trained_as_they_are_do_not_merge(blobs):
     X, _ = blobs
     model = clusterer(5, max_iter=1).fit(X)
-    with pytest.raises(ValueError, match=r"merge needs small clusters.*overclustering=None"):
+    with pytest.raises(ValueError, match=r"merge needs small clusters.*overclustering='auto'"):
         model.merge(X, 3)
     model.set_params(overclustering=6)
-    with pytest.raises(ValueError, match=r"merge needs small clusters.*overclustering=None"):
+    with pytest.raises(ValueError, match=r"merge needs small clusters.*overclustering='auto'"):
         model.merge(X, 3)
-    with pytest.raises(ValueError, match=r"partial_fit goes on with .* overclustering=None"):
+    with pytest.raises(ValueError, match=r"partial_fit goes on with .* overclustering='auto'"):
         model.partial_fit(X)
     other = clusterer(5, overclustering=8, max_iter=1).fit(X).set_params(overclustering=None)
     with pytest.raises(ValueError, match=r"partial_fit goes on with a model of overclustering=8"):

@@ -144,3 +144,10 @@ def test_the_graph_gets_no_labels_held_out_for_early_stopping(blobs, few_labels,
     params = {"early_stopping": True, "validation_fraction": 0.2, "scaling": "range"}
     classifier(max_iter=4, **params).fit(X, few_labels)
     assert seen == [(177, 12)]
+
+
+def test_early_stopping_waits_for_the_last_pseudo_labels(blobs, few_labels):
+    X, _ = blobs
+    params = {"early_stopping": True, "validation_fraction": 0.2, "scaling": "range"}
+    model = classifier(max_iter=16, **params).fit(X, few_labels)
+    assert np.isnan(model.history_["validation"]).tolist() == 12 * [True] + 4 * [False]

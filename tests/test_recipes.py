@@ -1,11 +1,12 @@
-"""What "auto" means for many images with few labels, and that a user's own values come first."""
+"""What "auto" means for many images, which choices of a user change it, and fits too short."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import FITS, hide
+from sklearn.exceptions import ConvergenceWarning
 
-from skaae import MLP, SGD, Adam, SemiSupervisedAAEClassifier
+from skaae import MLP, SGD, AAEClusterer, AAETransformer, Adam, SemiSupervisedAAEClassifier
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,72 @@ def test_few_rows_many_labels_sparse_rows_and_partial_fit_have_no_components(ima
 def test_nested_parameters_of_an_automatic_solver_are_those_of_sgd():
     model = SemiSupervisedAAEClassifier().set_params(solver__momentum=0.5)
     assert model.solver == SGD(momentum=0.5)
+
+
+def clustered(images, n_clusters=10, **params):
+    return AAEClusterer(n_clusters, max_iter=1, **{**FITS, **params}).fit(images[0])
+
+
+def test_many_images_have_small_clusters_that_are_merged(images):
+    """The values are those of the recipe for MNIST (docs/systems/clusterer.md)."""
+    model = clustered(images)
+    settings = model._settings
+    assert settings.label_size == 60
+    assert settings.solver == "adam"
+    assert settings.average
+    assert settings.input_noise == 0.3
+    assert settings.radius == pytest.approx(0.24 * np.sqrt(model._table.spread(images[0])))
+    assert settings.schedule.stages[0].name == "find clusters"
+    assert settings.schedule.teacher is None
+    assert (model._recipe.batch_size, model._recipe.schedule) == (250, "constant")
+    assert model.n_clusters_ <= 10
+    assert model.merge(images[0], 4).n_clusters_ <= 4
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"overclustering": None},
+        {"init": "k-means"},
+        {"virtual_adversarial": None},
+        {"solver": "sgd"},
+        {"n_clusters": 21},
+        {"scaling": "standard"},
+    ],
+)
+def test_a_users_choice_of_clusters_leaves_the_recipe(images, params):
+    model = clustered(images, **params)
+    assert model._settings.label_size == params.get("n_clusters", 10)
+    assert model._settings.solver == "sgd"
+    assert model._settings.input_noise == 0.1
+    assert model._settings.schedule.teacher is not None
+
+
+def test_a_warm_start_of_small_clusters_goes_on_with_any_number_of_rows(images):
+    model = clustered(images, warm_start=True)
+    model.fit(images[0][:500])
+    assert model.n_iter_ == 2
+    assert model._settings.label_size == 60
+    assert len(model.partial_fit(images[0][:500]).labels_) == 500
+
+
+def test_too_few_epochs_warn_at_the_line_of_the_user(blobs, few_labels):
+    X, _ = blobs
+    for fit in (
+        lambda: AAETransformer(max_iter=20, **FITS).fit(X),
+        lambda: SemiSupervisedAAEClassifier(max_iter=2, **FITS).fit(X, few_labels),
+    ):
+        with pytest.warns(ConvergenceWarning, match="max_iter=.* is too small for 180") as found:
+            fit()
+        assert [warning.filename for warning in found] == [__file__]
+
+
+def test_enough_epochs_and_single_ones_do_not_warn(blobs, few_labels, recwarn):
+    X, _ = blobs
+    AAETransformer(max_iter=21, **FITS).fit(X)
+    AAETransformer(max_iter=2, **FITS).partial_fit(X)
+    SemiSupervisedAAEClassifier(max_iter=60, **FITS).fit(X, few_labels)
+    going_on = AAETransformer(max_iter=15, warm_start=True, **FITS).fit(X)
+    assert [str(w.message)[:11] for w in recwarn] == ["max_iter=15"]
+    going_on.fit(X)
+    assert len(recwarn) == 1  # 30 epochs together

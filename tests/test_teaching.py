@@ -396,3 +396,48 @@ def test_wide_noisy_tables_do_not_collapse():
     assert model.score(X[rest], y[rest]) >= peer.score(X[rest], y[rest])
     shares = np.bincount(model.predict(X), minlength=4) / len(X)
     assert shares.min() > 0.15
+
+
+def test_early_stopping_loses_no_label(few_labels, blobs, monkeypatch):
+    X, _ = blobs
+    seen = []
+
+    def keep(rows, targets, *rest):
+        seen.append((rows, targets))
+        return teach(rows, targets, *rest)
+
+    monkeypatch.setattr("skaae.estimators.pseudo_labels.teach", keep)
+    model = classifier(early_stopping=True, validation_fraction=0.2, max_iter=400)
+    model.fit(X, few_labels)
+    ((rows, targets),) = seen  # one committee labels all rows, those held out come last
+    assert len(rows) == 180
+    assert (targets >= 0).sum() == (few_labels >= 0).sum() == 15
+    assert (targets[-33:] < 0).all()  # a fifth of 165 unlabeled rows
+    losses = model.history_["validation"]
+    assert len(losses) == model.n_iter_ < 400
+    assert np.isfinite(losses).all()
+    assert model.n_iter_ > 80  # it waits for a fifth of max_iter
+    assert min(losses[-80:]) > min(losses) - 1e-4
+
+
+def test_the_held_out_rows_do_not_train(few_labels, blobs):
+    X, _ = blobs
+    model = classifier(early_stopping=True, max_iter=2)
+    streams = []
+    monkeypatched = model._plan
+
+    def plan(*arguments, **named):
+        run = monkeypatched(*arguments, **named)
+        streams.extend(run.streams)
+        return run
+
+    model._plan = plan
+    model.fit(X, few_labels)
+    assert [len(stream) for stream in streams] == [163, 163]  # 17 of 165 unlabeled rows less
+
+
+def test_early_stopping_with_a_few_unlabeled_rows_holds_out_labels(blobs):
+    X, y = blobs
+    labels = np.where(np.arange(180) < 10, -1, y)
+    model = classifier(early_stopping=True, max_iter=3).fit(X, labels)
+    assert len(model.history_["validation"]) == 3

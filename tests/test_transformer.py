@@ -197,7 +197,7 @@ def test_epochs_suit_the_data_unless_given():
     assert epochs("auto", 200, 100, PLAIN) == 200
     assert epochs("auto", 60_000, 100, PLAIN) == 20
     assert epochs("auto", 12_000, 100, PLAIN) == 100
-    assert epochs("auto", 2_000, 100, TAUGHT) == 100
+    assert epochs("auto", 2_000, 100, TAUGHT) == 50
     assert epochs("auto", 60_000, 250, COMPONENTS) == 30
     assert epochs(7, 60_000, 100, PLAIN) == 7
 

@@ -24,7 +24,6 @@ from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates
-from skaae.estimators.labels import UNLABELED
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
 from skaae.estimators.recipes import PLAIN
@@ -32,7 +31,7 @@ from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured
-from skaae.training.loop import DivergenceError, EarlyStopping, Run, train
+from skaae.training.loop import DivergenceError, Run, train
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.training.settings import to_numpy
@@ -59,7 +58,7 @@ class BaseAdversarialAutoencoder(
     max_iter: Any = "auto"
     early_stopping: bool = False
     validation_fraction: float = 0.1
-    n_iter_no_change: int = 10
+    n_iter_no_change: Any = "auto"
     tol: float = 1e-4
     warm_start: bool = False
     device: Any = "auto"
@@ -98,8 +97,12 @@ class BaseAdversarialAutoencoder(
         """Return the functions that the schedule calls between stages, by their names there."""
         return {}
 
-    def _teach(self, streams, targets):
-        """Label unlabeled rows of the streams before training starts; most estimators do not."""
+    def _teach(self, streams, targets, held_out):
+        """Label unlabeled rows of the streams before training starts; most estimators do not.
+
+        Return the classes of the held-out rows, if they have any.
+        """
+        return None if targets is None or held_out is None else targets[held_out]
 
     def set_params(self, **params):
         """Set parameters of this estimator and of its parameter objects.
@@ -283,29 +286,26 @@ class BaseAdversarialAutoencoder(
         self.n_iter_ = 0
         return start
 
-    def _fit(self, X, targets=None, *, partial=False):
+    def _fit(self, X, targets=None, *, partial=False, weights=None):
         """Train on checked rows X and class indices (-1 where unlabeled).
 
-        A `partial` fit is one epoch that continues training.
+        A `partial` fit is one epoch that continues training. Rows may have weights (n_samples,).
         """
-        rows, held_out = np.arange(X.shape[0]), None
-        if not partial:
-            by_class = self._classifies
-            rows, held_out = fitting.split_rows(self, targets, len(rows), by_class=by_class)
         if hasattr(self, "_step") and (partial or self.warm_start):
-            start = self._start_again(NetworkRows(X, self._table, rows), partial=partial)
+            start = self._start_again(NetworkRows(X, self._table), partial=partial)
         else:
-            start = self._build(X if held_out is None else X[rows], targets, partial=partial)
+            start = self._build(X, targets, partial=partial)
+        rows, held_out = fitting.split_rows(self, targets, X.shape[0], partial=partial)
         self._goes_on = partial
         x, step = self._to_tensor(X), self._step
-        run = self._plan(x, targets, rows, start, partial=partial)
+        run = self._plan(x, targets, rows, start, partial=partial, weights=weights)
         run.actions = self._actions(X, targets, run.streams)
         if not partial:
-            self._teach(run.streams, targets)
+            targets_held_out = self._teach(run.streams, targets, held_out)
         if held_out is not None:
-            y = targets if targets is None else targets[held_out]
-            loss = fitting.validation_loss(self, pick(x, held_out), y)
-            run.stopping = EarlyStopping(loss, step, self.n_iter_no_change, self.tol)
+            own = weights if weights is None else weights[held_out]
+            loss = fitting.validation_loss(self, pick(x, held_out), targets_held_out, own)
+            run.stopping = fitting.early_stopping(self, loss, run.n_epochs)
 
         def results(n_iter):
             if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
@@ -330,16 +330,17 @@ class BaseAdversarialAutoencoder(
             run.stopping.restore_best()
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
+        fitting.warn_of_few_epochs(self, run, len(rows), partial=partial)
         watch.end()
 
-    def _plan(self, x, targets, rows, start, *, partial):
+    def _plan(self, x, targets, rows, start, *, partial, weights):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
         done = self.n_iter_
         device = self._step.generator.device
         if start is not None:
-            targets = np.full(len(x), UNLABELED)
-            targets[rows] = start.labels
-        streams = fitting.make_streams(x, targets, rows, device, classifies=self._classifies)
+            targets = start.labels
+        by_class = self._classifies
+        streams = fitting.make_streams(x, targets, rows, device, weights, classifies=by_class)
         recipe = self._recipe
         batch_size = min(replace_auto(self.batch_size, recipe.batch_size), len(rows))
         planned = rates.epochs(self.max_iter, len(rows), batch_size, recipe)

@@ -40,8 +40,8 @@ class ReadsClasses:
         """Return the value of y that marks an unlabeled row."""
         return self.unlabeled_label
 
-    def _read_classes(self, X, y):
-        """Return the class indices of the rows passed to `fit`."""
+    def _read_classes(self, X, y, weights=None):
+        """Return the class indices of the rows passed to `fit`, which may have weights."""
         classes, targets = encode_labels(
             y,
             self._marker(),
@@ -49,10 +49,10 @@ class ReadsClasses:
             needs_labels=self._min_classes > 0,
         )
         check_consistent_length(X, targets)
-        self._set_classes(classes, targets)
+        self._set_classes(classes, targets, weights)
         return targets
 
-    def _read_more_classes(self, X, y, classes, *, first):
+    def _read_more_classes(self, X, y, classes, *, first, weights=None):
         """Return the class indices of the rows passed to `partial_fit`; classes may be None."""
         name = type(self).__name__
         known = self.classes_ if classes is None and not first else None
@@ -69,10 +69,10 @@ class ReadsClasses:
         targets = lookup_labels(y, known, self._marker(), estimator_name=name)
         check_consistent_length(X, targets)
         if first:
-            self._set_classes(known, targets)
+            self._set_classes(known, targets, weights)
         return targets
 
-    def _set_classes(self, classes, targets):
+    def _set_classes(self, classes, targets, weights):
         """Set `classes_`; raise if there are too few, or if a warm start had other classes."""
         if len(classes) < self._min_classes:
             raise ValueError(
@@ -87,11 +87,11 @@ class ReadsClasses:
             )
         self.classes_ = classes
         if not fitted:
-            self._set_class_prior(targets)
+            self._set_class_prior(targets, weights)
 
-    def _set_class_prior(self, targets):
+    def _set_class_prior(self, targets, weights):
         """Set the class proportions of the model."""
-        self.class_prior_ = class_proportions(self.class_prior, self.classes_, targets)
+        self.class_prior_ = class_proportions(self.class_prior, self.classes_, targets, weights)
 
     def _is_prior_stated(self):
         """Return whether the user gives the class proportions; if not, labels estimate them."""

@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
 from skaae.clustering.assign import assign_components
@@ -20,7 +17,7 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, warn_of_shares
-from skaae.estimators.labels import UNKNOWN, UNLABELED, lookup_labels
+from skaae.estimators.labels import UNLABELED
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
     SOLVERS,
@@ -31,8 +28,10 @@ from skaae.estimators.options import (
     parameters_as_fields,
     replace_auto,
 )
+from skaae.estimators.predictions import PredictsClasses
 from skaae.estimators.pseudo_labels import TakesPseudoLabels
 from skaae.estimators.ranges import AUTO, COUNT
+from skaae.estimators.weights import log_class_weights, row_weights
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import HasMethods, StrOptions
@@ -40,8 +39,12 @@ from skaae.training.schedule import ASSIGN_COMPONENTS
 
 
 @with_shared_parameters(
-    validation_loss="The validation loss is the cross-entropy of the labels.",
-    validation_rows="the labeled rows",
+    validation_loss=(
+        "The held-out rows are labeled rows, and the validation loss is their cross-entropy. But "
+        "if a committee teaches, they are unlabeled rows, and the loss is the cross-entropy of the "
+        "committee's probabilities. So no label is lost."
+    ),
+    validation_rows="these rows",
     solver="auto",
     solver_names='{"auto", "adam", "sgd"}',
     input_noise="0.3",
@@ -62,7 +65,12 @@ from skaae.training.schedule import ASSIGN_COMPONENTS
 )
 @parameters_as_fields
 class SemiSupervisedAAEClassifier(
-    ClassifierMixin, TakesPseudoLabels, ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder
+    PredictsClasses,
+    ClassifierMixin,
+    TakesPseudoLabels,
+    ReadsClasses,
+    DrawsClasses,
+    BaseAdversarialAutoencoder,
 ):
     """Classifier that learns from few labeled and many unlabeled rows.
 
@@ -91,21 +99,25 @@ default="labeled"
         row added to each class. "uniform" makes all equal, as the paper does. A dict or a pandas
         Series gives the proportion of each class by its label; an array gives them in the order of
         `classes_`. Predicted labels are trained to have these proportions.
+    class_weight : "balanced", dict or None, default=None
+        Weights of the classes, for classes that matter more or that are rare. The model learns
+        class probabilities without them. Predictions multiply each probability by the weight of
+        its class, and divide by the sum. "balanced" weights are inverse to the class proportions
+        in `class_prior_`. A dict gives the weight of each class by its label, above 0; classes
+        that it leaves out have weight 1. None weighs all classes the same.
     components_per_class : "auto" or int, default="auto"
         Number of components of each class, such as different ways to write a digit. "auto" is 1,
         but 5 if many images have few labels: at least 5000 rows, at most 2000 labels, `scaling_` is
-        "range", the network is an MLP, and pseudo_labels and virtual_adversarial are "auto". Other
-        parameters that are "auto" then have the values of our experiments on MNIST: solver is
-        `Adam` with the schedule "cosine", batch_size 250, max_iter 7200 mini-batch steps in 20 to
-        300 epochs, batch_norm "hidden", weight_init 0.003. The virtual adversarial loss has the
-        learning rate 0.002 and a radius of 0.24 times the root mean squared distance of the scaled
-        rows from their mean. Otherwise solver="auto" is `SGD`. The label has an entry for each
-        component, and the probability of a class is the sum over its components. With more than one
-        component, the virtual adversarial phase starts in the first epoch. It finds the components
-        in the first 30 % of max_iter, and trains only the borders between classes in the next 30 %.
-        After that, reconstruction and the label's discriminator train the label too. If most
-        classes have fewer than two labels per component, labels are not used until the components
-        are found. They then assign each component to a class. Not part of the paper.
+        "range", the network is an MLP, solver is "auto" or `Adam`, and pseudo_labels and
+        virtual_adversarial are "auto". Other parameters that are "auto" then have values of their
+        own; the user guide lists them. Without many images, solver="auto" is `SGD`. The label has
+        an entry for each component, and the probability of a class is the sum over its components.
+        With more than one component, the virtual adversarial phase starts in the first epoch. It
+        finds the components in the first 30 % of max_iter, and trains only the borders between
+        classes in the next 30 %. After that, reconstruction and the label's discriminator train the
+        label too. If most classes have fewer than two labels per component, labels are not used
+        until the components are found. They then assign each component to a class. Not part of the
+        paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         The value of y that marks an unlabeled row. Missing values (None, NaN, pandas.NA) always
         mark unlabeled rows too, except with None: then every row must have a label. "auto" means
@@ -117,7 +129,7 @@ default="labeled"
         Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
         gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
         label in place of reconstruction and adversarial training. "auto" does so for at most 2000
-        labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 2000 mini-batch
+        labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch
         steps, in 10 to 500 epochs, for max_iter.
         Images (`scaling_` is "range", or a Conv network), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest
@@ -177,6 +189,7 @@ default="labeled"
         **parameters.LABEL_CONSTRAINTS,
         "posterior": parameters.POSTERIOR_CONSTRAINT,
         "class_prior": parameters.CLASS_PRIOR_CONSTRAINT,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
         "components_per_class": [AUTO, COUNT],
         "solver": [StrOptions({"auto", *SOLVERS}), Solver],
@@ -188,6 +201,7 @@ default="labeled"
     solver: Any = "auto"
     posterior: str = "deterministic"
     class_prior: Any = "labeled"
+    class_weight: Any = None
     components_per_class: Any = "auto"
     unlabeled_label: Any = "auto"
     pseudo_labels: Any = "auto"
@@ -197,7 +211,7 @@ default="labeled"
     _classifies = True
 
     @fits
-    def fit(self, X, y):
+    def fit(self, X, y, sample_weight=None):
         """Train on labeled and unlabeled rows.
 
         Parameters
@@ -206,6 +220,10 @@ default="labeled"
             All training rows, labeled or not.
         y : array-like of shape (n_samples,)
             Labels; -1 or a missing value marks an unlabeled row (see `unlabeled_label`).
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, labeled or not. Every phase of training uses a row in proportion to
+            its weight: weight 2 is the same as two copies of the row, and rows of weight 0 are left
+            out. The scaling of X does not use weights. None weighs all rows the same.
 
         Returns
         -------
@@ -221,13 +239,14 @@ default="labeled"
             epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
-        targets = self._read_classes(X, y)
-        self._fit(X, targets)
+        weights = row_weights(sample_weight, X)
+        targets = self._read_classes(X, y, weights)
+        self._fit_weighted(X, targets, weights)
         warn_of_shares(self, targets != UNLABELED)
         return self
 
     @fits
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on X, continuing from earlier calls of `partial_fit` or `fit`.
 
         The first call determines the scaling and the class proportions, so its rows should be
@@ -243,6 +262,8 @@ default="labeled"
         classes : array-like of shape (n_classes,), default=None
             All classes of this and later calls. The first call needs them if its y does not contain
             every class. The marker of unlabeled rows is ignored if it is among them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, relative to the others of this call; see `fit`.
 
         Returns
         -------
@@ -269,115 +290,28 @@ default="labeled"
         """
         first = not hasattr(self, "_step")
         X = self._begin(X, partial=True)
-        targets = self._read_more_classes(X, y, classes, first=first)
-        self._fit(X, targets, partial=True)
+        weights = row_weights(sample_weight, X)
+        targets = self._read_more_classes(X, y, classes, first=first, weights=weights)
+        self._fit_weighted(X, targets, weights, partial=True)
         return self
 
-    def predict(self, X):
-        """Return the most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-        """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
-
-    def predict_proba(self, X):
-        """Return the probability of each class, q(y|x).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`; rows sum to 1.
-        """
-        return softmax(self._logits(X), axis=1)
-
-    def predict_log_proba(self, X):
-        """Return the logarithm of `predict_proba`: shape (n_samples, n_classes).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_samples, n_classes)
-        """
-        return log_softmax(self._logits(X), axis=1)
-
-    def decision_function(self, X):
-        """Return the logits of the classes: unnormalised log-probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples, n_classes), or (n_samples,) with two classes
-            With two classes, the log-odds of `classes_[1]`.
-        """
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
-
-    def score(self, X, y, sample_weight=None):
-        """Return the accuracy on the labeled rows of y; unlabeled rows do not count.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-            Labels, as in `fit`. A label that is not in `classes_` counts as misclassified.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row. None gives all rows the same weight.
-
-        Returns
-        -------
-        accuracy : float
-            In [0, 1].
-
-        Raises
-        ------
-        ValueError
-            If no row has a label.
-        """
-        predicted = self.predict(X)
-        targets = lookup_labels(
-            y,
-            self.classes_,
-            self.unlabeled_label,
-            estimator_name=type(self).__name__,
-            unknown=UNKNOWN,
+    def _fit_weighted(self, X, targets, weights, *, partial=False):
+        """Train as `_fit` does, without the rows of weight 0."""
+        self._log_class_weights = log_class_weights(
+            self.class_weight, self.classes_, self.class_prior_
         )
-        check_consistent_length(predicted, targets, sample_weight)
-        labeled = targets != UNLABELED
-        if not labeled.any():
-            raise ValueError(
-                f"y holds no labeled row: all {len(targets)} entries are unlabeled, but the "
-                "accuracy needs at least one label; pass rows with labels."
-            )
-        weights = None if sample_weight is None else np.asarray(sample_weight)[labeled]
-        found = np.searchsorted(self.classes_, predicted[labeled])
-        return float(accuracy_score(targets[labeled], found, sample_weight=weights))
-
-    def _logits(self, X):
-        """Return the logits of classes, (n_samples, n_classes), for unscaled rows X."""
-        check_is_fitted(self)
-        return inference.logits(self._step, self._network_rows(X))
+        if weights is None or weights.all():
+            self._fit(X, targets, partial=partial, weights=weights)
+            return
+        used = weights > 0.0
+        own = row_weights(weights[used], X[used])
+        self._fit(X[used], targets[used], partial=partial, weights=own)
+        self.transduction_ = self._transduce(X, targets)
 
     def _model(self, targets, table, *, dense, start):
         convolutions = isinstance(expand("network", self.network), Conv)
         images = table.scaling.kind == "range" or convolutions
-        finds = images and dense and not convolutions and self._finds_components(targets)
+        finds = dense and self._finds_components(targets, table)
         per_class = replace_auto(
             self.components_per_class, recipes.COMPONENTS_PER_CLASS if finds else 1
         )
@@ -418,13 +352,18 @@ default="labeled"
             found = assign_components(self._encode_label(X[rows]), targets[rows], len(classes))
             self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
 
-    def _results(self, X, targets, *, partial):
+    def _transduce(self, X, targets):
+        """Return the given class of each checked row X, or the predicted one if it is unlabeled."""
         labeled, found = targets != UNLABELED, targets.copy()
         if not labeled.all():
             rows = NetworkRows(X[~labeled], self._table)
-            found[~labeled] = inference.logits(self._step, rows).argmax(axis=1)
+            found[~labeled] = self._weighted_logits(rows).argmax(axis=1)
+        return self.classes_[found]
+
+    def _results(self, X, targets, *, partial):
+        labeled = targets != UNLABELED
         return {
-            "transduction_": self.classes_[found],
+            "transduction_": self._transduce(X, targets),
             "n_labeled_": int(labeled.sum()),
             "n_unlabeled_": int(len(targets) - labeled.sum()),
             "_proportions_of_components": self._count_components(X),

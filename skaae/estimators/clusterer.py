@@ -13,16 +13,21 @@ from skaae import inference
 from skaae.clustering.merge import merge_components
 from skaae.clustering.start import KEPT
 from skaae.columns.table import NetworkRows
-from skaae.estimators import parameters
+from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import labeled_proportions
-from skaae.estimators.model import Model
-from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
-from skaae.estimators.ranges import COUNT, check_count
-from skaae.estimators.recipes import Recipe
+from skaae.estimators.model import Model, are_auto, are_many_images
+from skaae.estimators.options import (
+    SOLVERS,
+    Solver,
+    VirtualAdversarial,
+    parameters_as_fields,
+    replace_auto,
+)
+from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, check_count
 from skaae.estimators.starts import StartsFromClusters
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
@@ -35,11 +40,13 @@ from skaae.private_sklearn import StrOptions
         "between styles and samples of their prior."
     ),
     validation_rows="the rows",
-    solver="sgd",
-    input_noise="0.1",
+    solver="auto",
+    solver_names='{"auto", "adam", "sgd"}',
+    input_noise='"auto"',
     labels="clusters",
-    virtual_adversarial="None",
+    virtual_adversarial='"auto"',
     stages=(
+        'With "auto", only many images have the phase; see `overclustering`. '
         'With init="k-means" the phase starts after the first fifth of max_iter. If it started '
         'earlier, it would fix borders before the clusters have formed. With "spectral" and '
         '"mixture" it starts at once. With init="random" it also '
@@ -73,13 +80,17 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         so they may separate the rows less well.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles are trained to follow; see `AAETransformer`.
-    overclustering : int, default=None
+    overclustering : "auto", int or None, default="auto"
         Number of small clusters to train, at least n_clusters. After training they are merged pair
         by pair until n_clusters are left. Each merge takes the pair with the highest affinity: the
         number of rows whose label is unsure between the two clusters, relative to the sizes of the
         clusters. Small clusters tend to have equal sizes, but merged clusters may have any size.
         `merge` can merge the small clusters into another number later. None trains n_clusters
-        clusters and merges none.
+        clusters and merges none. "auto" is None, but 60 for many images: at least 5000 rows, at
+        most 20 clusters, `scaling_` is "range", the network is an MLP, solver is "auto" or `Adam`,
+        and init and virtual_adversarial are "auto". Other parameters that are "auto" then have
+        values of their own, such as init="random"; the user guide lists them. Without many images,
+        solver="auto" is `SGD` and input_noise="auto" is 0.1.
     init : {"auto", "spectral", "mixture", "k-means", "random"}, default="auto"
         How the clusters start. Results differ little between seeds, except with "random".
         "spectral" is spectral clustering of the graph of nearest neighbours, so clusters may have
@@ -88,13 +99,13 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         clusters and keeps them. "k-means" clusters the scaled rows with k-means. In the first half
         of training the label learns these clusters; in the second half it may depart from them.
         "random", as in the paper, starts without clusters: adversarial training and reconstruction
-        find them, or the virtual adversarial phase if it is on.
-        "auto" is "k-means" if half of the inputs or more have at most 10 different values (each
-        flag and each category is an input), with over-clustering, sparse rows or `partial_fit`.
-        Otherwise it is "mixture" if there are 3 rows for each parameter of the mixture, and a
-        mixture of twice as many Gaussians is no better by the Bayesian information criterion. Else
-        it is "spectral". These two learn from at most 5000 rows. If spectral clustering is
-        impossible, k-means replaces it.
+        find them, or the virtual adversarial phase if it is on. "auto" is "random" for many images;
+        see `overclustering`. Otherwise it is "k-means" if half of the inputs or more have at most
+        10 different values (each flag and each category is an input), with over-clustering, sparse
+        rows or `partial_fit`. Otherwise it is "mixture" if there are 3 rows for each parameter of
+        the mixture, and a mixture of twice as many Gaussians is no better by the Bayesian
+        information criterion. Otherwise it is "spectral". These two learn from at most 5000 rows.
+        If spectral clustering is impossible, k-means replaces it.
     {label_parameters}
     {shared_parameters}
 
@@ -142,18 +153,20 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
 
     n_clusters: int = field(default=8, kw_only=False)
     n_components: int = 5
-    overclustering: int | None = None
-    input_noise: float = 0.1
-    solver: str = "sgd"
+    overclustering: Any = "auto"
+    input_noise: Any = "auto"
+    solver: Any = "auto"
     init: str = "auto"
-    virtual_adversarial: Any = None
+    virtual_adversarial: Any = "auto"
     augment: Any = None
 
     _parameter_constraints = {
         **parameters.SHARED_CONSTRAINTS,
         **parameters.LABEL_CONSTRAINTS,
         "n_clusters": [COUNT],
-        "overclustering": [COUNT, None],
+        "overclustering": [AUTO, COUNT, None],
+        "input_noise": [AUTO, NON_NEGATIVE],
+        "solver": [StrOptions({"auto", *SOLVERS}), Solver],
         "init": [StrOptions({"auto", "k-means", "spectral", "mixture", "random"})],
     }
     _classifies = True
@@ -255,10 +268,13 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         """
         check_is_fitted(self)
         n_clusters, n_trained = check_count("n_clusters", n_clusters), self._settings.label_size
-        if self._frozen["overclustering"] is None:
+        unmerged = n_trained == self._frozen["n_clusters"]
+        overclustering = self._frozen["overclustering"]
+        if unmerged and overclustering in (None, "auto"):
             raise ValueError(
                 "merge needs small clusters to merge, but the model was fitted with "
-                "overclustering=None; set it to a few times n_clusters, and fit again."
+                f"overclustering={overclustering!r}, which trained none; set it to a few "
+                "times n_clusters, and fit again."
             )
         if n_clusters > n_trained:
             raise ValueError(
@@ -333,20 +349,28 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         return inference.logits(self._step, NetworkRows(X, self._table))
 
     def _start(self, rows, *, partial):
-        if self.init == "random":
+        if self.init == "random" or (not partial and self._finds_small(rows)):
             return None
         if partial and self.init in KEPT:
             raise ValueError(
                 f"init={self.init!r} learns its clusters in all epochs, but partial_fit finds "
                 "clusters in its first call only; call fit first, or set init='k-means'."
             )
+        n_trained = self._n_trained(finds_small=False)
         # partial_fit and small clusters depart from the first clusters, as only "k-means" lets them
-        auto = "k-means" if partial or self.overclustering is not None else "auto"
-        return self._find_clusters(rows, self._n_trained(), replace_auto(self.init, auto))
+        auto = "k-means" if partial or n_trained > self.n_clusters else "auto"
+        return self._find_clusters(rows, n_trained, replace_auto(self.init, auto))
 
-    def _n_trained(self):
+    def _finds_small(self, rows):
+        """Return whether "auto" means to find small clusters, among many images, and merge them."""
+        auto = are_auto(self.init, self.overclustering, self.virtual_adversarial)
+        few = self.n_clusters <= recipes.MOST_CLUSTERS
+        return auto and few and are_many_images(self, rows.table, len(rows))
+
+    def _n_trained(self, *, finds_small):
         """Return the number of clusters to train, before any are merged."""
-        n_trained = self.n_clusters if self.overclustering is None else self.overclustering
+        auto = recipes.N_SMALL_CLUSTERS if finds_small else None
+        n_trained = replace_auto(self.overclustering, auto) or self.n_clusters
         if n_trained < self.n_clusters:
             raise ValueError(
                 f"overclustering={n_trained} is fewer than n_clusters={self.n_clusters}, into "
@@ -355,7 +379,8 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         return n_trained
 
     def _model(self, targets, table, *, dense, start):
-        n_trained = self._n_trained()
+        finds_small = start is None and self.init == "auto"
+        n_trained = self._n_trained(finds_small=finds_small)
         kind, labels = start or (None, np.arange(n_trained))
         proportions = tuple(labeled_proportions(labels, n_trained))
         return Model(
@@ -364,8 +389,10 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
             classifies=True,
             clusters_start=kind,
             proportions=proportions,
-            recipe=Recipe(batch_norm="encoder"),
-            virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
+            recipe=recipes.SMALL_CLUSTERS if finds_small else recipes.CLUSTERS,
+            virtual_adversarial=replace_auto(
+                self.virtual_adversarial, VirtualAdversarial() if finds_small else None
+            ),
             augment=self.augment,
         )
 

@@ -7,7 +7,9 @@ never call its methods.
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,16 +18,18 @@ from sklearn.model_selection import train_test_split
 
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows
-from skaae.estimators.options import Options, Solver, expand
+from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
+from skaae.estimators.rates import epochs
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.training import validation
-from skaae.training.loop import Snapshot, Stream
+from skaae.training.loop import EarlyStopping, Snapshot, Stream
 
 # Parameters that may change between fits of one model (warm_start); the others define the model.
 LIVE_PARAMETERS = {
     "batch_size",
+    "class_weight",
     "early_stopping",
     "max_iter",
     "n_iter_no_change",
@@ -41,6 +45,12 @@ LIVE_PARAMETERS = {
 MOST_DISTANCE = 0.3
 # A class of fewer expected rows may be missing among the predictions.
 LEAST_EXPECTED = 5
+# Packages whose frames lie between a warning and the user's code.
+OURS = ("skaae", "sklearn")
+# One epoch for as many of max_iter="auto" is too few.
+FEW_EPOCHS = 10
+# Early stopping waits for an improvement for at least as many epochs.
+LEAST_PATIENCE = 10
 # The shares among fewer unlabeled rows say little.
 LEAST_UNLABELED = 20
 
@@ -83,17 +93,21 @@ def check_parameters(estimator):
             value.check()
 
 
-def split_rows(estimator, targets, n_rows, *, by_class):
+def split_rows(estimator, targets, n_rows, *, partial):
     """Return indices of training rows and of held-out rows (None without early stopping).
 
-    With `by_class`, for estimators that learn classes, only labeled rows are held out, because the
-    validation loss compares predictions with labels.
+    For estimators that learn classes, only labeled rows are held out, because the validation loss
+    compares predictions with labels. But if a committee labels unlabeled rows, some of these are
+    held out, so that no label is lost.
     """
     rows = np.arange(n_rows)
-    if not estimator.early_stopping:
+    if partial or not estimator.early_stopping:
         return rows, None
-    by_class = by_class and targets is not None
-    candidates = rows[targets >= 0] if by_class else rows
+    classes = estimator._classifies and targets is not None
+    taught = classes and estimator._settings.schedule.teacher == "committee"
+    taught = taught and (targets < 0).sum() >= LEAST_UNLABELED
+    by_class = classes and not taught
+    candidates = rows[(targets < 0) if taught else (targets >= 0)] if classes else rows
     try:
         _, held_out = train_test_split(
             candidates,
@@ -118,36 +132,46 @@ def split_rows(estimator, targets, n_rows, *, by_class):
     return remaining, held_out
 
 
-def make_streams(x, targets, rows, device, *, classifies):
+def make_streams(x, targets, rows, device, weights=None, *, classifies):
     """Return the streams of a run: all rows, and the labeled rows if the model learns classes.
 
     x (n, n_features) are scaled rows, targets (n,) are their class indices or None, and `rows` are
-    the indices of the rows to train on.
+    the indices of the rows to train on. `weights` (n,) are the weights of the rows, or None.
     """
+    if weights is not None:
+        weights = torch.from_numpy(weights).to(device)
     index = torch.from_numpy(rows).to(device)
     if targets is None:
-        return [Stream({"x": x}, index)]
+        return [Stream({"x": x}, index, weights=weights)]
     y = torch.from_numpy(targets).to(device)
     if not classifies:
-        return [Stream({"x": x, "y": y}, index)]
-    streams, labeled = [Stream({"x": x}, index)], rows[targets[rows] >= 0]
+        return [Stream({"x": x, "y": y}, index, weights=weights)]
+    streams, labeled = [Stream({"x": x}, index, weights=weights)], rows[targets[rows] >= 0]
     if len(labeled):
         index = torch.from_numpy(labeled).to(device)
-        streams.append(Stream({"x_labeled": x, "y_labeled": y}, index, "classification"))
+        labels = {"x_labeled": x, "y_labeled": y}
+        streams.append(Stream(labels, index, "classification", weights))
     return streams
 
 
-def validation_loss(estimator, x, targets):
+def validation_loss(estimator, x, targets, weights=None):
     """Return a function without arguments that computes the loss of held-out rows x.
 
-    targets are their class indices, or None.
+    targets are their class indices, or None. Class labels may have weights.
     """
     step, y = estimator._step, None
     if targets is not None:
         y = torch.from_numpy(targets).to(step.generator.device)
     if estimator._classifies and y is not None:
-        return validation.classification(step, x, y)
+        return validation.classification(step, x, y, weights)
     return validation.reconstruction(step, x, y, estimator._settings.seed + 2)
+
+
+def early_stopping(estimator, loss, n_epochs):
+    """Return the early stopping of a run of n_epochs, with a function that returns the loss."""
+    step = estimator._step
+    patience = replace_auto(estimator.n_iter_no_change, max(LEAST_PATIENCE, n_epochs // 5))
+    return EarlyStopping(loss, step, patience, estimator.tol, step.schedule.settled_at(n_epochs))
 
 
 def frozen_parameters(estimator):
@@ -264,7 +288,28 @@ def warn_of_divergence(error, run, settings):
     kept = f" The weights after epoch {run.n_done + error.epoch - 1} are kept."
     if run.stopping is not None and run.stopping.best is not None:
         kept = " The weights of the best epoch so far are kept."
-    warnings.warn(reason + kept, ConvergenceWarning, stacklevel=2)
+    warn_user(reason + kept, ConvergenceWarning)
+
+
+def warn_user(message, category):
+    """Warn, and name the line of the user's code that called the package."""
+    frame: Any = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_globals["__name__"].partition(".")[0] in OURS:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def warn_of_few_epochs(estimator, run, n_rows, *, partial):
+    """Warn if max_iter is a small part of the epochs that "auto" would train on n_rows rows."""
+    auto = epochs("auto", n_rows, run.batch_size, estimator._recipe)
+    if partial or isinstance(estimator.max_iter, str) or FEW_EPOCHS * run.n_planned > auto:
+        return
+    warn_user(
+        f"max_iter={estimator.max_iter} is too small for {n_rows} rows: 'auto' would train "
+        f"{auto} epochs. Raise max_iter, or leave it out.",
+        ConvergenceWarning,
+    )
 
 
 def warn_of_shares(estimator, labeled):
@@ -272,7 +317,7 @@ def warn_of_shares(estimator, labeled):
 
     `labeled` (n_samples,) says which rows of the fit have a label.
     """
-    if (~labeled).sum() < LEAST_UNLABELED:
+    if (~labeled).sum() < LEAST_UNLABELED or estimator.class_weight is not None:
         return
     predicted = np.searchsorted(estimator.classes_, estimator.transduction_[~labeled])
     assumed = estimator.class_prior_
@@ -282,14 +327,13 @@ def warn_of_shares(estimator, labeled):
     if not (missing.any() or distance > MOST_DISTANCE):
         return
     worst = np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed))
-    warnings.warn(
+    warn_user(
         f"The model predicts class {estimator.classes_[worst]} for {shares[worst]:.1%} of the "
         f"unlabeled rows, but class_prior={estimator.class_prior!r} assumes {assumed[worst]:.1%}. "
         "If the labeled rows have other class proportions than all rows, pass those of all rows as "
         "class_prior. If they have the same, the predictions are poor: give more labels, or train "
         "longer if max_iter is small.",
         UserWarning,
-        stacklevel=5,
     )
 
 

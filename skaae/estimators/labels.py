@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skaae.priors._shapes import check_probabilities
 
 UNLABELED = -1
+TINY = np.finfo(float).tiny
 UNKNOWN = -2  # a label that is not one of the classes, where such labels are allowed
 
 
@@ -122,7 +123,7 @@ def one_hot(y, classes, n_samples):
     return np.eye(len(classes))[lookup_labels(y, classes, None)]
 
 
-def class_proportions(class_prior, classes, targets):
+def class_proportions(class_prior, classes, targets, weights=None):
     """Return the class proportions given by `class_prior`, or those of the labeled rows.
 
     Parameters
@@ -134,6 +135,8 @@ def class_proportions(class_prior, classes, targets):
     classes : ndarray of shape (n_classes,)
     targets : int64 ndarray of shape (n_samples,)
         Class indices of rows, -1 where unlabeled.
+    weights : ndarray of shape (n_samples,), optional
+        Weights of the rows.
 
     Returns
     -------
@@ -142,7 +145,7 @@ def class_proportions(class_prior, classes, targets):
     n_classes = len(classes)
     if isinstance(class_prior, str):
         if class_prior == "labeled":
-            return labeled_proportions(targets, n_classes)
+            return labeled_proportions(targets, n_classes, weights)
         if class_prior == "uniform":
             return np.full(n_classes, 1.0 / n_classes)
         raise ValueError(
@@ -154,9 +157,13 @@ def class_proportions(class_prior, classes, targets):
     return check_probabilities("class_prior", class_prior, n_classes)
 
 
-def labeled_proportions(targets, n_classes):
+def labeled_proportions(targets, n_classes, weights=None):
     """Return the proportion of each class among labeled rows, plus one extra row per class."""
-    counts = np.bincount(targets[targets != UNLABELED], minlength=n_classes) + 1.0
+    labeled = targets != UNLABELED
+    if weights is not None:  # the extra row has the mean weight of labeled rows
+        weights = weights[labeled]
+        weights = weights * np.count_nonzero(weights) / max(weights.sum(), TINY)
+    counts = np.bincount(targets[labeled], weights, minlength=n_classes) + 1.0
     return counts / counts.sum()
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skaae.estimators.recipes import PLAIN, Recipe
+from skaae.columns.table import Table
+from skaae.estimators.options import Adam, Conv, expand, solver_of
+from skaae.estimators.recipes import COMPONENTS, MIN_IMAGES, PLAIN, Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import Prior
 
@@ -53,6 +55,21 @@ def has_components(model: Model) -> bool:
     """Return whether each class has several components."""
     label = model.blocks.get("label")
     return label is not None and label.components_per_class > 1
+
+
+def are_many_images(estimator: Any, table: Table, n_rows: int) -> bool:
+    """Return whether the virtual adversarial loss can find components in the rows of a table.
+
+    It can if they are many images. Convolutions or another solver than Adam need other rates.
+    """
+    convolutions = isinstance(expand("network", estimator.network), Conv)
+    images = table.scaling.kind == "range" and not convolutions and n_rows >= MIN_IMAGES
+    return images and isinstance(solver_of(estimator, COMPONENTS), Adam)
+
+
+def are_auto(*values: Any) -> bool:
+    """Return whether all these values of parameters are "auto"."""
+    return all(isinstance(value, str) and value == "auto" for value in values)
 
 
 def finds_clusters(model: Model) -> bool:

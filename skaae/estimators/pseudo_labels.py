@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.validation import has_fit_parameter
 
 from skaae import inference
 from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.estimators.labels import UNLABELED
-from skaae.estimators.options import Adam, replace_auto, solver_of
-from skaae.estimators.recipes import COMPONENTS, MIN_IMAGES
+from skaae.estimators.model import are_auto, are_many_images
+from skaae.estimators.options import replace_auto
 from skaae.teaching.committee import Classifier, default_members, teach
 from skaae.training.rows import BatchedRows, as_arrays, pick
 from skaae.training.schedule import ADD_PSEUDO_LABELS, has_few_labels
@@ -29,7 +30,6 @@ class TakesPseudoLabels:
     # Attributes of the classifier.
     pseudo_labels: Any
     components_per_class: Any
-    solver: Any
     virtual_adversarial: Any
     early_stopping: bool
     validation_fraction: float
@@ -49,16 +49,14 @@ class TakesPseudoLabels:
         few = labeled.sum() <= MAX_LABELS or wanted != "auto"
         return "committee" if dense and few and not labeled.all() else None
 
-    def _finds_components(self, targets):
+    def _finds_components(self, targets, table):
         """Return whether "auto" means several components per class, for many images of few labels.
 
         Not if the user has chosen otherwise.
         """
-        chosen = (self.components_per_class, self.pseudo_labels, self.virtual_adversarial)
-        labeled = (targets >= 0).sum()
-        few = len(targets) >= MIN_IMAGES and labeled <= MAX_LABELS
-        adam = isinstance(solver_of(self, COMPONENTS), Adam)
-        return few and adam and all(isinstance(v, str) and v == "auto" for v in chosen)
+        auto = are_auto(self.components_per_class, self.pseudo_labels, self.virtual_adversarial)
+        few = (targets >= 0).sum() <= MAX_LABELS
+        return auto and few and are_many_images(self, table, len(targets))
 
     def _has_few_labels(self, targets, per_class):
         """Return whether labels can only assign components to classes; see the schedule."""
@@ -102,10 +100,11 @@ class TakesPseudoLabels:
         streams[1].tensors = {"x_labeled": x, "y_labeled": torch.from_numpy(y).to(index.device)}
         streams[1].rows = torch.from_numpy(rows[clear]).to(index.device)
 
-    def _teach(self, streams, targets):
+    def _teach(self, streams, targets, held_out):
         """Replace the labeled stream by rows with the class probabilities of a committee.
 
-        These are all labeled rows and up to MAX_ROWS unlabeled rows.
+        These are all labeled rows and up to MAX_ROWS unlabeled rows. Return the classes of held-out
+        rows, or their class probabilities if these rows have no label.
         """
         x, index = streams[0].tensors["x"], streams[0].rows
         users = self._wants_pseudo_labels() == "classifier"
@@ -116,18 +115,36 @@ class TakesPseudoLabels:
             )
         rows = index.cpu().numpy()
         labeled, others = rows[targets[rows] >= 0], rows[targets[rows] < 0]
+        held_out = rows[:0] if held_out is None else held_out
         taught = self._settings.schedule.teacher == "committee" and len(labeled) and len(others)
         if not taught or isinstance(x, BatchedRows):
-            return
+            return targets[held_out]
         seed = self._settings.seed
         drawn = np.random.default_rng(seed).permutation(others)[:MAX_ROWS]
         rows = np.sort(np.concatenate([labeled, drawn]))
-        scaled, given = as_arrays(x, rows), targets[rows]
-        if users:
+        unknown = held_out[targets[held_out] < 0]
+        y = torch.from_numpy(self._probabilities(streams[0], targets, np.append(rows, unknown)))
+        y = y.to(index.device)
+        streams[1].tensors = {"x_labeled": pick(x, rows), "y_labeled": y[: len(rows)]}
+        streams[1].rows = None
+        if streams[0].weights is not None:
+            streams[1].weights = streams[0].weights[rows]
+        return y[len(rows) :].cpu().numpy() if len(unknown) else targets[held_out]
+
+    def _probabilities(self, stream, targets, rows):
+        """Return the class probabilities of some rows of a stream, by the committee: float32."""
+        scaled, given = as_arrays(stream.tensors["x"], rows), targets[rows]
+        weights = None if stream.weights is None else stream.weights.cpu().numpy()[rows]
+        seed = self._settings.seed
+        if self._wants_pseudo_labels() != "classifier":
+            members = default_members(scaled, given, seed, weights)
+        elif weights is None or has_fit_parameter(self.pseudo_labels, "sample_weight"):
             members = [Classifier(self.pseudo_labels, seed)]
         else:
-            members = default_members(scaled, given, seed)
-        y = teach(scaled, given, self.class_prior_, members, seed).astype(np.float32)
-        y = torch.from_numpy(y).to(index.device)
-        streams[1].tensors = {"x_labeled": pick(x, rows), "y_labeled": y}
-        streams[1].rows = None
+            raise ValueError(
+                f"pseudo_labels={self.pseudo_labels!r} takes no sample_weight in `fit`, so it "
+                "cannot teach rows of unequal weights; pass another classifier, or leave "
+                "sample_weight out."
+            )
+        y = teach(scaled, given, self.class_prior_, members, seed, weights)
+        return y.astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -21,6 +21,7 @@ class Recipe:
     batch_norm : layers with batch normalization; see `MLP`.
     weight_init : distribution of initial weights; None: by the solver.
     batch_size : rows of a mini-batch.
+    input_noise : standard deviation of the noise on the encoder's input.
     n_steps, least_epochs, most_epochs : mini-batch steps of a fit, within these numbers of epochs.
         The number of steps is fixed because large data sets need fewer epochs than small ones.
     virtual_adversarial_learning_rate : learning rate of the virtual adversarial loss; None: by the
@@ -36,6 +37,7 @@ class Recipe:
     batch_norm: str | None = None
     weight_init: Any = None
     batch_size: int = 100
+    input_noise: float = 0.1
     n_steps: int = 12_000
     least_epochs: int = 20
     most_epochs: int = 200
@@ -50,7 +52,7 @@ TAUGHT = Recipe(
     schedule="cosine",
     average_weights=True,
     width=128,
-    n_steps=2_000,
+    n_steps=1_000,
     least_epochs=10,
     most_epochs=500,
 )
@@ -63,10 +65,16 @@ COMPONENTS = Recipe(
     batch_norm="hidden",
     weight_init=0.003,
     batch_size=250,
+    input_noise=0.3,
     n_steps=7_200,
     most_epochs=300,
     virtual_adversarial_learning_rate=0.002,
     radius=0.24,
 )
 COMPONENTS_PER_CLASS = 5
+# The same for clusters. Small ones are found, and then merged into as many as are wanted.
+CLUSTERS = Recipe(batch_norm="encoder")
+SMALL_CLUSTERS = replace(COMPONENTS, schedule="constant")
+N_SMALL_CLUSTERS = 60
+MOST_CLUSTERS = 20  # more would consist of too few small ones
 MIN_IMAGES = 5_000  # fewer do not show where the components are

@@ -37,7 +37,8 @@ class StartsFromClusters:
         if partial:
             kind = self._settings.schedule.teacher
             return Start(kind, self._predicted(rows)) if kind in KEPT else None
-        if "classification" not in self._step.stage.moves_label:
+        taught = self._settings.schedule.teacher is not None
+        if not taught or "classification" not in self._step.stage.moves_label:
             return None
         start = self._start(rows, partial=False)
         return start and start.numbered_like(self._predicted(rows))

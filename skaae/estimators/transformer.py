@@ -438,5 +438,5 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             y = one_hot(y, names, n_samples).argmax(axis=1)
         return super()._draw_style(n_samples, generator, y)
 
-    def _set_class_prior(self, targets):
+    def _set_class_prior(self, targets, weights):
         """Set nothing: the class proportions are those of the prior's components."""

@@ -24,26 +24,27 @@ MAX_COLUMNS = 1000  # of linear discriminant analysis
 LEAST_PROPORTION = 1e-6  # a class without rows may have labels all the same
 
 
-def default_members(X, targets, seed):
+def default_members(X, targets, seed, weights=None):
     """Return the members that teach if the user names none.
 
     X (n_rows, n_features) are scaled rows, and targets (n_rows,) their classes, -1 where unlabeled.
     Two members learn from labeled rows alone, and three from all rows. The first two weigh more
     until labels tell otherwise: they fail on fewer tables.
-    Members that compare rows by their distance get whitened rows.
+    Members that compare rows by their distance get whitened rows. If rows have weights
+    (n_rows,), members that cannot use them are left out.
     """
     rows, places = distinct(X)
     rows = rows @ whitening(rows, seed)
     members = [
         Classifier(ExtraTreesClassifier(), seed, prior=3.0),
-        InformationMaximization(X, seed, kernel=False),
-        InformationMaximization(rows[places], seed, kernel=True),
+        InformationMaximization(X, seed, kernel=False, weights=weights),
+        InformationMaximization(rows[places], seed, kernel=True, weights=weights),
     ]
     if len(rows) > 1:
         members.append(Graph(rows, places))
     y = targets[targets >= 0]
     # it needs a few labels more than there are classes, and time that grows with columns cubed
-    if len(y) >= 2 * len(np.unique(y)) and X.shape[1] <= MAX_COLUMNS:
+    if weights is None and len(y) >= 2 * len(np.unique(y)) and X.shape[1] <= MAX_COLUMNS:
         analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
         members.append(Classifier(analysis, seed, prior=1.5))
     return members
@@ -62,11 +63,11 @@ class Classifier:
             if value is None and name.split("__")[-1] == "random_state":
                 self.estimator.set_params(**{name: seed})
 
-    def __call__(self, X, targets, wanted, proportions):
+    def __call__(self, X, targets, wanted, proportions, weights=None):
         """Return the class probabilities of rows X[wanted], (n_wanted, n_classes).
 
         targets (n_rows,) are class indices, -1 where unlabeled, and `proportions` (n_classes,) are
-        those of the classes among all rows.
+        those of the classes among all rows. Rows may have weights (n_rows,).
         """
         given = targets >= 0
         y = targets[given]
@@ -76,17 +77,18 @@ class Classifier:
             found[:, present] = 1.0
             return found
         estimator = clone(self.estimator)
+        how = {} if weights is None else {"sample_weight": weights[given]}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", message="Only one sample")  # of a class
-            estimator.fit(X[given], positions)  # some want classes without a gap
+            estimator.fit(X[given], positions, **how)  # some want classes without a gap
         found[:, present] = estimator.predict_proba(X[wanted])
         if not np.isfinite(found).all():
             raise ValueError(
                 f"predict_proba of {self.estimator!r} returned NaN or infinity, so it cannot "
                 "teach; pass another classifier as pseudo_labels."
             )
-        return in_proportion(found, y, proportions)
+        return in_proportion(found, y, proportions, **how)
 
 
 class Graph:
@@ -101,18 +103,20 @@ class Graph:
     def __init__(self, rows, places):
         self.graph, self.places = normalized_graph(rows), places
 
-    def __call__(self, X, targets, wanted, proportions):
+    def __call__(self, X, targets, wanted, proportions, weights=None):
         """Return the class probabilities of rows X[wanted], as `Classifier` does."""
         given = targets >= 0
+        mass = None if weights is None else weights[given]
         labels = np.zeros((self.graph.shape[0], len(proportions)))
-        np.add.at(labels, (self.places[given], targets[given]), 1.0)
+        np.add.at(labels, (self.places[given], targets[given]), 1.0 if mass is None else mass)
         found = spread(self.graph, labels)[self.places[wanted]]
-        return in_proportion(found, targets[given], proportions)
+        return in_proportion(found, targets[given], proportions, mass)
 
 
-def in_proportion(found, y, proportions):
+def in_proportion(found, y, proportions, sample_weight=None):
     """Return probabilities learned from labels y as they are where classes have `proportions`."""
-    shares = np.bincount(y, minlength=len(proportions)) / len(y)
+    shares = np.bincount(y, sample_weight, minlength=len(proportions))
+    shares = shares / shares.sum()
     found = found * np.divide(proportions, shares, out=np.zeros_like(shares), where=shares > 0.0)
     return found / found.sum(axis=1, keepdims=True)
 
@@ -129,7 +133,7 @@ def folds_of_labels(y, seed):
     return fold
 
 
-def teach(X, targets, proportions, members, seed):
+def teach(X, targets, proportions, members, seed, weights=None):
     """Return class probabilities of all rows, (n_rows, n_classes), from the labels of some.
 
     Parameters
@@ -140,18 +144,19 @@ def teach(X, targets, proportions, members, seed):
     members : functions like `Classifier`, `Graph` and `InformationMaximization`. A single one
         teaches its own probabilities.
     seed : seed of the folds.
+    weights : weights of the rows, (n_rows,), 1 on average, or None.
     """
     proportions = np.maximum(proportions, LEAST_PROPORTION)
     if len(members) == 1:
-        mean = members[0](X, targets, np.arange(len(X)), proportions)
+        mean = members[0](X, targets, np.arange(len(X)), proportions, weights)
     else:
-        mean = weighted_mean(X, targets, proportions, members, seed)
+        mean = weighted_mean(X, targets, proportions, members, seed, weights)
     given = targets >= 0
     mean[given] = np.eye(len(proportions))[targets[given]]
     return mean
 
 
-def weighted_mean(X, targets, proportions, members, seed):
+def weighted_mean(X, targets, proportions, members, seed, weights=None):
     """Return the members' mean probabilities, weighted by cross-validation on the labels.
 
     The arguments are those of `teach`.
@@ -161,7 +166,8 @@ def weighted_mean(X, targets, proportions, members, seed):
     y = targets[given]
     fold = folds_of_labels(y, seed)
     # as often as their classes are among all rows: labels may have other proportions
-    importance = proportions[y] / np.bincount(y)[y]
+    own = np.ones(len(y)) if weights is None else weights[given]
+    importance = own * proportions[y] / np.bincount(y, own)[y]
     importance *= len(y) / importance.sum()
     found, chances = [], []
     for member in members:
@@ -169,10 +175,11 @@ def weighted_mean(X, targets, proportions, members, seed):
         for k in range(fold.max() + 1):
             rest, held_out = targets.copy(), given[fold == k]
             rest[held_out] = -1
-            unseen[fold == k] = member(X, rest, held_out, proportions)
+            unseen[fold == k] = member(X, rest, held_out, proportions, weights)
         temperature = best_temperature(unseen, y, importance)
-        found.append(with_temperature(member(X, targets, everything, proportions), temperature))
+        of_all = member(X, targets, everything, proportions, weights)
+        found.append(with_temperature(of_all, temperature))
         chances.append(with_temperature(unseen, temperature)[np.arange(len(y)), y])
     prior = np.array([member.prior for member in members])
-    weights = member_weights(np.stack(chances, axis=1), importance, prior)
-    return np.tensordot(weights, np.stack(found), axes=1)
+    shares = member_weights(np.stack(chances, axis=1), importance, prior)
+    return np.tensordot(shares, np.stack(found), axes=1)

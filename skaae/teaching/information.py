@@ -46,25 +46,27 @@ def add_constant(X):
     return np.hstack([X, np.ones((len(X), 1))])
 
 
-def fit_linear(labeled, y, unlabeled, proportions):
+def fit_linear(labeled, y, unlabeled, proportions, weights=None):
     """Return the weights of the classifier, (n_classes, n_features).
 
     The last column of labeled rows (n_labels, n_features) and unlabeled rows is the constant; y
     (n_labels,) are the classes of the labeled rows, and `proportions` (n_classes,) those of the
-    classes. The ridge penalty is that of `LogisticRegression(C=1)`.
+    classes. The ridge penalty is that of `LogisticRegression(C=1)`. Labeled rows may have weights
+    (n_labels,).
     """
     n_classes, n_features = len(proportions), labeled.shape[1]
-    one_hot = np.eye(n_classes)[y]
+    weights = np.ones(len(y)) if weights is None else weights
+    one_hot = np.eye(n_classes)[y] * weights[:, None]
     log_proportions = np.log(np.clip(proportions, 1e-3, None))
 
     def supervised(flat):
-        weights = flat.reshape(n_classes, n_features)
-        chances = log_softmax(labeled @ weights.T, axis=1)
-        ridge = weights.copy()
+        coefficients = flat.reshape(n_classes, n_features)
+        chances = log_softmax(labeled @ coefficients.T, axis=1)
+        ridge = coefficients.copy()
         ridge[:, -1] = 0.0
         loss = -(one_hot * chances).sum() + 0.5 * np.square(ridge).sum()
-        gradient = (np.exp(chances) - one_hot).T @ labeled + ridge
-        return loss / len(y), gradient.ravel() / len(y)
+        gradient = (weights[:, None] * np.exp(chances) - one_hot).T @ labeled + ridge
+        return loss / weights.sum(), gradient.ravel() / weights.sum()
 
     def with_information(flat):
         loss, gradient = supervised(flat)
@@ -94,18 +96,24 @@ class InformationMaximization:
 
     prior = 1.0
 
-    def __init__(self, X, seed, *, kernel):
+    def __init__(self, X, seed, *, kernel, weights=None):
         rng = np.random.default_rng(seed)
         self.features = add_constant(standardized(kernel_features(X, seed) if kernel else X))
         self.drawn = rng.permutation(len(X))[:MAX_UNLABELED]
+        if weights is not None:
+            self.drawn = rng.choice(len(X), len(self.drawn), p=weights / weights.sum())
 
-    def __call__(self, X, targets, wanted, proportions):
+    def __call__(self, X, targets, wanted, proportions, weights=None):
         """Return the class probabilities of rows X[wanted], (n_wanted, n_classes).
 
-        targets (n_rows,) are class indices, -1 where unlabeled.
+        targets (n_rows,) are class indices, -1 where unlabeled. Rows may have weights (n_rows,).
         """
         given = targets >= 0
-        weights = fit_linear(
-            self.features[given], targets[given], self.features[self.drawn], proportions
+        coefficients = fit_linear(
+            self.features[given],
+            targets[given],
+            self.features[self.drawn],
+            proportions,
+            None if weights is None else weights[given],
         )
-        return softmax(self.features[wanted] @ weights.T, axis=1)
+        return softmax(self.features[wanted] @ coefficients.T, axis=1)

@@ -57,6 +57,8 @@ class Stream:
     ----------
     tensors : tensors with the same first dimension, by the name of the step's argument.
     rows : indices of the rows to use, or None for all rows.
+    weights : weight of each row of the tensors, above 0, or None for equal weights. A row is drawn
+        in proportion to its weight.
     phase : the only phase of the step that uses the rows, or None. Stages in which this phase may
         not train the label leave the rows out.
     """
@@ -64,15 +66,21 @@ class Stream:
     tensors: Mapping[str, Tensor]
     rows: Tensor | None = None
     phase: str | None = None
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())) if self.rows is None else self.rows)
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        """Yield the shuffled rows once, in batches of nearly equal size, none over `size`."""
+        """Yield the shuffled rows once, in batches of nearly equal size, none over `size`.
+
+        With weights, as many rows are drawn as there are, each as often as its weight says.
+        """
         order = torch.randperm(len(self), generator=generator, device=generator.device)
         if self.rows is not None:
             order = self.rows[order]
+        if self.weights is not None:
+            order = repeat_by_weight(order, self.weights[order], generator)
         n_batches = math.ceil(len(self) / size)
         # a table too large for the device is in the host's memory, where its indices must be too
         places = {tensor.device for tensor in self.tensors.values()}
@@ -88,6 +96,19 @@ class Stream:
         """Yield batches endlessly; each pass over the rows is shuffled anew."""
         while True:
             yield from self.batches(size, generator)
+
+
+def repeat_by_weight(rows: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
+    """Return as many of the rows (n,), each as often as its weight (n,) relative to the mean.
+
+    A number of times that is not whole is rounded up or down at random.
+    """
+    n, device = len(rows), rows.device
+    ends = weights.double().cumsum(0)
+    steps = torch.arange(n, dtype=torch.float64, device=device)
+    steps += torch.rand((), dtype=torch.float64, generator=generator, device=device)
+    places = torch.searchsorted(ends, steps * (ends[-1] / n), right=True).clamp(max=n - 1)
+    return rows[places][torch.randperm(n, generator=generator, device=device)]
 
 
 class Snapshot:
@@ -140,12 +161,14 @@ class EarlyStopping:
     step : the step whose best state is kept.
     n_iter_no_change : number of consecutive epochs without improvement before training stops.
     tol : smallest decrease of the loss that counts as an improvement.
+    first_epoch : epoch of the run from which on losses are compared.
     """
 
     validation_loss: Callable[[], float]
     step: Trainable
     n_iter_no_change: int
     tol: float
+    first_epoch: int = 0
     losses: list[float] = field(default_factory=list)
     best: Snapshot | None = None
     _least: float = math.inf
@@ -156,7 +179,8 @@ class EarlyStopping:
 
         Epochs before the last stage do not count, because each stage trains with other losses.
         """
-        if self.step.stage != self.step.schedule.stages[-1]:
+        early = len(self.losses) < self.first_epoch
+        if early or self.step.stage != self.step.schedule.stages[-1]:
             self.losses.append(math.nan)
             return False
         loss = self.validation_loss()

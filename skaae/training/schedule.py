@@ -77,6 +77,10 @@ class Schedule:
         """Return the index of the stage with this name."""
         return [stage.name for stage in self.stages].index(name)
 
+    def settled_at(self, n_epochs: int) -> int:
+        """Return the epoch of a `fit` after which no more pseudo-labels are added."""
+        return int(max(self.pseudo_labels_at, default=0.0) * n_epochs)
+
     def position_at(self, share: float) -> int:
         """Return the index of the stage at a fraction `share` of the planned epochs."""
         ended = [stage.until <= share for stage in self.stages[:-1]]

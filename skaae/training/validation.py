@@ -8,14 +8,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from skaae.device import BATCH_ROWS, cpu_generator
-from skaae.training.losses import (
-    classification_loss,
-    maximum_mean_discrepancy,
-)
+from skaae.training.losses import maximum_mean_discrepancy
 from skaae.training.rows import Rows
 from skaae.training.step import AAEStep
 
@@ -24,15 +23,18 @@ from skaae.training.step import AAEStep
 MAX_DISCREPANCY_ROWS = 1000
 
 
-def classification(step: AAEStep, x: Rows, y: Tensor) -> Callable[[], float]:
-    """Return a function that computes the cross-entropy of labeled rows x (n, n_features)."""
+def classification(
+    step: AAEStep, x: Rows, y: Tensor, weights: np.ndarray | None = None
+) -> Callable[[], float]:
+    """Return a function that computes the mean cross-entropy of labeled rows x (n, n_features)."""
 
     def loss() -> float:
         encoder = step.trained.encoder
         with torch.inference_mode():
             batches = in_batches(x, step.generator.device)
             logits = [encoder.class_logits(encoder(rows)) for rows in batches]
-            return float(classification_loss(torch.cat(logits), y))
+            found = F.cross_entropy(torch.cat(logits), y, reduction="none").cpu().numpy()
+            return float(np.average(found, weights=weights))
 
     return loss
 
