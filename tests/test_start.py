@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from skaae import AAEClusterer
 from skaae.clustering.start import (
     Start,
+    directions,
     first_clusters,
     kmeans_labels,
     mixture_labels,
@@ -81,6 +82,44 @@ def test_spectral_clusters_have_any_shape(sets):
     X, y = sets(600, noise=0.05, random_state=0, **factor)
     assert adjusted_rand_score(y, spectral_labels(X, 2, 0)) > 0.95
     assert suitable_start(X, 2, 0) == "spectral"
+
+
+def ring_of_groups(n_groups, smallest, largest):
+    """Return groups of these sizes on a ring, with gaps that no edge of a graph crosses."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(n_groups), np.linspace(smallest, largest, n_groups).astype(int))
+    angle = 2.0 * np.pi * (y + 0.25 * rng.random(len(y))) / n_groups
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return 6.0 * circle + 0.1 * rng.normal(size=(len(y), 2)), y
+
+
+@pytest.mark.parametrize("n_groups", [4, 12])
+def test_groups_without_a_connection_are_found(n_groups):
+    """All share the largest eigenvalue of the graph, of which ARPACK would miss copies."""
+    X, y = ring_of_groups(n_groups, 20, 130)
+    assert adjusted_rand_score(y, spectral_labels(X, n_groups, 0)) == 1.0
+
+
+def test_of_more_groups_than_clusters_the_smallest_are_merged():
+    X, y = ring_of_groups(9, 20, 130)
+    found = spectral_labels(X, 7, 0)
+    assert len(np.unique(found)) == 7
+    for k in range(9):
+        assert len(np.unique(found[y == k])) == 1
+    alone = [k for k in range(9) if (y[found == found[y == k][0]] == k).all()]
+    assert set(alone) >= {5, 6, 7, 8}
+
+
+def test_eigenvectors_of_parts_are_those_of_the_whole():
+    X, _ = make_blobs(150, centers=1, n_features=3, random_state=0)
+    graph = neighbour_graph(X, 10)
+    scale = 1.0 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
+    values, vectors = np.linalg.eigh(scale[:, None] * graph.toarray() * scale)
+    expected = vectors[:, ::-1][:, :3]
+    assert values[-4] < values[-3] - 1e-3
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    found = directions(graph, 3, 0)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-6)
 
 
 def test_whitening_helps_spectral_clustering():

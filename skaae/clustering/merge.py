@@ -94,6 +94,28 @@ def merge_clusters(probabilities, n_clusters):
     return first.argsort().argsort()[found]
 
 
+def pairs_to_merge(together, sizes):
+    """Yield which two clusters to merge next, and their affinity, until one is left.
+
+    `together` (n, n) are joint probabilities of clusters, or edges between them in a graph; `sizes`
+    (n,) are their sums over rows. The first of the two, which has the lower number, takes the rows
+    of the other. The clusters after the other then move up by one. If no two clusters have anything
+    in common, the smallest are merged.
+    """
+    while len(sizes) > 1:
+        affinity = together / np.maximum(np.outer(sizes, sizes), TINY)
+        np.fill_diagonal(affinity, -np.inf)
+        one, other = divmod(int(affinity.argmax()), len(sizes))
+        if affinity[one, other] <= 0.0:
+            one, other = np.argsort(sizes, kind="stable")[:2].tolist()
+        one, other = min(one, other), max(one, other)
+        yield one, other, affinity[one, other]
+        for table in (sizes, together, together.T):
+            table[one] += table[other]
+        sizes = np.delete(sizes, other)
+        together = np.delete(np.delete(together, other, axis=0), other, axis=1)
+
+
 class ClusterTree:
     """Clusters that are merged pair by pair, the pair with the highest affinity first.
 
@@ -125,22 +147,14 @@ class ClusterTree:
         groups = list(np.eye(n)[single])
         self.n_single = len(groups)
         self.children, self.affinities = [], []
-        # nodes, sizes and joint probabilities of the clusters that are not merged yet
-        nodes, sizes = list(range(self.n_single)), self.sizes[single]
-        together = self.together[np.ix_(single, single)]
-        while len(nodes) > 1:
-            affinity = together / np.maximum(np.outer(sizes, sizes), TINY)
-            np.fill_diagonal(affinity, -np.inf)
-            one, other = divmod(int(affinity.argmax()), len(nodes))
+        nodes = list(range(self.n_single))  # those that are not merged yet
+        pairs = pairs_to_merge(self.together[np.ix_(single, single)], self.sizes[single])
+        for one, other, affinity in pairs:
             self.children.append((nodes[one], nodes[other]))
-            self.affinities.append(affinity[one, other])
+            self.affinities.append(affinity)
             groups.append(groups[nodes[one]] + groups[nodes[other]])
             nodes[one] = len(groups) - 1
-            for table in (sizes, together, together.T):
-                table[one] += table[other]
             del nodes[other]
-            sizes = np.delete(sizes, other)
-            together = np.delete(np.delete(together, other, axis=0), other, axis=1)
         self.groups = np.array(groups)
 
     def cut(self, n_groups):

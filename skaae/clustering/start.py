@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import diags
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
 
+from skaae.clustering.merge import pairs_to_merge
 from skaae.neighbours import distinct, drawn, neighbour_graph, whitening
 
 # Largest number of values that k-means is fitted on, if X is not a dense array.
 MOST_VALUES = 1 << 26
 BLOCK_ROWS = 1024
 N_NEIGHBORS = 10
+MOST_DENSE = 100  # nodes of a graph whose eigenvectors are found by a dense method
 MOST_ITERATIONS = 400  # for eigenvectors
+# With so many clusters, spectral clustering finds small ones and merges them.
+MANY_CLUSTERS = 6
+SMALL_PER_CLUSTER = 3
+ROWS_PER_SMALL = 4
+VECTORS_PER_CLUSTER = 1.5
 N_STARTS = 3  # of the mixture
 KEPT = ("spectral", "mixture")  # clusters that the label keeps, since they suit the rows
 FEW_VALUES = 10
@@ -105,17 +116,59 @@ def spectral_labels(X, n_clusters, seed):
 def partition(graph, n_clusters, seed):
     """Return the cluster of each node of a graph with these affinities, sparse (n_nodes, n_nodes).
 
-    k-means finds them among the rows of the first eigenvectors of the normalised graph.
+    k-means finds clusters among the nodes' entries in the first eigenvectors of the normalised
+    graph, scaled to length 1 (Ng, Jordan and Weiss, 2001). Where many clusters are wanted, k-means
+    tends to divide one and join two others. So it then finds small clusters, and those with the
+    most edges between them, relative to their sizes, are merged.
     """
-    scale = np.sqrt(np.asarray(graph.sum(axis=1)).ravel())
-    weight = diags(1.0 / scale)
-    start = np.random.default_rng(seed).uniform(-1.0, 1.0, graph.shape[0])
-    normalized = (weight @ graph @ weight).tocsc()
+    if n_clusters < MANY_CLUSTERS:
+        return kmeans_labels(directions(graph, n_clusters, seed), n_clusters, seed)
+    n_small = max(n_clusters, min(SMALL_PER_CLUSTER * n_clusters, graph.shape[0] // ROWS_PER_SMALL))
+    n_vectors = math.ceil(VECTORS_PER_CLUSTER * n_clusters)
+    found = kmeans_labels(directions(graph, n_vectors, seed), n_small, seed)
+    small = np.eye(n_small)[:, np.unique(found)][found]  # none is empty
+    edges = small.T @ (graph @ small)
+    sizes = edges.sum(axis=1)
+    pairs = itertools.islice(pairs_to_merge(edges, sizes), max(len(sizes) - n_clusters, 0))
+    members = list(np.eye(len(sizes)))
+    for one, other, _ in pairs:
+        members[one] += members.pop(other)
+    return (small @ np.array(members).T).argmax(axis=1)
+
+
+def directions(graph, n_vectors, seed):
+    """Return the nodes' entries in the first eigenvectors of the normalised graph, as directions.
+
+    They are rows of length 1, (n_nodes, n_vectors); 0 for nodes in none of these eigenvectors.
+    """
+    weight = diags(1.0 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
+    normalized = (weight @ graph @ weight).tocsr()
+    # each connected part by itself: a solver finds an eigenvalue that several parts share only once
+    n_parts, part = connected_components(normalized, directed=False)
+    found = []
+    for k in range(n_parts):
+        nodes = np.flatnonzero(part == k)
+        values, vectors = eigenvectors(normalized[nodes][:, nodes], n_vectors, seed)
+        found += [(-value, -len(nodes), k, v) for value, v in zip(values, vectors.T, strict=True)]
+    result = np.zeros((graph.shape[0], n_vectors))
+    first = sorted(found, key=lambda entry: (round(entry[0], 9), entry[1]))[:n_vectors]
+    for column, (_, _, k, vector) in zip(result.T, first, strict=False):
+        column[part == k] = vector
+    return normalize(result)
+
+
+def eigenvectors(matrix, n_vectors, seed):
+    """Return the largest eigenvalues of a sparse matrix, and their eigenvectors as columns."""
+    n = matrix.shape[0]
+    if n <= max(MOST_DENSE, 3 * n_vectors):
+        values, vectors = np.linalg.eigh(matrix.toarray())
+        return values[-n_vectors:], vectors[:, -n_vectors:]
+    start = np.random.default_rng(seed).uniform(-1.0, 1.0, n)
+    matrix = matrix.tocsc()
     try:
-        _, vectors = eigsh(normalized, k=n_clusters, which="LA", v0=start, maxiter=MOST_ITERATIONS)
+        return eigsh(matrix, k=n_vectors, which="LA", v0=start, maxiter=MOST_ITERATIONS)
     except ArpackNoConvergence:  # rows along a line: eigenvalues crowd at 1, but factors are sparse
-        _, vectors = eigsh(normalized, k=n_clusters, sigma=1.0001, which="LM", v0=start)
-    return kmeans_labels(vectors / scale[:, None], n_clusters, seed)
+        return eigsh(matrix, k=n_vectors, sigma=1.0001, which="LM", v0=start)
 
 
 def mixture_labels(X, n_clusters, seed):
