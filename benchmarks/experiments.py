@@ -502,7 +502,7 @@ EXPERIMENTS = {
     "clusters-10": clusters(10, ""),
     "clusters-10-defaults": Experiment(
         "MNIST, 10 clusters without labels, default parameters: test error, %",
-        "",
+        "9.55 ± 2.05 (16 clusters)",
         AAEClusterer,
         {"n_clusters": 10},
         cluster_error,

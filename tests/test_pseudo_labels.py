@@ -151,3 +151,10 @@ def test_early_stopping_waits_for_the_last_pseudo_labels(blobs, few_labels):
     params = {"early_stopping": True, "validation_fraction": 0.2, "scaling": "range"}
     model = classifier(max_iter=16, **params).fit(X, few_labels)
     assert np.isnan(model.history_["validation"]).tolist() == 12 * [True] + 4 * [False]
+
+
+def test_early_stopping_does_not_wait_where_all_have_labels(blobs):
+    X, y = blobs
+    params = {"scaling": "range", "virtual_adversarial": None, "pseudo_labels": True}
+    model = classifier(max_iter=4, early_stopping=True, **params).fit(X, y)
+    assert np.isfinite(model.history_["validation"]).all()

@@ -110,6 +110,16 @@ def test_of_more_groups_than_clusters_the_smallest_are_merged():
     assert set(alone) >= {5, 6, 7, 8}
 
 
+def test_more_parts_than_clusters_are_merged_and_none_is_lost(recwarn):
+    X, y = ring_of_groups(20, 20, 60)
+    found = spectral_labels(X, 6, 0)
+    assert len(np.unique(found)) == 6
+    for k in range(20):
+        assert len(np.unique(found[y == k])) == 1
+    assert np.bincount(found).max() < 0.4 * len(X)
+    assert not list(recwarn)
+
+
 def test_eigenvectors_of_parts_are_those_of_the_whole():
     X, _ = make_blobs(150, centers=1, n_features=3, random_state=0)
     graph = neighbour_graph(X, 10)

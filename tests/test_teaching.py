@@ -436,6 +436,31 @@ def test_the_held_out_rows_do_not_train(few_labels, blobs):
     assert [len(stream) for stream in streams] == [163, 163]  # 17 of 165 unlabeled rows less
 
 
+def test_few_unlabeled_rows_are_held_out_of_many(few_labels, blobs, monkeypatch):
+    X, _ = blobs
+    monkeypatch.setattr("skaae.estimators.fitting.MOST_HELD_OUT", 7)
+    seen = []
+    monkeypatch.setattr(
+        "skaae.estimators.pseudo_labels.teach",
+        lambda rows, *rest: seen.append(len(rows)) or teach(rows, *rest),
+    )
+    model = classifier(early_stopping=True, validation_fraction=0.5, max_iter=2)
+    model.fit(X, few_labels)
+    assert seen == [180]
+    monkeypatch.setattr("skaae.estimators.pseudo_labels.MAX_ROWS", 10)
+    model.fit(X, few_labels)
+    assert seen[1] == 15 + 10 + 7
+
+
+def test_a_model_of_dense_rows_stops_early_on_sparse_ones(few_labels, blobs):
+    X, _ = blobs
+    model = classifier(
+        early_stopping=True, validation_fraction=0.4, warm_start=True, max_iter=2
+    ).fit(X, few_labels)
+    model.fit(csr_array(X), few_labels)
+    assert np.isfinite(model.history_["validation"]).all()
+
+
 def test_early_stopping_with_a_few_unlabeled_rows_holds_out_labels(blobs):
     X, y = blobs
     labels = np.where(np.arange(180) < 10, -1, y)

@@ -99,6 +99,48 @@ def test_integer_weights_teach_as_copies_do(blobs, few_labels):
     )
 
 
+def test_rows_of_weight_zero_are_left_out_of_a_data_frame():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    X = pd.DataFrame({"kind": np.where(y, "a", "b"), "size": rng.normal(size=120) + y})
+    X.loc[::7, "kind"] = "c"
+    few, weights = np.where(np.arange(120) < 40, y, -1), np.where(np.arange(120) % 7, 1.0, 0.0)
+    seen = []
+    model = classifier(max_iter=10)
+    model._actions = lambda rows, *others: seen.append(rows.source) or {}
+    model.fit(X, few, sample_weight=weights)
+    assert [len(source) for source in seen] == [int(weights.sum())]  # what callbacks get
+    without = classifier(max_iter=10).fit(X[weights > 0], few[weights > 0])
+    np.testing.assert_array_equal(model.predict_proba(X), without.predict_proba(X))
+    assert len(model.transduction_) == 120
+
+
+def test_rows_of_weight_do_not_suffice_without_labels(blobs, few_labels):
+    X, y = blobs
+    labeled = few_labels >= 0
+    one_class = np.where(labeled, few_labels == 0, 1.0)
+    for weights in (np.where(labeled, 0.0, 1.0), one_class, np.arange(180) == 4):
+        with pytest.raises(ValueError, match=r"sample_weight is above 0 for .* rows with labels"):
+            classifier(max_iter=1).fit(X, few_labels, sample_weight=weights)
+    with pytest.raises(ValueError, match="sample_weight is above 0 for 1 rows"):
+        classifier().partial_fit(X, y, sample_weight=np.arange(180) == 4)
+
+
+@pytest.mark.filterwarnings("error:The model predicts class")
+def test_shares_of_classes_are_weighted(blobs):
+    """Class 0 has most of the weight, but not most of the rows."""
+    X, y = blobs
+    few, weights = hide(y, 20), np.array([8.0, 1.0, 0.1])[y]
+    classifier(max_iter=60).fit(X, few, sample_weight=weights)
+
+
+def test_huge_weights_have_a_mean(blobs):
+    X, _ = blobs
+    found = row_weights(np.where(np.arange(180) % 2, 1e308, 5e307), X)
+    np.testing.assert_allclose(found[:2], [2 / 3, 4 / 3])
+
+
 def test_partial_fit_takes_weights(blobs, few_labels):
     X, _ = blobs
     weights = np.where(np.arange(180) % 2, 1.0, 3.0)

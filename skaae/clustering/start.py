@@ -119,14 +119,19 @@ def partition(graph, n_clusters, seed):
     k-means finds clusters among the nodes' entries in the first eigenvectors of the normalised
     graph, scaled to length 1 (Ng, Jordan and Weiss, 2001). Where many clusters are wanted, k-means
     tends to divide one and join two others. So it then finds small clusters, and those with the
-    most edges between them, relative to their sizes, are merged.
+    most edges between them, relative to their sizes, are merged. If the graph has as many parts
+    without a connection as clusters are wanted, or more, these parts are the small clusters.
     """
-    if n_clusters < MANY_CLUSTERS:
-        return kmeans_labels(directions(graph, n_clusters, seed), n_clusters, seed)
-    n_small = max(n_clusters, min(SMALL_PER_CLUSTER * n_clusters, graph.shape[0] // ROWS_PER_SMALL))
-    n_vectors = math.ceil(VECTORS_PER_CLUSTER * n_clusters)
-    found = kmeans_labels(directions(graph, n_vectors, seed), n_small, seed)
-    small = np.eye(n_small)[:, np.unique(found)][found]  # none is empty
+    n_parts, found = connected_components(graph, directed=False)
+    if n_parts < n_clusters:
+        if n_clusters < MANY_CLUSTERS:
+            return kmeans_labels(directions(graph, n_clusters, seed), n_clusters, seed)
+        n_small = min(SMALL_PER_CLUSTER * n_clusters, graph.shape[0] // ROWS_PER_SMALL)
+        rows = directions(graph, math.ceil(VECTORS_PER_CLUSTER * n_clusters), seed)
+        with warnings.catch_warnings():  # parts of the graph may have fewer different rows
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found = kmeans_labels(rows, max(n_small, n_clusters), seed)
+    small = np.eye(found.max() + 1)[:, np.unique(found)][found]  # none is empty
     edges = small.T @ (graph @ small)
     sizes = edges.sum(axis=1)
     pairs = itertools.islice(pairs_to_merge(edges, sizes), max(len(sizes) - n_clusters, 0))

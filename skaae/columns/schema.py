@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,11 @@ class MixedRows:
 
     def __getitem__(self, rows: Any) -> MixedRows:
         return MixedRows(self.numbers[rows], self.categories[rows])
+
+    def with_source(self, rows: Any) -> MixedRows:
+        """Return some of the rows, and the same rows of the source."""
+        source = None if self.source is None else frames.take(self.source, rows)
+        return replace(self[rows], source=source)
 
 
 @dataclass(frozen=True)

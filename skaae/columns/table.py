@@ -54,6 +54,7 @@ class Table:
         an indicator, else the mean of the training rows.
     whole : which numbers are whole in all training rows of a data frame.
     dtype : of the numbers in the training rows, float32 or float64.
+    binary : whether a table scaled to a range has no more than two values, as flags have.
     """
 
     schema: Schema
@@ -67,6 +68,7 @@ class Table:
     typical: np.ndarray
     whole: np.ndarray
     dtype: np.dtype
+    binary: bool = False
 
     def transform(self, rows: Rows) -> np.ndarray:
         """Return rows as the networks see them, (n_rows, n_inputs), in float32 or float64.
@@ -340,7 +342,19 @@ def fit_table(
         typical,
         whole[numbers],
         working_dtype(found.dtype),
+        binary=scaling == "range" and has_two_values(found, lowest, highest),
     )
+
+
+def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
+    """Return whether numbers (n_rows, n_columns) have no more than two values in all columns."""
+    low, high = np.nanmin(lowest), np.nanmax(highest)
+    for start in starts(found):
+        block = found[start : start + BLOCK_ROWS]
+        block = block if isinstance(block, np.ndarray) else block.toarray()
+        if not ((block == low) | (block == high)).all():
+            return False
+    return True
 
 
 def fit_any_scaling(X: Any, kind: str | None, *, bounded: bool) -> Scaling | QuantileScaling:

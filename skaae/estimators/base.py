@@ -77,10 +77,10 @@ class BaseAdversarialAutoencoder(
         `dense`: a `fit` on a dense table, which other classifiers can read. `start`: see `_start`.
         """
 
-    def _start(self, rows, *, partial):
+    def _start(self, rows, *, partial, again=False):
         """Return the first clusters of training rows, a `Start`; most estimators have none.
 
-        `rows` are `NetworkRows`, and `partial` says whether this is a `partial_fit`.
+        `rows` are `NetworkRows`. The fit may be a `partial_fit`, or one that goes on `again`.
         """
 
     def _start_again(self, rows, *, partial):
@@ -295,7 +295,7 @@ class BaseAdversarialAutoencoder(
             start = self._start_again(NetworkRows(X, self._table), partial=partial)
         else:
             start = self._build(X, targets, partial=partial)
-        rows, held_out = fitting.split_rows(self, targets, X.shape[0], partial=partial)
+        rows, held_out = fitting.split_rows(self, X, targets, partial=partial)
         self._goes_on = partial
         x, step = self._to_tensor(X), self._step
         run = self._plan(x, targets, rows, start, partial=partial, weights=weights)
@@ -305,7 +305,7 @@ class BaseAdversarialAutoencoder(
         if held_out is not None:
             own = weights if weights is None else weights[held_out]
             loss = fitting.validation_loss(self, pick(x, held_out), targets_held_out, own)
-            run.stopping = fitting.early_stopping(self, loss, run.n_epochs)
+            run.stopping = fitting.early_stopping(self, loss, run)
 
         def results(n_iter):
             if step.stage.assigns_later:  # a fit that ends in this stage assigns them now

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 
 from skaae import inference
 from skaae.clustering.assign import assign_components
+from skaae.columns.schema import MixedRows
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
@@ -41,8 +42,9 @@ from skaae.training.schedule import ASSIGN_COMPONENTS
 @with_shared_parameters(
     validation_loss=(
         "The held-out rows are labeled rows, and the validation loss is their cross-entropy. But "
-        "if a committee teaches, they are unlabeled rows, and the loss is the cross-entropy of the "
-        "committee's probabilities. So no label is lost."
+        "if a committee or your own classifier teaches at least 20 unlabeled rows, some of these "
+        "are held out instead, at most 2000. The loss is then the cross-entropy of the teacher's "
+        "probabilities, and all labels are used."
     ),
     validation_rows="these rows",
     solver="auto",
@@ -107,17 +109,17 @@ default="labeled"
         that it leaves out have weight 1. None weighs all classes the same.
     components_per_class : "auto" or int, default="auto"
         Number of components of each class, such as different ways to write a digit. "auto" is 1,
-        but 5 if many images have few labels: at least 5000 rows, at most 2000 labels, `scaling_` is
-        "range", the network is an MLP, solver is "auto" or `Adam`, and pseudo_labels and
-        virtual_adversarial are "auto". Other parameters that are "auto" then have values of their
-        own; the user guide lists them. Without many images, solver="auto" is `SGD`. The label has
-        an entry for each component, and the probability of a class is the sum over its components.
-        With more than one component, the virtual adversarial phase starts in the first epoch. It
-        finds the components in the first 30 % of max_iter, and trains only the borders between
-        classes in the next 30 %. After that, reconstruction and the label's discriminator train the
-        label too. If most classes have fewer than two labels per component, labels are not used
-        until the components are found. They then assign each component to a class. Not part of the
-        paper.
+        but 5 if many images have few labels: at least 5000 rows of more than two different values,
+        at most 2000 labels, `scaling_` is "range", the network is an MLP, solver is "auto" or
+        `Adam`, and pseudo_labels and virtual_adversarial are "auto". Other parameters that are
+        "auto" then have values of their own; the user guide lists them. Without many images,
+        solver="auto" is `SGD`. The label has an entry for each component, and the probability of a
+        class is the sum over its components. With more than one component, the virtual adversarial
+        phase starts in the first epoch. It finds the components in the first 30 % of max_iter, and
+        trains only the borders between classes in the next 30 %. After that, reconstruction and the
+        label's discriminator train the label too. If most classes have fewer than two labels per
+        component, labels are not used until the components are found. They then assign each
+        component to a class. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         The value of y that marks an unlabeled row. Missing values (None, NaN, pandas.NA) always
         mark unlabeled rows too, except with None: then every row must have a label. "auto" means
@@ -221,9 +223,11 @@ default="labeled"
         y : array-like of shape (n_samples,)
             Labels; -1 or a missing value marks an unlabeled row (see `unlabeled_label`).
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, labeled or not. Every phase of training uses a row in proportion to
-            its weight: weight 2 is the same as two copies of the row, and rows of weight 0 are left
-            out. The scaling of X does not use weights. None weighs all rows the same.
+            Weight of each row, labeled or not. Training draws rows in proportion to their weights:
+            weight 2 is like two copies of the row, and rows of weight 0 are left out. The committee
+            of `pseudo_labels` uses the weights too. The scaling of X, the graph of neighbours of
+            images and the assignment of components to classes do not use them. None weighs all rows
+            the same.
 
         Returns
         -------
@@ -242,7 +246,7 @@ default="labeled"
         weights = row_weights(sample_weight, X)
         targets = self._read_classes(X, y, weights)
         self._fit_weighted(X, targets, weights)
-        warn_of_shares(self, targets != UNLABELED)
+        warn_of_shares(self, targets != UNLABELED, weights)
         return self
 
     @fits
@@ -304,8 +308,16 @@ default="labeled"
             self._fit(X, targets, partial=partial, weights=weights)
             return
         used = weights > 0.0
-        own = row_weights(weights[used], X[used])
-        self._fit(X[used], targets[used], partial=partial, weights=own)
+        n_classes = len(set(targets[used]) - {UNLABELED})
+        if used.sum() < 2 or (n_classes < 2 and not partial):
+            raise ValueError(
+                f"sample_weight is above 0 for {used.sum()} rows with labels of {n_classes} "
+                "classes, but training needs at least two rows, and `fit` labels of at least two "
+                "classes; give more rows a weight above 0."
+            )
+        rows = X.with_source(used) if isinstance(X, MixedRows) else X[used]
+        own = row_weights(weights[used], rows)
+        self._fit(rows, targets[used], partial=partial, weights=own)
         self.transduction_ = self._transduce(X, targets)
 
     def _model(self, targets, table, *, dense, start):

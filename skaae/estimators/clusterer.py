@@ -86,11 +86,11 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         number of rows whose label is unsure between the two clusters, relative to the sizes of the
         clusters. Small clusters tend to have equal sizes, but merged clusters may have any size.
         `merge` can merge the small clusters into another number later. None trains n_clusters
-        clusters and merges none. "auto" is None, but 60 for many images: at least 5000 rows, at
-        most 20 clusters, `scaling_` is "range", the network is an MLP, solver is "auto" or `Adam`,
-        and init and virtual_adversarial are "auto". Other parameters that are "auto" then have
-        values of their own, such as init="random"; the user guide lists them. Without many images,
-        solver="auto" is `SGD` and input_noise="auto" is 0.1.
+        clusters and merges none. "auto" is None, but 60 for many images: at least 5000 rows of more
+        than two different values, at most 20 clusters, `scaling_` is "range", the network is an
+        MLP, solver is "auto" or `Adam`, and init and virtual_adversarial are "auto". Other
+        parameters that are "auto" then have values of their own, such as init="random"; the user
+        guide lists them. Otherwise solver is `SGD` and input_noise 0.1.
     init : {"auto", "spectral", "mixture", "k-means", "random"}, default="auto"
         How the clusters start. Results differ little between seeds, except with "random".
         "spectral" is spectral clustering of the graph of nearest neighbours, so clusters may have
@@ -348,8 +348,9 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         """Return the logits of checked rows X for all trained clusters, (n_samples, n_trained)."""
         return inference.logits(self._step, NetworkRows(X, self._table))
 
-    def _start(self, rows, *, partial):
-        if self.init == "random" or (not partial and self._finds_small(rows)):
+    def _start(self, rows, *, partial, again=False):
+        finds_small = not (partial or again) and self._finds_small(rows)
+        if self.init == "random" or finds_small:
             return None
         if partial and self.init in KEPT:
             raise ValueError(

@@ -39,17 +39,19 @@ batch_size : "auto" or int, default="auto"
     Number of rows in a mini-batch. "auto" is 100, or the number of rows if that is smaller.
 max_iter : "auto" or int, default="auto"
     Number of epochs. "auto" is the number of epochs that take 12,000 mini-batch steps, but at least
-    20 and at most 200. `fit` warns if max_iter is a tenth of this or less.
+    20 and at most 200. `fit` warns if max_iter is less than a tenth of
+    this, except with warm_start.
 early_stopping : bool, default=False
     Whether to hold out some rows of X for validation. Training then stops when the validation loss
     no longer falls, and keeps the weights with the lowest validation loss. Epochs before the last
-    training stage are not validated, nor are those before the last pseudo-labels are chosen.
+    training stage are not validated. With pseudo-labels of images, which `fit` chooses three times,
+    epochs before the last time (the first 75 %) are not validated either.
     {validation_loss}
 validation_fraction : float in (0, 1), default=0.1
     Fraction of {validation_rows} that is held out for early stopping.
 n_iter_no_change : "auto" or int, default="auto"
     Number of consecutive epochs without an improvement after which early stopping ends training.
-    "auto" is a fifth of max_iter, but at least 10.
+    "auto" is a fifth of the planned epochs, but at least 10.
 tol : float, default=1e-4
     Smallest decrease of the validation loss that counts as an improvement.
 warm_start : bool, default=False

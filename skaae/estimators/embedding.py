@@ -326,7 +326,7 @@ default="labeled"
         n_heads = self._settings.label_size
         return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
 
-    def _start(self, rows, *, partial):
+    def _start(self, rows, *, partial, again=False):
         if self.use_labels or self.init == "random":
             return None
         return self._find_clusters(rows, self.n_clusters, self.init)

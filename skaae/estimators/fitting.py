@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
@@ -25,6 +26,7 @@ from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.training import validation
 from skaae.training.loop import EarlyStopping, Snapshot, Stream
+from skaae.training.schedule import ADD_PSEUDO_LABELS
 
 # Parameters that may change between fits of one model (warm_start); the others define the model.
 LIVE_PARAMETERS = {
@@ -46,11 +48,13 @@ MOST_DISTANCE = 0.3
 # A class of fewer expected rows may be missing among the predictions.
 LEAST_EXPECTED = 5
 # Packages whose frames lie between a warning and the user's code.
-OURS = ("skaae", "sklearn")
+OURS = ("skaae", "sklearn", "joblib")
 # One epoch for as many of max_iter="auto" is too few.
 FEW_EPOCHS = 10
 # Early stopping waits for an improvement for at least as many epochs.
 LEAST_PATIENCE = 10
+# Largest number of unlabeled rows that are held out.
+MOST_HELD_OUT = 2_000
 # The shares among fewer unlabeled rows say little.
 LEAST_UNLABELED = 20
 
@@ -93,25 +97,28 @@ def check_parameters(estimator):
             value.check()
 
 
-def split_rows(estimator, targets, n_rows, *, partial):
+def split_rows(estimator, X, targets, *, partial):
     """Return indices of training rows and of held-out rows (None without early stopping).
 
     For estimators that learn classes, only labeled rows are held out, because the validation loss
     compares predictions with labels. But if a committee labels unlabeled rows, some of these are
     held out, so that no label is lost.
     """
-    rows = np.arange(n_rows)
+    rows = np.arange(X.shape[0])
     if partial or not estimator.early_stopping:
         return rows, None
     classes = estimator._classifies and targets is not None
     taught = classes and estimator._settings.schedule.teacher == "committee"
-    taught = taught and (targets < 0).sum() >= LEAST_UNLABELED
+    taught = taught and not issparse(X) and (targets < 0).sum() >= LEAST_UNLABELED
     by_class = classes and not taught
     candidates = rows[(targets < 0) if taught else (targets >= 0)] if classes else rows
+    size = estimator.validation_fraction
+    if taught and size * len(candidates) > MOST_HELD_OUT:  # the committee has to label them too
+        size = MOST_HELD_OUT
     try:
         _, held_out = train_test_split(
             candidates,
-            test_size=estimator.validation_fraction,
+            test_size=size,
             random_state=draw_seed(estimator.random_state),
             stratify=targets[candidates] if by_class else None,
         )
@@ -138,8 +145,8 @@ def make_streams(x, targets, rows, device, weights=None, *, classifies):
     x (n, n_features) are scaled rows, targets (n,) are their class indices or None, and `rows` are
     the indices of the rows to train on. `weights` (n,) are the weights of the rows, or None.
     """
-    if weights is not None:
-        weights = torch.from_numpy(weights).to(device)
+    if weights is not None:  # on the CPU, since some devices have no float64
+        weights = torch.from_numpy(weights)
     index = torch.from_numpy(rows).to(device)
     if targets is None:
         return [Stream({"x": x}, index, weights=weights)]
@@ -167,11 +174,13 @@ def validation_loss(estimator, x, targets, weights=None):
     return validation.reconstruction(step, x, y, estimator._settings.seed + 2)
 
 
-def early_stopping(estimator, loss, n_epochs):
-    """Return the early stopping of a run of n_epochs, with a function that returns the loss."""
+def early_stopping(estimator, loss, run):
+    """Return the early stopping of a run, with a function that returns the loss."""
     step = estimator._step
-    patience = replace_auto(estimator.n_iter_no_change, max(LEAST_PATIENCE, n_epochs // 5))
-    return EarlyStopping(loss, step, patience, estimator.tol, step.schedule.settled_at(n_epochs))
+    patience = replace_auto(estimator.n_iter_no_change, max(LEAST_PATIENCE, run.n_epochs // 5))
+    adds = ADD_PSEUDO_LABELS in run.actions
+    first = step.schedule.settled_at(run.n_epochs) if adds else 0
+    return EarlyStopping(loss, step, patience, estimator.tol, first)
 
 
 def frozen_parameters(estimator):
@@ -295,7 +304,7 @@ def warn_user(message, category):
     """Warn, and name the line of the user's code that called the package."""
     frame: Any = sys._getframe(1)
     level = 2
-    while frame is not None and frame.f_globals["__name__"].partition(".")[0] in OURS:
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OURS:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 
@@ -303,25 +312,29 @@ def warn_user(message, category):
 def warn_of_few_epochs(estimator, run, n_rows, *, partial):
     """Warn if max_iter is a small part of the epochs that "auto" would train on n_rows rows."""
     auto = epochs("auto", n_rows, run.batch_size, estimator._recipe)
-    if partial or isinstance(estimator.max_iter, str) or FEW_EPOCHS * run.n_planned > auto:
+    chosen = not (partial or estimator.warm_start or isinstance(estimator.max_iter, str))
+    if not chosen or FEW_EPOCHS * run.n_planned >= auto:
         return
     warn_user(
-        f"max_iter={estimator.max_iter} is too small for {n_rows} rows: 'auto' would train "
-        f"{auto} epochs. Raise max_iter, or leave it out.",
+        f"max_iter={estimator.max_iter} is too small: 'auto' would train {auto} epochs on {n_rows} "
+        "rows. Raise max_iter, or leave it out.",
         ConvergenceWarning,
     )
 
 
-def warn_of_shares(estimator, labeled):
+def warn_of_shares(estimator, labeled, weights=None):
     """Warn if the classes predicted for unlabeled rows have other shares than was assumed.
 
-    `labeled` (n_samples,) says which rows of the fit have a label.
+    `labeled` (n_samples,) says which rows of the fit have a label. Rows may have weights.
     """
     if (~labeled).sum() < LEAST_UNLABELED or estimator.class_weight is not None:
         return
     predicted = np.searchsorted(estimator.classes_, estimator.transduction_[~labeled])
     assumed = estimator.class_prior_
-    shares = np.bincount(predicted, minlength=len(assumed)) / len(predicted)
+    own = np.ones(len(predicted)) if weights is None else weights[~labeled]
+    if not own.any():
+        return
+    shares = np.bincount(predicted, own, minlength=len(assumed)) / own.sum()
     missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
     distance = 0.5 * np.abs(shares - assumed).sum()
     if not (missing.any() or distance > MOST_DISTANCE):

@@ -60,11 +60,12 @@ def has_components(model: Model) -> bool:
 def are_many_images(estimator: Any, table: Table, n_rows: int) -> bool:
     """Return whether the virtual adversarial loss can find components in the rows of a table.
 
-    It can if they are many images. Convolutions or another solver than Adam need other rates.
+    It can if they are many images. Rows of two values may be flags, which are no images.
+    Convolutions or another solver than Adam need other rates.
     """
     convolutions = isinstance(expand("network", estimator.network), Conv)
-    images = table.scaling.kind == "range" and not convolutions and n_rows >= MIN_IMAGES
-    return images and isinstance(solver_of(estimator, COMPONENTS), Adam)
+    images = table.scaling.kind == "range" and not table.binary and n_rows >= MIN_IMAGES
+    return images and not convolutions and isinstance(solver_of(estimator, COMPONENTS), Adam)
 
 
 def are_auto(*values: Any) -> bool:

@@ -40,7 +40,7 @@ class StartsFromClusters:
         taught = self._settings.schedule.teacher is not None
         if not taught or "classification" not in self._step.stage.moves_label:
             return None
-        start = self._start(rows, partial=False)
+        start = self._start(rows, partial=False, again=True)
         return start and start.numbered_like(self._predicted(rows))
 
     def _predicted(self, rows):

@@ -24,6 +24,7 @@ def row_weights(sample_weight, X):
         )
     if np.ptp(weights) == 0.0:
         return None
+    weights = weights / weights.max()  # sums of huge weights have no number
     return weights / weights[weights > 0.0].mean()
 
 

@@ -57,8 +57,8 @@ class Stream:
     ----------
     tensors : tensors with the same first dimension, by the name of the step's argument.
     rows : indices of the rows to use, or None for all rows.
-    weights : weight of each row of the tensors, above 0, or None for equal weights. A row is drawn
-        in proportion to its weight.
+    weights : weight of each row of the tensors, above 0 and on the CPU, or None for equal weights.
+        A row is drawn in proportion to its weight.
     phase : the only phase of the step that uses the rows, or None. Stages in which this phase may
         not train the label leave the rows out.
     """
@@ -80,7 +80,7 @@ class Stream:
         if self.rows is not None:
             order = self.rows[order]
         if self.weights is not None:
-            order = repeat_by_weight(order, self.weights[order], generator)
+            order = repeat_by_weight(order, self.weights[order.cpu()], generator)
         n_batches = math.ceil(len(self) / size)
         # a table too large for the device is in the host's memory, where its indices must be too
         places = {tensor.device for tensor in self.tensors.values()}
@@ -101,14 +101,14 @@ class Stream:
 def repeat_by_weight(rows: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
     """Return as many of the rows (n,), each as often as its weight (n,) relative to the mean.
 
-    A number of times that is not whole is rounded up or down at random.
+    A number of times that is not whole is rounded up or down at random. The weights are on the CPU.
     """
     n, device = len(rows), rows.device
     ends = weights.double().cumsum(0)
-    steps = torch.arange(n, dtype=torch.float64, device=device)
-    steps += torch.rand((), dtype=torch.float64, generator=generator, device=device)
-    places = torch.searchsorted(ends, steps * (ends[-1] / n), right=True).clamp(max=n - 1)
-    return rows[places][torch.randperm(n, generator=generator, device=device)]
+    start = torch.rand((), generator=generator, device=device).item()
+    steps = (torch.arange(n, dtype=torch.float64) + start) * (ends[-1] / n)
+    places = torch.searchsorted(ends, steps, right=True).clamp(max=n - 1)
+    return rows[places.to(device)][torch.randperm(n, generator=generator, device=device)]
 
 
 class Snapshot:
