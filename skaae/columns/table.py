@@ -349,9 +349,10 @@ def fit_table(
 def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
     """Return whether numbers (n_rows, n_columns) have no more than two values in all columns."""
     low, high = np.nanmin(lowest), np.nanmax(highest)
+    if not isinstance(found, np.ndarray):  # zeros need no look, as they are in the range
+        low, high, found = min(low, 0.0), max(high, 0.0), found.data
     for start in starts(found):
         block = found[start : start + BLOCK_ROWS]
-        block = block if isinstance(block, np.ndarray) else block.toarray()
         if not ((block == low) | (block == high)).all():
             return False
     return True
