@@ -204,7 +204,11 @@ def highlights():
     for name in rows:
         experiment, records = EXPERIMENTS[name], draws_of(name)
         if records:
-            what = experiment.title.removeprefix("MNIST, ").partition(":")[0].removesuffix(", default parameters")
+            what = (
+                experiment.title.removeprefix("MNIST, ")
+                .partition(":")[0]
+                .removesuffix(", default parameters")
+            )
             figures = mean_and_error([record["figures"][-1] for record in records])
             minutes = np.median([record["processor_seconds"][-1] / 60.0 for record in records])
             of_paper = EXPERIMENTS.get(name.removesuffix("-defaults"), experiment)
