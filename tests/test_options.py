@@ -82,7 +82,7 @@ def test_a_string_and_its_parameter_may_be_set_in_one_call():
     with pytest.raises(ValueError, match="Invalid parameter 'momentum' for estimator Adam"):
         AAETransformer().set_params(solver__momentum=0.5)
     with pytest.raises(AttributeError):
-        AAEClusterer().set_params(virtual_adversarial__radius=0.5)  # it is None: there is none
+        AAEClusterer(virtual_adversarial=None).set_params(virtual_adversarial__radius=0.5)
 
 
 def test_a_string_stands_for_the_object_with_its_defaults(blobs):
