@@ -104,7 +104,7 @@ default="labeled"
     class_weight : "balanced", dict or None, default=None
         Weights of the classes, for classes that matter more or that are rare. The model learns
         class probabilities without them. Predictions multiply each probability by the weight of
-        its class, and divide by the sum. "balanced" weights are inverse to the class proportions
+        its class, and divide by the sum. With "balanced" the weight is 1 divided by the proportion
         in `class_prior_`. A dict gives the weight of each class by its label, above 0; classes
         that it leaves out have weight 1. None weighs all classes the same.
     components_per_class : "auto" or int, default="auto"

@@ -43,6 +43,7 @@ from skaae.private_sklearn import StrOptions
     solver="auto",
     solver_names='{"auto", "adam", "sgd"}',
     input_noise='"auto"',
+    noise_kinds='"auto" or float',
     labels="clusters",
     virtual_adversarial='"auto"',
     stages=(

@@ -29,7 +29,7 @@ reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="square
     "binary_cross_entropy" is also summed over the features. It needs training values in [0, 1]
     after scaling. In rows that are scored later, it clips values to this range. The decoder's
     output passes through a sigmoid if the loss is the cross-entropy or the scaling is "range".
-input_noise : float, default={input_noise}
+input_noise : {noise_kinds}, default={input_noise}
     Standard deviation of the Gaussian noise that training adds to the encoder's scaled input. The
     decoder learns to reconstruct the row without the noise. The paper uses 0.3 on MNIST.
 solver : {solver_names}, Adam or SGD, default="{solver}"
@@ -39,8 +39,8 @@ batch_size : "auto" or int, default="auto"
     Number of rows in a mini-batch. "auto" is 100, or the number of rows if that is smaller.
 max_iter : "auto" or int, default="auto"
     Number of epochs. "auto" is the number of epochs that take 12,000 mini-batch steps, but at least
-    20 and at most 200. `fit` warns if max_iter is less than a tenth of
-    this, except with warm_start.
+    20 and at most 200. `fit` warns if a number is less than a tenth of these epochs, except with
+    warm_start.
 early_stopping : bool, default=False
     Whether to hold out some rows of X for validation. Training then stops when the validation loss
     no longer falls, and keeps the weights with the lowest validation loss. Epochs before the last
@@ -109,7 +109,7 @@ def with_shared_parameters(**words):
 
     Each of the `words` replaces the placeholder of the same name inside the shared text.
     """
-    words = {"solver_names": '{"adam", "sgd"}', **words}
+    words = {"solver_names": '{"adam", "sgd"}', "noise_kinds": "float", **words}
 
     def decorate(cls):
         for place, doc in PLACES.items():
