@@ -85,12 +85,12 @@ def mlp(n_in, hidden, n_out, dropout=0.0):
 class PlainPort:
     """The tutorial's semi-supervised loop: one phase after another, each with its own optimiser."""
 
-    def __init__(self, X, y, hidden, batch_size):
-        n_features = X.shape[1]
-        self.encoder = mlp(n_features, hidden, N_CLASSES + N_STYLE, dropout=0.2)
-        self.decoder = mlp(N_CLASSES + N_STYLE, hidden, n_features, dropout=0.2)
-        self.d_cat = mlp(N_CLASSES, hidden, 1, dropout=0.2)
-        self.d_gauss = mlp(N_STYLE, hidden, 1, dropout=0.2)
+    def __init__(self, X, y, hidden, batch_size, device="cpu"):
+        n_features, self.device = X.shape[1], device
+        self.encoder = mlp(n_features, hidden, N_CLASSES + N_STYLE, dropout=0.2).to(device)
+        self.decoder = mlp(N_CLASSES + N_STYLE, hidden, n_features, dropout=0.2).to(device)
+        self.d_cat = mlp(N_CLASSES, hidden, 1, dropout=0.2).to(device)
+        self.d_gauss = mlp(N_STYLE, hidden, 1, dropout=0.2).to(device)
         adam = torch.optim.Adam
         self.decoder_step = adam(self.decoder.parameters(), lr=6e-4)
         self.encoder_step = adam(self.encoder.parameters(), lr=6e-4)
@@ -116,10 +116,11 @@ class PlainPort:
             if batch is None:
                 labeled = iter(self.labeled)
                 batch = next(labeled)
+            x = x.to(self.device)
             self.reconstruct(x, modules)
             self.discriminate(x, modules)
             self.generate(x, modules)
-            self.classify(*batch, modules)
+            self.classify(*(part.to(self.device) for part in batch), modules)
 
     def reconstruct(self, x, modules):
         zero_gradients(modules)
@@ -133,8 +134,8 @@ class PlainPort:
     def discriminate(self, x, modules):
         zero_gradients(modules)
         self.encoder.eval()
-        real_y = torch.eye(N_CLASSES)[torch.randint(N_CLASSES, (len(x),))]
-        real_z = torch.randn(len(x), N_STYLE)
+        real_y = torch.eye(N_CLASSES)[torch.randint(N_CLASSES, (len(x),))].to(self.device)
+        real_z = torch.randn(len(x), N_STYLE).to(self.device)
         y, z = self.encode(x)
         loss = -sum(
             torch.log(torch.sigmoid(d(real)) + 1e-8).mean()
