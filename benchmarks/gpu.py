@@ -2,7 +2,8 @@
 
     python benchmarks/gpu.py --data FOLDER
 
-Writes results/gpu.json. FOLDER holds mnist.npz; without it the images are left out. Rows:
+Writes results/gpu.json after every row, so that a run that is cut keeps what it has. FOLDER holds
+mnist.npz; without it the images are left out. Parts:
 
 * "training": milliseconds of one step of SemiSupervisedAAEClassifier without the virtual
   adversarial loss; "recorded" replays a CUDA graph, as `fit` does, "not recorded" launches every
@@ -21,7 +22,7 @@ from unittest import mock
 import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import torch
-from _common import hide_labels, load_mnist, save
+from _common import hide_labels, save
 from experiments import EXPERIMENTS
 from sklearn.datasets import load_digits, make_classification
 from speed import N_STYLE, SHAPES, PlainPort, interleaved, make_rows
@@ -48,7 +49,7 @@ def ms_per_step(fit, n_steps):
 
 
 def training(device, n_steps):
-    table = []
+    """Yield the name and the milliseconds of each row."""
     for networks, (n_features, hidden) in SHAPES.items():
         for batch in (100, 500):
             X, y = make_rows(batch * n_steps, n_features)
@@ -71,18 +72,16 @@ def training(device, n_steps):
                 for _ in range(n_epochs):
                     port.epoch()
 
-            row = {"networks": networks, "batch": batch, "recorded": ms_per_step(fit, n_steps)}
+            row = {"recorded": ms_per_step(fit, n_steps)}
             with mock.patch.object(base, "captured", lambda step, generator, stage: step):
                 row["not recorded"] = ms_per_step(fit, n_steps)
             row["plain port"] = ms_per_step(run_port, n_steps)
             row["processor"] = ms_per_step(lambda n, fit=fit: fit(n, where="cpu"), n_steps)
-            table.append(row)
-            print(row, flush=True)
-    return table
+            yield f"{networks}, batch {batch}", row
 
 
 def defaults(device):
-    """Return seconds of fits with default parameters, on the GPU and on the processor."""
+    """Yield seconds of fits with default parameters, on the GPU and on the processor."""
     digits, digit = load_digits(return_X_y=True)
     table, y = make_classification(2000, 10, n_informative=6, n_classes=4, random_state=0)
     fits = {
@@ -98,36 +97,30 @@ def defaults(device):
         "AAEClusterer, digits": (AAEClusterer(10, random_state=0), (digits,)),
         "AAEEmbedding, digits": (AAEEmbedding(random_state=0), (digits,)),
     }
-    found = {}
     for name, (model, rows) in fits.items():
-        found[name] = {
-            where: round(seconds_of(lambda m=model, r=rows, d=d: m.set_params(device=d).fit(*r)), 2)
-            for where, d in (("GPU", device), ("processor", "cpu"))
-        }
-        print(name, found[name], flush=True)
-    return found
+        seconds = {}
+        for where, place in (("GPU", device), ("processor", "cpu")):
+            model.set_params(device=place)
+            seconds[where] = round(seconds_of(lambda m=model, r=rows: m.fit(*r)), 2)
+        yield name, seconds
 
 
 def images(device, folder, rows_of):
-    """Return seconds and test errors of fits on MNIST with default parameters."""
-    found = {}
+    """Yield seconds and test errors of fits on MNIST with default parameters."""
     for row in rows_of:
         experiment = EXPERIMENTS[row]
         rows = experiment.load(folder)
         model = experiment.make(0).set_params(device=device)
         seconds = seconds_of(lambda m=model, r=rows, e=experiment: m.fit(r.X, e.labels(r, 0)))
         error = experiment.measure(model, rows)
-        found[row] = {"seconds": round(seconds, 1), "error": round(error, 3)}
-        print(row, found[row], flush=True)
-    return found
+        yield row, {"seconds": round(seconds, 1), "error": round(error, 3)}
 
 
 def inference(device, n_rows=60_000):
-    """Return rows per second of the methods that users call."""
+    """Yield rows per second of the methods that users call."""
     n_features, hidden = SHAPES["784-1000-1000"]
     X, y = make_rows(n_rows, n_features)
     sizes = {"hidden_layer_sizes": (hidden, hidden), "max_iter": 1, "random_state": 0}
-    found = {}
     for where, place in (("GPU", device), ("processor", "cpu")):
         model = SemiSupervisedAAEClassifier(**sizes, device=place).fit(X[:1000], y[:1000])
         seconds = interleaved(
@@ -136,9 +129,7 @@ def inference(device, n_rows=60_000):
             predict_proba=lambda m=model: m.predict_proba(X),
             sample=lambda m=model: m.sample(n_rows, random_state=0),
         )
-        found[where] = {name: round(n_rows / float(np.median(s))) for name, s in seconds.items()}
-    print(found, flush=True)
-    return found
+        yield where, {name: round(n_rows / float(np.median(s))) for name, s in seconds.items()}
 
 
 def main():
@@ -151,16 +142,19 @@ def main():
     )
     arguments = parser.parse_args()
     device = arguments.device
+    parts = {
+        "images": images(device, arguments.data, arguments.images) if arguments.data else (),
+        "training": training(device, arguments.steps),
+        "inference": inference(device),
+        "defaults": defaults(device),
+    }
     result = {"experiment": "gpu"}
-    if arguments.data:
-        load_mnist(arguments.data)
-        result["images"] = images(device, arguments.data, arguments.images)
-        save("gpu", result)
-    result["defaults"] = defaults(device)
-    save("gpu", result)
-    result["training"] = training(device, arguments.steps)
-    result["inference"] = inference(device)
-    print("written", save("gpu", result))
+    for part, rows in parts.items():
+        result[part] = {}
+        for name, figures in rows:
+            result[part][name] = figures
+            print(part, name, figures, flush=True)
+            save("gpu", result)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,24 @@ def clusters():
     return lines
 
 
+def gpu():
+    """Seconds of fits with default parameters on a GPU, beside the processor of its machine."""
+    result = read("gpu")
+    lines = ["| fit | GPU | processor | test error |", "|---|---|---|---|"]
+    for row, found in result["images"].items():
+        title = EXPERIMENTS[row].title.split(":")[0]
+        lines.append(f"| {title} | {found['seconds']:.0f} s | - | {found['error']:.2f} % |")
+    for fit, found in result["defaults"].items():
+        lines.append(f"| {fit} | {found['GPU']:.1f} s | {found['processor']:.1f} s | - |")
+    about = result["circumstances"]
+    lines += [
+        "",
+        f"{about['hardware']}; processor: {about['threads']} threads of the same machine. "
+        f"PyTorch {about['torch']}, skaae {about['skaae']}.",
+    ]
+    return lines
+
+
 def prior_match():
     """Distance of codes to their prior, and reconstruction loss, by solver."""
     result = read("prior_match")["data"]
@@ -485,6 +503,7 @@ TABLES = {
     "curves": curves,
     "computed": computed,
     "time_to_error": time_to_error,
+    "gpu": gpu,
     "prior_match": prior_match,
     "highlights": highlights,
 }
