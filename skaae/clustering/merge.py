@@ -94,8 +94,19 @@ def merge_clusters(probabilities, n_clusters):
     return first.argsort().argsort()[found]
 
 
+def affinities(probabilities):
+    """Return the affinities (n, n) of n clusters, from their probabilities (n_rows, n) for rows.
+
+    An affinity is the joint probability of two clusters over the product of their sizes, which it
+    would equal if the clusters were independent.
+    """
+    sizes = probabilities.mean(axis=0, dtype=float)
+    together = probabilities.T.astype(float) @ probabilities / len(probabilities)
+    return together / np.maximum(np.outer(sizes, sizes), TINY)
+
+
 def pairs_to_merge(together, sizes):
-    """Yield which two clusters to merge next, and their affinity, until one is left.
+    """Yield which two clusters to merge next, until one is left.
 
     `together` (n, n) are joint probabilities of clusters, or edges between them in a graph; `sizes`
     (n,) are their sums over rows. The first of the two, which has the lower number, takes the rows
@@ -109,7 +120,7 @@ def pairs_to_merge(together, sizes):
         if affinity[one, other] <= 0.0:
             one, other = np.argsort(sizes, kind="stable")[:2].tolist()
         one, other = min(one, other), max(one, other)
-        yield one, other, affinity[one, other]
+        yield one, other
         for table in (sizes, together, together.T):
             table[one] += table[other]
         sizes = np.delete(sizes, other)
@@ -134,7 +145,6 @@ class ClusterTree:
     groups : (n_nodes, n) members of each node. Nodes are the single clusters, then the merged ones
         in the order of merging.
     children : pairs of merged nodes, in the order of merging.
-    affinities : affinity of each of these pairs.
     """
 
     def __init__(self, probabilities, at_least=1):
@@ -146,12 +156,11 @@ class ClusterTree:
         single = by_size[: max(at_least, np.count_nonzero(n_won))]
         groups = list(np.eye(n)[single])
         self.n_single = len(groups)
-        self.children, self.affinities = [], []
+        self.children = []
         nodes = list(range(self.n_single))  # those that are not merged yet
         pairs = pairs_to_merge(self.together[np.ix_(single, single)], self.sizes[single])
-        for one, other, affinity in pairs:
+        for one, other in pairs:
             self.children.append((nodes[one], nodes[other]))
-            self.affinities.append(affinity)
             groups.append(groups[nodes[one]] + groups[nodes[other]])
             nodes[one] = len(groups) - 1
             del nodes[other]

@@ -136,7 +136,7 @@ def partition(graph, n_clusters, seed):
     sizes = edges.sum(axis=1)
     pairs = itertools.islice(pairs_to_merge(edges, sizes), max(len(sizes) - n_clusters, 0))
     members = list(np.eye(len(sizes)))
-    for one, other, _ in pairs:
+    for one, other in pairs:
         members[one] += members.pop(other)
     return (small @ np.array(members).T).argmax(axis=1)
 
