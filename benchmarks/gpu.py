@@ -28,7 +28,7 @@ from sklearn.datasets import load_digits, make_classification
 from speed import N_STYLE, SHAPES, PlainPort, interleaved, make_rows
 
 from skaae import MLP, AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
-from skaae.estimators import base
+from skaae.estimators import fitting
 
 
 def seconds_of(function):
@@ -73,7 +73,7 @@ def training(device, n_steps):
                     port.epoch()
 
             row = {"recorded": ms_per_step(fit, n_steps)}
-            with mock.patch.object(base, "captured", lambda step, generator, stage: step):
+            with mock.patch.object(fitting, "captured", lambda step, generator, stage: step):
                 row["not recorded"] = ms_per_step(fit, n_steps)
             row["plain port"] = ms_per_step(run_port, n_steps)
             row["processor"] = ms_per_step(lambda n, fit=fit: fit(n, where="cpu"), n_steps)

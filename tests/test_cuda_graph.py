@@ -6,7 +6,7 @@ import torch
 from conftest import classifier, label
 
 from skaae import AAETransformer
-from skaae.estimators import base
+from skaae.estimators import fitting
 from skaae.training import cuda_graph
 from skaae.training.cuda_graph import N_WARM_UP, Captured, Recording, captured, record_graph
 
@@ -151,7 +151,7 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         recorders.append(Captured(step, generator, record, stage))
         return recorders[-1]
 
-    monkeypatch.setattr(base, "captured", through_places)
+    monkeypatch.setattr(fitting, "captured", through_places)
     recorded = fit()
     assert {stage for stage, _ in recorders[0]._recordings} == {"warm-up", "refine"}
     if "augment" in settings:
@@ -187,9 +187,9 @@ def test_graphs_train_as_the_step_does(device, blobs, few_labels, monkeypatch, s
     def fit():
         return classifier(max_iter=20, **settings).fit(X, few_labels)
 
-    monkeypatch.setattr(base, "captured", lambda step, generator, stage: step)
+    monkeypatch.setattr(fitting, "captured", lambda step, generator, stage: step)
     plain = fit()
-    monkeypatch.setattr(base, "captured", keep)
+    monkeypatch.setattr(fitting, "captured", keep)
     graph = fit()
     assert recorders[0]._recordings
     assert not recorders[0]._gave_up

@@ -59,6 +59,22 @@ def take(X: Any, rows: np.ndarray) -> Any:
     return X.filter(rows) if library_of(X) == "polars" else X[rows]
 
 
+def stack(X: Any, others: Any) -> Any:
+    """Return two tables with the same columns, one below the other, as a table like X."""
+    library = library_of(X)
+    if library is None:
+        return np.concatenate([np.asarray(X, dtype=object), np.asarray(others, dtype=object)])
+    module = sys.modules[library]
+    if library == "polars":
+        if library_of(others) != library:
+            rows = np.asarray(others, dtype=object)
+            others = module.DataFrame(rows, schema=names_of(X), orient="row")
+        return module.concat([X, others], how="vertical_relaxed")
+    if library_of(others) != library:
+        others = module.DataFrame(np.asarray(others, dtype=object), columns=X.columns)
+    return module.concat([X, others], ignore_index=True)
+
+
 def with_index(rows: Any, X: Any) -> Any:
     """Return rows computed from X row by row, with the index of X if both are pandas frames."""
     if library_of(rows) == library_of(X) == "pandas":

@@ -50,6 +50,19 @@ class MixedRows:
         return replace(self[rows], source=source)
 
 
+def stack(X: Any, others: Any) -> Any:
+    """Return two sets of checked rows, arrays, CSR arrays or `MixedRows`, one below the other."""
+    if isinstance(X, MixedRows):
+        return MixedRows(
+            np.concatenate([X.numbers, others.numbers]),
+            np.concatenate([X.categories, others.categories]),
+            frames.stack(X.source, others.source),
+        )
+    if scipy.sparse.issparse(X) or scipy.sparse.issparse(others):
+        return scipy.sparse.vstack([X, others], format="csr")
+    return np.concatenate([X, others])
+
+
 @dataclass(frozen=True)
 class Schema:
     """The columns of the training table, in their order.

@@ -7,6 +7,7 @@ trained weights (`_results`).
 from __future__ import annotations
 
 import copy
+import dataclasses
 import warnings
 from abc import abstractmethod
 from typing import Any
@@ -29,8 +30,6 @@ from skaae.estimators.ranges import check_count
 from skaae.estimators.recipes import PLAIN
 from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.private_sklearn import CallbackSupportMixin, output_library
-from skaae.training.augmentation import with_augmentation
-from skaae.training.cuda_graph import captured
 from skaae.training.loop import DivergenceError, Run, train
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
@@ -56,7 +55,7 @@ class BaseAdversarialAutoencoder(
     solver: Any = "adam"
     batch_size: Any = "auto"
     max_iter: Any = "auto"
-    early_stopping: bool = False
+    early_stopping: Any = "auto"
     validation_fraction: float = 0.1
     n_iter_no_change: Any = "auto"
     tol: float = 1e-4
@@ -286,26 +285,31 @@ class BaseAdversarialAutoencoder(
         self.n_iter_ = 0
         return start
 
-    def _fit(self, X, targets=None, *, partial=False, weights=None):
+    def _fit(self, X, targets=None, *, partial=False, weights=None, validation=None):
         """Train on checked rows X and class indices (-1 where unlabeled).
 
         A `partial` fit is one epoch that continues training. Rows may have weights (n_samples,).
+        Early stopping uses the `Validation` rows, if there are any.
         """
         if hasattr(self, "_step") and (partial or self.warm_start):
             start = self._start_again(NetworkRows(X, self._table), partial=partial)
         else:
             start = self._build(X, targets, partial=partial)
-        rows, held_out = fitting.split_rows(self, X, targets, partial=partial)
+        rows, held_out = fitting.split_rows(self, X, targets, validation, partial=partial)
         self._goes_on = partial
         x, step = self._to_tensor(X), self._step
-        run = self._plan(x, targets, rows, start, partial=partial, weights=weights)
+        # falling rates need a known last epoch, and would be too low for further fits
+        ends = not (partial or self.warm_start) and held_out is validation is None
+        run = self._plan(x, targets, rows, start, partial=partial, weights=weights, ends=ends)
         run.actions = self._actions(X, targets, run.streams)
-        if not partial:
-            targets_held_out = self._teach(run.streams, targets, held_out)
+        known = None if partial else self._teach(run.streams, targets, held_out)
         if held_out is not None:
             own = weights if weights is None else weights[held_out]
-            loss = fitting.validation_loss(self, pick(x, held_out), targets_held_out, own)
-            run.stopping = fitting.early_stopping(self, loss, run)
+            validation = fitting.Validation(pick(x, held_out), known, own)
+        elif validation is not None:
+            validation = dataclasses.replace(validation, rows=self._to_tensor(validation.rows))
+        if validation is not None:
+            run.stopping = fitting.early_stopping(self, run, validation)
 
         def results(n_iter):
             if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
@@ -319,7 +323,8 @@ class BaseAdversarialAutoencoder(
         watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results)
         try:
             with training_threads(step.generator.device, self._settings.thread_width):
-                train(step, run, self._runnable(step), watch.before_epoch, watch.after_epoch)
+                call = fitting.as_called(step, self._settings.augment)
+                train(step, run, call, watch.before_epoch, watch.after_epoch)
         except DivergenceError as error:
             fitting.warn_of_divergence(error, run, self._settings)
         finally:
@@ -333,8 +338,11 @@ class BaseAdversarialAutoencoder(
         fitting.warn_of_few_epochs(self, run, len(rows), partial=partial)
         watch.end()
 
-    def _plan(self, x, targets, rows, start, *, partial, weights):
-        """Return the plan of the training loop over scaled rows x; if `partial`, one epoch."""
+    def _plan(self, x, targets, rows, start, *, partial, weights, ends):
+        """Return the plan of the training loop over scaled rows x; if `partial`, one epoch.
+
+        `ends` says whether its last epoch is known and the model's last.
+        """
         done = self.n_iter_
         device = self._step.generator.device
         if start is not None:
@@ -345,9 +353,7 @@ class BaseAdversarialAutoencoder(
         batch_size = min(replace_auto(self.batch_size, recipe.batch_size), len(rows))
         planned = rates.epochs(self.max_iter, len(rows), batch_size, recipe)
         schedule = solver_of(self, recipe).learning_rate_schedule
-        # falling rates need a known last epoch, and would be too low for further fits
-        open_end = partial or self.early_stopping or self.warm_start
-        schedule = replace_auto(schedule, "constant" if open_end else recipe.schedule)
+        schedule = replace_auto(schedule, recipe.schedule if ends else "constant")
         return Run(
             streams,
             batch_size,
@@ -356,12 +362,6 @@ class BaseAdversarialAutoencoder(
             n_planned=max(planned, done + 1) if partial else done + planned,
             learning_rate=lambda now, end: rates.learning_rate_factor(schedule, now, end),
         )
-
-    def _runnable(self, step):
-        """Return the step for the loop, recorded as a CUDA graph if possible, with augmentation."""
-        run = captured(step, step.generator, lambda: step.stage.name)
-        augment = self._settings.augment
-        return run if augment is None else with_augmentation(run, augment.scaled(step.generator))
 
     # Inference ------------------------------------------------------------------------------------
 

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from skaae.estimators.fitting import Validation, given_validation
 from skaae.estimators.labels import (
+    UNLABELED,
     class_proportions,
     encode_labels,
     label_block,
@@ -71,6 +73,29 @@ class ReadsClasses:
         if first:
             self._set_classes(known, targets, weights)
         return targets
+
+    def _validation(self, X_val, y_val):
+        """Return the validation rows of a fit with their class indices, or None if X_val is None.
+
+        Rows without a label are left out.
+        """
+        if (X_val is None) != (y_val is None):
+            given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+            raise ValueError(f"{given} is given, but {missing} is None; pass both, or neither.")
+        found = given_validation(self, X_val)
+        if found is None:
+            return None
+        name = type(self).__name__
+        targets = lookup_labels(y_val, self.classes_, self._marker(), estimator_name=name)
+        check_consistent_length(found.rows, targets)
+        labeled = targets != UNLABELED
+        if not labeled.any():
+            raise ValueError(
+                f"y_val holds no labeled row among its {len(labeled)}, but early stopping needs "
+                "labels; pass labels, or leave X_val and y_val out."
+            )
+        rows = found.rows if labeled.all() else found.rows[labeled]
+        return Validation(rows, targets[labeled])
 
     def _set_classes(self, classes, targets, weights):
         """Set `classes_`; raise if there are too few, or if a warm start had other classes."""

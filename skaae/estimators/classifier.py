@@ -11,13 +11,13 @@ from sklearn.base import ClassifierMixin
 
 from skaae import inference
 from skaae.clustering.assign import assign_components
-from skaae.columns.schema import MixedRows
+from skaae.columns.schema import MixedRows, stack
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits, warn_of_shares
+from skaae.estimators.fitting import fits, warn_of_no_unlabeled, warn_of_shares
 from skaae.estimators.labels import UNLABELED
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
@@ -32,6 +32,7 @@ from skaae.estimators.options import (
 from skaae.estimators.predictions import PredictsClasses
 from skaae.estimators.pseudo_labels import TakesPseudoLabels
 from skaae.estimators.ranges import AUTO, COUNT
+from skaae.estimators.rows import check_more_rows
 from skaae.estimators.weights import log_class_weights, row_weights
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
@@ -153,7 +154,7 @@ default="labeled"
         The class proportions that the label was trained to follow.
     transduction_ : ndarray of shape (n_samples,)
         The class of every row of the last `fit` or `partial_fit`: the given class, or the predicted
-        class if the row is unlabeled.
+        class if the row is unlabeled. Rows of X_unlabeled follow those of X.
     n_labeled_, n_unlabeled_ : int
         Number of rows of the last fit with and without a label.
     history_ : dict of str to list
@@ -213,21 +214,31 @@ default="labeled"
     _classifies = True
 
     @fits
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, *, X_unlabeled=None, X_val=None, y_val=None, sample_weight=None):
         """Train on labeled and unlabeled rows.
+
+        There are two ways to pass unlabeled rows: in X, with a marker in y, or as X_unlabeled. With
+        X_unlabeled, y consists of real labels only. Then scorers, ensembles, calibration and other
+        tools of scikit-learn, which know no marker, work too: they pass X_unlabeled on to `fit`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            All training rows, labeled or not.
+            Training rows, labeled or not.
         y : array-like of shape (n_samples,)
             Labels; -1 or a missing value marks an unlabeled row (see `unlabeled_label`).
+        X_unlabeled : array-like of shape (n_unlabeled, n_features), default=None
+            More training rows, which have no label.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Rows for early stopping, so that it holds out no training rows. They are not trained on.
+        y_val : array-like of shape (n_val,), default=None
+            The labels of X_val. Unlabeled rows do not count.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, labeled or not. Training draws rows in proportion to their weights:
-            weight 2 is like two copies of the row, and rows of weight 0 are left out. The committee
-            of `pseudo_labels` uses the weights too. The scaling of X, the graph of neighbours of
-            images and the assignment of components to classes do not use them. None weighs all rows
-            the same.
+            Weight of each row of X, labeled or not. Training draws rows in proportion to their
+            weights: weight 2 is like two copies of the row, and rows of weight 0 are left out. Rows
+            of X_unlabeled have the mean of the weights above 0. The committee of `pseudo_labels`
+            uses the weights too. The scaling of X, the graph of neighbours of images and the
+            assignment of components to classes do not use them. None weighs all rows the same.
 
         Returns
         -------
@@ -236,16 +247,44 @@ default="labeled"
         Raises
         ------
         ValueError
-            If X is not a finite table of numbers, y has fewer than two classes, the value of a
-            parameter is not allowed, or samples of the prior do not have n_components dimensions.
+            If X is not a finite table of numbers, y has fewer than two classes, the columns of
+            X_unlabeled or X_val are not those of X, only one of X_val and y_val is given, the value
+            of a parameter is not allowed, or samples of the prior do not have n_components
+            dimensions.
         FloatingPointError
             If a loss or a weight is not finite in the first epoch. If this happens in a later
             epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
+
+        Warns
+        -----
+        UserWarning
+            If there is no unlabeled row, unless unlabeled_label=None.
+
+        Examples
+        --------
+        Five-fold cross-validation of a classifier that trains on 1600 unlabeled rows too:
+
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.model_selection import cross_val_score
+        >>> from skaae import SemiSupervisedAAEClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> clf = SemiSupervisedAAEClassifier(max_iter=20, random_state=0)
+        >>> more = {"X_unlabeled": X[197:]}
+        >>> scores = cross_val_score(clf, X[:197], y[:197], params=more, scoring="f1_macro")
+        >>> scores.shape
+        (5,)
         """
         X = self._begin(X)
         weights = row_weights(sample_weight, X)
         targets = self._read_classes(X, y, weights)
-        self._fit_weighted(X, targets, weights)
+        validation = self._validation(X_val, y_val)
+        if X_unlabeled is not None:
+            more = check_more_rows(self, "X_unlabeled", X_unlabeled)
+            X, targets = stack(X, more), np.append(targets, np.full(more.shape[0], UNLABELED))
+            weights = None if weights is None else np.append(weights, np.ones(more.shape[0]))
+        elif self.unlabeled_label is not None:
+            warn_of_no_unlabeled(targets)
+        self._fit_weighted(X, targets, weights, validation=validation)
         warn_of_shares(self, targets != UNLABELED, weights)
         return self
 
@@ -299,13 +338,13 @@ default="labeled"
         self._fit_weighted(X, targets, weights, partial=True)
         return self
 
-    def _fit_weighted(self, X, targets, weights, *, partial=False):
+    def _fit_weighted(self, X, targets, weights, *, partial=False, validation=None):
         """Train as `_fit` does, without the rows of weight 0."""
         self._log_class_weights = log_class_weights(
             self.class_weight, self.classes_, self.class_prior_
         )
         if weights is None or weights.all():
-            self._fit(X, targets, partial=partial, weights=weights)
+            self._fit(X, targets, partial=partial, weights=weights, validation=validation)
             return
         used = weights > 0.0
         n_classes = len(set(targets[used]) - {UNLABELED})
@@ -317,7 +356,7 @@ default="labeled"
             )
         rows = X.with_source(used) if isinstance(X, MixedRows) else X[used]
         own = row_weights(weights[used], rows)
-        self._fit(rows, targets[used], partial=partial, weights=own)
+        self._fit(rows, targets[used], partial=partial, weights=own, validation=validation)
         self.transduction_ = self._transduce(X, targets)
 
     def _model(self, targets, table, *, dense, start):

@@ -17,7 +17,7 @@ from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits
+from skaae.estimators.fitting import fits, given_validation
 from skaae.estimators.labels import labeled_proportions
 from skaae.estimators.model import Model, are_auto, are_many_images
 from skaae.estimators.options import (
@@ -173,13 +173,15 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
     _classifies = True
 
     @fits
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None):
         """Train the networks and find the clusters.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : ignored
+        X_val : array-like of shape (n_val, n_features), default=None
+            Rows for early stopping, so that it holds out no training rows. They are not trained on.
 
         Returns
         -------
@@ -196,7 +198,7 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         """
         X = self._begin(X)
         self._require_rows(X)
-        self._fit(X)
+        self._fit(X, validation=given_validation(self, X_val))
         return self
 
     @fits

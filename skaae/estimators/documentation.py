@@ -41,9 +41,10 @@ max_iter : "auto" or int, default="auto"
     Number of epochs. "auto" is the number of epochs that take 12,000 mini-batch steps, but at least
     20 and at most 200. `fit` warns if a number is less than a tenth of these epochs, except with
     warm_start.
-early_stopping : bool, default=False
-    Whether to hold out some rows of X for validation. Training then stops when the validation loss
-    no longer falls, and keeps the weights with the lowest validation loss. Epochs before the last
+early_stopping : "auto" or bool, default="auto"
+    Whether training stops when the loss of validation rows no longer falls, and keeps the weights
+    with the lowest one. These are the rows of X_val if `fit` gets them. Otherwise True holds out
+    some rows of X, and "auto" does not stop early. Epochs before the last
     training stage are not validated. With pseudo-labels of images, which `fit` chooses three times,
     epochs before the last time (the first 75 %) are not validated either.
     {validation_loss}

@@ -15,7 +15,7 @@ from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits
+from skaae.estimators.fitting import fits, given_validation
 from skaae.estimators.model import Model
 from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
 from skaae.estimators.parameters import make_cpu_generator
@@ -160,7 +160,7 @@ default="labeled"
     _classifies = True
 
     @fits
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None, y_val=None):
         """Train the networks and the heads.
 
         Parameters
@@ -169,6 +169,10 @@ default="labeled"
         y : array-like of shape (n_samples,), default=None
             Ignored if use_labels=False. Otherwise the class of each row; -1 or a missing value
             marks an unlabeled row.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Rows for early stopping, so that it holds out no training rows. They are not trained on.
+        y_val : array-like of shape (n_val,), default=None
+            The classes of X_val with use_labels=True; ignored otherwise.
 
         Returns
         -------
@@ -185,7 +189,10 @@ default="labeled"
             epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
-        self._fit(X, self._read_labels(X, y))
+        targets = self._read_labels(X, y)
+        labeled = self.use_labels
+        found = self._validation(X_val, y_val) if labeled else given_validation(self, X_val)
+        self._fit(X, targets, validation=found)
         return self
 
     @fits

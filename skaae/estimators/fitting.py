@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,12 @@ from skaae.columns.schema import MixedRows
 from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
 from skaae.estimators.rates import epochs
+from skaae.estimators.rows import check_more_rows
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
-from skaae.training import validation
+from skaae.training import validation as losses
+from skaae.training.augmentation import with_augmentation
+from skaae.training.cuda_graph import captured
 from skaae.training.loop import EarlyStopping, Snapshot, Stream
 from skaae.training.schedule import ADD_PSEUDO_LABELS
 
@@ -97,15 +101,43 @@ def check_parameters(estimator):
             value.check()
 
 
-def split_rows(estimator, X, targets, *, partial):
-    """Return indices of training rows and of held-out rows (None without early stopping).
+@dataclass(frozen=True)
+class Validation:
+    """Rows for early stopping.
+
+    Parameters
+    ----------
+    rows : checked rows of X_val, then scaled rows.
+    targets : (n_rows,) class indices, (n_rows, n_classes) probabilities, or None.
+    weights : (n_rows,), or None.
+    """
+
+    rows: Any
+    targets: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+
+def given_validation(estimator, X_val):
+    """Return the rows for early stopping that a fit gets, or None if X_val is None."""
+    if X_val is None:
+        return None
+    if not replace_auto(estimator.early_stopping, True):
+        raise ValueError(
+            "X_val is given, but early_stopping=False does not use it; set early_stopping='auto', "
+            "or leave X_val out."
+        )
+    return Validation(check_more_rows(estimator, "X_val", X_val))
+
+
+def split_rows(estimator, X, targets, validation, *, partial):
+    """Return indices of training rows and of held-out rows (None if none are held out).
 
     For estimators that learn classes, only labeled rows are held out, because the validation loss
     compares predictions with labels. But if a committee labels unlabeled rows, some of these are
     held out, so that no label is lost.
     """
     rows = np.arange(X.shape[0])
-    if partial or not estimator.early_stopping:
+    if partial or validation is not None or not replace_auto(estimator.early_stopping, False):
         return rows, None
     classes = estimator._classifies and targets is not None
     taught = classes and estimator._settings.schedule.teacher == "committee"
@@ -161,22 +193,15 @@ def make_streams(x, targets, rows, device, weights=None, *, classifies):
     return streams
 
 
-def validation_loss(estimator, x, targets, weights=None):
-    """Return a function without arguments that computes the loss of held-out rows x.
-
-    targets are their class indices, or None. Class labels may have weights.
-    """
-    step, y = estimator._step, None
-    if targets is not None:
-        y = torch.from_numpy(targets).to(step.generator.device)
+def early_stopping(estimator, run, validation):
+    """Return the early stopping of a run, by the loss of scaled rows for validation."""
+    step, y = estimator._step, validation.targets
+    if y is not None:
+        y = torch.from_numpy(y).to(step.generator.device)
     if estimator._classifies and y is not None:
-        return validation.classification(step, x, y, weights)
-    return validation.reconstruction(step, x, y, estimator._settings.seed + 2)
-
-
-def early_stopping(estimator, loss, run):
-    """Return the early stopping of a run, with a function that returns the loss."""
-    step = estimator._step
+        loss = losses.classification(step, validation.rows, y, validation.weights)
+    else:
+        loss = losses.reconstruction(step, validation.rows, y, estimator._settings.seed + 2)
     patience = replace_auto(estimator.n_iter_no_change, max(LEAST_PATIENCE, run.n_epochs // 5))
     adds = ADD_PSEUDO_LABELS in run.actions
     first = step.schedule.settled_at(run.n_epochs) if adds else 0
@@ -230,6 +255,12 @@ def shown(estimator, X, targets):
         "X": lambda: frames.take(X, labeled),
         "y": lambda: estimator.classes_[targets[labeled]],
     }
+
+
+def as_called(step, augment):
+    """Return the step as the loop calls it: as a CUDA graph if possible, with augmentation."""
+    call = captured(step, step.generator, lambda: step.stage.name)
+    return call if augment is None else with_augmentation(call, augment.scaled(step.generator))
 
 
 class Watch:
@@ -320,6 +351,18 @@ def warn_of_few_epochs(estimator, run, n_rows, *, partial):
         "rows. Raise max_iter, or leave it out.",
         ConvergenceWarning,
     )
+
+
+def warn_of_no_unlabeled(targets):
+    """Warn if all rows have a label: a tool may have turned the marker into a class."""
+    if (targets >= 0).all():
+        warn_user(
+            "y has no unlabeled row, and X_unlabeled is None. If all rows have labels, set "
+            "unlabeled_label=None. If some have not, a tool of scikit-learn may have turned their "
+            "marker into a class: give the tool labeled rows only, and pass it the others as "
+            "X_unlabeled.",
+            UserWarning,
+        )
 
 
 def warn_of_shares(estimator, labeled, weights=None):

@@ -67,7 +67,7 @@ SHARED_CONSTRAINTS = {
     "solver": [StrOptions(set(SOLVERS)), Solver],
     "batch_size": [AUTO, COUNT],
     "max_iter": [AUTO, COUNT],
-    "early_stopping": ["boolean"],
+    "early_stopping": [AUTO, "boolean"],
     "validation_fraction": [SHARE],
     "n_iter_no_change": [AUTO, COUNT],
     "tol": [NON_NEGATIVE],

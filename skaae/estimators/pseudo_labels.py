@@ -31,7 +31,7 @@ class TakesPseudoLabels:
     pseudo_labels: Any
     components_per_class: Any
     virtual_adversarial: Any
-    early_stopping: bool
+    early_stopping: Any
     validation_fraction: float
     class_prior_: Any
     classes_: Any
@@ -61,8 +61,9 @@ class TakesPseudoLabels:
     def _has_few_labels(self, targets, per_class):
         """Return whether labels can only assign components to classes; see the schedule."""
         counts = np.bincount(targets[targets >= 0], minlength=len(self.classes_))
-        learned = 1.0 - self.validation_fraction if self.early_stopping else 1.0
-        return counts.min() > 0 and has_few_labels((learned * counts).tolist(), per_class)
+        held_out = self.validation_fraction if replace_auto(self.early_stopping, False) else 0.0
+        learned = (1.0 - held_out) * counts
+        return counts.min() > 0 and has_few_labels(learned.tolist(), per_class)
 
     def _wants_pseudo_labels(self):
         """Return "auto", True, False, or "classifier" if the user gives one."""

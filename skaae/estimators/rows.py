@@ -32,6 +32,15 @@ def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1):
     return rows
 
 
+def check_more_rows(estimator, name, X):
+    """Return X, the argument `name` of a fit, as checked rows with the columns of its X."""
+    begun = estimator.__dict__.get("_schema")  # of a fit that has not built a model yet
+    try:
+        return check_rows(estimator, X, estimator._table.schema if begun is None else begun)
+    except ValueError as error:
+        raise ValueError(f"{name} must have the columns of X. {error}") from error
+
+
 def check_numbers(estimator, X, **checks):
     """Return a table of numbers as a C-ordered or CSR array; small dtypes are not copied."""
     how = {"order": "C", "accept_sparse": "csr", "ensure_all_finite": "allow-nan", **checks}

@@ -110,7 +110,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     _min_classes = 1
 
     @fits
-    def fit(self, X, y):
+    def fit(self, X, y, *, X_val=None, y_val=None):
         """Train on rows and their classes.
 
         Parameters
@@ -118,6 +118,10 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
             A class for every row.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Rows for early stopping, so that it holds out no training rows. They are not trained on.
+        y_val : array-like of shape (n_val,), default=None
+            The classes of X_val.
 
         Returns
         -------
@@ -135,7 +139,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         X = self._begin(X)
         targets = self._read_classes(X, y)
         self._require_labels(targets)
-        self._fit(X, targets)
+        self._fit(X, targets, validation=self._validation(X_val, y_val))
         return self
 
     @fits

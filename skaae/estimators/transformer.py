@@ -14,7 +14,7 @@ from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits
+from skaae.estimators.fitting import fits, given_validation
 from skaae.estimators.labels import one_hot
 from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
@@ -126,7 +126,7 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
     _min_classes = 0
 
     @fits
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, X_val=None):
         """Train encoder, decoder and discriminator.
 
         Parameters
@@ -136,6 +136,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         y : array-like of shape (n_samples,), default=None
             Ignored if use_labels=False. Otherwise the class of each row; -1 or a missing value
             marks an unlabeled row.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Rows for early stopping, so that it holds out no training rows. They are not trained on.
 
         Returns
         -------
@@ -151,7 +153,8 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
             epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
         """
         X = self._begin(X)
-        self._fit(X, self._read_labels(X, y))
+        targets, validation = self._read_labels(X, y), given_validation(self, X_val)
+        self._fit(X, targets, validation=validation)
         return self
 
     @fits

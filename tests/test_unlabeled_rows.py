@@ -1,0 +1,446 @@
+"""Unlabeled rows as X_unlabeled, validation rows as X_val, and the tools of scikit-learn."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse
+import sklearn
+from conftest import classifier
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    HalvingGridSearchCV,
+    TunedThresholdClassifierCV,
+    cross_val_predict,
+    cross_val_score,
+    learning_curve,
+    validation_curve,
+)
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler, TargetEncoder
+
+from skaae import AAEClusterer, AAEEmbedding, AAETransformer, SupervisedAAETransformer
+from skaae.priors import Petals
+
+N_LABELED = 45
+
+
+@pytest.fixture(scope="module")
+def parts(blobs):
+    """Labeled rows, their labels, unlabeled rows and the true labels of these."""
+    X, y = blobs
+    return X[:N_LABELED], y[:N_LABELED], X[N_LABELED:], y[N_LABELED:]
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What fits have seen: (rows with a label, rows without, classes), one entry for each fit."""
+    from skaae import SemiSupervisedAAEClassifier
+
+    found, before = [], SemiSupervisedAAEClassifier._fit_weighted
+
+    def fit_weighted(self, X, targets, *args, **kwargs):
+        found.append(((targets >= 0).sum(), (targets < 0).sum(), self.classes_.tolist()))
+        return before(self, X, targets, *args, **kwargs)
+
+    monkeypatch.setattr(SemiSupervisedAAEClassifier, "_fit_weighted", fit_weighted)
+    return found
+
+
+# Two ways to say the same -------------------------------------------------------------------------
+
+
+def as_frame(X):
+    return pd.DataFrame(X, columns=list("abcdef"))
+
+
+def as_mixed(X):
+    """A data frame with two columns of categories, one of them with a gap."""
+    frame = as_frame(X)
+    frame["b"] = np.where(frame["b"] > 0, "high", "low")
+    frame["c"] = pd.Series(np.where(frame["c"] > 0, "up", None), dtype=object)
+    return frame
+
+
+def in_polars(frame):
+    return pl.DataFrame({name: frame[name].tolist() for name in frame})
+
+
+KINDS = {
+    "array": np.asarray,
+    "float32": lambda X: X.astype(np.float32),
+    "csr": scipy.sparse.csr_array,
+    "pandas": as_frame,
+    "polars": lambda X: in_polars(as_frame(X)),
+    "categories": as_mixed,
+    "categories in polars": lambda X: in_polars(as_mixed(X)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_rows_without_a_label_may_be_apart(blobs, kind, weighted):
+    X, y = blobs
+    table, apart = KINDS[kind](X), slice(N_LABELED, None)
+    hidden = np.where(np.arange(len(y)) < N_LABELED, y, -1)
+    all_weights, own = {}, {}
+    if weighted:  # the mean of those above 0 is 2
+        weights = np.repeat([0.0, 4.0, 1.0], [3, 14, 28])
+        own = {"sample_weight": weights}
+        all_weights = {"sample_weight": np.append(weights, np.full(len(y) - N_LABELED, 2.0))}
+    # a committee looks at all rows too
+    few = {"max_iter": 5, "pseudo_labels": "auto" if kind == "categories" else False}
+    one = classifier(**few).fit(table, hidden, **all_weights)
+    rows, others = table[:N_LABELED], table[apart]
+    other = classifier(**few).fit(rows, y[:N_LABELED], X_unlabeled=others, **own)
+    np.testing.assert_array_equal(one.predict_proba(table), other.predict_proba(table))
+    np.testing.assert_array_equal(one.transduction_, other.transduction_)
+    assert (other.n_labeled_, other.n_unlabeled_) == (one.n_labeled_, one.n_unlabeled_)
+
+
+def test_y_may_have_unlabeled_rows_too(parts):
+    X, y, X_unlabeled, _ = parts
+    hidden = np.where(np.arange(len(y)) < 30, y, -1)
+    model = classifier(max_iter=2).fit(X, hidden, X_unlabeled=X_unlabeled)
+    assert (model.n_labeled_, model.n_unlabeled_) == (30, len(X_unlabeled) + 15)
+
+
+def test_frames_and_arrays_of_mixed_columns_go_together(parts):
+    X, y, X_unlabeled, _ = parts
+    table, others = as_mixed(X), as_mixed(X_unlabeled)
+    want = classifier(max_iter=2).fit(table, y, X_unlabeled=others).predict_proba(table)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        found = classifier(max_iter=2).fit(table, y, X_unlabeled=others.to_numpy(dtype=object))
+    np.testing.assert_array_equal(found.predict_proba(table), want)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"X_unlabeled": np.ones((5, 2))}, "X_unlabeled must have the columns of X. X has 2"),
+        ({"X_unlabeled": np.ones(5)}, "X_unlabeled must have the columns of X. Expected 2D"),
+        ({"X_unlabeled": np.full((5, 6), np.inf)}, "X_unlabeled must .* infinity"),
+        ({"X_val": np.ones((5, 6))}, "X_val is given, but y_val is None; pass both, or neither"),
+        ({"y_val": np.ones(5)}, "y_val is given, but X_val is None; pass both, or neither"),
+        ({"X_val": np.ones((5, 6)), "y_val": [0] * 4}, "inconsistent numbers of samples"),
+        ({"X_val": np.ones((5, 6)), "y_val": [7] * 5}, "label 7, which is not one of the classes"),
+        ({"X_val": np.ones((5, 6)), "y_val": [-1] * 5}, "y_val holds no labeled row among its 5"),
+        ({"X_val": np.ones((5, 2)), "y_val": [0] * 5}, "X_val must have the columns of X"),
+    ],
+)
+def test_what_is_refused(parts, more, message):
+    X, y, X_unlabeled, _ = parts
+    model = classifier(max_iter=2).fit(X, y, X_unlabeled=X_unlabeled)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, **more)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_a_warm_start_reads_the_columns_of_its_model(parts):
+    X, y, X_unlabeled, _ = parts
+    model = classifier(max_iter=2, warm_start=True).fit(X, y, X_unlabeled=X_unlabeled)
+    model.fit(X, y, X_unlabeled=X_unlabeled)
+    assert model.n_iter_ == 4
+    with pytest.raises(ValueError, match="X_unlabeled must have the columns of X"):
+        model.fit(X, y, X_unlabeled=X_unlabeled[:, :3])
+
+
+# No unlabeled row ---------------------------------------------------------------------------------
+
+NONE_UNLABELED = "y has no unlabeled row, and X_unlabeled is None"
+
+
+@pytest.mark.filterwarnings("default:y has no unlabeled row")
+def test_labels_for_all_rows_warn(parts):
+    X, y, _, _ = parts
+    with pytest.warns(UserWarning, match=NONE_UNLABELED):
+        classifier(max_iter=2).fit(X, y)
+    with pytest.warns(UserWarning, match=NONE_UNLABELED):  # -1 has become class 0
+        VotingClassifier([("aae", classifier(max_iter=2))]).fit(X, np.where(y == 2, -1, y))
+
+
+@pytest.mark.filterwarnings("error:y has no unlabeled row")
+def test_labels_for_all_rows_may_be_meant(parts):
+    X, y, X_unlabeled, _ = parts
+    classifier(max_iter=2, unlabeled_label=None).fit(X, y)
+    classifier(max_iter=2).fit(X, y, X_unlabeled=X_unlabeled)
+    classifier(max_iter=2).fit(X, np.where(np.arange(len(y)) < 5, -1, y))
+    classifier(max_iter=2).partial_fit(X, y)
+
+
+# Early stopping on rows of the user ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("early_stopping", ["auto", True])
+def test_validation_rows_replace_held_out_rows(parts, early_stopping):
+    X, y, X_unlabeled, y_unlabeled = parts
+    model = classifier(
+        max_iter=100, n_iter_no_change=3, early_stopping=early_stopping, pseudo_labels=False
+    )
+    X_val, y_val = X_unlabeled[:50], y_unlabeled[:50].copy()
+    y_val[:5] = (y_val[:5] + 1) % 3  # wrong labels: the loss rises when the model is sure
+    model.fit(X, y, X_unlabeled=X_unlabeled[50:], X_val=X_val, y_val=y_val)
+    assert (model.n_labeled_, model.n_unlabeled_) == (N_LABELED, len(X_unlabeled) - 50)
+    losses = np.array(model.history_["validation"])
+    assert len(losses) == model.n_iter_ < 100
+    # the best weights are back
+    given = model.predict_proba(X_val)[np.arange(50), y_val]
+    assert -np.log(given).mean() == pytest.approx(np.nanmin(losses), rel=1e-4)
+    assert np.nanargmin(losses) < len(losses) - 1
+
+
+def test_without_validation_rows_auto_does_not_stop(parts):
+    X, y, X_unlabeled, _ = parts
+    model = classifier(max_iter=30, n_iter_no_change=1).fit(X, y, X_unlabeled=X_unlabeled)
+    assert model.n_iter_ == 30
+    assert "validation" not in model.history_
+
+
+def test_unlabeled_validation_rows_do_not_count(parts):
+    X, y, X_unlabeled, y_unlabeled = parts
+    few = np.where(np.arange(len(y_unlabeled)) % 2, y_unlabeled, -1)
+    one = classifier(max_iter=5).fit(X, y, X_unlabeled=X, X_val=X_unlabeled, y_val=few)
+    labeled = {"X_val": X_unlabeled[1::2], "y_val": few[1::2]}
+    other = classifier(max_iter=5).fit(X, y, X_unlabeled=X, **labeled)
+    assert one.history_["validation"] == other.history_["validation"]
+
+
+def test_validation_rows_and_no_early_stopping_contradict_each_other(parts):
+    X, y, X_unlabeled, y_unlabeled = parts
+    model = classifier(max_iter=2, early_stopping=False)
+    with pytest.raises(ValueError, match="early_stopping=False does not use it"):
+        model.fit(X, y, X_val=X_unlabeled, y_val=y_unlabeled)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "needs_y"),
+    [
+        (AAETransformer(2), False),
+        (AAETransformer(2, prior=Petals(3), use_labels=True), False),
+        (AAEClusterer(3), False),
+        (AAEEmbedding(), False),
+        (AAEEmbedding(use_labels=True), True),
+        (SupervisedAAETransformer(2), True),
+    ],
+    ids=lambda value: re.sub(r"\s+", "", str(value)),
+)
+def test_validation_rows_of_other_estimators(parts, device, estimator, needs_y):
+    X, y, X_val, y_val = parts
+    more = {"y_val": y_val} if needs_y else {}
+    model = clone(estimator).set_params(
+        max_iter=300, n_iter_no_change=2, random_state=0, device=device, tol=0.05
+    )
+    model.fit(X, y, X_val=X_val, **more)
+    assert model.n_iter_ < 300
+    assert len(model.history_["validation"]) == model.n_iter_
+    assert len(model.transform(X)) == N_LABELED
+
+
+# The tools of scikit-learn ------------------------------------------------------------------------
+
+
+def right(model, X, y):
+    """Check that a fitted tool has classes without a marker and predicts them."""
+    assert model.classes_.tolist() == np.unique(y).tolist()
+    assert np.mean(model.predict(X) == y) > 0.9
+    return model
+
+
+def searched(search, grid):
+    def check(clf, X, y, more, X_test, y_test):
+        tool = search(clf, grid, cv=2, scoring="accuracy")
+        assert right(tool.fit(X, y, **more), X_test, y_test).best_score_ > 0.9
+
+    return check
+
+
+def scored(scoring, least):
+    def check(clf, X, y, more, X_test, y_test):
+        scores = cross_val_score(clf, X, y, cv=2, params=more, scoring=scoring)
+        assert min(scores) > least
+
+    return check
+
+
+def predicted(method):
+    def check(clf, X, y, more, X_test, y_test):
+        found = cross_val_predict(clf, X, y, cv=2, params=more, method=method)
+        classes = np.unique(y)
+        if found.ndim == 2:
+            assert found.shape == (len(y), len(classes))
+            found = classes[found.argmax(axis=1)]
+        elif method == "decision_function":
+            found = classes[(found > 0).astype(int)]
+        assert np.mean(found == y) > 0.9
+
+    return check
+
+
+def fitted(make):
+    def check(clf, X, y, more, X_test, y_test):
+        right(make(clf).fit(X, y, **more), X_test, y_test)
+
+    return check
+
+
+def learned(clf, X, y, more, X_test, y_test):
+    sizes, _, scores = learning_curve(
+        clf, X, y, cv=2, params=more, train_sizes=[0.5, 1.0], shuffle=True, random_state=0
+    )
+    assert sizes.tolist() == [len(y) // 4, len(y) // 2]
+    assert scores.mean(axis=1).min() > 0.9
+
+
+def validated(clf, X, y, more, X_test, y_test):
+    how = {"param_name": "n_components", "param_range": [2, 3], "params": more}
+    assert validation_curve(clf, X, y, cv=2, **how)[1].min() > 0.8
+
+
+def permuted(clf, X, y, more, X_test, y_test):
+    model = clf.fit(X, y, **more)
+    found = permutation_importance(model, X_test, y_test, scoring="f1_macro", n_repeats=2)
+    assert found.importances_mean.max() > 0.1
+
+
+def displayed(clf, X, y, more, X_test, y_test):
+    shown = ConfusionMatrixDisplay.from_estimator(clf.fit(X, y, **more), X_test, y_test)
+    assert shown.confusion_matrix.shape == (len(np.unique(y)),) * 2
+    assert np.trace(shown.confusion_matrix) > 0.9 * len(y_test)
+
+
+def stacked(clf, X, y, more, X_test, y_test):
+    """scikit-learn hands arguments of `fit` to the final estimator too, so the first is fitted."""
+    model = FrozenEstimator(clf.fit(X, y, **more))
+    right(StackingClassifier([("aae", model)], cv="prefit").fit(X, y), X_test, y_test)
+
+
+def encoded(clf, X, y, more, X_test, y_test):
+    """In a pipeline with routing scikit-learn 1.9's encoder fails without our classifier too."""
+    encoder = TargetEncoder(target_type="continuous")
+    table = encoder.fit_transform(X.round(), y)
+    clf.fit(table, y, X_unlabeled=encoder.transform(more["X_unlabeled"].round()))
+    assert clf.score(encoder.transform(X_test.round()), y_test) > 0.8
+
+
+def of_two_columns(clf, X, y, more, X_test, y_test):
+    found = MultiOutputClassifier(clf).fit(X, np.c_[y, y[::-1]], **more).predict(X_test)
+    assert np.mean(found[:, 0] == y_test) > 0.9
+
+
+def calibrated(**how):
+    return fitted(lambda clf: CalibratedClassifierCV(clf, cv=2, **how))
+
+
+GRID = {"n_components": [2, 3]}
+OF_ANY_Y = {
+    "accuracy": scored("accuracy", 0.9),
+    "f1_macro": scored("f1_macro", 0.9),
+    "neg_log_loss": scored("neg_log_loss", -0.6),
+    "predict": predicted("predict"),
+    "predict_proba": predicted("predict_proba"),
+    "decision_function": predicted("decision_function"),
+    "GridSearchCV": searched(GridSearchCV, GRID),
+    "HalvingGridSearchCV": searched(HalvingGridSearchCV, GRID),
+    "learning_curve": learned,
+    "validation_curve": validated,
+    "CalibratedClassifierCV": calibrated(),
+    "CalibratedClassifierCV(ensemble=False)": calibrated(ensemble=False),
+    "permutation_importance": permuted,
+    "ConfusionMatrixDisplay": displayed,
+    "StackingClassifier": stacked,
+    "TargetEncoder": encoded,
+    "MultiOutputClassifier": of_two_columns,
+}
+OF_TWO_CLASSES = {
+    "roc_auc": scored("roc_auc", 0.95),
+    "average_precision": scored("average_precision", 0.95),
+    "neg_brier_score": scored("neg_brier_score", -0.1),
+}
+WITH_ROUTING = {
+    "predict_proba": predicted("predict_proba"),
+    "GridSearchCV": searched(GridSearchCV, GRID),
+    "CalibratedClassifierCV": calibrated(),
+    "VotingClassifier": fitted(
+        lambda clf: VotingClassifier([("aae", clf), ("line", LogisticRegression())], voting="soft")
+    ),
+    "BaggingClassifier": fitted(lambda clf: BaggingClassifier(clf, 2, random_state=0)),
+    "OneVsRestClassifier": fitted(OneVsRestClassifier),
+    "OneVsOneClassifier": fitted(OneVsOneClassifier),
+    "Pipeline": fitted(
+        lambda clf: Pipeline(
+            [("scale", StandardScaler()), ("aae", clf)], transform_input=["X_unlabeled"]
+        )
+    ),
+    "SelectKBest": fitted(
+        lambda clf: Pipeline([("best", SelectKBest(k=4)), ("aae", clf)], transform_input=MORE)
+    ),
+}
+WITH_ROUTING_OF_TWO_CLASSES = {
+    "TunedThresholdClassifierCV": fitted(lambda clf: TunedThresholdClassifierCV(clf, cv=2)),
+    "FixedThresholdClassifier": fitted(FixedThresholdClassifier),
+}
+MORE = ["X_unlabeled"]
+
+
+def check_tool(check, parts, seen, *, two_classes, routing):
+    X, y, X_unlabeled, y_unlabeled = parts
+    if two_classes:
+        (X, y), (X_unlabeled, y_unlabeled) = (
+            (rows[labels < 2], labels[labels < 2])
+            for rows, labels in ((X, y), (X_unlabeled, y_unlabeled))
+        )
+    clf = classifier(max_iter=20, batch_size=30, pseudo_labels=False, virtual_adversarial=None)
+    with sklearn.config_context(enable_metadata_routing=routing):
+        if routing:
+            clf.set_fit_request(X_unlabeled=True)
+        check(clf, X, y, {"X_unlabeled": X_unlabeled}, X_unlabeled, y_unlabeled)
+    assert seen
+    for n_labeled, n_unlabeled, classes in seen:
+        assert 0 < n_labeled <= len(y)
+        assert n_unlabeled == len(X_unlabeled)
+        assert -1 not in classes
+
+
+@pytest.mark.parametrize("tool", OF_ANY_Y)
+def test_tools(parts, seen, tool):
+    check_tool(OF_ANY_Y[tool], parts, seen, two_classes=False, routing=False)
+
+
+@pytest.mark.parametrize("tool", OF_TWO_CLASSES)
+def test_tools_for_two_classes(parts, seen, tool):
+    check_tool(OF_TWO_CLASSES[tool], parts, seen, two_classes=True, routing=False)
+
+
+@pytest.mark.parametrize("tool", WITH_ROUTING)
+def test_tools_with_routing(parts, seen, tool):
+    check_tool(WITH_ROUTING[tool], parts, seen, two_classes=False, routing=True)
+
+
+@pytest.mark.parametrize("tool", WITH_ROUTING_OF_TWO_CLASSES)
+def test_tools_for_two_classes_with_routing(parts, seen, tool):
+    check = WITH_ROUTING_OF_TWO_CLASSES[tool]
+    check_tool(check, parts, seen, two_classes=True, routing=True)
+
+
+def test_stacking_passes_it_to_its_final_estimator(parts):
+    """A limit of scikit-learn: once it is gone, the guide needs no detour."""
+    X, y, X_unlabeled, _ = parts
+    with sklearn.config_context(enable_metadata_routing=True):
+        clf = classifier(max_iter=2).set_fit_request(X_unlabeled=True)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'X_unlabeled'"):
+            StackingClassifier([("aae", clf)], cv=3).fit(X, y, X_unlabeled=X_unlabeled)
