@@ -76,6 +76,15 @@ def _in_proportion(counts, total):
     return kept
 
 
+def draw_order(rng, n_samples):
+    """Return a random permutation of rows, drawn with a NumPy RandomState.
+
+    It is not the one that the state itself would draw: `KFold` and `train_test_split` draw that.
+    With the same `random_state`, all rows that keep their labels would then be in the same fold.
+    """
+    return np.random.default_rng(rng.randint(np.iinfo(np.int32).max)).permutation(n_samples)
+
+
 def choose(targets, kept, order):
     """Return the rows that keep their labels: of each class, the first ones in an order of rows.
 

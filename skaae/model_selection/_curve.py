@@ -14,7 +14,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skaae.model_selection._budget import allocate, check_number, choose
+from skaae.model_selection._budget import allocate, check_number, choose, draw_order
 from skaae.model_selection._marking import with_marker
 from skaae.model_selection._rows import (
     index_classes,
@@ -137,7 +137,7 @@ def label_budget_curve(
     parts = _parts(cv, X, y, groups, targets, rng, unlabeled_label)
     counts = [_count(targets[train], classes) for train, _ in parts]
     budgets = _budgets(n_labels, per_class, counts, classes)
-    draws = [(part, rng.permutation(len(part[0]))) for part in parts for _ in range(n_repeats)]
+    draws = [(part, draw_order(rng, len(part[0]))) for part in parts for _ in range(n_repeats)]
     task = _Task(estimator, X, classes, targets, unlabeled, unlabeled_label, scoring, params or {})
     rows = []
     for budget in budgets:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from skaae.model_selection._budget import allocate, choose
+from skaae.model_selection._budget import allocate, choose, draw_order
 from skaae.model_selection._marking import with_marker
 from skaae.model_selection._rows import index_classes, simple, take
 from skaae.unlabeled import as_1d, find_unlabeled
@@ -104,8 +104,9 @@ def make_unlabeled(y, n_labeled, *, per_class=False, random_state=None, unlabele
         Determines which labels are kept.
     unlabeled_label : "auto", scalar or None, default="auto"
         Marker to write for rows without a label. "auto" writes -1 if y has numbers, and otherwise a
-        missing value. None writes a missing value. Rows of y are unlabeled already if they have a
-        missing value or the marker.
+        missing value. None writes a missing value. NaN does so too, but then -1 may be a class.
+        Rows of y are unlabeled already if they have the marker or a missing value; for "auto" and
+        None, see `is_unlabeled`.
 
     Returns
     -------
@@ -129,11 +130,11 @@ def make_unlabeled(y, n_labeled, *, per_class=False, random_state=None, unlabele
     >>> np.unique(y_few, return_counts=True)
     (array([-1,  0,  1]), array([80, 18,  2]))
     """
-    found = float("nan") if unlabeled_label is None else unlabeled_label
-    classes, targets = index_classes(y, found, "make_unlabeled")
+    marker = "auto" if unlabeled_label is None else unlabeled_label
+    classes, targets = index_classes(y, marker, "make_unlabeled")
     counts = np.bincount(targets[targets >= 0], minlength=len(classes))
     kept = allocate(counts, n_labeled, per_class, classes)
-    order = check_random_state(random_state).permutation(len(targets))
+    order = draw_order(check_random_state(random_state), len(targets))
     hidden = np.ones(len(targets), dtype=bool)
     hidden[choose(targets, kept, order)] = False
     return with_marker(y, hidden, unlabeled_label, classes)

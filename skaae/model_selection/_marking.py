@@ -33,7 +33,7 @@ def with_marker(y, hidden, unlabeled_label, classes):
     if np.ndim(y) != 1 or hasattr(y, "columns") or not hasattr(y, "to_list"):
         write = _in_array
     marked = write(y, hidden, unlabeled_label)
-    reading = float("nan") if unlabeled_label is None else unlabeled_label
+    reading = "auto" if unlabeled_label is None else unlabeled_label
     if not np.array_equal(mark_unlabeled(as_label_array(marked), reading), hidden):
         raise ValueError(
             f"Rows marked by unlabeled_label={unlabeled_label!r} could not be told from labeled "
@@ -62,9 +62,7 @@ def _in_array(y, hidden, unlabeled_label):
     if marker is None and kind in "mM":
         marker = y.dtype.type("NaT")
     if kind in "if" and is_number(marker):
-        marker = np.asarray(marker)
-        if not np.can_cast(marker, y.dtype):
-            y = y.astype(np.result_type(y, marker))
+        y = y.astype(np.result_type(y, np.min_scalar_type(marker)))
     elif kind == "U" and isinstance(marker, str):
         y = y.astype(np.result_type(y, np.asarray(marker)))
     elif kind not in "mM" or not isinstance(marker, np.datetime64 | np.timedelta64):
