@@ -97,11 +97,13 @@ def label_budget_curve(
     Returns
     -------
     result : Bunch
-        n_labels : int ndarray of shape (n_budgets,), ascending
-            Numbers of labels, in all or, with `per_class`, of each class.
-        test_scores : ndarray of shape (n_budgets, n_splits * n_repeats)
-            Repeats of one fold are neighbours.
-        fit_times, score_times : ndarray of the same shape, in seconds
+        With these entries:
+
+        - `n_labels`, int ndarray of shape (n_budgets,): the numbers of labels, ascending; with
+          `per_class`, those of each class
+        - `test_scores`, ndarray of shape (n_budgets, n_splits * n_repeats): the scores; repeats of
+          one fold are neighbours
+        - `fit_times` and `score_times`, ndarrays of the same shape: seconds of each fit and score
 
     Raises
     ------
