@@ -337,6 +337,14 @@ def test_strings_and_markers_of_the_curve(few_rows):
     ):
         result = label_budget_curve(model, X, names, unlabeled_label=marker, **SETTINGS)
         assert (result.test_scores > 0).any()
+    with pytest.warns(UserWarning, match="no unlabeled samples"):
+        all_labels = label_budget_curve(
+            SelfTrainingClassifier(GaussianNB()), X, names, n_labels=[1.0], cv=3, random_state=0
+        )
+    alone = label_budget_curve(
+        GaussianNB(), X, names, n_labels=[1.0], cv=3, random_state=0, unlabeled="drop"
+    )
+    np.testing.assert_array_equal(all_labels.test_scores, alone.test_scores)
 
 
 @pytest.mark.parametrize(

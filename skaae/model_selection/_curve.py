@@ -231,6 +231,8 @@ class _Task:
         y = self.classes[np.maximum(self.targets[train], 0)]
         if hidden.any():
             y = with_marker(y, hidden, self.unlabeled_label, self.classes)
+        elif self.unlabeled == "mark" and y.dtype.kind == "U":
+            y = y.astype(object)  # as with a marker: SelfTrainingClassifier takes no other strings
         X, params = take(self.X, train), take_parameters(self.params, train, len(self.targets))
         start = time.perf_counter()
         estimator = clone(self.estimator).fit(X, y, **params)

@@ -78,7 +78,7 @@ def _count(value):
 def known_classes(estimator):
     """Return the classes of a fitted estimator, or None if it has none or several lists of them."""
     classes = getattr(estimator, "classes_", None)
-    if classes is None or np.ndim(classes) != 1 or isinstance(classes[0], np.ndarray):
+    if classes is None or any(isinstance(each, np.ndarray) for each in classes):
         return None
     return np.asarray(classes)
 
