@@ -66,7 +66,15 @@ html_copy_source = False
 # pages of one level have nothing beside them to go to
 html_sidebars = {
     page: []
-    for page in ("index", "choosing", "user_guide", "reproduction", "architecture", "changes")
+    for page in (
+        "index",
+        "choosing",
+        "user_guide",
+        "model_selection",
+        "reproduction",
+        "architecture",
+        "changes",
+    )
 }
 html_theme_options = {
     "show_prev_next": False,

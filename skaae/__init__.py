@@ -8,9 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from skaae import displays, priors
+    from skaae import displays, model_selection, priors
     from skaae.displays import (
         ClusterHeadsDisplay,
+        LabelBudgetDisplay,
         LatentSpaceDisplay,
         ManifoldDisplay,
         ReconstructionDisplay,
@@ -39,13 +40,14 @@ _MODULE_OF = {
     "SemiSupervisedAAEClassifier": "skaae.estimators.classifier",
     "SupervisedAAETransformer": "skaae.estimators.supervised",
     "ClusterHeadsDisplay": "skaae.displays",
+    "LabelBudgetDisplay": "skaae.displays",
     "LatentSpaceDisplay": "skaae.displays",
     "ManifoldDisplay": "skaae.displays",
     "ReconstructionDisplay": "skaae.displays",
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
 }
-_SUBMODULES = ("displays", "priors")
+_SUBMODULES = ("displays", "model_selection", "priors")
 
 __all__ = [
     "AAEClusterer",
@@ -55,6 +57,7 @@ __all__ = [
     "Categories",
     "ClusterHeadsDisplay",
     "Conv",
+    "LabelBudgetDisplay",
     "LatentSpaceDisplay",
     "MLP",
     "ManifoldDisplay",
@@ -66,6 +69,7 @@ __all__ = [
     "TrainingCurvesDisplay",
     "VirtualAdversarial",
     "displays",
+    "model_selection",
     "priors",
 ]
 

@@ -11,6 +11,9 @@ import sklearn
 from sklearn.base import BaseEstimator
 
 try:
+    # rows of any container, as cross-validation chooses them
+    from sklearn.utils import _safe_indexing as safe_indexing
+
     # constraints of parameters, as scikit-learn's own estimators state them
     from sklearn.utils._param_validation import HasMethods as HasMethods
     from sklearn.utils._param_validation import Interval, StrOptions
@@ -77,6 +80,7 @@ __all__ = [
     "callback_context",
     "check_sample_weight",
     "output_library",
+    "safe_indexing",
     "validate_parameters",
     "with_callbacks",
 ]

@@ -9,9 +9,13 @@ import re
 os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy: else check_array_api_input is skipped silently
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.naive_bayes import GaussianNB
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from skaae import (
     MLP,
@@ -22,6 +26,9 @@ from skaae import (
     SemiSupervisedAAEClassifier,
     VirtualAdversarial,
 )
+from skaae.model_selection import make_unlabeled
+
+NAMES = np.array(["ant", "bee", "cat"])
 
 
 def pytest_addoption(parser):
@@ -72,8 +79,54 @@ def few_labels(blobs):
 
 
 @pytest.fixture(scope="session")
+def few_rows(blobs):
+    """The blobs in standard units, 10 labels of each class beside -1, and all labels."""
+    X, y = blobs
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    return (
+        X + np.random.default_rng(1).normal(size=X.shape),
+        make_unlabeled(y, 30, random_state=0),
+        y,
+    )
+
+
+@pytest.fixture(scope="session")
 def digits():
     return load_digits(return_X_y=True)
+
+
+def as_kind(y, kind):
+    """Return labels 0, 1, 2 and -1 in one of the forms that users have."""
+    hidden = y == -1
+    values = y.tolist()
+    names = [None if gone else str(NAMES[value]) for value, gone in zip(y, hidden, strict=True)]
+    beside_none = np.array(
+        [None if gone else value for value, gone in zip(values, hidden, strict=True)]
+    )
+    return {
+        "integers": lambda: y,
+        "list": lambda: values,
+        "floats": lambda: y.astype(float),
+        "floats with NaN": lambda: np.where(hidden, np.nan, y),
+        "integers beside None": lambda: beside_none,
+        "strings beside None": lambda: np.array(names, dtype=object),
+        "strings beside -1": lambda: np.array([n or -1 for n in names], dtype=object),
+        "list of strings": lambda: names,
+        "pandas integers": lambda: pd.Series(y, index=np.arange(len(y)) + 7),
+        "pandas Int64": lambda: pd.Series(beside_none, dtype="Int64"),
+        "pandas strings": lambda: pd.Series(names),
+        "pandas string": lambda: pd.Series(names, dtype="string"),
+        "pandas category": lambda: pd.Series(names, dtype="category"),
+        "polars integers": lambda: pl.Series("y", beside_none.tolist()),
+        "polars strings": lambda: pl.Series("y", names),
+    }[kind]()
+
+
+KINDS = [
+    "integers", "list", "floats", "floats with NaN", "integers beside None", "strings beside None",
+    "strings beside -1", "list of strings", "pandas integers", "pandas Int64", "pandas strings",
+    "pandas string", "pandas category", "polars integers", "polars strings",
+]  # fmt: skip
 
 
 def label(value):
@@ -118,6 +171,18 @@ def transformer(**params):
 def classifier(**params):
     """Return a classifier that trains briefly on the device under test; see `make`."""
     return make(SemiSupervisedAAEClassifier, **params)
+
+
+def small_classifier(**params):
+    """Return a small classifier of ours without a committee, which would take most of the time."""
+    return classifier(max_iter=2, pseudo_labels=False, hidden_layer_sizes=(16,), **params)
+
+
+MODELS = {
+    "ours": small_classifier,
+    "self-training": lambda: SelfTrainingClassifier(GaussianNB()),
+    "spreading": lambda: LabelSpreading(gamma=0.5),
+}
 
 
 @pytest.fixture(scope="session")

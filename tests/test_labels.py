@@ -11,11 +11,10 @@ from skaae.estimators.labels import (
     UNKNOWN,
     class_proportions,
     encode_labels,
-    find_unlabeled,
     label_block,
     lookup_labels,
-    mark_unlabeled,
 )
+from skaae.unlabeled import find_unlabeled, mark_unlabeled
 
 NAN = float("nan")
 BIG = 2**53 + 1  # the first integer that no float64 holds

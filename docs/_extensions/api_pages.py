@@ -23,7 +23,7 @@ def own_methods(cls):
 
 def public_classes():
     """Yield the full name of each class that has a page, and the class."""
-    for module in (skaae, skaae.displays, skaae.priors):
+    for module in (skaae, skaae.displays, skaae.model_selection, skaae.priors):
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isclass(value):

@@ -27,7 +27,14 @@ PAGES = [
     DOCS.parent / "README.md",
     *(
         DOCS / f"{name}.md"
-        for name in ("index", "choosing", "tables", "user_guide", "changes")
+        for name in (
+            "index",
+            "choosing",
+            "tables",
+            "user_guide",
+            "model_selection",
+            "changes",
+        )
     ),
     *sorted((DOCS / "systems").glob("*.md")),
 ]

@@ -10,12 +10,14 @@ from skaae.displays._images import (
     ReconstructionDisplay,
     StyleDisplay,
 )
+from skaae.displays._label_budget import LabelBudgetDisplay
 from skaae.displays._latent_space import LatentSpaceDisplay
 from skaae.displays._manifold import ManifoldDisplay
 from skaae.displays._training_curves import TrainingCurvesDisplay
 
 __all__ = [
     "ClusterHeadsDisplay",
+    "LabelBudgetDisplay",
     "LatentSpaceDisplay",
     "ManifoldDisplay",
     "ReconstructionDisplay",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skaae.displays._display import COLORS, legend_beside
-from skaae.estimators.labels import (
+from skaae.unlabeled import (
     UNLABELED,
     as_label_array,
     find_missing,

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skaae.displays._tiles import Tiles, as_images, first_rows
-from skaae.estimators.labels import as_label_array
+from skaae.unlabeled import as_label_array
 
 
 class StyleDisplay(Tiles):

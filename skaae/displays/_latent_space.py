@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae.displays._colors import ClassColors, ValueColors, marker_of, read_targets, unused_name
 from skaae.displays._display import COLORS, Display
-from skaae.estimators.labels import as_label_array
+from skaae.unlabeled import as_label_array
 
 CONTOURS = (0.95, 0.5)  # proportion of the prior's samples inside each contour line
 

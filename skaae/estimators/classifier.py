@@ -18,7 +18,6 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, warn_of_no_unlabeled, warn_of_shares
-from skaae.estimators.labels import UNLABELED
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
     SOLVERS,
@@ -38,6 +37,7 @@ from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import HasMethods, StrOptions
 from skaae.training.schedule import ASSIGN_COMPONENTS
+from skaae.unlabeled import UNLABELED
 
 
 @with_shared_parameters(

@@ -10,7 +10,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
-from skaae.estimators.labels import UNKNOWN, UNLABELED, lookup_labels
+from skaae.estimators.labels import UNKNOWN, lookup_labels
+from skaae.unlabeled import UNLABELED
 
 
 class PredictsClasses:

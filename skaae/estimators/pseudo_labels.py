@@ -11,12 +11,12 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skaae import inference
 from skaae.clustering.pseudo_labels import clear_rows, graph_labels
-from skaae.estimators.labels import UNLABELED
 from skaae.estimators.model import are_auto, are_many_images
 from skaae.estimators.options import replace_auto
 from skaae.teaching.committee import Classifier, default_members, teach
 from skaae.training.rows import BatchedRows, as_arrays, pick
 from skaae.training.schedule import ADD_PSEUDO_LABELS, has_few_labels
+from skaae.unlabeled import UNLABELED
 
 # A graph of neighbours, whose time and memory grow with the square of rows, has at most this many.
 MAX_ROWS = 20_000
