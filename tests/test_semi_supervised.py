@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 import torch
 from conftest import FITS, classifier, hide
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from skaae import SemiSupervisedAAEClassifier, VirtualAdversarial, inference
+from skaae.estimators.styles import fit_styles
 
 
 @pytest.fixture(scope="module")
@@ -510,3 +512,44 @@ def test_a_class_that_no_row_gets_warns():
     y[:60], y[60:66] = 0, 1
     with pytest.warns(UserWarning, match=r"predicts class 1 for 0.0% of the unlabeled rows"):
         classifier(pseudo_labels=KNeighborsClassifier(30), max_iter=60).fit(X, y)
+
+
+def test_new_rows_of_a_class_look_like_it(blobs, few_labels):
+    """The style of blobs with several components contains the class."""
+    X, y = blobs
+    model = classifier(max_iter=100).fit(X, few_labels)
+    judge = LinearDiscriminantAnalysis().fit(X, y)
+    wanted = np.arange(900) % 3
+    found = judge.predict(model.sample(900, wanted, random_state=0))
+    assert np.mean(found == wanted) > 0.97
+    model._styles = None  # as the paper has it: style and class are drawn apart
+    apart = judge.predict(model.sample(900, wanted, random_state=0))
+    assert np.mean(apart == wanted) < np.mean(found == wanted)
+
+
+def test_styles_of_labels_have_their_means_and_covariances():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [4000, 4000])
+    styles = rng.normal(size=(8000, 2)) * [[1.0, 0.1]] + np.array([[3.0, 0.0], [-3.0, 1.0]])[labels]
+    found = fit_styles(styles, labels, 3)
+    drawn = found.of(np.repeat([0, 1, 2], 5000), rng.normal(size=(15000, 2)))
+    for label, mean in enumerate([[3.0, 0.0], [-3.0, 1.0]]):
+        own = drawn[5000 * label :][:5000]
+        np.testing.assert_allclose(own.mean(axis=0), mean, atol=0.05)
+        np.testing.assert_allclose(own.std(axis=0), [1.0, 0.1], rtol=0.1)
+    # a label without rows has the mean of all, or what it had before
+    np.testing.assert_allclose(found.means[2], styles.mean(axis=0))
+    again = fit_styles(styles[:10], labels[:10], 3, before=found)
+    np.testing.assert_array_equal(again.means[1:], found.means[1:])
+    np.testing.assert_array_equal(again.factors[1:], found.factors[1:])
+
+
+def test_styles_of_another_prior_are_drawn_from_it(blobs, few_labels):
+    model = classifier(max_iter=2, n_components=2, prior="uniform").fit(blobs[0], few_labels)
+    assert model._styles is None
+    assert len(model.sample(5, y=1, random_state=0)) == 5
+
+
+def test_styles_of_one_row_and_of_constant_columns():
+    one = fit_styles(np.zeros((1, 3)), np.zeros(1, dtype=int), 2)
+    assert np.isfinite(one.of(np.array([0, 1]), np.ones((2, 3)))).all()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from skaae.columns.table import NetworkRows
 from skaae.estimators.fitting import Validation, given_validation
 from skaae.estimators.labels import (
     UNLABELED,
@@ -22,6 +23,7 @@ from skaae.estimators.labels import (
     one_hot,
 )
 from skaae.estimators.parameters import make_cpu_generator
+from skaae.estimators.styles import learn_styles
 from skaae.priors import Categorical
 
 
@@ -157,11 +159,16 @@ class MayReadClasses(ReadsClasses):
 class DrawsClasses:
     """Decodes styles with a class, and samples rows of a class."""
 
+    _styles: Any = None  # of labels; None draws from the prior
+
     # Attributes of the base class of all estimators, and those that `ReadsClasses` has set.
+    _settings: Any
     _check_codes: Any
     _decode: Any
     _decode_samples: Any
     _draw_style: Any
+    _step: Any
+    _table: Any
     classes_: Any
     class_prior_: Any
 
@@ -196,6 +203,10 @@ class DrawsClasses:
     def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
         """Generate new rows: draw styles (and classes) from their priors and decode them.
 
+        With the prior "gaussian", the styles of a class are drawn from a normal distribution that
+        is fitted to the styles of training rows of this class, so that new rows look like it. Where
+        style and class are independent, as the paper wants them, this is the prior itself.
+
         Parameters
         ----------
         n_samples : int, default=1
@@ -221,9 +232,16 @@ class DrawsClasses:
         check_is_fitted(self)
         generator = make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
-        label = self._draw_label(y, n_samples, generator)
-        label = label.astype(np.float32)
+        label = self._draw_label(y, n_samples, generator).astype(np.float32)
+        if self._styles is not None:
+            noise = style / np.asarray(self._settings.priors["style"].scale, np.float32)
+            style = self._styles.of(label.argmax(axis=1), noise).astype(np.float32)
         return self._decode_samples(generator, clip=clip, style=style, label=label)
+
+    def _learn_styles(self, X, *, partial):
+        """Return the styles of each label among checked rows X, or None if the prior is another."""
+        rows, prior = NetworkRows(X, self._table), self._settings.priors["style"]
+        return learn_styles(self._step, rows, prior, self._styles if partial else None)
 
     def _label_values(self):
         """Return the classes as in y, and their proportions, two arrays of shape (n_classes,)."""

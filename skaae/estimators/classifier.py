@@ -418,6 +418,7 @@ default="labeled"
             "n_labeled_": int(labeled.sum()),
             "n_unlabeled_": int(len(targets) - labeled.sum()),
             "_proportions_of_components": self._count_components(X),
+            "_styles": self._learn_styles(X, partial=partial),
         }
 
     def _count_components(self, X):

@@ -332,7 +332,8 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
             numbered = np.arange(0) if merged is None else merged.components
             others = np.setdiff1d(np.arange(self._settings.label_size), numbered)
             in_use = np.concatenate([numbered, others])
-        return self._describe(merge_components(logits, self.n_clusters, in_use), logits)
+        found = self._describe(merge_components(logits, self.n_clusters, in_use), logits)
+        return {**found, "_styles": self._learn_styles(X, partial=partial)}
 
     def _describe(self, merged, logits):
         """Return the fitted attributes for merged clusters and for rows with these logits."""
