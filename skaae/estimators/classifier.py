@@ -211,6 +211,7 @@ default="labeled"
     augment: Any = None
 
     _classifies = True
+    _scaling_of_mixed = "standard"
 
     @fits
     def fit(self, X, y, sample_weight=None):
