@@ -124,7 +124,10 @@ def test_it_is_kept_in_a_pickle(blobs, few_labels):
     ("augment", "message"),
     [
         (lambda x: x[:, :2], r"augment returned shape \(8, 2\) for rows of shape \(8, 6\)"),
-        (lambda x: x.cpu().numpy(), "augment returned a ndarray; it must be a function of a tensor"),
+        (
+            lambda x: x.cpu().numpy(),
+            "augment returned a ndarray; it must be a function of a tensor",
+        ),
         (lambda x: x / 0.0, "augment returned values that are not finite"),
         (3, "'augment' parameter .* must be a callable or None. Got 3"),
     ],

@@ -37,6 +37,7 @@ FENCE = 1.5
     validation_rows="the rows",
     solver="adam",
     input_noise="0.5",
+    most_epochs="60",
 )
 @parameters_as_fields
 class AAEOutlierDetector(OutlierMixin, GeneratesRows):
