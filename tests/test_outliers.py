@@ -112,6 +112,14 @@ def test_the_threshold_may_change_in_a_warm_start():
     assert detector.n_iter_ == 12
 
 
+def test_scores_and_threshold_are_of_the_same_criterion():
+    X = on_a_curve(100, 13)
+    detector = AAEOutlierDetector(max_iter=6, **FITS).fit(X)
+    before = detector.decision_function(X)
+    detector.set_params(criterion="reconstruction")  # counts from the next fit on
+    np.testing.assert_array_equal(detector.decision_function(X), before)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.6, "some", True])
 def test_contamination_must_be_a_fraction_up_to_a_half(value):
     with pytest.raises(ValueError, match="contamination"):

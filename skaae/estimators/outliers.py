@@ -191,8 +191,11 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
     def _score(self, rows, neighbourhood):
-        """Return the scores of `NetworkRows`, float64 (n_rows,)."""
-        if self.criterion == "reconstruction":
+        """Return the scores of `NetworkRows`, float64 (n_rows,): by the criterion of the fit.
+
+        Without a neighbourhood it is the reconstruction.
+        """
+        if neighbourhood is None:
             return -inference.reconstruction_losses(self._step, rows).astype(np.float64)
         return -neighbourhood.distances(inference.errors_and_codes(self._step, rows))
 
