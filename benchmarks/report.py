@@ -151,6 +151,38 @@ def gpu():
     return lines
 
 
+def outliers():
+    """Mean area under the ROC curve, and mean rank over tables, by detector and task."""
+    result = read("outliers")
+    tasks = list(result["methods"]["skaae"]["auc"])
+    lines = [
+        "| detector | " + " | ".join(f"{task}: AUC | rank" for task in tasks) + " | seconds |",
+        "|---|" + "---|---|" * len(tasks) + "---|",
+    ]
+    cells = {}
+    for task in tasks:
+        figures, methods, _ = by_table(result, task, "auc")
+        ranks = rankdata(-figures.round(4), axis=0).mean(axis=1)
+        for method, scores, rank in zip(methods, figures, ranks, strict=True):
+            cells.setdefault(method, []).append(f"{100 * scores.mean():.1f} | {rank:.1f}")
+    seconds = np.mean([by_table(result, task, "seconds")[0].mean(axis=1) for task in tasks], axis=0)
+    for (method, shown), time in zip(cells.items(), seconds, strict=True):
+        lines.append(f"| {method} | " + " | ".join(shown) + f" | {time:.1f} |")
+    return lines
+
+
+def outliers_by_table():
+    """Mean area under the ROC curve by table and detector, of both tasks together."""
+    result = read("outliers")
+    found = [by_table(result, task, "auc") for task in result["methods"]["skaae"]["auc"]]
+    figures = np.mean([values for values, _, _ in found], axis=0)
+    _, methods, tables = found[0]
+    lines = ["| table | " + " | ".join(methods) + " |", "|---|" + "---|" * len(methods)]
+    for table, values in zip(tables, figures.T, strict=True):
+        lines.append(f"| {table} | " + " | ".join(f"{100 * value:.1f}" for value in values) + " |")
+    return lines
+
+
 def prior_match():
     """Distance of codes to their prior, and reconstruction loss, by solver."""
     result = read("prior_match")["data"]
@@ -492,6 +524,8 @@ TABLES = {
     "imputation": imputation,
     "demo": demo,
     "clusters": clusters,
+    "outliers": outliers,
+    "outliers_by_table": outliers_by_table,
     "few_labels": few_labels,
     "small_classes": small_classes,
     "noisy_columns": noisy_columns,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skaae.estimators.clusterer import AAEClusterer
     from skaae.estimators.embedding import AAEEmbedding
     from skaae.estimators.options import MLP, SGD, Adam, Categories, Conv, VirtualAdversarial
+    from skaae.estimators.outliers import AAEOutlierDetector
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
 
@@ -30,6 +31,7 @@ __version__ = "0.4.0"
 _MODULE_OF = {
     "AAEClusterer": "skaae.estimators.clusterer",
     "AAEEmbedding": "skaae.estimators.embedding",
+    "AAEOutlierDetector": "skaae.estimators.outliers",
     "Adam": "skaae.estimators.options",
     "Categories": "skaae.estimators.options",
     "Conv": "skaae.estimators.options",
@@ -52,6 +54,7 @@ _SUBMODULES = ("displays", "model_selection", "priors")
 __all__ = [
     "AAEClusterer",
     "AAEEmbedding",
+    "AAEOutlierDetector",
     "AAETransformer",
     "Adam",
     "Categories",

@@ -100,6 +100,18 @@ def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -
     return apply(step, rows, *present(X, y))
 
 
+def errors_and_codes(step: AAEStep, X: Rows) -> np.ndarray:
+    """Return the reconstruction errors and the style of each scaled row, side by side."""
+    networks = in_dtype(step, X.dtype)
+
+    def features(x: Tensor) -> Tensor:
+        code = networks.code(networks.encoder(x))
+        errors = step.reconstruction.errors(networks.decoder(code), x)
+        return torch.cat([errors, code["style"]], dim=1)
+
+    return apply(step, features, X)
+
+
 def noise_of_numbers(
     step: AAEStep, X: NetworkRows, y: np.ndarray | None, before: np.ndarray | None
 ) -> np.ndarray | None:

@@ -1,6 +1,10 @@
-"""Neighbours of rows: a metric in which they count, and the graph that connects them."""
+"""Neighbours of rows: a metric in which they count, the graph that connects them, and how far off
+the neighbours of a new row are.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +17,14 @@ N_IN_GROUP = 10
 HALF_SHRUNK = 50
 MAX_COLUMNS = 1000  # the time of whitening grows with their cube
 MOST_ROWS = 5_000  # that neighbours, spectral clustering and mixtures are computed for
+# A neighbourhood should have at most so many rows. The neighbours of a row are a tenth of them.
+MOST_KEPT = 2_000
+SHARE_OF_NEIGHBOURS = 0.1
+LEAST_NEIGHBOURS = 5
+# Its covariance is shrunk by so much to a multiple of the identity.
+SHRINKAGE = 0.25
+# A row this close, relative to the mean distance, is a copy: the distance is a rounding error.
+COPY = 1e-3
 LEAST_AFFINITY = np.exp(-10.0)  # of neighbours, so that an outlier stays connected
 
 
@@ -81,3 +93,53 @@ def neighbour_graph(X, n_neighbors):
     affinities = (affinities.ravel(), (rows, neighbours.ravel()))
     graph = sp.csr_matrix(affinities, shape=(n_rows, n_rows))
     return 0.5 * (graph + graph.T)
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Training rows in a metric of their own, where the distance of rows from them is measured.
+
+    Parameters
+    ----------
+    mean, basis : they map rows X to `(X - mean) @ basis`, where distances are Euclidean.
+    rows : the rows that are kept, mapped: (n_kept, n_features).
+    n_neighbors : number of neighbours of a row.
+    """
+
+    mean: np.ndarray
+    basis: np.ndarray
+    rows: np.ndarray
+    n_neighbors: int
+
+    def distances(self, X):
+        """Return the mean distance of rows X from their nearest neighbours: (n_rows,), float64.
+
+        A row has no copy of itself for a neighbour. So the distances of training rows compare with
+        those of new rows.
+        """
+        search = NearestNeighbors(n_neighbors=self.n_neighbors + 1).fit(self.rows)
+        found = np.empty(len(X))
+        for start in range(0, len(X), MOST_KEPT):
+            block = slice(start, start + MOST_KEPT)
+            mapped = (X[block].astype(np.float64) - self.mean) @ self.basis
+            nearby, _ = search.kneighbors(mapped)
+            copied = nearby[:, 0] <= COPY * nearby.mean(axis=1)
+            found[block] = np.where(copied, nearby[:, 1:].mean(axis=1), nearby[:, :-1].mean(axis=1))
+        return found
+
+
+def fit_neighbourhood(X):
+    """Return the `Neighbourhood` of rows X, at least two.
+
+    In its metric the rows have nearly the same variance in each direction. As the covariance is
+    shrunk, directions in which rows hardly differ count less than others, as they may be noise.
+    """
+    kept = np.asarray(X, dtype=float)
+    mean = kept.mean(axis=0)
+    variances, basis = eigh(np.atleast_2d(np.cov(kept, rowvar=False)))
+    variances = (1.0 - SHRINKAGE) * variances + SHRINKAGE * variances.mean()
+    if variances[-1] <= 0.0:  # all rows are the same
+        variances = np.ones_like(variances)
+    basis = basis / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
+    n_neighbors = max(LEAST_NEIGHBOURS, int(SHARE_OF_NEIGHBOURS * len(kept)))
+    return Neighbourhood(mean, basis, (kept - mean) @ basis, min(n_neighbors, len(kept) - 1))

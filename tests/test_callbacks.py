@@ -5,7 +5,7 @@ import pytest
 from conftest import FITS, classifier, hide, transformer
 from sklearn.model_selection import GridSearchCV
 
-from skaae import AAEClusterer, AAEEmbedding
+from skaae import AAEClusterer, AAEEmbedding, AAEOutlierDetector
 
 callback = pytest.importorskip("sklearn.callback")
 
@@ -88,6 +88,10 @@ def test_models_of_an_epoch_are_as_if_the_fit_had_ended_there(blobs):
     uses = Uses(lambda model: model.sample_prior(4, random_state=0) + len(model.embedding_))
     AAEEmbedding(n_clusters=3, max_iter=1, **FITS).set_callbacks(uses).fit(X).partial_fit(X[:50])
     assert len(uses.found) == 4
+    uses = Uses(lambda model: model.decision_function(X[:60]))
+    detector = AAEOutlierDetector(max_iter=6, **FITS).set_callbacks(uses).fit(X)
+    np.testing.assert_array_equal(uses.found[-1], detector.decision_function(X[:60]))
+    assert len(uses.found) == 7
 
 
 def test_callbacks_hear_of_the_end_of_a_failed_fit(blobs):

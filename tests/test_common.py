@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skaae import (
     AAEClusterer,
     AAEEmbedding,
+    AAEOutlierDetector,
     AAETransformer,
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
@@ -21,6 +22,7 @@ ESTIMATORS = [
     SupervisedAAETransformer(**DEVICE),
     AAEClusterer(**DEVICE),
     AAEEmbedding(**DEVICE),
+    AAEOutlierDetector(**DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=None, **DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=-1, **DEVICE),
     SemiSupervisedAAEClassifier(components_per_class=2, **DEVICE),
@@ -68,7 +70,7 @@ OWN_CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[:5], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS[:6], ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("name", OWN_CHECKS)
 @pytest.mark.filterwarnings("ignore:X .* feature names")  # raised inside the checks of 1.6
 def test_checks_of_scikit_learn_itself(name, estimator):

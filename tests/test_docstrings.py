@@ -15,6 +15,7 @@ OPTIONS = [skaae.MLP, skaae.Conv, skaae.SGD, skaae.Adam, skaae.VirtualAdversaria
 ESTIMATORS = [
     skaae.AAEClusterer,
     skaae.AAEEmbedding,
+    skaae.AAEOutlierDetector,
     skaae.AAETransformer,
     skaae.SemiSupervisedAAEClassifier,
     skaae.SupervisedAAETransformer,

@@ -23,6 +23,7 @@ from sklearn.preprocessing import OneHotEncoder
 from skaae import (
     AAEClusterer,
     AAEEmbedding,
+    AAEOutlierDetector,
     AAETransformer,
     Categories,
     SemiSupervisedAAEClassifier,
@@ -118,6 +119,7 @@ def test_rows_come_back_as_a_frame_like_that_of_the_fit(library):
     [
         AAEClusterer(3, max_iter=2, random_state=0),
         AAEEmbedding(n_clusters=3, max_iter=2, random_state=0),
+        AAEOutlierDetector(max_iter=6, random_state=0),
         SemiSupervisedAAEClassifier(max_iter=2, random_state=0),
         SupervisedAAETransformer(max_iter=2, random_state=0),
     ],

@@ -33,7 +33,13 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler, TargetEncoder
 
-from skaae import AAEClusterer, AAEEmbedding, AAETransformer, SupervisedAAETransformer
+from skaae import (
+    AAEClusterer,
+    AAEEmbedding,
+    AAEOutlierDetector,
+    AAETransformer,
+    SupervisedAAETransformer,
+)
 from skaae.priors import Petals
 
 N_LABELED = 45
@@ -233,6 +239,7 @@ def test_validation_rows_and_no_early_stopping_contradict_each_other(parts):
         (AAETransformer(2), False),
         (AAETransformer(2, prior=Petals(3), use_labels=True), False),
         (AAEClusterer(3), False),
+        (AAEOutlierDetector(), False),
         (AAEEmbedding(), False),
         (AAEEmbedding(use_labels=True), True),
         (SupervisedAAETransformer(2), True),

@@ -43,6 +43,14 @@ class Layout:
         """Number of columns of the table."""
         return self.n_numbers + self.n_flags + len(self.categories)
 
+    def entries(self, column: int) -> slice:
+        """Return the entries of a column, counted over numbers, flags and category columns."""
+        n_single = self.n_numbers + self.n_flags
+        if column < n_single:
+            return slice(column, column + 1)
+        start = n_single + sum(self.categories[: column - n_single])
+        return slice(start, start + self.categories[column - n_single])
+
     @property
     def is_plain(self) -> bool:
         """Whether there is nothing but numbers, each of them known."""

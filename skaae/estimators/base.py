@@ -66,8 +66,9 @@ class BaseAdversarialAutoencoder(
 
     _parameter_constraints = parameters.SHARED_CONSTRAINTS
 
-    # Whether the encoder learns the classes of labeled rows from their cross-entropy.
-    _classifies = False
+    _classifies = False  # whether the encoder learns the classes of labeled rows
+    # Scaling "auto" of mixed tables; normal scores would hide outliers, and gaps between groups.
+    _scaling_of_mixed = "quantile"
 
     @abstractmethod
     def _model(self, targets, table, *, dense, start):
@@ -267,8 +268,7 @@ class BaseAdversarialAutoencoder(
             self.__dict__.pop("_schema"),
             self.scaling,
             bounded=bounded,
-            # normal scores hide the gaps between groups of rows, which classes and clusters need
-            of_mixed="standard" if self._classifies else "quantile",
+            of_mixed=self._scaling_of_mixed,
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )

@@ -212,6 +212,7 @@ default="labeled"
     augment: Any = None
 
     _classifies = True
+    _scaling_of_mixed = "standard"
 
     @fits
     def fit(self, X, y, *, X_unlabeled=None, X_val=None, y_val=None, sample_weight=None):

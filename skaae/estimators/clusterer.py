@@ -171,6 +171,7 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         "init": [StrOptions({"auto", "k-means", "spectral", "mixture", "random"})],
     }
     _classifies = True
+    _scaling_of_mixed = "standard"
 
     @fits
     def fit(self, X, y=None, *, X_val=None):

@@ -39,8 +39,8 @@ batch_size : "auto" or int, default="auto"
     Number of rows in a mini-batch. "auto" is 100, or the number of rows if that is smaller.
 max_iter : "auto" or int, default="auto"
     Number of epochs. "auto" is the number of epochs that take 12,000 mini-batch steps, but at least
-    20 and at most 200. `fit` warns if a number is less than a tenth of these epochs, except with
-    warm_start.
+    20 and at most {most_epochs}. `fit` warns if a number is less than a tenth of these epochs,
+    except with warm_start.
 early_stopping : "auto" or bool, default="auto"
     Whether training stops when the loss of validation rows no longer falls, and keeps the weights
     with the lowest one. These are the rows of X_val if `fit` gets them. Otherwise True holds out
@@ -110,7 +110,12 @@ def with_shared_parameters(**words):
 
     Each of the `words` replaces the placeholder of the same name inside the shared text.
     """
-    words = {"solver_names": '{"adam", "sgd"}', "noise_kinds": "float", **words}
+    words = {
+        "solver_names": '{"adam", "sgd"}',
+        "noise_kinds": "float",
+        "most_epochs": "200",
+        **words,
+    }
 
     def decorate(cls):
         for place, doc in PLACES.items():

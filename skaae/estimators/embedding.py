@@ -158,6 +158,7 @@ default="labeled"
         "init": [StrOptions({"k-means", "random"})],
     }
     _classifies = True
+    _scaling_of_mixed = "standard"
 
     @fits
     def fit(self, X, y=None, *, X_val=None, y_val=None):

@@ -36,6 +36,8 @@ from skaae.training.schedule import ADD_PSEUDO_LABELS
 LIVE_PARAMETERS = {
     "batch_size",
     "class_weight",
+    "contamination",
+    "criterion",
     "early_stopping",
     "max_iter",
     "n_iter_no_change",

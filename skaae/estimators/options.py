@@ -200,8 +200,9 @@ default="auto"
         "cosine": falls from 1 to 0 over max_iter epochs. Pairs (epoch, factor): each factor applies
         from its epoch on; the paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). Callable:
         gets the epoch, counted from 0, and returns the factor. "auto" is "cosine" for
-        `AAETransformer`, `SupervisedAAETransformer` and a `SemiSupervisedAAEClassifier` that a
-        committee teaches, and "constant" for the other estimators.
+        `AAETransformer`, `SupervisedAAETransformer`, `AAEOutlierDetector` and a
+        `SemiSupervisedAAEClassifier` that a committee teaches, and "constant" for the other
+        estimators.
         With early_stopping, warm_start or `partial_fit` the last epoch is not known in advance, so
         "auto" is "constant".
     max_gradient_norm : float or None, default=10.0

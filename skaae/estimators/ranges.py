@@ -9,6 +9,7 @@ from skaae.private_sklearn import Interval, StrOptions
 POSITIVE = Interval(Real, 0, None, closed="neither")
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 SHARE = Interval(Real, 0, 1, closed="neither")
+UP_TO_HALF = Interval(Real, 0, 0.5, closed="right")
 SHARE_BELOW_1 = Interval(Real, 0, 1, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
 AUTO = StrOptions({"auto"})

@@ -56,6 +56,8 @@ TAUGHT = Recipe(
     least_epochs=10,
     most_epochs=500,
 )
+# Networks that score rows: a longer training learns to reconstruct outliers too.
+OUTLIERS = Recipe(schedule="cosine", most_epochs=60)
 # Networks where the virtual adversarial loss finds the components of classes in many images. Adam
 # and small initial weights let rows change their component for a long time.
 COMPONENTS = Recipe(

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skaae import inference, likelihood
+from skaae import likelihood
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
-from skaae.estimators.labels import one_hot
+from skaae.estimators.generation import GeneratesRows
 from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import make_cpu_generator, require_gaussian
@@ -23,7 +23,6 @@ from skaae.estimators.ranges import check_count
 from skaae.estimators.recipes import Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
-from skaae.priors._prior import refuse_components
 
 
 @with_shared_parameters(
@@ -36,7 +35,7 @@ from skaae.priors._prior import refuse_components
     input_noise="0.0",
 )
 @parameters_as_fields
-class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
+class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
     """Adversarial autoencoder: encodes rows into codes whose distribution follows a chosen prior.
 
     The encoder maps each row to a code of few dimensions, and the decoder reconstructs the row from
@@ -201,106 +200,6 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
         self._fit(X, targets, partial=True)
         return self
 
-    def inverse_transform(self, X):
-        """Decode codes into rows in the units of the training data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` returns them.
-
-        Returns
-        -------
-        X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
-
-        Raises
-        ------
-        ValueError
-            If X does not have n_components columns.
-        """
-        check_is_fitted(self)
-        return self._decode(style=self._check_codes(X))
-
-    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
-        """Generate new rows like the training data: draw codes from the prior and decode them.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        y : scalar or array-like of shape (n_samples,), default=None
-            The component of the prior to draw from, one for all rows or one for each row. Only
-            "petals", "swiss_roll" and GaussianMixture have components. With use_labels, give the
-            class of the component, otherwise the index of the component, from 0. None draws from
-            the whole prior.
-        clip : bool, default=False
-            Whether to clip each number to the range of its column in the training rows.
-        random_state : int, RandomState instance or None, default=None
-            An int draws the same rows every time.
-
-        Returns
-        -------
-        X : ndarray or data frame of shape (n_samples, n_features), as the training rows were
-            Flags and categories are drawn from their probabilities. Columns of a data frame that
-            held whole numbers hold whole numbers.
-
-        Raises
-        ------
-        ValueError
-            If y is given and the prior has no components or no such component.
-        """
-        check_is_fitted(self)
-        generator = make_cpu_generator(random_state)
-        style = self._draw_style(n_samples, generator, y)
-        return self._decode_samples(generator, clip=clip, style=style)
-
-    def sample_prior(self, n_samples=1, y=None, *, random_state=None):
-        """Draw codes from the prior, without decoding them.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        y : scalar or array-like of shape (n_samples,), default=None
-            The component of the prior to draw from; see `sample`.
-        random_state : int, RandomState instance or None, default=None
-            An int draws the same codes every time.
-
-        Returns
-        -------
-        Z : float32 ndarray of shape (n_samples, n_components)
-        """
-        check_is_fitted(self)
-        return self._draw_style(n_samples, make_cpu_generator(random_state), y)
-
-    def encode_samples(self, X, n_samples=1, *, random_state=None):
-        """Draw codes of rows from the posterior q(z|x).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, n_features)
-        n_samples : int, default=1
-            Number of codes to draw for each row.
-        random_state : int, RandomState instance or None, default=None
-            An int draws the same codes every time.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_rows, n_samples, n_components), in the dtype of X
-            With posterior="deterministic" all codes of a row are the same.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_digits
-        >>> from skaae import AAETransformer
-        >>> X, _ = load_digits(return_X_y=True)
-        >>> aae = AAETransformer(posterior="gaussian", max_iter=2, random_state=0).fit(X)
-        >>> aae.encode_samples(X[:3], 5, random_state=0).shape
-        (3, 5, 2)
-        """
-        check_is_fitted(self)
-        n_samples = check_count("n_samples", n_samples)
-        generator = make_cpu_generator(random_state)
-        return inference.draw_codes(self._step, self._network_rows(X), n_samples, generator)
-
     def score(self, X, y=None):
         """Return the mean of `score_samples`, so a higher score is a better reconstruction.
 
@@ -428,18 +327,6 @@ class AAETransformer(MayReadClasses, BaseAdversarialAutoencoder):
                 "use Petals(n_petals=...), SwissRoll(n_stretches=...) or a GaussianMixture with a "
                 "component for each class."
             )
-
-    def _draw_style(self, n_samples, generator, y=None):
-        """Draw from the prior, or from its components y: an array (n_samples, n_components)."""
-        if y is not None:
-            n_samples = check_count("n_samples", n_samples)
-            names = getattr(self, "classes_", ())
-            if not len(names):
-                names = np.arange(self._settings.priors["style"].count_components())
-            if not len(names):
-                refuse_components(self._settings.priors["style"], y)
-            y = one_hot(y, names, n_samples).argmax(axis=1)
-        return super()._draw_style(n_samples, generator, y)
 
     def _set_class_prior(self, targets, weights):
         """Set nothing: the class proportions are those of the prior's components."""

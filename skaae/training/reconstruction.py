@@ -70,6 +70,19 @@ class Reconstruction:
         )
         return (losses * known).sum(dim=1)
 
+    def errors(self, output: Tensor, x: Tensor) -> Tensor:
+        """Return x minus its reconstruction, (batch, n_outputs), in the units of the networks.
+
+        Entries of columns without a value in a row are 0.
+        """
+        found = self.activate(output)
+        if self.layout is None or self.layout.is_plain:
+            return x - found
+        errors, missing = x[:, : self.layout.n_outputs] - found, x[:, self.layout.n_outputs :]
+        for place, column in enumerate(self.layout.gaps):
+            errors[:, self.layout.entries(column)] *= 1.0 - missing[:, place, None]
+        return errors
+
     def activate(self, output: Tensor) -> Tensor:
         """Return numbers, and probabilities of flags and categories, from the decoder's output."""
         if self.layout is None or self.layout.is_plain:
