@@ -133,6 +133,23 @@ def clusters():
     return lines
 
 
+def samples():
+    """Share of new rows that look like the class, or fall into the cluster, that was asked for."""
+    result = read("samples")
+    lines = [
+        "| data | labels | new rows of a class, % | real rows, % | new rows of a cluster, % |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in result["classes"].items():
+        inside = result["clusters"].get(name)
+        shown = "-" if inside is None else f"{100 * np.mean(inside['new rows']):.1f}"
+        lines.append(
+            f"| {name.replace('_', ' ')} | {found['labels']} | "
+            f"{100 * np.mean(found['new rows']):.1f} | {100 * found['real rows']:.1f} | {shown} |"
+        )
+    return lines
+
+
 def gpu():
     """Seconds of fits with default parameters on a GPU, beside the processor of its machine."""
     result = read("gpu")
@@ -537,6 +554,7 @@ TABLES = {
     "curves": curves,
     "computed": computed,
     "time_to_error": time_to_error,
+    "samples": samples,
     "gpu": gpu,
     "prior_match": prior_match,
     "highlights": highlights,
