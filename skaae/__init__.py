@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from skaae.estimators.options import MLP, SGD, Adam, Categories, Conv, VirtualAdversarial
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
+    from skaae.export.modules import to_torch
+    from skaae.export.onnx_files import export_onnx
 
 __version__ = "0.4.0"
 
@@ -44,6 +46,8 @@ _MODULE_OF = {
     "ReconstructionDisplay": "skaae.displays",
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
+    "export_onnx": "skaae.export.onnx_files",
+    "to_torch": "skaae.export.modules",
 }
 _SUBMODULES = ("displays", "priors")
 
@@ -66,7 +70,9 @@ __all__ = [
     "TrainingCurvesDisplay",
     "VirtualAdversarial",
     "displays",
+    "export_onnx",
     "priors",
+    "to_torch",
 ]
 
 

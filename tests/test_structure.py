@@ -32,6 +32,7 @@ ROOMS = [
     {"training"},
     {"inference"},
     {"estimators"},
+    {"export"},
 ]
 # displays read fitted estimators through public methods alone; what a missing label is, is known
 BESIDE = {"displays": {"displays", "estimators"}}
