@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from skaae.columns.categories import GAP, UNKNOWN
 from skaae.columns.quantiles import Knots, QuantileScaling
@@ -120,8 +121,7 @@ class PiecewiseLinear(nn.Module):
     first: Tensor
     last: Tensor
     x: Tensor
-    y: Tensor
-    slope: Tensor
+    lines: Tensor
     offsets: Tensor
 
     def __init__(self, scaling: QuantileScaling, *, back: bool) -> None:
@@ -138,8 +138,8 @@ class PiecewiseLinear(nn.Module):
             points[0, row, : len(x)] = x
             points[1, row, : len(x)] = y
             points[2, row, : len(slope)] = slope
-        for name, values in zip(("x", "y", "slope"), points.reshape(3, -1), strict=True):
-            self.register_buffer(name, buffer(values))
+        self.register_buffer("x", buffer(points[0].reshape(-1, 1)))
+        self.register_buffer("lines", buffer(points.reshape(3, -1).T))
         self.register_buffer("offsets", buffer(np.arange(len(columns)) * width))
         self.register_buffer("first", buffer([x[0] for x, _ in columns]))
         self.register_buffer("last", buffer([x[-1] for x, _ in columns]))
@@ -149,8 +149,9 @@ class PiecewiseLinear(nn.Module):
         index = self.offsets.expand_as(x)
         for step in reversed(range(self.n_steps)):
             ahead = index + 2**step
-            index = torch.where(x >= self.x[ahead], ahead, index)
-        return self.y[index] + self.slope[index] * (x - self.x[index])
+            index = torch.where(x >= embedding(ahead, self.x).squeeze(2), ahead, index)
+        start, height, slope = embedding(index, self.lines).unbind(dim=2)
+        return height + slope * (x - start)
 
 
 def points_of(knots: Knots, back: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -57,12 +57,15 @@ class TextOutputs(nn.Module):
 
 def build(estimator: Any, method: str, dtype: str) -> Any:
     """Return the ONNX model of a method, whose numbers of X and of codes have a dtype."""
-    from onnx import checker, compose, helper
+    from onnx import checker, compose, helper, inliner
 
     columns = TableColumns(estimator._table)
-    module, inputs, outputs = network_of(estimator, method, columns, getattr(torch, dtype))
-    model = compose.add_prefix(traced(module, inputs, outputs), PREFIX)
     taken = names_of_columns(columns) if columns.text else set()
+    labels = estimator._label_values()[0] if method == "predict" else None
+    kind_of_label = None if labels is None else label_dtype(labels)
+    module, inputs, outputs = network_of(estimator, method, columns, getattr(torch, dtype))
+    model = inliner.inline_local_functions(traced(module, inputs, outputs))
+    model = compose.add_prefix(model, PREFIX)
     names = {name: free(name, taken) for name in (*inputs, *outputs, "label")}
     shown = [name for name in (*inputs, *outputs) if name not in (VALUES, TEXT)]
     rename(model.graph, {PREFIX + name: names[name] for name in shown})
@@ -76,12 +79,13 @@ def build(estimator: Any, method: str, dtype: str) -> Any:
         after, results = write_columns(columns, np.dtype(dtype))
     elif columns.text:
         before, given = read_columns(columns, np.dtype(dtype))
-    if method == "predict":
-        after = label_nodes(estimator._label_values()[0], names)
-        results.insert(0, info(names["label"], label_dtype(estimator._label_values()[0])))
+    if labels is not None:
+        after = label_nodes(labels, names)
+        results.insert(0, info(names["label"], kind_of_label))
     nodes = [*before, *model.graph.node, *after]
-    for node in nodes:  # PyTorch notes paths of source files there
-        del node.metadata_props[:]
+    for number, node in enumerate(nodes):
+        node.name = node.name or f"columns/{number}"  # onnxruntime wants names that differ
+        del node.metadata_props[:]  # PyTorch notes paths of source files there
         node.doc_string = ""
     graph = helper.make_graph(nodes, "skaae", given, results, list(model.graph.initializer))
     domains = {"ai.onnx.ml": ML_OPSET, **{i.domain: i.version for i in model.opset_import}}
@@ -89,7 +93,6 @@ def build(estimator: Any, method: str, dtype: str) -> Any:
         graph,
         opset_imports=[helper.make_opsetid(*pair) for pair in domains.items()],
         ir_version=model.ir_version,
-        functions=list(model.functions),
         producer_name="skaae",
         producer_version=skaae.__version__,
     )
@@ -141,9 +144,15 @@ def traced(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Mapping[str
                 input_names=list(inputs),
                 output_names=list(outputs),
                 opset_version=OPSET,
+                optimize=False,  # onnxruntime does it when it loads the file
                 verbose=False,
             )
             assert found is not None
+    except ImportError as error:
+        raise ImportError(
+            f"PyTorch's exporter lacks {error.name}; install what it needs with pip install "
+            "--upgrade 'skaae[onnx]'"
+        ) from error
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(

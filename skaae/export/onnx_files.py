@@ -73,14 +73,16 @@ AAEClusterer or AAEEmbedding
 
     Examples
     --------
+    >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
     >>> import onnxruntime
     >>> from sklearn.datasets import load_iris
     >>> from skaae import SemiSupervisedAAEClassifier, export_onnx
     >>> X, y = load_iris(return_X_y=True)
     >>> clf = SemiSupervisedAAEClassifier(max_iter=20, random_state=0).fit(X, y)
-    >>> export_onnx(clf, "iris.onnx", method="predict")
-    >>> session = onnxruntime.InferenceSession("iris.onnx")
+    >>> with TemporaryDirectory() as folder:
+    ...     export_onnx(clf, f"{folder}/iris.onnx", method="predict")
+    ...     session = onnxruntime.InferenceSession(f"{folder}/iris.onnx")
     >>> label, probabilities = session.run(None, {"X": X.astype(np.float32)})
     >>> np.allclose(probabilities, clf.predict_proba(X), atol=1e-4)
     True
