@@ -15,6 +15,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from skaae.priors._shapes import check_probabilities
 
 UNLABELED = -1
+REGRESSION = (
+    "to predict a quantity, train a regressor on the codes of AAETransformer, for instance "
+    "make_pipeline(AAETransformer(10), Ridge())"
+)
 TINY = np.finfo(float).tiny
 UNKNOWN = -2  # a label that is not one of the classes, where such labels are allowed
 
@@ -58,6 +62,13 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
         kinds = sorted({type(value).__name__ for value in labeled})
         raise ValueError(
             f"y mixes labels of types {kinds}, which have no order; use labels of one type."
+        ) from error
+    except ValueError as error:
+        if "Unknown label type" not in str(error):
+            raise
+        raise ValueError(
+            f"{error} {estimator_name} learns classes, not quantities: {REGRESSION}; or cut y into "
+            "classes, for instance with pandas.cut."
         ) from error
     targets = np.full(len(y), UNLABELED, dtype=np.int64)
     targets[~unlabeled] = labeled_targets.ravel()
@@ -276,7 +287,15 @@ def _as_1d(y, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None; give labels "
             "for some rows and -1 for the others."
         )
-    return column_or_1d(as_label_array(y), warn=True)
+    labels = as_label_array(y)
+    if labels.ndim > 1 and labels.shape[1:] != (1,):
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {labels.shape} instead. "
+            f"{estimator_name} learns one label for each row. Of one-hot rows, give "
+            "y.argmax(axis=1). For several labels, fit one estimator for each column of y, for "
+            "instance with sklearn.multioutput.MultiOutputClassifier."
+        )
+    return column_or_1d(labels, warn=True)
 
 
 def as_label_array(y):

@@ -89,9 +89,10 @@ def build(estimator: Any, method: str, dtype: str) -> Any:
         node.doc_string = ""
     graph = helper.make_graph(nodes, "skaae", given, results, list(model.graph.initializer))
     domains = {"ai.onnx.ml": ML_OPSET, **{i.domain: i.version for i in model.opset_import}}
+    used = {node.domain for node in nodes}
     finished = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid(*pair) for pair in domains.items()],
+        opset_imports=[helper.make_opsetid(d, v) for d, v in domains.items() if d in used],
         ir_version=model.ir_version,
         producer_name="skaae",
         producer_version=skaae.__version__,

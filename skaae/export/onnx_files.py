@@ -41,9 +41,9 @@ AAEClusterer or AAEEmbedding
     method : {"transform", "predict_proba", "predict", "inverse_transform"}
         The method that the file computes. Its outputs are "Z" for "transform", "probabilities" for
         "predict_proba", and "label" and "probabilities" for "predict". "inverse_transform" has the
-        inputs and outputs reversed: from "Z" to "X", or to a tensor for each column. If classes or
-        clusters are part of the code, a second input "y" of shape (n_samples, n_classes) has their
-        probabilities.
+        inputs and outputs reversed: from "Z" to "X", or to a tensor for each column. Except for
+        `AAETransformer` and `AAEEmbedding`, it has a second input "y" of shape (n_samples,
+        n_classes), the probabilities of classes or clusters.
     dtype : {"float32", "float64"}, default="float32"
         Type of the numbers of X and of codes. With "float64", numbers are scaled before they become
         float32. Use it for columns of large numbers that differ little, such as seconds since 1970.
