@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from skaae.estimators.outliers import AAEOutlierDetector
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
+    from skaae.export.modules import to_torch
+    from skaae.export.onnx_files import export_onnx
 
 __version__ = "0.4.0"
 
@@ -48,6 +50,8 @@ _MODULE_OF = {
     "ReconstructionDisplay": "skaae.displays",
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
+    "export_onnx": "skaae.export.onnx_files",
+    "to_torch": "skaae.export.modules",
 }
 _SUBMODULES = ("displays", "model_selection", "priors")
 
@@ -72,8 +76,10 @@ __all__ = [
     "TrainingCurvesDisplay",
     "VirtualAdversarial",
     "displays",
+    "export_onnx",
     "model_selection",
     "priors",
+    "to_torch",
 ]
 
 

@@ -87,7 +87,15 @@ def as_1d(y, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None; give labels "
             "for some rows and -1 for the others."
         )
-    return column_or_1d(as_label_array(y), warn=True)
+    labels = as_label_array(y)
+    if labels.ndim > 1 and labels.shape[1:] != (1,):
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {labels.shape} instead. "
+            f"{estimator_name} learns one label for each row. Of one-hot rows, give "
+            "y.argmax(axis=1). For several labels, fit one estimator for each column of y, for "
+            "instance with sklearn.multioutput.MultiOutputClassifier."
+        )
+    return column_or_1d(labels, warn=True)
 
 
 def as_label_array(y):

@@ -74,6 +74,11 @@ BAD_ROWS = [
     (lambda X: X * 1j, "Complex data not supported"),
     (with_infinity, "infinity"),
     (lambda X: np.char.add(X.astype(str), "x"), "could not convert string"),
+    (
+        lambda X: X.reshape(-1, 2, 3),
+        r"shape \(180, 2, 3\).*flatten with X\.reshape\(len\(X\), -1\).*image_shape=\(2, 3\)",
+    ),
+    (lambda X: X[:, :, None, None], r"flatten with X\.reshape\(len\(X\), -1\); the last axis"),
 ]
 
 
@@ -101,6 +106,22 @@ def test_bad_names_leave_the_fitted_names(blobs):
     assert model.transform(frame).shape == (180, 2)
 
 
+FLATTEN = r"flatten with X\.reshape\(len\(X\), -1\)"
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["transform", "predict", "predict_proba", "reconstruct", "impute", "score_samples", "fit"],
+)
+def test_stacks_of_images_are_to_be_flattened(blobs, fitted_classifier, method):
+    images = blobs[0].reshape(-1, 2, 3)
+    arguments = (images, blobs[1]) if method == "fit" else (images,)
+    with pytest.raises(ValueError, match=FLATTEN):
+        getattr(fitted_classifier, method)(*arguments)
+    with pytest.raises(ValueError, match=FLATTEN):
+        transformer(categorical_features=[0]).fit(images)
+
+
 @pytest.mark.parametrize(
     ("method", "argument", "message"),
     [
@@ -121,9 +142,17 @@ BAD_LABELS = [
     (lambda y: np.full(len(y), -1), "no labeled row.*AAETransformer"),
     (lambda y: np.where(y == 0, 0, -1), "only one class, .*0.*at least two classes"),
     (lambda y: y[:-1], "inconsistent numbers of samples"),
-    (lambda y: y + 0.5, "Unknown label type"),
+    (
+        lambda y: y + 0.5,
+        r"Unknown label type.*not quantities.*codes of AAETransformer.*pandas\.cut",
+    ),
     (lambda y: None, "SemiSupervisedAAEClassifier requires y to be passed"),
-    (lambda y: np.array([["a"], ["b"]])[y % 2].repeat(2, axis=1), "1d array"),
+    (
+        lambda y: np.array([["a"], ["b"]])[y % 2].repeat(2, axis=1),
+        r"1d array, got an array of shape \(180, 2\).*each column of y.*MultiOutputClassifier",
+    ),
+    (lambda y: np.eye(3)[y], r"shape \(180, 3\).*y\.argmax\(axis=1\)"),
+    (lambda y: pd.DataFrame({"a": y, "b": y}), r"shape \(180, 2\).*MultiOutputClassifier"),
 ]
 
 
@@ -136,6 +165,31 @@ def test_bad_labels_leave_the_fitted_model(blobs, change, message):
         model.fit(X, change(y))
     np.testing.assert_array_equal(model.predict_proba(X), before)
     assert model.classes_.tolist() == [0, 1, 2]
+
+
+def test_the_remedies_for_other_targets_work(blobs):
+    from sklearn.linear_model import Ridge
+    from sklearn.multioutput import MultiOutputClassifier
+    from sklearn.pipeline import make_pipeline
+
+    X, y = blobs
+    several = MultiOutputClassifier(classifier(max_iter=1)).fit(X, np.stack([y, y % 2], axis=1))
+    assert several.predict(X).shape == (180, 2)
+    quantity = make_pipeline(AAETransformer(10, max_iter=1, **FITS), Ridge()).fit(X, X[:, 0])
+    assert quantity.predict(X).shape == (180,)
+
+
+def test_many_numbers_of_few_rows_each_get_a_warning(blobs):
+    X = blobs[0]
+    y = np.arange(180) // 4  # 45 numbers, each in four rows
+    with pytest.warns(UserWarning, match=r"y has 45 different numbers in 180 rows.*AAETransformer"):
+        classifier(max_iter=1).fit(X, y)
+    few = np.where(np.arange(180) % 2 == 0, y, -1)
+    for labels in (y.astype(str), y // 2, np.arange(180) % 20, few):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", "max_iter|The model predicts|y has no unlabeled row")
+            classifier(max_iter=1, pseudo_labels=False).fit(X, labels)
 
 
 @pytest.mark.parametrize(

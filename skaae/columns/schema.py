@@ -148,9 +148,26 @@ def as_objects(X: Any) -> np.ndarray:
     table = np.asarray(X, dtype=object)
     if table.ndim != 2:
         raise ValueError(
-            f"X has {table.ndim} dimensions; it must be a table of shape (n_samples, n_features)."
+            f"X has {table.ndim} dimensions; it must be a table of shape (n_samples, n_features). "
+            + how_to_flatten(table.shape)
         )
     return table
+
+
+def how_to_flatten(shape: tuple[int, ...]) -> str:
+    """Return what to do about an array with this shape, which is no table; "" if nothing is known.
+
+    A stack of images has three or four dimensions.
+    """
+    if len(shape) < 3:
+        return ""
+    convolutions = f"give networks of convolutions their shape, Conv(image_shape={shape[1:]})"
+    if len(shape) > 3:
+        convolutions = "the last axis must be that of channels for networks of convolutions"
+    return (
+        f"X has shape {shape}: if its rows are images, flatten with X.reshape(len(X), -1); "
+        f"{convolutions}."
+    )
 
 
 def describe(X: Any, categorical: Any) -> Schema:

@@ -189,7 +189,7 @@ class Table:
         drawn = 0.5 if rng is None else rng.random(likely.shape)
         plain[:, self.flags] = likely > drawn
         in_order = {
-            position: _within(plain[:, index], self.schema.columns[position].dtype)
+            position: plain[:, index].clip(*limits_of(self.schema.columns[position].dtype))
             for index, position in enumerate(self.schema.positions(NUMBER, FLAG))
         }
         if self.categories is not None:
@@ -258,14 +258,14 @@ def all_numbers(values: np.ndarray) -> bool:
     return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values)
 
 
-def _within(values: np.ndarray, dtype: Any) -> np.ndarray:
-    """Return numbers of a column, within what its dtype can hold if that is an integer."""
+def limits_of(dtype: Any) -> tuple[float, float]:
+    """Return the smallest and largest number of a column's dtype: infinite but for integers."""
     found = re.match(r"(u?)int(\d+)", str(dtype).lower())
     if found is None:
-        return values
+        return -np.inf, np.inf
     limit = 2.0 ** (int(found[2]) - (not found[1]))
     highest = min(limit - 1.0, np.nextafter(limit, 0.0))  # a float64 below the limit
-    return values.clip(0.0 if found[1] else -limit, highest)
+    return (0.0 if found[1] else -limit), float(highest)
 
 
 def fit_table(

@@ -10,6 +10,10 @@ import numpy as np
 from skaae.priors._shapes import check_probabilities
 from skaae.unlabeled import UNLABELED, all_integer, as_1d, find_unlabeled, index_labels, plain
 
+REGRESSION = (
+    "to predict a quantity, train a regressor on the codes of AAETransformer, for instance "
+    "make_pipeline(AAETransformer(10), Ridge())"
+)
 TINY = np.finfo(float).tiny
 UNKNOWN = -2  # a label that is not one of the classes, where such labels are allowed
 
@@ -45,7 +49,15 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
             "parameter, or use AAETransformer or AAEClusterer."
         )
     targets = np.full(len(y), UNLABELED, dtype=np.int64)
-    classes, targets[~unlabeled] = index_labels(plain(y[~unlabeled]))
+    try:
+        classes, targets[~unlabeled] = index_labels(plain(y[~unlabeled]))
+    except ValueError as error:
+        if "Unknown label type" not in str(error):
+            raise
+        raise ValueError(
+            f"{error} {estimator_name} learns classes, not quantities: {REGRESSION}; or cut y into "
+            "classes, for instance with pandas.cut."
+        ) from error
     return classes, targets
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skaae.columns import frames
+from skaae.columns.schema import how_to_flatten
 
 # The dtypes of X that are used as they are; all others become float64.
 DTYPES: list[type] = [
@@ -51,6 +52,8 @@ def check_numbers(estimator, X, **checks):
             raise
         return validate_data(estimator, frames.with_nan(X), dtype=DTYPES, **how)
     except ValueError as error:
+        if "Found array with dim" in str(error):
+            raise ValueError(f"{error} {how_to_flatten(np.shape(X))}") from error
         if "could not convert string" in str(error):
             raise ValueError(
                 f"{error}. Name the columns of text in categorical_features, or pass a data frame "

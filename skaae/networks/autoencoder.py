@@ -227,8 +227,8 @@ class Encoder(nn.Module):
             return logits
         members = self.members.to(logits.dtype)
         class_of = members.argmax(dim=0)
-        nothing = logits.new_full((len(logits), len(members)), -torch.inf)
-        index = class_of.expand(len(logits), -1)
+        nothing = logits.new_full((logits.shape[0], len(members)), -torch.inf)
+        index = class_of.expand(logits.shape[0], -1)
         largest = nothing.scatter_reduce(1, index, logits.detach(), "amax")
         with torch.autocast(logits.device.type, enabled=False):
             sums = (logits - largest[:, class_of]).exp() @ members.T
@@ -264,7 +264,9 @@ class Encoder(nn.Module):
     def _mean_outputs(self, x: Tensor) -> Code:
         """Return the mean of the outputs over noise samples that are the same for every row."""
         assert isinstance(self.mean_noise, Tensor)
-        samples = [self._outputs(x, None, noise.expand(len(x), -1)) for noise in self.mean_noise]
+        samples = [
+            self._outputs(x, None, noise.expand(x.shape[0], -1)) for noise in self.mean_noise
+        ]
         names = samples[0]
         return {name: torch.stack([one[name] for one in samples]).mean(dim=0) for name in names}
 

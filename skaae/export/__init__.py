@@ -1,0 +1,1 @@
+"""Fitted estimators as PyTorch modules and as ONNX files."""
