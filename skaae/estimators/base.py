@@ -6,9 +6,7 @@ trained weights (`_results`).
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import warnings
 from abc import abstractmethod
 from typing import Any
 
@@ -18,7 +16,6 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-import skaae
 from skaae import inference
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows, describe
@@ -27,20 +24,25 @@ from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
-from skaae.estimators.recipes import PLAIN
 from skaae.estimators.rows import check_rows, require_unit_interval
+from skaae.estimators.state import KeepsState
+from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training.loop import DivergenceError, Run, train
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
-from skaae.training.settings import to_numpy
 
 WARM_START = ("warm_start=True", "set warm_start=False")
 
 
 @parameters_as_fields
 class BaseAdversarialAutoencoder(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    TakesTensors,
+    KeepsState,
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Base of all estimators: parameters, fitting, encoding, decoding, pickling."""
 
@@ -407,37 +409,6 @@ class BaseAdversarialAutoencoder(
         """Number of columns of `transform`, for get_feature_names_out."""
         check_is_fitted(self)
         return self._settings.n_components
-
-    def __sklearn_clone__(self):
-        copied = super().__sklearn_clone__()
-        if hasattr(self.prior, "get_params"):  # scikit-learn's clone would not be fitted
-            copied.prior = copy.deepcopy(self.prior)
-        return copied
-
-    def __getstate__(self):
-        state = {**super().__getstate__(), "_skaae_version": skaae.__version__}
-        step = state.pop("_step", None)
-        if step is not None:  # only further training needs the state of the optimisers
-            goes_on = self.warm_start or self._goes_on
-            state["_step_state"] = to_numpy(step.state_dict(optimizers=goes_on))
-        return state
-
-    def __setstate__(self, state):
-        state = dict(state)
-        version, step_state = state.pop("_skaae_version", None), state.pop("_step_state", None)
-        if version != skaae.__version__:
-            warnings.warn(
-                f"this {type(self).__name__} was pickled by skaae {version} and is loaded by "
-                f"skaae {skaae.__version__}, so its results may differ; fit it again to be safe.",
-                UserWarning,
-                stacklevel=2,
-            )
-        state.setdefault("_recipe", PLAIN)  # pickled before there were recipes
-        super().__setstate__(state)
-        if step_state is not None:
-            # one thread only: a process with a waiting second thread could not be forked safely
-            with torch.inference_mode(False), training_threads(torch.device("cpu"), width=0):
-                self._step = self._settings.rebuild(step_state)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_step")

@@ -1,0 +1,67 @@
+"""PyTorch tensors as rows, with scikit-learn's array API dispatch."""
+
+import numpy as np
+import pytest
+import sklearn
+import torch
+from conftest import FITS
+
+from skaae import (
+    AAEClusterer,
+    AAEEmbedding,
+    AAEOutlierDetector,
+    AAETransformer,
+    SemiSupervisedAAEClassifier,
+    SupervisedAAETransformer,
+)
+
+ESTIMATORS = [
+    AAETransformer,
+    AAEClusterer,
+    AAEEmbedding,
+    AAEOutlierDetector,
+    SemiSupervisedAAEClassifier,
+    SupervisedAAETransformer,
+]
+OF_X = ["predict", "predict_proba", "transform", "decision_function", "reconstruct"]
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_tensors_in_and_out(blobs, few_labels, device, kind):
+    X, y = blobs
+    y = y if kind is SupervisedAAETransformer else few_labels
+    fast = {"max_iter": 2, **FITS}
+    with_arrays = kind(**fast).fit(X, y)
+    rows, labels = torch.from_numpy(X).to(device), torch.from_numpy(y)
+    with sklearn.config_context(array_api_dispatch=True):
+        model = kind(**fast).fit(rows, labels)
+        for name in OF_X:
+            if not hasattr(model, name) or (name == "reconstruct" and kind is ESTIMATORS[-1]):
+                continue
+            found = getattr(model, name)(rows)
+            assert isinstance(found, torch.Tensor), name
+            assert found.device == rows.device
+            np.testing.assert_array_equal(found.cpu().numpy(), getattr(with_arrays, name)(X))
+        codes = model.transform(X=rows)
+        assert codes.dtype == torch.float64
+        assert model.transform(rows.float()).dtype == torch.float32
+        assert isinstance(model.transform(X), np.ndarray)
+        if kind is SemiSupervisedAAEClassifier:
+            assert isinstance(model.score(rows, labels), float)
+            assert isinstance(model.inverse_transform(codes, y=labels.clamp(min=0)), torch.Tensor)
+
+
+def test_classes_that_are_no_numbers_are_an_array(blobs, few_labels):
+    X, _ = blobs
+    names = np.array(["a", "b", "c", None], dtype=object)[few_labels]
+    rows = torch.from_numpy(X)
+    with sklearn.config_context(array_api_dispatch=True):
+        model = SemiSupervisedAAEClassifier(max_iter=2, **FITS).fit(rows, names)
+        assert set(model.predict(rows)) <= {"a", "b", "c"}
+        assert isinstance(model.predict_proba(rows), torch.Tensor)
+
+
+def test_without_dispatch_tensors_become_arrays(blobs):
+    rows = torch.from_numpy(blobs[0])
+    model = AAETransformer(max_iter=2, **FITS).fit(rows)
+    assert isinstance(model.transform(rows), np.ndarray)
