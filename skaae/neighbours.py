@@ -4,7 +4,7 @@ the neighbours of a new row are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +25,10 @@ LEAST_NEIGHBOURS = 5
 SHRINKAGE = 0.25
 # A row this close, relative to the mean distance, is a copy: the distance is a rounding error.
 COPY = 1e-3
+# Smaller distances, in units of the metric and for one column, come from rounding.
+NEGLIGIBLE = 1e-4
+# Smallest variance that columns, in scaled units, are taken to have on average.
+LEAST_VARIANCE = 1e-6
 LEAST_AFFINITY = np.exp(-10.0)  # of neighbours, so that an outlier stays connected
 
 
@@ -101,15 +105,29 @@ class Neighbourhood:
 
     Parameters
     ----------
-    mean, basis : they map rows X to `(X - mean) @ basis`, where distances are Euclidean.
-    rows : the rows that are kept, mapped: (n_kept, n_features).
+    mean, directions : (n_features,) and (n_features, n_directions), orthonormal. Rows X lie at
+        `(X - mean) @ directions`, but for what is orthogonal to these directions.
+    scales : (n_directions,), by which places are divided.
+    rest : the scale of the length of what is orthogonal; training rows have none of it.
+    rows : the rows that are kept, mapped: (n_kept, n_directions + 1).
     n_neighbors : number of neighbours of a row.
     """
 
     mean: np.ndarray
-    basis: np.ndarray
+    directions: np.ndarray
+    scales: np.ndarray
+    rest: float
     rows: np.ndarray
     n_neighbors: int
+
+    def mapped(self, X):
+        """Return the places of rows X, (n_rows, n_directions + 1), where distance is Euclidean."""
+        centred = X.astype(np.float64) - self.mean
+        inside = centred @ self.directions
+        outside = np.square(centred).sum(axis=1) - np.square(inside).sum(axis=1)
+        rest = np.sqrt(np.maximum(outside, 0.0)) / self.rest
+        rest[rest < NEGLIGIBLE * np.sqrt(X.shape[1])] = 0.0  # rounding errors
+        return np.column_stack([inside / self.scales, rest])
 
     def distances(self, X):
         """Return the mean distance of rows X from their nearest neighbours: (n_rows,), float64.
@@ -121,8 +139,8 @@ class Neighbourhood:
         found = np.empty(len(X))
         for start in range(0, len(X), MOST_KEPT):
             block = slice(start, start + MOST_KEPT)
-            mapped = (X[block].astype(np.float64) - self.mean) @ self.basis
-            nearby, _ = search.kneighbors(mapped)
+            nearby, _ = search.kneighbors(self.mapped(X[block]))
+            nearby[nearby < NEGLIGIBLE * np.sqrt(X.shape[1])] = 0.0  # rounding errors
             copied = nearby[:, 0] <= COPY * nearby.mean(axis=1)
             found[block] = np.where(copied, nearby[:, 1:].mean(axis=1), nearby[:, :-1].mean(axis=1))
         return found
@@ -136,10 +154,17 @@ def fit_neighbourhood(X):
     """
     kept = np.asarray(X, dtype=float)
     mean = kept.mean(axis=0)
-    variances, basis = eigh(np.atleast_2d(np.cov(kept, rowvar=False)))
-    variances = (1.0 - SHRINKAGE) * variances + SHRINKAGE * variances.mean()
-    if variances[-1] <= 0.0:  # all rows are the same
-        variances = np.ones_like(variances)
-    basis = basis / np.sqrt(np.maximum(variances, np.finfo(float).tiny))
+    _, spreads, directions = np.linalg.svd(kept - mean, full_matrices=False)
+    variances = np.square(spreads) / (len(kept) - 1)
+    shrunk = SHRINKAGE * max(variances.sum() / kept.shape[1], LEAST_VARIANCE)
+    scales = np.sqrt((1.0 - SHRINKAGE) * variances + shrunk)
     n_neighbors = max(LEAST_NEIGHBOURS, int(SHARE_OF_NEIGHBOURS * len(kept)))
-    return Neighbourhood(mean, basis, (kept - mean) @ basis, min(n_neighbors, len(kept) - 1))
+    found = Neighbourhood(
+        mean,
+        directions.T,
+        scales,
+        float(np.sqrt(shrunk)),
+        np.empty((0, 0)),
+        min(n_neighbors, len(kept) - 1),
+    )
+    return replace(found, rows=found.mapped(kept))

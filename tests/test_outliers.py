@@ -178,7 +178,7 @@ def test_a_neighbourhood_leaves_out_one_copy_of_a_row():
 def test_only_some_of_many_rows_are_kept():
     X = on_a_curve(MOST_KEPT + 300, 12)
     detector = AAEOutlierDetector(max_iter=6, **FITS).fit(X)
-    assert detector._neighbourhood.rows.shape == (MOST_KEPT, 6)
+    assert len(detector._neighbourhood.rows) == MOST_KEPT
     assert len(detector.score_samples(X)) == MOST_KEPT + 300
 
 
@@ -198,3 +198,28 @@ def test_errors_of_gaps_are_zero():
     found = Reconstruction(layout).errors(output, x)
     wanted = [[-2.0, 0.5, -0.5, 0.5], [0.0, -0.5, 0.0, 0.0]]
     torch.testing.assert_close(found, torch.tensor(wanted))
+
+
+def test_copies_of_a_row_have_one_score():
+    counts = np.random.default_rng(0).poisson(0.02, size=(400, 6)).astype(float)
+    detector = AAEOutlierDetector(max_iter=5, **FITS).fit(counts)
+    assert set(detector.predict(np.zeros((7, 6)))) == {1}
+    assert (AAEOutlierDetector(max_iter=5, **FITS).fit_predict(np.ones((50, 3))) == 1).all()
+
+
+def test_a_wide_table_takes_directions_of_its_rows_only():
+    X = np.random.default_rng(0).normal(size=(40, 500))
+    found = fit_neighbourhood(X)
+    assert found.directions.shape == (500, 40)
+    few = fit_neighbourhood(X[:, :5])
+    covariance = np.cov(X[:, :5].T)
+    shrunk = 0.75 * covariance + 0.25 * np.trace(covariance) / 5 * np.eye(5)
+    apart = X[0, :5] - X[1, :5]
+    one, other = few.mapped(X[:2, :5])
+    assert np.sum((one - other) ** 2) == pytest.approx(apart @ np.linalg.solve(shrunk, apart))
+    # what no training row has counts by the shrunk variance
+    wide = np.cov(X.T)
+    shrunk = 0.75 * wide + 0.25 * np.trace(wide) / 500 * np.eye(500)
+    apart = np.random.default_rng(1).normal(size=500) - X[0]
+    one, other = found.mapped(np.vstack([apart + X[0], X[0]]))
+    assert np.sum((one - other) ** 2) == pytest.approx(apart @ np.linalg.solve(shrunk, apart))

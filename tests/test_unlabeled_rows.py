@@ -121,8 +121,57 @@ def test_rows_without_a_label_may_be_apart(blobs, kind, weighted):
 def test_y_may_have_unlabeled_rows_too(parts):
     X, y, X_unlabeled, _ = parts
     hidden = np.where(np.arange(len(y)) < 30, y, -1)
-    model = classifier(max_iter=2).fit(X, hidden, X_unlabeled=X_unlabeled)
+    model = classifier(max_iter=2, unlabeled_label=-1).fit(X, hidden, X_unlabeled=X_unlabeled)
     assert (model.n_labeled_, model.n_unlabeled_) == (30, len(X_unlabeled) + 15)
+    gaps = np.where(hidden < 0, np.nan, hidden)
+    model = classifier(max_iter=2).fit(X, gaps, X_unlabeled=X_unlabeled)
+    assert (model.n_labeled_, model.n_unlabeled_) == (30, len(X_unlabeled) + 15)
+    with pytest.warns(UserWarning, match="y holds -1 in 15 rows, which are read as unlabeled"):
+        classifier(max_iter=2).fit(X, hidden, X_unlabeled=X_unlabeled)
+
+
+def test_a_table_without_rows_is_none(parts):
+    X, y, X_unlabeled, _ = parts
+    hidden = np.where(np.arange(len(y)) < 30, y, -1)
+    one = classifier(max_iter=2, unlabeled_label=-1).fit(X, hidden, X_unlabeled=X_unlabeled[:0])
+    other = classifier(max_iter=2).fit(X, hidden)
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_rows_in_other_units_warn(parts):
+    """As those that a pipeline has not scaled, for lack of transform_input."""
+    X, y, X_unlabeled, _ = parts
+    scaler = StandardScaler().fit(X)
+    with pytest.warns(UserWarning, match=r"6 columns, the median of X_unlabeled lies outside"):
+        classifier(max_iter=2).fit(scaler.transform(X), y, X_unlabeled=100.0 + X_unlabeled)
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_whole_numbers_beside_fractions(parts, kind):
+    X, y, X_unlabeled, _ = parts
+    whole = as_frame(X).round().astype(int)
+    others = as_frame(X_unlabeled)
+    if kind == "polars":
+        whole, others = in_polars(whole), in_polars(others)
+    model = classifier(max_iter=2).fit(whole, y, X_unlabeled=others)
+    rows = np.asarray(model.sample(5, random_state=0))
+    assert (rows != np.rint(rows)).any()
+
+
+def test_sparse_rows_beside_dense_ones(parts):
+    X, y, X_unlabeled, _ = parts
+    sparse = scipy.sparse.csr_array(X_unlabeled)
+    want = classifier(max_iter=2).fit(X, y, X_unlabeled=X_unlabeled)
+    found = classifier(max_iter=2).fit(X, y, X_unlabeled=sparse)
+    np.testing.assert_array_equal(found.predict_proba(X), want.predict_proba(X))
+
+
+def test_frames_of_other_libraries_and_categories(parts):
+    X, y, X_unlabeled, _ = parts
+    table, others = as_mixed(X), as_mixed(X_unlabeled)
+    want = classifier(max_iter=2).fit(table, y, X_unlabeled=others).predict_proba(table)
+    model = classifier(max_iter=2).fit(in_polars(table), y, X_unlabeled=others)
+    np.testing.assert_array_equal(model.predict_proba(table), want)
 
 
 def test_frames_and_arrays_of_mixed_columns_go_together(parts):
@@ -137,13 +186,13 @@ def test_frames_and_arrays_of_mixed_columns_go_together(parts):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"X_unlabeled": np.ones((5, 2))}, "X_unlabeled must have the columns of X. X has 2"),
-        ({"X_unlabeled": np.ones(5)}, "X_unlabeled must have the columns of X. Expected 2D"),
-        ({"X_unlabeled": np.full((5, 6), np.inf)}, "X_unlabeled must .* infinity"),
+        ({"X_unlabeled": np.ones((5, 2))}, "X_unlabeled must have the columns of X: X has 2"),
+        ({"X_unlabeled": np.ones(5)}, "X_unlabeled: Expected 2D"),
+        ({"X_unlabeled": np.full((5, 6), np.inf)}, "X_unlabeled: Input X contains infinity"),
         ({"X_val": np.ones((5, 6))}, "X_val is given, but y_val is None; pass both, or neither"),
         ({"y_val": np.ones(5)}, "y_val is given, but X_val is None; pass both, or neither"),
         ({"X_val": np.ones((5, 6)), "y_val": [0] * 4}, "inconsistent numbers of samples"),
-        ({"X_val": np.ones((5, 6)), "y_val": [7] * 5}, "label 7, which is not one of the classes"),
+        ({"X_val": np.ones((5, 6)), "y_val": [7] * 5}, "y_val holds the label 7, which is not one"),
         ({"X_val": np.ones((5, 6)), "y_val": [-1] * 5}, "y_val holds no labeled row among its 5"),
         ({"X_val": np.ones((5, 2)), "y_val": [0] * 5}, "X_val must have the columns of X"),
     ],
@@ -168,7 +217,7 @@ def test_a_warm_start_reads_the_columns_of_its_model(parts):
 
 # No unlabeled row ---------------------------------------------------------------------------------
 
-NONE_UNLABELED = "y has no unlabeled row, and X_unlabeled is None"
+NONE_UNLABELED = "y has no unlabeled row, and X_unlabeled has none"
 
 
 @pytest.mark.filterwarnings("default:y has no unlabeled row")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from skaae.clustering.merge import affinities
+from skaae.clustering.merge import TINY, affinities
 
 # The share of its votes that a component passes on in each step of label spreading.
 PASSED_ON = 0.95
@@ -23,7 +23,7 @@ def assign_components(probabilities, targets, n_classes):
     labeled = targets >= 0
     votes = probabilities[labeled].T.astype(float) @ np.eye(n_classes)[targets[labeled]]
     edges = affinities(probabilities) ** 2
-    scale = 1.0 / np.sqrt(edges.sum(axis=1))
+    scale = 1.0 / np.sqrt(np.maximum(edges.sum(axis=1), TINY))
     passed = PASSED_ON * scale[:, None] * edges * scale
     votes = np.linalg.solve(np.eye(len(votes)) - passed, votes)
     classes = votes.argmax(axis=1)

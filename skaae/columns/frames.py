@@ -59,22 +59,6 @@ def take(X: Any, rows: np.ndarray) -> Any:
     return X.filter(rows) if library_of(X) == "polars" else X[rows]
 
 
-def stack(X: Any, others: Any) -> Any:
-    """Return two tables with the same columns, one below the other, as a table like X."""
-    library = library_of(X)
-    if library is None:
-        return np.concatenate([np.asarray(X, dtype=object), np.asarray(others, dtype=object)])
-    module = sys.modules[library]
-    if library == "polars":
-        if library_of(others) != library:
-            rows = np.asarray(others, dtype=object)
-            others = module.DataFrame(rows, schema=names_of(X), orient="row")
-        return module.concat([X, others], how="vertical_relaxed")
-    if library_of(others) != library:
-        others = module.DataFrame(np.asarray(others, dtype=object), columns=X.columns)
-    return module.concat([X, others], ignore_index=True)
-
-
 def with_index(rows: Any, X: Any) -> Any:
     """Return rows computed from X row by row, with the index of X if both are pandas frames."""
     if library_of(rows) == library_of(X) == "pandas":
@@ -212,11 +196,17 @@ def build(library: str, columns: Sequence[Column], values: Sequence[np.ndarray])
     return frame
 
 
+def _was_whole(column: Column, values: np.ndarray) -> bool:
+    """Return whether a column had a dtype of integers in one frame, and fractions in another."""
+    integers = str(column.dtype).lower().startswith(("int", "uint"))
+    return integers and values.dtype.kind == "f" and bool((np.rint(values) != values).any())
+
+
 def _pandas_series(column: Column, values: np.ndarray) -> Any:
     """Return a column in its pandas dtype; integers and flags with gaps become floats."""
     import pandas
 
-    dtype = None if _is_from(column.dtype, "polars") else column.dtype
+    dtype = None if _is_from(column.dtype, "polars") or _was_whole(column, values) else column.dtype
     gaps = values.dtype != object and np.isnan(values).any()
     if dtype is None or (gaps and isinstance(dtype, np.dtype) and dtype.kind in "iub"):
         dtype = bool if column.kind == FLAG and not gaps else None
@@ -229,7 +219,8 @@ def _polars_series(column: Column, values: np.ndarray) -> Any:
     """Return a column in its polars dtype."""
     import polars
 
-    dtype = column.dtype if _is_from(column.dtype, "polars") else None
+    own = _is_from(column.dtype, "polars") and not _was_whole(column, values)
+    dtype = column.dtype if own else None
     if dtype is None and column.kind == FLAG:
         dtype = polars.Boolean
     if values.dtype == object:

@@ -59,6 +59,7 @@ class QuantileScaling:
         result = np.empty(rows.shape, dtype=working_dtype(rows.dtype))
         for column, knots in enumerate(self.columns):
             result[:, column] = np.interp(rows[:, column], knots.values, knots.scores)
+        result[np.isnan(rows)] = np.nan  # with one knot, interp returns its score for NaN too
         return result
 
     def inverse_transform(self, X: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ class MixedRows:
     ----------
     numbers : float array (n_rows, n_numbers), columns of numbers and flags; NaN is a gap.
     categories : object array (n_rows, n_categories); NaN is a gap.
-    source : the rows as the user gave them.
+    source : the rows as the user gave them; without those of X_unlabeled, which follow them.
     """
 
     numbers: np.ndarray
@@ -46,21 +46,25 @@ class MixedRows:
 
     def with_source(self, rows: Any) -> MixedRows:
         """Return some of the rows, and the same rows of the source."""
-        source = None if self.source is None else frames.take(self.source, rows)
+        given = self.source
+        source = None if given is None else frames.take(given, rows[: len(given)])
         return replace(self[rows], source=source)
 
 
 def stack(X: Any, others: Any) -> Any:
-    """Return two sets of checked rows, arrays, CSR arrays or `MixedRows`, one below the other."""
+    """Return checked rows X and others, one below the other: an array, a CSR array or `MixedRows`.
+
+    The result is of the kind of X.
+    """
     if isinstance(X, MixedRows):
         return MixedRows(
             np.concatenate([X.numbers, others.numbers]),
             np.concatenate([X.categories, others.categories]),
-            frames.stack(X.source, others.source),
+            X.source,
         )
-    if scipy.sparse.issparse(X) or scipy.sparse.issparse(others):
+    if scipy.sparse.issparse(X):
         return scipy.sparse.vstack([X, others], format="csr")
-    return np.concatenate([X, others])
+    return np.concatenate([X, others.toarray() if scipy.sparse.issparse(others) else others])
 
 
 @dataclass(frozen=True)

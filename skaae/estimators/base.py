@@ -21,7 +21,7 @@ from skaae.columns import frames
 from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
-from skaae.estimators import fitting, parameters, rates
+from skaae.estimators import fitting, parameters, rates, warn
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
 from skaae.estimators.rows import check_rows, require_unit_interval
@@ -328,7 +328,7 @@ class BaseAdversarialAutoencoder(
                 call = fitting.as_called(step, self._settings.augment)
                 train(step, run, call, watch.before_epoch, watch.after_epoch)
         except DivergenceError as error:
-            fitting.warn_of_divergence(error, run, self._settings)
+            warn.of_divergence(error, run, self._settings)
         finally:
             step.networks.eval()
             step.forget_copies()
@@ -337,7 +337,7 @@ class BaseAdversarialAutoencoder(
             run.stopping.restore_best()
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
-        fitting.warn_of_few_epochs(self, run, len(rows), partial=partial)
+        warn.of_few_epochs(self, run, len(rows), partial=partial)
         watch.end()
 
     def _plan(self, x, targets, rows, start, *, partial, weights, ends):

@@ -93,8 +93,13 @@ class ReadsClasses:
         found = given_validation(self, X_val)
         if found is None:
             return None
-        name = type(self).__name__
-        targets = lookup_labels(y_val, self.classes_, self._marker(), estimator_name=name)
+        targets = lookup_labels(
+            y_val,
+            self.classes_,
+            self._marker(),
+            estimator_name=type(self).__name__,
+            name="y_val",
+        )
         check_consistent_length(found.rows, targets)
         labeled = targets != UNLABELED
         if not labeled.any():

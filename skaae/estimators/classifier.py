@@ -13,11 +13,11 @@ from skaae import inference
 from skaae.clustering.assign import assign_components
 from skaae.columns.schema import MixedRows, stack
 from skaae.columns.table import NetworkRows
-from skaae.estimators import parameters, recipes
+from skaae.estimators import parameters, recipes, warn
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
-from skaae.estimators.fitting import fits, warn_of_no_unlabeled, warn_of_shares
+from skaae.estimators.fitting import fits
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
     SOLVERS,
@@ -229,7 +229,8 @@ default="labeled"
         y : array-like of shape (n_samples,)
             Labels; -1 or a missing value marks an unlabeled row (see `unlabeled_label`).
         X_unlabeled : array-like of shape (n_unlabeled, n_features), default=None
-            More training rows, which have no label.
+            More training rows, which have no label. A `Pipeline` transforms them as it does X only
+            with `transform_input=["X_unlabeled"]`.
         X_val : array-like of shape (n_val, n_features), default=None
             Rows for early stopping, so that it holds out no training rows. They are not trained on.
         y_val : array-like of shape (n_val,), default=None
@@ -259,7 +260,9 @@ default="labeled"
         Warns
         -----
         UserWarning
-            If there is no unlabeled row, unless unlabeled_label=None.
+            If there is no unlabeled row, unless unlabeled_label=None. If y has -1 beside
+            X_unlabeled, unless unlabeled_label says what it is. If X_unlabeled seems to be in other
+            units than X.
 
         Examples
         --------
@@ -281,12 +284,14 @@ default="labeled"
         validation = self._validation(X_val, y_val)
         if X_unlabeled is not None:
             more = check_more_rows(self, "X_unlabeled", X_unlabeled)
+            warn.of_markers(self, y, targets)
+            warn.of_other_units(X, more)
             X, targets = stack(X, more), np.append(targets, np.full(more.shape[0], UNLABELED))
             weights = None if weights is None else np.append(weights, np.ones(more.shape[0]))
-        elif self.unlabeled_label is not None:
-            warn_of_no_unlabeled(targets)
+        if self.unlabeled_label is not None:
+            warn.of_no_unlabeled(targets)
         self._fit_weighted(X, targets, weights, validation=validation)
-        warn_of_shares(self, targets != UNLABELED, weights)
+        warn.of_shares(self, targets != UNLABELED, weights)
         return self
 
     @fits

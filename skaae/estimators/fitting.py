@@ -7,22 +7,18 @@ never call its methods.
 from __future__ import annotations
 
 import functools
-import sys
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows
 from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
-from skaae.estimators.rates import epochs
 from skaae.estimators.rows import check_more_rows
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
@@ -49,14 +45,6 @@ LIVE_PARAMETERS = {
     "warm_start",
 }
 
-# Predicted shares of classes may differ from the assumed ones by this total variation distance.
-MOST_DISTANCE = 0.3
-# A class of fewer expected rows may be missing among the predictions.
-LEAST_EXPECTED = 5
-# Packages whose frames lie between a warning and the user's code.
-OURS = ("skaae", "sklearn", "joblib")
-# One epoch for as many of max_iter="auto" is too few.
-FEW_EPOCHS = 10
 # Early stopping waits for an improvement for at least as many epochs.
 LEAST_PATIENCE = 10
 # Largest number of unlabeled rows that are held out.
@@ -249,12 +237,14 @@ def shown(estimator, X, targets):
 
     A metric would treat the unlabeled rows as one more class.
     """
-    X = X.source if isinstance(X, MixedRows) else X
+    mixed = isinstance(X, MixedRows)
+    X = X.source if mixed else X
     if targets is None or not estimator._classifies:
         return {"X": X}
     labeled = targets >= 0
+    shown = labeled[: len(X)] if mixed else labeled
     return {
-        "X": lambda: frames.take(X, labeled),
+        "X": lambda: frames.take(X, shown),
         "y": lambda: estimator.classes_[targets[labeled]],
     }
 
@@ -307,92 +297,6 @@ class Watch:
         self.context.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.shown
         )
-
-
-def warn_of_divergence(error, run, settings):
-    """Warn that training went back to earlier weights, or raise if the first epoch diverged."""
-    adam = ", use solver='adam'" if settings.solver == "sgd" else ""
-    names = {
-        "reconstruction": "reconstruction_learning_rate",
-        "generator": "adversarial_learning_rate",
-        "classification": "classification_learning_rate",
-        "virtual_adversarial": "the learning_rate of virtual_adversarial",
-    }
-    rates = [name for phase, name in names.items() if phase in settings.rates]
-    reason = (
-        f"Training diverged: {error.what} in epoch {run.n_done + error.epoch}. Lower "
-        f"{', '.join(rates)}{adam}, or use scaling='auto' and max_gradient_norm=10."
-    )
-    if settings.augment is not None:
-        reason += " Check that augment returns finite rows in the units of X."
-    if error.epoch == 1:
-        raise FloatingPointError(reason) from error
-    kept = f" The weights after epoch {run.n_done + error.epoch - 1} are kept."
-    if run.stopping is not None and run.stopping.best is not None:
-        kept = " The weights of the best epoch so far are kept."
-    warn_user(reason + kept, ConvergenceWarning)
-
-
-def warn_user(message, category):
-    """Warn, and name the line of the user's code that called the package."""
-    frame: Any = sys._getframe(1)
-    level = 2
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OURS:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
-
-
-def warn_of_few_epochs(estimator, run, n_rows, *, partial):
-    """Warn if max_iter is a small part of the epochs that "auto" would train on n_rows rows."""
-    auto = epochs("auto", n_rows, run.batch_size, estimator._recipe)
-    chosen = not (partial or estimator.warm_start or isinstance(estimator.max_iter, str))
-    if not chosen or FEW_EPOCHS * run.n_planned >= auto:
-        return
-    warn_user(
-        f"max_iter={estimator.max_iter} is too small: 'auto' would train {auto} epochs on {n_rows} "
-        "rows. Raise max_iter, or leave it out.",
-        ConvergenceWarning,
-    )
-
-
-def warn_of_no_unlabeled(targets):
-    """Warn if all rows have a label: a tool may have turned the marker into a class."""
-    if (targets >= 0).all():
-        warn_user(
-            "y has no unlabeled row, and X_unlabeled is None. If all rows have labels, set "
-            "unlabeled_label=None. If some have not, a tool of scikit-learn may have turned their "
-            "marker into a class: give the tool labeled rows only, and pass it the others as "
-            "X_unlabeled.",
-            UserWarning,
-        )
-
-
-def warn_of_shares(estimator, labeled, weights=None):
-    """Warn if the classes predicted for unlabeled rows have other shares than was assumed.
-
-    `labeled` (n_samples,) says which rows of the fit have a label. Rows may have weights.
-    """
-    if (~labeled).sum() < LEAST_UNLABELED or estimator.class_weight is not None:
-        return
-    predicted = np.searchsorted(estimator.classes_, estimator.transduction_[~labeled])
-    assumed = estimator.class_prior_
-    own = np.ones(len(predicted)) if weights is None else weights[~labeled]
-    if not own.any():
-        return
-    shares = np.bincount(predicted, own, minlength=len(assumed)) / own.sum()
-    missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
-    distance = 0.5 * np.abs(shares - assumed).sum()
-    if not (missing.any() or distance > MOST_DISTANCE):
-        return
-    worst = np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed))
-    warn_user(
-        f"The model predicts class {estimator.classes_[worst]} for {shares[worst]:.1%} of the "
-        f"unlabeled rows, but class_prior={estimator.class_prior!r} assumes {assumed[worst]:.1%}. "
-        "If the labeled rows have other class proportions than all rows, pass those of all rows as "
-        "class_prior. If they have the same, the predictions are poor: give more labels, or train "
-        "longer if max_iter is small.",
-        UserWarning,
-    )
 
 
 def extend_history(history, n_done, new):

@@ -61,11 +61,13 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
     return classes, targets
 
 
-def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator", unknown=None):
+def lookup_labels(
+    y, classes, unlabeled_label, *, estimator_name="the estimator", unknown=None, name="y"
+):
     """Return the class index of every row in known `classes`, -1 where unlabeled.
 
     A label that is not one of the classes raises ValueError, or becomes `unknown` if that is an
-    integer.
+    integer. Errors call y by its `name`.
     """
     y = as_1d(y, estimator_name)
     unlabeled = find_unlabeled(y, unlabeled_label, classes)
@@ -75,8 +77,8 @@ def lookup_labels(y, classes, unlabeled_label, *, estimator_name="the estimator"
     strange = [value for value in labels if value not in index]
     if strange and unknown is None:
         raise ValueError(
-            f"y holds the label {strange[0]!r}, which is not one of the classes {classes}; use "
-            "these classes only."
+            f"{name} holds the label {strange[0]!r}, which is not one of the classes {classes}; "
+            "use these classes only."
         )
     targets[~unlabeled] = [index.get(value, unknown) for value in labels]
     return targets

@@ -36,10 +36,13 @@ def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1):
 def check_more_rows(estimator, name, X):
     """Return X, the argument `name` of a fit, as checked rows with the columns of its X."""
     begun = estimator.__dict__.get("_schema")  # of a fit that has not built a model yet
+    schema = estimator._table.schema if begun is None else begun
     try:
-        return check_rows(estimator, X, estimator._table.schema if begun is None else begun)
+        return check_rows(estimator, X, schema, ensure_min_samples=0)
     except ValueError as error:
-        raise ValueError(f"{name} must have the columns of X. {error}") from error
+        other = "expecting" in str(error) or "feature names" in str(error)
+        hint = " must have the columns of X" if other else ""
+        raise ValueError(f"{name}{hint}: {error}") from error
 
 
 def check_numbers(estimator, X, **checks):

@@ -15,6 +15,8 @@ from skaae.priors import Gaussian
 
 # Most training rows that the styles are learned from.
 MOST_ROWS = 10_000
+# Earlier rows of a label count at most as many as this, since the encoder has changed since then.
+ROWS_REMEMBERED = 1000
 
 
 @dataclass(frozen=True)
@@ -24,40 +26,59 @@ class StylesOfLabels:
     Parameters
     ----------
     means : (n_labels, n_components)
-    factors : (n_labels, n_components, n_components), Cholesky factors of the covariances.
+    covariances : (n_labels, n_components, n_components)
+    n_rows : (n_labels,), how many rows each was learned from, at most ROWS_REMEMBERED.
     """
 
     means: np.ndarray
-    factors: np.ndarray
+    covariances: np.ndarray
+    n_rows: np.ndarray
 
     def of(self, labels, noise):
         """Return a style for each label (n,), from standard normal noise (n, n_components)."""
-        return self.means[labels] + np.einsum("nij,nj->ni", self.factors[labels], noise)
+        styles = np.empty(noise.shape)
+        for label in np.unique(labels):
+            own = labels == label
+            factor = np.linalg.cholesky(self.covariances[label])
+            styles[own] = self.means[label] + noise[own] @ factor.T
+        return styles
 
 
 def fit_styles(styles, labels, n_labels, before=None):
     """Return the `StylesOfLabels` of rows with these styles (n_rows, n_components) and labels.
 
-    A covariance is mixed with that of all rows, which counts as many rows as there are dimensions.
-    So a label of few rows has one too. A label without rows keeps its styles of `before`, those of
-    earlier rows, or else has the mean of all rows.
+    They are mixed with those of earlier rows, `before`. Where there are none, a covariance is mixed
+    with that of all rows, which counts as many rows as there are dimensions. So a label of few rows
+    has one too. A label without rows then has the mean of all rows.
     """
     n_components = styles.shape[1]
     styles = styles.astype(float)
-    everywhere = np.cov(styles.T, bias=True).reshape(n_components, n_components)
-    everywhere += 1e-6 * max(np.trace(everywhere) / n_components, 1e-6) * np.eye(n_components)
-    means, factors = [], []
+    if before is None:
+        everywhere = np.cov(styles.T, bias=True).reshape(n_components, n_components)
+        everywhere += 1e-6 * max(np.trace(everywhere) / n_components, 1e-6) * np.eye(n_components)
+    means, covariances, counts = [], [], []
     for label in range(n_labels):
         own = styles[labels == label]
-        if not len(own) and before is not None:
-            means.append(before.means[label])
-            factors.append(before.factors[label])
-            continue
-        means.append(own.mean(axis=0) if len(own) else styles.mean(axis=0))
-        scatter = (own - means[-1]).T @ (own - means[-1])
-        mixed = (scatter + n_components * everywhere) / (len(own) + n_components)
-        factors.append(np.linalg.cholesky(mixed))
-    return StylesOfLabels(np.array(means), np.array(factors))
+        mean = own.mean(axis=0) if len(own) else styles.mean(axis=0)
+        scatter = (own - mean).T @ (own - mean)
+        if before is None:
+            covariance = (scatter + n_components * everywhere) / (len(own) + n_components)
+        else:
+            n_before = max(before.n_rows[label], 1)
+            n_rows = len(own) + n_before
+            apart = (
+                len(own)
+                * n_before
+                / n_rows
+                * np.outer(mean - before.means[label], mean - before.means[label])
+            )
+            covariance = (n_before * before.covariances[label] + scatter + apart) / n_rows
+            mean = (n_before * before.means[label] + len(own) * mean) / n_rows
+        means.append(mean)
+        covariances.append(covariance)
+        counts.append(len(own) + (0 if before is None else before.n_rows[label]))
+    n_rows = np.minimum(counts, ROWS_REMEMBERED)
+    return StylesOfLabels(np.array(means), np.array(covariances), n_rows)
 
 
 def learn_styles(step, rows, prior, before=None):

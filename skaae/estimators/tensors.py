@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +19,10 @@ METHODS = (
 
 
 class TakesTensors:
-    """Lets public methods take PyTorch tensors, and return tensors on the device of the first one.
+    """Lets public methods take PyTorch tensors, and return a tensor if the first argument is one.
 
-    The rows pass through the host's memory. Without array API dispatch, methods return arrays.
+    The rows pass through the host's memory; the result is on the device of the first argument.
+    Without array API dispatch, methods return arrays.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -36,12 +38,13 @@ def with_tensors(method):
 
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
-        first = args[0] if args else kwargs.get("X")
-        if not (isinstance(first, torch.Tensor) and get_config()["array_api_dispatch"]):
+        if not get_config()["array_api_dispatch"]:
             return method(self, *args, **kwargs)
+        first: Any = args[0] if args else kwargs.get("X")
         named = {name: as_array(value) for name, value in kwargs.items()}
         found = method(self, *map(as_array, args), **named)
-        if isinstance(found, np.ndarray) and found.dtype.kind in "biuf":
+        is_asked = isinstance(first, torch.Tensor) and isinstance(found, np.ndarray)
+        if is_asked and found.dtype.kind in "biuf":
             return torch.from_numpy(np.ascontiguousarray(found)).to(first.device)
         return found
 
@@ -51,4 +54,7 @@ def with_tensors(method):
 
 def as_array(value):
     """Return a tensor as an array; return anything else as it is."""
-    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = value.detach().cpu()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()

@@ -87,7 +87,9 @@ def check_method(estimator: Any, method: Any, methods: tuple[str, ...]) -> None:
             "pipeline, give the step; of a search, give best_estimator_."
         )
     check_is_fitted(estimator)
-    there = [name for name in methods if hasattr(estimator, name)]
+    # a prediction is exported as the most probable class or cluster
+    needed = {"predict": "predict_proba"}
+    there = [name for name in methods if hasattr(estimator, needed.get(name, name))]
     if method not in there:
         raise ValueError(
             f"method={method!r} cannot be exported for {type(estimator).__name__}; it must be one "

@@ -84,6 +84,10 @@ def _in_pandas(y, hidden, unlabeled_label):
         y = y.astype(np.int64 if own else "Int64")
     elif marker is None:
         y = y.astype(object) if own and kind not in "fmMO" else y
+    elif kind == "i" and is_integer(marker):
+        limits = np.iinfo(f"i{y.dtype.itemsize}")
+        if not limits.min <= marker <= limits.max:
+            y = y.astype(np.int64 if own else "Int64")
     elif not _fits(y.dtype, kind, marker):
         y = y.astype(object)
     y.iloc[np.flatnonzero(hidden)] = marker

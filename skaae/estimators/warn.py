@@ -1,0 +1,145 @@
+"""Warnings of fits: each says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.exceptions import ConvergenceWarning
+
+from skaae.columns.schema import MixedRows
+from skaae.estimators.rates import epochs
+from skaae.unlabeled import as_label_array, find_missing, is_auto
+
+# Predicted shares of classes may differ from the assumed ones by this total variation distance.
+MOST_DISTANCE = 0.3
+# A class of fewer expected rows may be missing among the predictions.
+LEAST_EXPECTED = 5
+# Packages whose frames lie between a warning and the user's code.
+OURS = ("skaae", "sklearn", "joblib")
+# One epoch for as many of max_iter="auto" is too few.
+FEW_EPOCHS = 10
+# The shares among fewer unlabeled rows say little, and so do the medians of columns.
+LEAST_ROWS = 20
+
+
+def user(message, category):
+    """Warn, and name the line of the user's code that called the package."""
+    frame: Any = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OURS:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def of_divergence(error, run, settings):
+    """Warn that training went back to earlier weights, or raise if the first epoch diverged."""
+    adam = ", use solver='adam'" if settings.solver == "sgd" else ""
+    names = {
+        "reconstruction": "reconstruction_learning_rate",
+        "generator": "adversarial_learning_rate",
+        "classification": "classification_learning_rate",
+        "virtual_adversarial": "the learning_rate of virtual_adversarial",
+    }
+    rates = [name for phase, name in names.items() if phase in settings.rates]
+    reason = (
+        f"Training diverged: {error.what} in epoch {run.n_done + error.epoch}. Lower "
+        f"{', '.join(rates)}{adam}, or use scaling='auto' and max_gradient_norm=10."
+    )
+    if settings.augment is not None:
+        reason += " Check that augment returns finite rows in the units of X."
+    if error.epoch == 1:
+        raise FloatingPointError(reason) from error
+    kept = f" The weights after epoch {run.n_done + error.epoch - 1} are kept."
+    if run.stopping is not None and run.stopping.best is not None:
+        kept = " The weights of the best epoch so far are kept."
+    user(reason + kept, ConvergenceWarning)
+
+
+def of_few_epochs(estimator, run, n_rows, *, partial):
+    """Warn if max_iter is a small part of the epochs that "auto" would train on n_rows rows."""
+    auto = epochs("auto", n_rows, run.batch_size, estimator._recipe)
+    chosen = not (partial or estimator.warm_start or isinstance(estimator.max_iter, str))
+    if not chosen or FEW_EPOCHS * run.n_planned >= auto:
+        return
+    user(
+        f"max_iter={estimator.max_iter} is too small: 'auto' would train {auto} epochs on {n_rows} "
+        "rows. Raise max_iter, or leave it out.",
+        ConvergenceWarning,
+    )
+
+
+def of_no_unlabeled(targets):
+    """Warn if all rows have a label: a tool may have turned the marker into a class."""
+    if (targets >= 0).all():
+        user(
+            "y has no unlabeled row, and X_unlabeled has none. If all rows have labels, set "
+            "unlabeled_label=None. If some have not, a tool of scikit-learn may have turned their "
+            "marker into a class: give the tool labeled rows only, and pass it the others as "
+            "X_unlabeled.",
+            UserWarning,
+        )
+
+
+def of_markers(estimator, y, targets):
+    """Warn if y marks rows with -1, which may be a class, beside a table of unlabeled rows."""
+    if not is_auto(estimator.unlabeled_label):
+        return
+    n_marked = int((targets < 0).sum() - find_missing(as_label_array(y)).sum())
+    if n_marked:
+        user(
+            f"y holds -1 in {n_marked} rows, which are read as unlabeled like those of "
+            "X_unlabeled. Set unlabeled_label=-1 to silence this warning, or unlabeled_label=None "
+            "if -1 is a class.",
+            UserWarning,
+        )
+
+
+def of_other_units(X, others):
+    """Warn if most columns of other rows have a median that lies outside the range of X."""
+    tables = [rows.numbers if isinstance(rows, MixedRows) else rows for rows in (X, others)]
+    if any(issparse(table) or not table.size or len(table) < LEAST_ROWS for table in tables):
+        return
+    with warnings.catch_warnings():  # columns of gaps only
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = np.nanmin(tables[0], axis=0), np.nanmax(tables[0], axis=0)
+        middle = np.nanmedian(tables[1], axis=0)
+    outside = (middle < low) | (middle > high)
+    if outside.mean() > 0.5:
+        user(
+            f"In {outside.sum()} of {len(outside)} columns, the median of X_unlabeled lies outside "
+            "the range of X, so they seem to be in other units. A Pipeline transforms X_unlabeled "
+            "as it does X only with transform_input=['X_unlabeled'].",
+            UserWarning,
+        )
+
+
+def of_shares(estimator, labeled, weights=None):
+    """Warn if the classes predicted for unlabeled rows have other shares than was assumed.
+
+    `labeled` (n_samples,) says which rows of the fit have a label. Rows may have weights.
+    """
+    if (~labeled).sum() < LEAST_ROWS or estimator.class_weight is not None:
+        return
+    predicted = np.searchsorted(estimator.classes_, estimator.transduction_[~labeled])
+    assumed = estimator.class_prior_
+    own = np.ones(len(predicted)) if weights is None else weights[~labeled]
+    if not own.any():
+        return
+    shares = np.bincount(predicted, own, minlength=len(assumed)) / own.sum()
+    missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
+    distance = 0.5 * np.abs(shares - assumed).sum()
+    if not (missing.any() or distance > MOST_DISTANCE):
+        return
+    worst = np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed))
+    user(
+        f"The model predicts class {estimator.classes_[worst]} for {shares[worst]:.1%} of the "
+        f"unlabeled rows, but class_prior={estimator.class_prior!r} assumes {assumed[worst]:.1%}. "
+        "If the labeled rows have other class proportions than all rows, pass those of all rows as "
+        "class_prior. If they have the same, the predictions are poor: give more labels, or train "
+        "longer if max_iter is small.",
+        UserWarning,
+    )
