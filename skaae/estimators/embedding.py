@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
@@ -16,11 +17,18 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
+from skaae.estimators.maps import KeepsNeighbours
 from skaae.estimators.model import Model
-from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
+from skaae.estimators.options import (
+    SOLVERS,
+    Solver,
+    VirtualAdversarial,
+    parameters_as_fields,
+    replace_auto,
+)
 from skaae.estimators.parameters import make_cpu_generator
-from skaae.estimators.ranges import COUNT, NON_NEGATIVE
-from skaae.estimators.recipes import Recipe
+from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE
+from skaae.estimators.recipes import HEADS, NEIGHBOURS
 from skaae.estimators.starts import StartsFromClusters
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
@@ -28,6 +36,11 @@ from skaae.private_sklearn import StrOptions
 
 # With cluster_heads="identity" the heads are this multiple of the unit vectors, as in the paper.
 IDENTITY_SCALE = 10.0
+
+
+def has_heads(embedding):
+    """Return whether the map of an embedding has cluster heads."""
+    return embedding._has_heads
 
 
 @with_shared_parameters(
@@ -53,7 +66,9 @@ IDENTITY_SCALE = 10.0
     ),
 )
 @parameters_as_fields
-class AAEEmbedding(StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder):
+class AAEEmbedding(
+    KeepsNeighbours, StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder
+):
     """Embedding of rows in few dimensions, in which each cluster or class has a region of its own.
 
     Each cluster has a head: a learned point in the embedding. The encoder outputs a softmax over
@@ -134,9 +149,10 @@ default="labeled"
     """
 
     n_components: int = field(default=2, kw_only=False)
-    input_noise: float = 0.3
-    solver: str = "sgd"
-    n_clusters: int = 20
+    input_noise: Any = "auto"
+    solver: Any = "auto"
+    n_neighbors: Any = "auto"
+    n_clusters: Any = "auto"
     cluster_heads: Any = "learned"
     head_distance: float = 3.0
     use_labels: bool = False
@@ -149,7 +165,10 @@ default="labeled"
     _parameter_constraints = {
         **parameters.SHARED_CONSTRAINTS,
         **parameters.LABEL_CONSTRAINTS,
-        "n_clusters": [COUNT],
+        "input_noise": [AUTO, NON_NEGATIVE],
+        "solver": [StrOptions({"auto", *SOLVERS}), Solver],
+        "n_neighbors": [AUTO, COUNT, None],
+        "n_clusters": [AUTO, COUNT],
         "cluster_heads": [StrOptions({"learned", "identity"}), "array-like"],
         "head_distance": [NON_NEGATIVE],
         "use_labels": ["boolean"],
@@ -191,6 +210,8 @@ default="labeled"
         X = self._begin(X)
         targets = self._read_labels(X, y)
         labeled = self.use_labels
+        for name in ("cluster_heads_", "labels_"):  # set by an earlier fit
+            self.__dict__.pop(name, None)
         found = self._validation(X_val, y_val) if labeled else given_validation(self, X_val)
         self._fit(X, targets, validation=found)
         return self
@@ -283,11 +304,44 @@ default="labeled"
         Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
+        if not self._has_heads:
+            return self._sample_between(n_samples, random_state)[0]
         generator = make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         label = self._draw_label(None, n_samples, generator)
         return style + label.astype(np.float32) @ self.cluster_heads_
 
+    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
+        """Generate new rows: draw points of the embedding as `sample_prior` does and decode them.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        y : scalar or array-like of shape (n_samples,), default=None
+            In a map with cluster heads: one cluster or class for all rows, or one for each row.
+            None draws them at random.
+        clip : bool, default=False
+            Whether to clip each number to the range of its column in the training rows.
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same rows every time.
+
+        Returns
+        -------
+        X : ndarray or data frame of shape (n_samples, n_features), as the training rows were
+            Flags and categories are drawn from their probabilities. Columns of a data frame that
+            held whole numbers hold whole numbers.
+
+        Raises
+        ------
+        ValueError
+            If y contains a value that is no cluster or class, or the map has no heads.
+        """
+        check_is_fitted(self)
+        if self._has_heads:
+            return super().sample(n_samples, y, clip=clip, random_state=random_state)
+        return self._sample_rows(n_samples, y, clip=clip, random_state=random_state)
+
+    @available_if(has_heads)
     def predict(self, X):
         """Return the most probable class of each row, or its most probable cluster.
 
@@ -303,6 +357,7 @@ default="labeled"
         probabilities = self.predict_proba(X)
         return self._label_values()[0][probabilities.argmax(axis=1)]
 
+    @available_if(has_heads)
     def predict_proba(self, X):
         """Return the probability q(y|x) of each class or cluster.
 
@@ -320,6 +375,8 @@ default="labeled"
 
     def _results(self, X, targets, *, partial):
         rows = NetworkRows(X, self._table)
+        if not self._has_heads:
+            return {"embedding_": inference.combine(self._step, rows)}
         heads = self._step.trained.decoder.combine.state_dict()["points"]
         return {
             "cluster_heads_": heads.cpu().numpy().copy(),
@@ -334,12 +391,26 @@ default="labeled"
         return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
 
     def _start(self, rows, *, partial, again=False):
-        if self.use_labels or self.init == "random":
+        if self._count_neighbors() or self.use_labels or self.init == "random":
             return None
-        return self._find_clusters(rows, self.n_clusters, self.init)
+        return self._find_clusters(rows, self._count_clusters(), self.init)
+
+    def _plan(self, x, targets, rows, *args, **how):
+        run = super()._plan(x, targets, rows, *args, **how)
+        if not self._has_heads:
+            run.streams.append(self._neighbour_stream(x, rows, self._count_neighbors()))
+        return run
 
     def _model(self, targets, table, *, dense, start):
-        proportions = np.full(self.n_clusters, 1.0 / self.n_clusters)
+        if self._count_neighbors():
+            return Model(
+                {"style": Block(self.n_components, adversarial=False)},
+                {"style": as_prior(self.prior)},
+                keeps_neighbours=True,
+                recipe=NEIGHBOURS,
+                augment=self.augment,
+            )
+        proportions = np.full(self._count_clusters(), 1.0 / self._count_clusters())
         if self.use_labels:
             proportions = self.class_prior_
         learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"
@@ -353,7 +424,7 @@ default="labeled"
             proportions=tuple(proportions) if keeps_proportions else None,
             cluster_heads=self._places_of_heads(len(proportions)),
             head_distance=float(self.head_distance) if learned else 0.0,
-            recipe=Recipe(batch_norm="encoder"),
+            recipe=HEADS,
             virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
             augment=self.augment,
         )
