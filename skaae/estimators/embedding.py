@@ -1,4 +1,4 @@
-"""AAEEmbedding: maps rows to few dimensions with separate clusters (section 7 of the paper)."""
+"""AAEEmbedding: maps that keep neighbours, or that separate clusters (section 7 of the paper)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
-from skaae.estimators.maps import KeepsNeighbours
+from skaae.estimators.maps import KeepsNeighbours, has_heads, places_of_heads
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
     SOLVERS,
@@ -34,24 +34,18 @@ from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
 
-# With cluster_heads="identity" the heads are this multiple of the unit vectors, as in the paper.
-IDENTITY_SCALE = 10.0
-
-
-def has_heads(embedding):
-    """Return whether the map of an embedding has cluster heads."""
-    return embedding._has_heads
-
 
 @with_shared_parameters(
     validation_loss=(
         "With use_labels, the validation loss is the cross-entropy of the labels. Otherwise it is "
-        "the reconstruction loss plus the maximum mean discrepancy (MMD) between styles and "
-        "samples of their prior."
+        "the reconstruction loss, in a map with heads plus the maximum mean discrepancy (MMD) "
+        "between styles and samples of their prior."
     ),
     validation_rows="the rows (with use_labels, of the labeled rows)",
-    solver="sgd",
-    input_noise="0.3",
+    solver="auto",
+    solver_names='{"auto", "adam", "sgd"}',
+    input_noise='"auto"',
+    noise_kinds='"auto" or float',
     labels="classes or clusters",
     virtual_adversarial="None",
     stages=(
@@ -69,14 +63,20 @@ def has_heads(embedding):
 class AAEEmbedding(
     KeepsNeighbours, StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder
 ):
-    """Embedding of rows in few dimensions, in which each cluster or class has a region of its own.
+    """Map of rows in few dimensions, on which neighbours stay together, or clusters apart.
 
-    Each cluster has a head: a learned point in the embedding. The encoder outputs a softmax over
-    the clusters and a style. The embedding of a row is the head of its cluster plus its style, and
-    is the only input of the decoder. One discriminator trains the softmax to look like one-hot
-    vectors, and another one trains the style to follow a prior. A penalty keeps the heads apart
-    (section 7 of "Adversarial Autoencoders", arXiv:1511.05644). With use_labels, the clusters are
-    the classes.
+    By default the map keeps neighbours, which is not in the paper. The encoder is trained on pairs
+    of neighbours: their positions attract each other, and those of other rows repel each other, as
+    in t-SNE. The decoder learns to decode positions. There is no prior and no discriminator, so new
+    rows are sampled from where the map has points; see `sample_prior`.
+
+    The map of section 7 of "Adversarial Autoencoders" (arXiv:1511.05644) has cluster heads. It is
+    learned with n_neighbors=None, with use_labels=True, or if n_clusters is given. Each cluster has
+    a head: a learned point in the embedding. The encoder outputs a softmax over the clusters and a
+    style. The embedding of a row is the head of its cluster plus its style, and is the only input
+    of the decoder. One discriminator trains the softmax to look like one-hot vectors, and another
+    one trains the style to follow a prior. A penalty keeps the heads apart. With use_labels, the
+    clusters are the classes.
 
     Parameters
     ----------
@@ -85,9 +85,18 @@ class AAEEmbedding(
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles, which are the offsets of rows from their heads, are
         trained to follow; see `AAETransformer`.
-    n_clusters : int, default=20
-        Number of clusters, each with its head. With use_labels this is ignored, and each class has
-        a head.
+    n_neighbors : "auto", int or None, default="auto"
+        Number of nearest rows of each row that the map keeps near it. They are found in the scaled
+        rows, as a dense array, in a time that grows with the square of their number. None learns a
+        map with cluster heads. "auto" is 10, or None if use_labels=True or n_clusters,
+        cluster_heads, head_distance, prior, init or virtual_adversarial has another value than its
+        default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, 0.05
+        for input_noise, two layers of 256 units, 200 rows for batch_size, and for max_iter the
+        epochs that take 2,500 mini-batches, at least 20 and at most 500. With heads, solver is
+        `SGD` and input_noise 0.3.
+    n_clusters : "auto" or int, default="auto"
+        Number of clusters, each with its head. "auto" is 20. With use_labels this is ignored, and
+        each class has a head.
     cluster_heads : {"learned", "identity"} or array-like of shape (n_heads, n_components), \
 default="learned"
         Positions of the heads. "learned": they start at random positions and are trained with the
@@ -116,7 +125,8 @@ default="labeled"
     embedding_ : ndarray of shape (n_samples, n_components)
         The embedding of the rows of the last `fit` or `partial_fit`.
     cluster_heads_ : ndarray of shape (n_heads, n_components)
-        The head of each cluster or class: its point in the embedding.
+        The head of each cluster or class: its point in the embedding. Only maps with heads have
+        this attribute and the next.
     labels_ : ndarray of shape (n_samples,)
         The cluster or class of each row of `embedding_`, as an index in `cluster_heads_`.
     classes_ : ndarray of shape (n_classes,)
@@ -124,27 +134,29 @@ default="labeled"
     class_prior_ : ndarray of shape (n_classes,)
         With use_labels, the class proportions that the softmax was trained to follow.
     history_ : dict of str to list
-        Mean of every loss in each epoch, by name: "reconstruction", "head_distance",
-        "discriminator_label", "discriminator_style", "generator_label", "generator_style" and
-        "classification". The virtual adversarial phase adds "virtual_adversarial", "class_balance"
-        and "conditional_entropy"; early stopping adds "validation". A loss is NaN in epochs without
-        its phase. "stage" is the name of the training stage of each epoch; see `AAEClusterer`.
+        Mean of every loss in each epoch, by name: "reconstruction" and "neighbours", or with heads
+        "reconstruction", "head_distance", "discriminator_label", "discriminator_style",
+        "generator_label", "generator_style" and "classification". The virtual adversarial phase
+        adds "virtual_adversarial", "class_balance" and "conditional_entropy"; early stopping adds
+        "validation". A loss is NaN in epochs without its phase. "stage" is the name of the training
+        stage of each epoch; see `AAEClusterer`.
     {shared_attributes}
 
     See Also
     --------
     AAETransformer : Encodes rows into codes that follow a prior, without clusters.
-    sklearn.manifold.TSNE : Embedding that keeps neighbours together, without `transform`.
+    sklearn.manifold.TSNE : Map that keeps neighbours together, without `transform` and `sample`.
 
     Examples
     --------
     >>> from sklearn.datasets import load_digits
     >>> from skaae import AAEEmbedding
     >>> X, _ = load_digits(return_X_y=True)
-    >>> embedding = AAEEmbedding(n_clusters=10, max_iter=5, random_state=0).fit(X)
+    >>> embedding = AAEEmbedding(max_iter=30, random_state=0).fit(X)
     >>> embedding.transform(X).shape
     (1797, 2)
-    >>> embedding.cluster_heads_.shape
+    >>> with_heads = AAEEmbedding(n_clusters=10, max_iter=5, random_state=0).fit(X)
+    >>> with_heads.cluster_heads_.shape
     (10, 2)
     """
 
@@ -201,8 +213,8 @@ default="labeled"
         ------
         ValueError
             If X is not a finite table of numbers, the value of a parameter is not allowed,
-            cluster_heads does not have shape (n_heads, n_components), or samples of the prior do
-            not have n_components dimensions.
+            cluster_heads does not have shape (n_heads, n_components), samples of the prior do not
+            have n_components dimensions, or another parameter than n_neighbors asks for heads.
         FloatingPointError
             If a loss or a weight is not finite in the first epoch. If this happens in a later
             epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
@@ -252,7 +264,9 @@ default="labeled"
         return self
 
     def transform(self, X):
-        """Embed rows: return the mean of the heads, weighted by the softmax, plus the style.
+        """Embed rows: return their positions on the map.
+
+        With heads, this is the mean of the heads, weighted by the softmax, plus the style.
 
         Parameters
         ----------
@@ -291,7 +305,10 @@ default="labeled"
         return self._in_units_of_X(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
-        """Draw points of the embedding without decoding them: a random head plus a random style.
+        """Draw points of the embedding without decoding them.
+
+        With heads, a point is a random head plus a random style. A map that keeps neighbours has no
+        prior: a point is drawn between a row of `embedding_` and one of its five nearest there.
 
         Parameters
         ----------
@@ -345,6 +362,8 @@ default="labeled"
     def predict(self, X):
         """Return the most probable class of each row, or its most probable cluster.
 
+        Only maps with heads have this method.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -361,6 +380,8 @@ default="labeled"
     def predict_proba(self, X):
         """Return the probability q(y|x) of each class or cluster.
 
+        Only maps with heads have this method.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -375,14 +396,12 @@ default="labeled"
 
     def _results(self, X, targets, *, partial):
         rows = NetworkRows(X, self._table)
-        if not self._has_heads:
-            return {"embedding_": inference.combine(self._step, rows)}
-        heads = self._step.trained.decoder.combine.state_dict()["points"]
-        return {
-            "cluster_heads_": heads.cpu().numpy().copy(),
-            "embedding_": inference.combine(self._step, rows),
-            "labels_": inference.logits(self._step, rows).argmax(axis=1),
-        }
+        found = {"embedding_": inference.combine(self._step, rows)}
+        if self._has_heads:
+            heads = self._step.trained.decoder.combine.state_dict()["points"]
+            found["cluster_heads_"] = heads.cpu().numpy().copy()
+            found["labels_"] = inference.logits(self._step, rows).argmax(axis=1)
+        return found
 
     def _label_values(self):
         if hasattr(self, "classes_"):
@@ -422,37 +441,9 @@ default="labeled"
             classifies=True,
             clusters_start=kind,
             proportions=tuple(proportions) if keeps_proportions else None,
-            cluster_heads=self._places_of_heads(len(proportions)),
+            cluster_heads=places_of_heads(self, len(proportions)),
             head_distance=float(self.head_distance) if learned else 0.0,
             recipe=HEADS,
             virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
             augment=self.augment,
         )
-
-    def _places_of_heads(self, n_heads):
-        """Return fixed heads (n_heads, n_components), or the initial distance of learned heads."""
-        if isinstance(self.cluster_heads, str) and self.cluster_heads == "learned":
-            return float(self.head_distance) or 1.0
-        shape = (n_heads, self.n_components)
-        if isinstance(self.cluster_heads, str):
-            if shape[0] != shape[1]:
-                raise ValueError(
-                    f"cluster_heads='identity' needs a dimension for each of the {n_heads} heads, "
-                    f"but n_components={self.n_components}; set n_components={n_heads}, or "
-                    "cluster_heads='learned'."
-                )
-            return IDENTITY_SCALE * np.eye(n_heads)
-        try:
-            heads = np.asarray(self.cluster_heads, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"cluster_heads={self.cluster_heads!r} is no table of numbers: {error}"
-            ) from error
-        if heads.shape != shape:
-            raise ValueError(
-                f"cluster_heads has shape {heads.shape}; it must be an array of shape "
-                f"(n_heads, n_components) = {shape}."
-            )
-        if not np.isfinite(heads).all():
-            raise ValueError("cluster_heads holds NaN or infinity; all its values must be finite.")
-        return heads

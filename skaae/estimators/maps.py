@@ -15,6 +15,8 @@ from skaae.neighbours import nearest, neighbour_graph
 from skaae.training.loop import Stream
 from skaae.training.rows import RowPairs, as_arrays
 
+# With cluster_heads="identity" the heads are this multiple of the unit vectors, as in the paper.
+IDENTITY_SCALE = 10.0
 N_NEIGHBORS = 10
 N_CLUSTERS = 20
 # A sampled point lies between a point of the map and one of so many nearest other points.
@@ -121,3 +123,37 @@ class KeepsNeighbours:
 def is_same(value, usual):
     """Return whether the value of a parameter, which may be an array, is the usual one."""
     return value is usual or (np.isscalar(value) and value == usual)
+
+
+def has_heads(embedding):
+    """Return whether the map of an embedding has cluster heads."""
+    return embedding._has_heads
+
+
+def places_of_heads(embedding, n_heads):
+    """Return fixed heads (n_heads, n_components), or the initial distance of learned heads."""
+    if isinstance(embedding.cluster_heads, str) and embedding.cluster_heads == "learned":
+        return float(embedding.head_distance) or 1.0
+    shape = (n_heads, embedding.n_components)
+    if isinstance(embedding.cluster_heads, str):
+        if shape[0] != shape[1]:
+            raise ValueError(
+                f"cluster_heads='identity' needs a dimension for each of the {n_heads} heads, "
+                f"but n_components={embedding.n_components}; set n_components={n_heads}, or "
+                "cluster_heads='learned'."
+            )
+        return IDENTITY_SCALE * np.eye(n_heads)
+    try:
+        heads = np.asarray(embedding.cluster_heads, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"cluster_heads={embedding.cluster_heads!r} is no table of numbers: {error}"
+        ) from error
+    if heads.shape != shape:
+        raise ValueError(
+            f"cluster_heads has shape {heads.shape}; it must be an array of shape "
+            f"(n_heads, n_components) = {shape}."
+        )
+    if not np.isfinite(heads).all():
+        raise ValueError("cluster_heads holds NaN or infinity; all its values must be finite.")
+    return heads

@@ -26,7 +26,7 @@ AUTO_RATES = {
         "adversarial": 0.0003,
         "classification": 0.001,
         "virtual_adversarial": 0.001,
-        "neighbours": 0.002,
+        "neighbours": 0.004,
     },
 }
 ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}

@@ -76,8 +76,10 @@ COMPONENTS_PER_CLASS = 5
 NEIGHBOURS = Recipe(
     solver="adam",
     schedule="cosine",
+    width=256,
     batch_norm="hidden",
     batch_size=200,
+    input_noise=0.05,
     n_steps=2_500,
     most_epochs=500,
 )

@@ -199,3 +199,18 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     squares = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
     with torch.autocast(a.device.type, enabled=False):
         return torch.addmm(squares, a, b.T, alpha=-2.0).clamp(min=0.0)
+
+
+def total(parts: dict[str, Tensor]) -> Tensor:
+    """Return the sum of losses."""
+    return torch.stack(list(parts.values())).sum()
+
+
+def detached(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return losses without gradients, on their device."""
+    return {name: loss.detach() for name, loss in parts.items()}
+
+
+def in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return outputs of an autocast context in float32, the precision of the losses."""
+    return {name: tensor.float() for name, tensor in tensors.items()}

@@ -22,6 +22,7 @@ from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminat
 from skaae.priors import Prior
 from skaae.private_torch import foreach_lerp, foreach_norm
 from skaae.training import losses
+from skaae.training.losses import detached, in_float32, total
 from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer
 from skaae.training.reconstruction import Reconstruction
 from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
@@ -249,10 +250,7 @@ class AAEStep:
         return detached(parts)
 
     def keep_neighbours(self, pairs: Tensor) -> Losses:
-        """Update the encoder so that the codes of neighbours are close, and those of others far.
-
-        Codes are compared as the decoder gets them. pairs (batch, 2, n_features) are neighbours.
-        """
+        """Update the encoder so that neighbours, pairs (batch, 2, n_features), are close."""
         x = self._add_noise(pairs.flatten(0, 1), self.input_noise)
         with self._autocast():
             outputs = self.networks.encoder(x, self.generator)
@@ -448,18 +446,3 @@ class AAEStep:
         else:
             weights = [weight for module in modules[phase] for weight in module.parameters()]
         return [weight for weight in weights if weight.requires_grad]
-
-
-def total(parts: Losses) -> Tensor:
-    """Return the sum of losses."""
-    return torch.stack(list(parts.values())).sum()
-
-
-def detached(parts: Losses) -> Losses:
-    """Return losses without gradients, on their device."""
-    return {name: loss.detach() for name, loss in parts.items()}
-
-
-def in_float32(tensors: Code) -> Code:
-    """Return outputs of an autocast context in float32, the precision of the losses."""
-    return {name: tensor.float() for name, tensor in tensors.items()}
