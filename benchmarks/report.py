@@ -525,6 +525,32 @@ def imputation():
     return lines
 
 
+def maps():
+    """Figures of maps by table and method: means over draws."""
+    result = read("maps")
+    figures = {
+        "trustworthiness": 3,
+        "1-NN": 3,
+        "new trustworthiness": 3,
+        "new 1-NN": 3,
+        "error": 2,
+        "sure": 2,
+        "seconds": 0,
+    }
+    lines = [
+        f"{result['circumstances']['hardware']}, one thread; seconds of the processor:",
+        "",
+        "| table | method | trustworthiness | 1-NN | trustworthiness, new rows | 1-NN, new rows "
+        "| error | sure | seconds |",
+        "|---|---|" + "---|" * len(figures),
+    ]
+    for table, entry in result["tables"].items():
+        for name, found in entry["methods"].items():
+            cells = [number(found.get(key), digits) for key, digits in figures.items()]
+            lines.append(f"| {table} | {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def memory():
     """Memory beside the table, by case."""
     result = read("memory")
@@ -537,6 +563,7 @@ def memory():
 
 TABLES = {
     "memory": memory,
+    "maps": maps,
     "synthetic_tables": synthetic_tables,
     "imputation": imputation,
     "demo": demo,

@@ -128,3 +128,15 @@ def test_heads_in_one_place_have_a_finite_gradient():
     assert loss.item() == 6 * 1.5
     assert points.grad.tolist() == [[0.0, 0.0]] * 4
     assert losses.head_distance_loss(points[:1], 1.5).item() == 0.0
+
+
+def test_neighbour_loss_is_the_cross_entropy_of_the_partner():
+    a, b = draw(7, 3), draw(7, 3, seed=1)
+    q = 1.0 / (1.0 + torch.cdist(a.double(), b.double()) ** 2)
+    own = q.diagonal()
+    expected = -0.5 * ((own / q.sum(dim=0)).log() + (own / q.sum(dim=1)).log()).mean()
+    torch.testing.assert_close(losses.neighbour_loss(a, b).double(), expected)
+    together = draw(5, 2).requires_grad_()
+    losses.neighbour_loss(together, together.detach().clone()).backward()
+    assert together.grad.isfinite().all()
+    assert float(losses.neighbour_loss(1e3 * a, 1e3 * a)) < 1e-3

@@ -2,15 +2,14 @@
 Maps of the digits
 ==================
 
-``AAEEmbedding`` computes a two-dimensional map in which clusters or classes are
-separate groups of points (section 7 of the paper). The first map uses ten labels of
-each digit, the second map no labels.
+``AAEEmbedding`` computes two-dimensional maps. By default, rows that are alike are
+close to each other. With labels, classes are separate groups of points (section 7 of
+the paper). The first map uses no labels, the second map ten labels of each digit.
 """
 
 # %%
-# Each cluster or class has a head, a point near which its rows lie; a black cross marks
-# it. With labels there is one head for each class, without labels one for each of the
-# twenty clusters. In both maps, colours are the true classes.
+# In the map with labels, each class has a head, a point near which its rows lie; a black
+# cross marks it. In both maps, colours are the true classes.
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
@@ -26,16 +25,26 @@ y_few = np.full(len(y), -1)
 y_few[labeled] = y[labeled]
 
 with_labels = AAEEmbedding(use_labels=True, max_iter=100, random_state=0).fit(X, y_few)
-without_labels = AAEEmbedding(n_clusters=20, max_iter=100, random_state=0).fit(X)
+without_labels = AAEEmbedding(random_state=0).fit(X)
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-maps = {"with 100 labels": with_labels, "without labels": without_labels}
+maps = {"without labels": without_labels, "with 100 labels": with_labels}
 for ax, (title, embedding) in zip(axes, maps.items(), strict=True):
     LatentSpaceDisplay.from_estimator(
         embedding, X, y, prior=None, legend=ax is axes[1], ax=ax
     )
-    ax.scatter(*embedding.cluster_heads_.T, marker="x", color="black", s=40)
     ax.set_title(title)
+axes[1].scatter(*with_labels.cluster_heads_.T, marker="x", color="black", s=40)
+plt.show()
+
+# %%
+# A map decodes any of its points. These digits are new: each is decoded from a point
+# between neighbours on the map without labels.
+samples = without_labels.sample(30, random_state=0).reshape(30, 8, 8)
+figure, axes = plt.subplots(3, 10, figsize=(8, 2.5), layout="constrained")
+for ax, image in zip(axes.ravel(), samples, strict=True):
+    ax.imshow(image, cmap="gray_r")
+    ax.axis("off")
 plt.show()
 
 # %%

@@ -1,4 +1,4 @@
-"""AAEEmbedding: maps rows to few dimensions with separate clusters (section 7 of the paper)."""
+"""AAEEmbedding: maps that keep neighbours, or that separate clusters (section 7 of the paper)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
@@ -16,29 +17,35 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
+from skaae.estimators.maps import KeepsNeighbours, has_heads, places_of_heads
 from skaae.estimators.model import Model
-from skaae.estimators.options import VirtualAdversarial, parameters_as_fields, replace_auto
+from skaae.estimators.options import (
+    SOLVERS,
+    Solver,
+    VirtualAdversarial,
+    parameters_as_fields,
+    replace_auto,
+)
 from skaae.estimators.parameters import make_cpu_generator
-from skaae.estimators.ranges import COUNT, NON_NEGATIVE
-from skaae.estimators.recipes import Recipe
+from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE
+from skaae.estimators.recipes import HEADS, NEIGHBOURS
 from skaae.estimators.starts import StartsFromClusters
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
 
-# With cluster_heads="identity" the heads are this multiple of the unit vectors, as in the paper.
-IDENTITY_SCALE = 10.0
-
 
 @with_shared_parameters(
     validation_loss=(
         "With use_labels, the validation loss is the cross-entropy of the labels. Otherwise it is "
-        "the reconstruction loss plus the maximum mean discrepancy (MMD) between styles and "
-        "samples of their prior."
+        "the reconstruction loss, in a map with heads plus the maximum mean discrepancy (MMD) "
+        "between styles and samples of their prior."
     ),
     validation_rows="the rows (with use_labels, of the labeled rows)",
-    solver="sgd",
-    input_noise="0.3",
+    solver="auto",
+    solver_names='{"auto", "adam", "sgd"}',
+    input_noise='"auto"',
+    noise_kinds='"auto" or float',
     labels="classes or clusters",
     virtual_adversarial="None",
     stages=(
@@ -53,15 +60,23 @@ IDENTITY_SCALE = 10.0
     ),
 )
 @parameters_as_fields
-class AAEEmbedding(StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder):
-    """Embedding of rows in few dimensions, in which each cluster or class has a region of its own.
+class AAEEmbedding(
+    KeepsNeighbours, StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder
+):
+    """Map of rows in few dimensions, on which neighbours stay together, or clusters apart.
 
-    Each cluster has a head: a learned point in the embedding. The encoder outputs a softmax over
-    the clusters and a style. The embedding of a row is the head of its cluster plus its style, and
-    is the only input of the decoder. One discriminator trains the softmax to look like one-hot
-    vectors, and another one trains the style to follow a prior. A penalty keeps the heads apart
-    (section 7 of "Adversarial Autoencoders", arXiv:1511.05644). With use_labels, the clusters are
-    the classes.
+    By default the map keeps neighbours, which is not in the paper. The encoder is trained on pairs
+    of neighbours: their positions attract each other, and those of other rows repel each other, as
+    in t-SNE. The decoder learns to decode positions. There is no prior and no discriminator, so new
+    rows are sampled from where the map has points; see `sample_prior`.
+
+    The map of section 7 of "Adversarial Autoencoders" (arXiv:1511.05644) has cluster heads. It is
+    learned with n_neighbors=None, with use_labels=True, or if n_clusters is given. Each cluster has
+    a head: a learned point in the embedding. The encoder outputs a softmax over the clusters and a
+    style. The embedding of a row is the head of its cluster plus its style, and is the only input
+    of the decoder. One discriminator trains the softmax to look like one-hot vectors, and another
+    one trains the style to follow a prior. A penalty keeps the heads apart. With use_labels, the
+    clusters are the classes.
 
     Parameters
     ----------
@@ -70,9 +85,18 @@ class AAEEmbedding(StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversa
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles, which are the offsets of rows from their heads, are
         trained to follow; see `AAETransformer`.
-    n_clusters : int, default=20
-        Number of clusters, each with its head. With use_labels this is ignored, and each class has
-        a head.
+    n_neighbors : "auto", int or None, default="auto"
+        Number of nearest rows of each row that the map keeps near it. They are found in the scaled
+        rows, as a dense array, in a time that grows with the square of their number. None learns a
+        map with cluster heads. "auto" is 10, or None if use_labels=True or n_clusters,
+        cluster_heads, head_distance, prior, init or virtual_adversarial has another value than its
+        default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, 0.05
+        for input_noise, two layers of 256 units, 200 rows for batch_size, and for max_iter the
+        epochs that take 2,500 mini-batches, at least 20 and at most 500. With heads, solver is
+        `SGD` and input_noise 0.3.
+    n_clusters : "auto" or int, default="auto"
+        Number of clusters, each with its head. "auto" is 20. With use_labels this is ignored, and
+        each class has a head.
     cluster_heads : {"learned", "identity"} or array-like of shape (n_heads, n_components), \
 default="learned"
         Positions of the heads. "learned": they start at random positions and are trained with the
@@ -101,7 +125,8 @@ default="labeled"
     embedding_ : ndarray of shape (n_samples, n_components)
         The embedding of the rows of the last `fit` or `partial_fit`.
     cluster_heads_ : ndarray of shape (n_heads, n_components)
-        The head of each cluster or class: its point in the embedding.
+        The head of each cluster or class: its point in the embedding. Only maps with heads have
+        this attribute and the next.
     labels_ : ndarray of shape (n_samples,)
         The cluster or class of each row of `embedding_`, as an index in `cluster_heads_`.
     classes_ : ndarray of shape (n_classes,)
@@ -109,34 +134,37 @@ default="labeled"
     class_prior_ : ndarray of shape (n_classes,)
         With use_labels, the class proportions that the softmax was trained to follow.
     history_ : dict of str to list
-        Mean of every loss in each epoch, by name: "reconstruction", "head_distance",
-        "discriminator_label", "discriminator_style", "generator_label", "generator_style" and
-        "classification". The virtual adversarial phase adds "virtual_adversarial", "class_balance"
-        and "conditional_entropy"; early stopping adds "validation". A loss is NaN in epochs without
-        its phase. "stage" is the name of the training stage of each epoch; see `AAEClusterer`.
+        Mean of every loss in each epoch, by name: "reconstruction" and "neighbours", or with heads
+        "reconstruction", "head_distance", "discriminator_label", "discriminator_style",
+        "generator_label", "generator_style" and "classification". The virtual adversarial phase
+        adds "virtual_adversarial", "class_balance" and "conditional_entropy"; early stopping adds
+        "validation". A loss is NaN in epochs without its phase. "stage" is the name of the training
+        stage of each epoch; see `AAEClusterer`.
     {shared_attributes}
 
     See Also
     --------
     AAETransformer : Encodes rows into codes that follow a prior, without clusters.
-    sklearn.manifold.TSNE : Embedding that keeps neighbours together, without `transform`.
+    sklearn.manifold.TSNE : Map that keeps neighbours together, without `transform` and `sample`.
 
     Examples
     --------
     >>> from sklearn.datasets import load_digits
     >>> from skaae import AAEEmbedding
     >>> X, _ = load_digits(return_X_y=True)
-    >>> embedding = AAEEmbedding(n_clusters=10, max_iter=5, random_state=0).fit(X)
+    >>> embedding = AAEEmbedding(max_iter=30, random_state=0).fit(X)
     >>> embedding.transform(X).shape
     (1797, 2)
-    >>> embedding.cluster_heads_.shape
+    >>> with_heads = AAEEmbedding(n_clusters=10, max_iter=5, random_state=0).fit(X)
+    >>> with_heads.cluster_heads_.shape
     (10, 2)
     """
 
     n_components: int = field(default=2, kw_only=False)
-    input_noise: float = 0.3
-    solver: str = "sgd"
-    n_clusters: int = 20
+    input_noise: Any = "auto"
+    solver: Any = "auto"
+    n_neighbors: Any = "auto"
+    n_clusters: Any = "auto"
     cluster_heads: Any = "learned"
     head_distance: float = 3.0
     use_labels: bool = False
@@ -149,7 +177,10 @@ default="labeled"
     _parameter_constraints = {
         **parameters.SHARED_CONSTRAINTS,
         **parameters.LABEL_CONSTRAINTS,
-        "n_clusters": [COUNT],
+        "input_noise": [AUTO, NON_NEGATIVE],
+        "solver": [StrOptions({"auto", *SOLVERS}), Solver],
+        "n_neighbors": [AUTO, COUNT, None],
+        "n_clusters": [AUTO, COUNT],
         "cluster_heads": [StrOptions({"learned", "identity"}), "array-like"],
         "head_distance": [NON_NEGATIVE],
         "use_labels": ["boolean"],
@@ -183,8 +214,8 @@ default="labeled"
         ------
         ValueError
             If X is not a finite table of numbers, the value of a parameter is not allowed,
-            cluster_heads does not have shape (n_heads, n_components), or samples of the prior do
-            not have n_components dimensions.
+            cluster_heads does not have shape (n_heads, n_components), samples of the prior do not
+            have n_components dimensions, or another parameter than n_neighbors asks for heads.
         FloatingPointError
             If a loss or a weight is not finite in the first epoch. If this happens in a later
             epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
@@ -192,6 +223,8 @@ default="labeled"
         X = self._begin(X)
         targets = self._read_labels(X, y)
         labeled = self.use_labels
+        for name in ("cluster_heads_", "labels_"):  # set by an earlier fit
+            self.__dict__.pop(name, None)
         found = self._validation(X_val, y_val) if labeled else given_validation(self, X_val)
         self._fit(X, targets, validation=found)
         return self
@@ -232,7 +265,9 @@ default="labeled"
         return self
 
     def transform(self, X):
-        """Embed rows: return the mean of the heads, weighted by the softmax, plus the style.
+        """Embed rows: return their positions on the map.
+
+        With heads, this is the mean of the heads, weighted by the softmax, plus the style.
 
         Parameters
         ----------
@@ -271,7 +306,10 @@ default="labeled"
         return self._in_units_of_X(rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
-        """Draw points of the embedding without decoding them: a random head plus a random style.
+        """Draw points of the embedding without decoding them.
+
+        With heads, a point is a random head plus a random style. A map that keeps neighbours has no
+        prior: a point is drawn between a row of `embedding_` and one of its five nearest there.
 
         Parameters
         ----------
@@ -284,13 +322,48 @@ default="labeled"
         Z : float32 ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
+        if not self._has_heads:
+            return self._sample_between(n_samples, random_state)[0]
         generator = make_cpu_generator(random_state)
         style = self._draw_style(n_samples, generator)
         label = self._draw_label(None, n_samples, generator)
         return style + label.astype(np.float32) @ self.cluster_heads_
 
+    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
+        """Generate new rows: draw points of the embedding as `sample_prior` does and decode them.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        y : scalar or array-like of shape (n_samples,), default=None
+            In a map with cluster heads: one cluster or class for all rows, or one for each row.
+            None draws them at random.
+        clip : bool, default=False
+            Whether to clip each number to the range of its column in the training rows.
+        random_state : int, RandomState instance or None, default=None
+            An int draws the same rows every time.
+
+        Returns
+        -------
+        X : ndarray or data frame of shape (n_samples, n_features), as the training rows were
+            Flags and categories are drawn from their probabilities. Columns of a data frame that
+            held whole numbers hold whole numbers.
+
+        Raises
+        ------
+        ValueError
+            If y contains a value that is no cluster or class, or the map has no heads.
+        """
+        check_is_fitted(self)
+        if self._has_heads:
+            return super().sample(n_samples, y, clip=clip, random_state=random_state)
+        return self._sample_rows(n_samples, y, clip=clip, random_state=random_state)
+
+    @available_if(has_heads)
     def predict(self, X):
         """Return the most probable class of each row, or its most probable cluster.
+
+        Only maps with heads have this method.
 
         Parameters
         ----------
@@ -304,8 +377,11 @@ default="labeled"
         probabilities = self.predict_proba(X)
         return self._label_values()[0][probabilities.argmax(axis=1)]
 
+    @available_if(has_heads)
     def predict_proba(self, X):
         """Return the probability q(y|x) of each class or cluster.
+
+        Only maps with heads have this method.
 
         Parameters
         ----------
@@ -321,12 +397,12 @@ default="labeled"
 
     def _results(self, X, targets, *, partial):
         rows = NetworkRows(X, self._table)
-        heads = self._step.trained.decoder.combine.state_dict()["points"]
-        return {
-            "cluster_heads_": heads.cpu().numpy().copy(),
-            "embedding_": inference.combine(self._step, rows),
-            "labels_": inference.logits(self._step, rows).argmax(axis=1),
-        }
+        found = {"embedding_": inference.combine(self._step, rows)}
+        if self._has_heads:
+            heads = self._step.trained.decoder.combine.state_dict()["points"]
+            found["cluster_heads_"] = heads.cpu().numpy().copy()
+            found["labels_"] = inference.logits(self._step, rows).argmax(axis=1)
+        return found
 
     def _label_values(self):
         if hasattr(self, "classes_"):
@@ -335,12 +411,26 @@ default="labeled"
         return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
 
     def _start(self, rows, *, partial, again=False):
-        if self.use_labels or self.init == "random":
+        if self._count_neighbors() or self.use_labels or self.init == "random":
             return None
-        return self._find_clusters(rows, self.n_clusters, self.init)
+        return self._find_clusters(rows, self._count_clusters(), self.init)
+
+    def _plan(self, x, targets, rows, *args, **how):
+        run = super()._plan(x, targets, rows, *args, **how)
+        if not self._has_heads:
+            run.streams.append(self._neighbour_stream(x, rows, self._count_neighbors()))
+        return run
 
     def _model(self, targets, table, *, dense, start):
-        proportions = np.full(self.n_clusters, 1.0 / self.n_clusters)
+        if self._count_neighbors():
+            return Model(
+                {"style": Block(self.n_components, adversarial=False)},
+                {"style": as_prior(self.prior)},
+                keeps_neighbours=True,
+                recipe=NEIGHBOURS,
+                augment=self.augment,
+            )
+        proportions = np.full(self._count_clusters(), 1.0 / self._count_clusters())
         if self.use_labels:
             proportions = self.class_prior_
         learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"
@@ -352,37 +442,9 @@ default="labeled"
             classifies=True,
             clusters_start=kind,
             proportions=tuple(proportions) if keeps_proportions else None,
-            cluster_heads=self._places_of_heads(len(proportions)),
+            cluster_heads=places_of_heads(self, len(proportions)),
             head_distance=float(self.head_distance) if learned else 0.0,
-            recipe=Recipe(batch_norm="encoder"),
+            recipe=HEADS,
             virtual_adversarial=replace_auto(self.virtual_adversarial, VirtualAdversarial()),
             augment=self.augment,
         )
-
-    def _places_of_heads(self, n_heads):
-        """Return fixed heads (n_heads, n_components), or the initial distance of learned heads."""
-        if isinstance(self.cluster_heads, str) and self.cluster_heads == "learned":
-            return float(self.head_distance) or 1.0
-        shape = (n_heads, self.n_components)
-        if isinstance(self.cluster_heads, str):
-            if shape[0] != shape[1]:
-                raise ValueError(
-                    f"cluster_heads='identity' needs a dimension for each of the {n_heads} heads, "
-                    f"but n_components={self.n_components}; set n_components={n_heads}, or "
-                    "cluster_heads='learned'."
-                )
-            return IDENTITY_SCALE * np.eye(n_heads)
-        try:
-            heads = np.asarray(self.cluster_heads, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"cluster_heads={self.cluster_heads!r} is no table of numbers: {error}"
-            ) from error
-        if heads.shape != shape:
-            raise ValueError(
-                f"cluster_heads has shape {heads.shape}; it must be an array of shape "
-                f"(n_heads, n_components) = {shape}."
-            )
-        if not np.isfinite(heads).all():
-            raise ValueError("cluster_heads holds NaN or infinity; all its values must be finite.")
-        return heads

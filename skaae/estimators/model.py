@@ -28,6 +28,7 @@ class Model:
     teacher : what labels unlabeled rows: "committee" (of classifiers), "graph" (of neighbours,
         where the network agrees) or None.
     proportions : class proportions of the class-balance loss; None turns that loss off.
+    keeps_neighbours : whether a phase keeps the codes of neighbours together.
     cluster_heads, head_distance : see `Architecture` and `Settings`.
     recipe : what "auto" means for the parameters of training.
     posterior, regularizer, regularizer_weight, virtual_adversarial, augment : parameters that some
@@ -41,6 +42,7 @@ class Model:
     assigns_later: bool = False
     teacher: str | None = None
     proportions: tuple[float, ...] | None = None
+    keeps_neighbours: bool = False
     cluster_heads: Any = None
     head_distance: float = 0.0
     recipe: Recipe = PLAIN

@@ -19,12 +19,14 @@ AUTO_RATES = {
         "adversarial": 0.1,
         "classification": 0.1,
         "virtual_adversarial": 0.1,
+        "neighbours": 0.1,
     },
     "adam": {
         "reconstruction": 0.001,
         "adversarial": 0.0003,
         "classification": 0.001,
         "virtual_adversarial": 0.001,
+        "neighbours": 0.004,
     },
 }
 ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
@@ -75,6 +77,8 @@ def phase_rates(
         default = model.recipe.virtual_adversarial_learning_rate or auto["virtual_adversarial"]
         found = float(replace_auto(value, default))
         rates["virtual_adversarial"] = PhaseRates(found, momentum)
+    if model.keeps_neighbours:
+        rates["neighbours"] = PhaseRates(auto["neighbours"], momentum)
     return rates
 
 

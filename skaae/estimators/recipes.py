@@ -74,9 +74,22 @@ COMPONENTS = Recipe(
     radius=0.24,
 )
 COMPONENTS_PER_CLASS = 5
+# Maps that keep neighbours. Each row of a mini-batch repels all others, so it is large.
+NEIGHBOURS = Recipe(
+    solver="adam",
+    schedule="cosine",
+    width=256,
+    batch_norm="hidden",
+    batch_size=200,
+    input_noise=0.05,
+    n_steps=2_500,
+    most_epochs=500,
+)
 # The same for clusters. Small ones are found, and then merged into as many as are wanted.
 CLUSTERS = Recipe(batch_norm="encoder")
 SMALL_CLUSTERS = replace(COMPONENTS, schedule="constant")
+# Maps with cluster heads.
+HEADS = Recipe(batch_norm="encoder", input_noise=0.3)
 N_SMALL_CLUSTERS = 60
 MOST_CLUSTERS = 20  # more would consist of too few small ones
 MIN_IMAGES = 5_000  # fewer do not show where the components are

@@ -148,6 +148,22 @@ def head_distance_loss(points: Tensor, distance: float) -> Tensor:
     return (distance - distances).clamp(min=0.0).triu(diagonal=1).sum()
 
 
+def neighbour_loss(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the partner of each row of a (n, d) among the rows of b.
+
+    Row i of b is the partner of row i of a. The probability that a row of b is the partner is in
+    proportion to q = 1 / (1 + squared distance), the similarity of t-SNE. So partners attract and
+    other rows repel each other. Either side looks for its partner, and the mean of both is
+    returned. This is "InfoNC-t-SNE" (Damrich et al., "From t-SNE to UMAP with contrastive
+    learning", 2023).
+    """
+    # from differences, because the small distances of neighbours would be lost in products
+    squares = (a[:, None] - b).square().sum(dim=2)
+    log_q = -torch.log1p(squares)
+    partner = torch.arange(len(a), device=a.device)
+    return 0.5 * (F.cross_entropy(log_q, partner) + F.cross_entropy(log_q.T, partner))
+
+
 def maximum_mean_discrepancy(codes: Tensor, prior: Tensor, scale: float | Tensor) -> Tensor:
     """Return the squared MMD between two samples, (n, d) and (m, d).
 
@@ -183,3 +199,18 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     squares = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)
     with torch.autocast(a.device.type, enabled=False):
         return torch.addmm(squares, a, b.T, alpha=-2.0).clamp(min=0.0)
+
+
+def total(parts: dict[str, Tensor]) -> Tensor:
+    """Return the sum of losses."""
+    return torch.stack(list(parts.values())).sum()
+
+
+def detached(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return losses without gradients, on their device."""
+    return {name: loss.detach() for name, loss in parts.items()}
+
+
+def in_float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return outputs of an autocast context in float32, the precision of the losses."""
+    return {name: tensor.float() for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""Training rows that stay as they are, and become a tensor a mini-batch at a time."""
+"""Training rows that become a tensor a mini-batch at a time: of large tables, and in pairs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,29 @@ class BatchedRows:
 
 
 Rows = Tensor | BatchedRows
+
+
+@dataclass(frozen=True)
+class RowPairs:
+    """Pairs of rows, which would be too large as a tensor of their own.
+
+    An index returns a tensor (n, 2, n_features). `index` (n_pairs, 2) has the rows of each pair.
+    """
+
+    x: Rows
+    index: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the rows, where the indices must be too."""
+        return self.x.device
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, which: Tensor) -> Tensor:
+        first, second = self.index[which].unbind(dim=1)
+        return torch.stack([self.x[first], self.x[second]], dim=1)
 
 
 def pick(x: Rows, index: np.ndarray) -> Rows:

@@ -1,8 +1,9 @@
 """One training step of the adversarial autoencoder, on one mini-batch.
 
 The phases of a step are, in this order: reconstruct; regularize (discriminate, then generate);
-classify, if there are labels; the virtual adversarial phase, if the model has it. The stage of the
-schedule determines which phases are on. Names of phases follow the paper.
+classify, if there are labels; the virtual adversarial phase, if the model has it; the phase that
+keeps neighbours, if there are pairs of them. The stage of the schedule determines which phases are
+on. Names of phases follow the paper.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminat
 from skaae.priors import Prior
 from skaae.private_torch import foreach_lerp, foreach_norm
 from skaae.training import losses
+from skaae.training.losses import detached, in_float32, total
 from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer
 from skaae.training.reconstruction import Reconstruction
 from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
@@ -42,7 +44,7 @@ class AAEStep:
     priors : the prior of each block that has one, by the block's name.
     rates : learning rate and momentum of each phase by name: "reconstruction"; "discriminator" and
         "generator" if there are discriminators; "classification" if the model learns classes;
-        "virtual_adversarial" if it has this phase.
+        "virtual_adversarial" and "neighbours" if it has these phases.
     generator : source of noise, dropout masks and prior samples, on the networks' device.
     penalties : penalties that the reconstruction phase adds to its loss, by name.
     solver : "sgd" or "adam".
@@ -110,11 +112,13 @@ class AAEStep:
         x_labeled: Tensor | None = None,
         y_labeled: Tensor | None = None,
         augmented: Tensor | None = None,
+        pairs: Tensor | None = None,
     ) -> Losses:
         """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
 
         y (batch,) are the classes of x for class-conditional networks, -1 where unlabeled.
         `augmented` are the rows x after augmentation. The phases train on them in place of x.
+        `pairs` (batch, 2, n_features) are rows beside one of their neighbours.
         """
         labeled = None
         if x_labeled is not None and y_labeled is not None and self._moves_label("classification"):
@@ -123,6 +127,8 @@ class AAEStep:
         step_losses = update(x if augmented is None else augmented, y, labeled)
         if self.virtual_adversarial is not None and self.stage.consistency is not None:
             step_losses |= self.keep_labels(x, augmented)
+        if pairs is not None:
+            step_losses |= self.keep_neighbours(pairs)
         self.n_steps.add_(1.0)
         if self.average:
             self._update_average()
@@ -242,6 +248,17 @@ class AAEStep:
         )
         self._update("virtual_adversarial", total(parts))
         return detached(parts)
+
+    def keep_neighbours(self, pairs: Tensor) -> Losses:
+        """Update the encoder so that neighbours, pairs (batch, 2, n_features), are close."""
+        x = self._add_noise(pairs.flatten(0, 1), self.input_noise)
+        with self._autocast():
+            outputs = self.networks.encoder(x, self.generator)
+        code = self.networks.code(in_float32(outputs), None, self.generator)
+        ends = self.networks.decoder.combine(code).unflatten(0, (-1, 2))
+        loss = losses.neighbour_loss(ends[:, 0], ends[:, 1])
+        self._update("neighbours", loss)
+        return {"neighbours": loss.detach()}
 
     def _moves_label(self, phase: str) -> bool:
         """Return whether a phase may train the label in this stage."""
@@ -422,24 +439,10 @@ class AAEStep:
             "reconstruction": [encoder, decoder],
             "discriminator": [self.networks.discriminators],
             "generator": [encoder],
+            "neighbours": [encoder],
         }
         if phase in ("classification", "virtual_adversarial"):
             weights: list[Tensor] = list(encoder.label_parameters())
         else:
             weights = [weight for module in modules[phase] for weight in module.parameters()]
         return [weight for weight in weights if weight.requires_grad]
-
-
-def total(parts: Losses) -> Tensor:
-    """Return the sum of losses."""
-    return torch.stack(list(parts.values())).sum()
-
-
-def detached(parts: Losses) -> Losses:
-    """Return losses without gradients, on their device."""
-    return {name: loss.detach() for name, loss in parts.items()}
-
-
-def in_float32(tensors: Code) -> Code:
-    """Return outputs of an autocast context in float32, the precision of the losses."""
-    return {name: tensor.float() for name, tensor in tensors.items()}
