@@ -168,6 +168,23 @@ def gpu():
     return lines
 
 
+def times():
+    """Processor seconds of a fit with default parameters, by estimator and table."""
+    result = read("times")
+    tables = result["tables"]
+    lines = ["| estimator | " + " | ".join(tables) + " |", "|---|" + "---|" * len(tables)]
+    for name in next(iter(tables.values()))["fits"]:
+        seconds = (found["fits"][name]["processor seconds"] for found in tables.values())
+        lines.append(f"| `{name}` | " + " | ".join(f"{value:.1f} s" for value in seconds) + " |")
+    about = result["circumstances"]
+    return [
+        *lines,
+        "",
+        f"{about['hardware']}, seconds of the processor on {about['threads']} thread. "
+        f"PyTorch {about['torch']}, skaae {about['skaae']}.",
+    ]
+
+
 def outliers():
     """Mean area under the ROC curve, and mean rank over tables, by detector and task."""
     result = read("outliers")
@@ -583,6 +600,7 @@ TABLES = {
     "time_to_error": time_to_error,
     "samples": samples,
     "gpu": gpu,
+    "times": times,
     "prior_match": prior_match,
     "highlights": highlights,
 }
@@ -598,7 +616,13 @@ def filled(text):
     return re.sub(r"<!-- table: (\w+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
 
 
-PAGES = ("README.md", "benchmarks/README.md", "docs/reproduction.md", "docs/tables.md")
+PAGES = (
+    "README.md",
+    "benchmarks/README.md",
+    "docs/choosing.md",
+    "docs/reproduction.md",
+    "docs/tables.md",
+)
 
 
 def main():

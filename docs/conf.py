@@ -72,6 +72,8 @@ html_sidebars = {
         "user_guide",
         "model_selection",
         "reproduction",
+        "glossary",
+        "contributing",
         "architecture",
         "changes",
     )

@@ -25,7 +25,14 @@ def report():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "benchmarks/README.md", "docs/reproduction.md", "docs/tables.md"]
+    "page",
+    [
+        "README.md",
+        "benchmarks/README.md",
+        "docs/choosing.md",
+        "docs/reproduction.md",
+        "docs/tables.md",
+    ],
 )
 def test_pages_hold_the_results(report, page):
     text = (ROOT / page).read_text()

@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.sparse
 from conftest import transformer
 from scipy.ndimage import gaussian_filter, rotate, zoom
 from sklearn.datasets import (
@@ -422,3 +423,14 @@ def test_the_same_data_in_other_units_gives_the_same_codes():
     celsius = transformer(max_iter=5).fit_transform(X)
     fahrenheit = transformer(max_iter=5).fit_transform(X * 1.8 + 32)
     np.testing.assert_allclose(celsius, fahrenheit, atol=1e-3)
+
+
+def test_texts_are_no_images():
+    """Nor are sparse rows, which most often hold words."""
+    rng = np.random.default_rng(0)
+    drawings = (rng.random((300, 40)) < 0.2) * rng.uniform(0.5, 1.0, size=(300, 40))
+    drawings[:, 0] = 1.0
+    assert looks_like_pixels(drawings)
+    assert not looks_like_pixels(drawings / np.linalg.norm(drawings, axis=1, keepdims=True))
+    assert not looks_like_pixels(drawings / drawings.sum(axis=1, keepdims=True))
+    assert not looks_like_pixels(scipy.sparse.csr_array(drawings))

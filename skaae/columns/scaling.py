@@ -19,6 +19,7 @@ BLOCK_SIZE = 1 << 20
 
 # Limits of `looks_like_pixels`; steps and deviations are fractions of the table's largest value.
 FEWEST_PIXELS = 16  # images of 4 x 4
+SAME_LENGTH = 1e-4  # difference of row lengths that rounding explains
 DARKEST = 1 / 10
 TYPICAL_STEP = 1 / 8
 SMALL_STEP, SMALL_STEP_SHARE = 1 / 25, 1 / 20
@@ -116,9 +117,14 @@ def looks_like_pixels(X: Array) -> bool:
     * The rows have a background, as drawings do, or get bright and dark as a whole, as photos do;
       see `_has_background` and `_has_light`. Tables of other measurements seldom do either.
 
+    Rows that are all of the same length, as the normalised word counts of texts are, are no pixels.
+    Nor is a sparse table, which is most often one of words.
+
     In doubt the answer is False, because "range" harms the training on other tables much, while
     "standard" harms the training on images little. The order of rows and columns does not matter.
     """
+    if not isinstance(X, np.ndarray):
+        return False
     lowest, highest = column_range(X)
     low, top = float(lowest.min()), float(highest.max())
     if X.shape[1] < FEWEST_PIXELS or not 0.0 <= low <= DARKEST * top or has_gaps(X):
@@ -128,7 +134,20 @@ def looks_like_pixels(X: Array) -> bool:
     deviation, variance = deviation[changes], variance[changes]
     if not changes.any() or not _share_one_unit(deviation, variance, top):
         return False
+    if _have_one_length(X):
+        return False
     return _has_background(X, low, top) or _has_light(deviation, variance, of_sums, top)
+
+
+def _have_one_length(X: Array) -> bool:
+    """Return whether all rows but those of zeros have one length, Euclidean or as a sum."""
+    sums, squares = [], []
+    for rows in blocks(X):
+        rows = rows[rows.any(axis=1)].astype(float)
+        sums.append(rows.sum(axis=1))
+        squares.append(np.square(rows).sum(axis=1))
+    lengths = (np.concatenate(sums), np.concatenate(squares))
+    return any(np.ptp(found) <= SAME_LENGTH * found.mean() for found in lengths)
 
 
 def _share_one_unit(deviation: np.ndarray, variance: np.ndarray, top: float) -> bool:

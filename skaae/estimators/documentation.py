@@ -71,7 +71,7 @@ verbose : int or bool, default=0
 
 
 SHARED_ATTRIBUTES_DOC = """\
-scaling_ : {"standard", "range", "none"}
+scaling_ : {"standard", "quantile", "range", "none"}
     The scaling of X that the model uses. It shows what `scaling="auto"` has chosen.
 n_iter_ : int
     Number of epochs trained.
