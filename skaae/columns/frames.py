@@ -199,7 +199,10 @@ def build(library: str, columns: Sequence[Column], values: Sequence[np.ndarray])
 def _was_whole(column: Column, values: np.ndarray) -> bool:
     """Return whether a column had a dtype of integers in one frame, and fractions in another."""
     integers = str(column.dtype).lower().startswith(("int", "uint"))
-    return integers and values.dtype.kind == "f" and bool((np.rint(values) != values).any())
+    if not integers or values.dtype.kind != "f":
+        return False
+    known = values[~np.isnan(values)]
+    return bool((np.rint(known) != known).any())
 
 
 def _pandas_series(column: Column, values: np.ndarray) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
@@ -17,7 +16,7 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
-from skaae.estimators.maps import KeepsNeighbours, has_heads, places_of_heads
+from skaae.estimators.maps import KeepsNeighbours, only_with_heads, places_of_heads
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
     SOLVERS,
@@ -359,7 +358,7 @@ default="labeled"
             return super().sample(n_samples, y, clip=clip, random_state=random_state)
         return self._sample_rows(n_samples, y, clip=clip, random_state=random_state)
 
-    @available_if(has_heads)
+    @only_with_heads
     def predict(self, X):
         """Return the most probable class of each row, or its most probable cluster.
 
@@ -377,7 +376,7 @@ default="labeled"
         probabilities = self.predict_proba(X)
         return self._label_values()[0][probabilities.argmax(axis=1)]
 
-    @available_if(has_heads)
+    @only_with_heads
     def predict_proba(self, X):
         """Return the probability q(y|x) of each class or cluster.
 

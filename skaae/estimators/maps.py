@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skaae.estimators.options import replace_auto
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import check_count
+from skaae.estimators.tensors import with_tensors
 from skaae.neighbours import nearest, neighbour_graph
 from skaae.training.loop import Stream
 from skaae.training.rows import RowPairs, as_arrays
@@ -125,9 +127,9 @@ def is_same(value, usual):
     return value is usual or (np.isscalar(value) and value == usual)
 
 
-def has_heads(embedding):
-    """Return whether the map of an embedding has cluster heads."""
-    return embedding._has_heads
+def only_with_heads(method):
+    """Return a method that takes tensors too, and that only maps with heads have."""
+    return available_if(lambda embedding: embedding._has_heads)(with_tensors(method))
 
 
 def places_of_heads(embedding, n_heads):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,15 @@ class TakesTensors:
     """Lets public methods take PyTorch tensors, and return a tensor if the first argument is one.
 
     The rows pass through the host's memory; the result is on the device of the first argument.
-    Without array API dispatch, methods return arrays.
+    Without array API dispatch, methods return arrays. A method that only some models of a class
+    have needs the decorator `with_tensors`.
     """
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         for name in METHODS:
-            method = getattr(cls, name, None)
-            if method is not None and not hasattr(method, "_takes_tensors"):
+            method = inspect.getattr_static(cls, name, None)
+            if inspect.isfunction(method) and not hasattr(method, "_takes_tensors"):
                 setattr(cls, name, with_tensors(method))
 
 
