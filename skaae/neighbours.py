@@ -108,7 +108,7 @@ class Neighbourhood:
     mean, directions : (n_features,) and (n_features, n_directions), orthonormal. Rows X lie at
         `(X - mean) @ directions`, but for what is orthogonal to these directions.
     scales : (n_directions,), by which places are divided.
-    rest : the scale of the length of what is orthogonal; training rows have none of it.
+    rest : what the length of the orthogonal part is divided by. Training rows have no such part.
     rows : the rows that are kept, mapped: (n_kept, n_directions + 1).
     n_neighbors : number of neighbours of a row.
     """

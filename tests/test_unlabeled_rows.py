@@ -198,6 +198,7 @@ def test_frames_and_arrays_of_mixed_columns_go_together(parts):
         ({"X_val": np.ones((5, 6)), "y_val": [7] * 5}, "y_val holds the label 7, which is not one"),
         ({"X_val": np.ones((5, 6)), "y_val": [-1] * 5}, "y_val holds no labeled row among its 5"),
         ({"X_val": np.ones((5, 2)), "y_val": [0] * 5}, "X_val must have the columns of X"),
+        ({"X_val": np.ones((0, 6)), "y_val": []}, r"X_val: Found array with 0 sample\(s\)"),
     ],
 )
 def test_what_is_refused(parts, more, message):

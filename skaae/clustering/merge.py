@@ -100,9 +100,14 @@ def affinities(probabilities):
     An affinity is the joint probability of two clusters over the product of their sizes, which it
     would equal if the clusters were independent.
     """
-    sizes = probabilities.mean(axis=0, dtype=float)
-    together = probabilities.T.astype(float) @ probabilities / len(probabilities)
+    sizes, together = shares(probabilities)
     return together / np.maximum(np.outer(sizes, sizes), TINY)
+
+
+def shares(probabilities):
+    """Return the sizes (n,) and joint probabilities (n, n) of clusters, from those of rows."""
+    together = probabilities.T.astype(float) @ probabilities / len(probabilities)
+    return probabilities.mean(axis=0, dtype=float), together
 
 
 def pairs_to_merge(together, sizes):
@@ -149,8 +154,7 @@ class ClusterTree:
 
     def __init__(self, probabilities, at_least=1):
         n = probabilities.shape[1]
-        self.sizes = probabilities.mean(axis=0, dtype=float)
-        self.together = probabilities.T.astype(float) @ probabilities / len(probabilities)
+        self.sizes, self.together = shares(probabilities)
         n_won = np.bincount(probabilities.argmax(axis=1), minlength=n)
         by_size = np.lexsort((-self.sizes, -n_won))
         single = by_size[: max(at_least, np.count_nonzero(n_won))]

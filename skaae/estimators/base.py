@@ -215,7 +215,7 @@ class BaseAdversarialAutoencoder(
         ----------
         n_samples : int, default=1
         random_state : int, RandomState instance or None, default=None
-            An int draws the same codes every time.
+            With an int, every call draws the same codes.
 
         Returns
         -------

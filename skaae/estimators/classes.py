@@ -6,7 +6,6 @@ use_labels=True. `DrawsClasses` decodes and samples rows of a given class or clu
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae.columns.table import NetworkRows
+from skaae.estimators import warn
 from skaae.estimators.fitting import Validation, given_validation
 from skaae.estimators.labels import (
-    REGRESSION,
     UNLABELED,
     class_proportions,
     encode_labels,
@@ -27,9 +26,6 @@ from skaae.estimators.labels import (
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.styles import learn_styles
 from skaae.priors import Categorical
-
-# Numbers with more values than MANY_CLASSES, each in fewer rows than FEW_ROWS, may be quantities.
-MANY_CLASSES, FEW_ROWS = 20, 5
 
 
 class ReadsClasses:
@@ -58,7 +54,7 @@ class ReadsClasses:
             needs_labels=self._min_classes > 0,
         )
         check_consistent_length(X, targets)
-        warn_of_quantities(classes, targets)
+        warn.of_quantities(classes, targets)
         self._set_classes(classes, targets, weights)
         return targets
 
@@ -134,19 +130,6 @@ class ReadsClasses:
     def _is_prior_stated(self):
         """Return whether the user gives the class proportions; if not, labels estimate them."""
         return not (isinstance(self.class_prior, str) and self.class_prior == "labeled")
-
-
-def warn_of_quantities(classes, targets):
-    """Warn if the labels of all rows are numbers with many values, each of which few rows have."""
-    numbers_only = classes.dtype.kind in "iuf" and not (targets == UNLABELED).any()
-    if numbers_only and MANY_CLASSES < len(classes) > len(targets) / FEW_ROWS:
-        warnings.warn(
-            f"y has {len(classes)} different numbers in {len(targets)} rows, and each is read as a "
-            f"class. If they are quantities, {REGRESSION}. If they are classes, make them text to "
-            "silence this warning: y.astype(str).",
-            UserWarning,
-            stacklevel=2,
-        )
 
 
 class MayReadClasses(ReadsClasses):

@@ -283,7 +283,7 @@ default="labeled"
         targets = self._read_classes(X, y, weights)
         validation = self._validation(X_val, y_val)
         if X_unlabeled is not None:
-            more = check_more_rows(self, "X_unlabeled", X_unlabeled)
+            more = check_more_rows(self, "X_unlabeled", X_unlabeled, ensure_min_samples=0)
             warn.of_markers(self, y, targets)
             warn.of_other_units(X, more)
             X, targets = stack(X, more), np.append(targets, np.full(more.shape[0], UNLABELED))

@@ -77,7 +77,7 @@ class GeneratesRows(BaseAdversarialAutoencoder):
         y : scalar or array-like of shape (n_samples,), default=None
             The component of the prior to draw from; see `sample`.
         random_state : int, RandomState instance or None, default=None
-            An int draws the same codes every time.
+            With an int, every call draws the same codes.
 
         Returns
         -------
@@ -95,7 +95,7 @@ class GeneratesRows(BaseAdversarialAutoencoder):
         n_samples : int, default=1
             Number of codes to draw for each row.
         random_state : int, RandomState instance or None, default=None
-            An int draws the same codes every time.
+            With an int, every call draws the same codes.
 
         Returns
         -------

@@ -63,8 +63,8 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         fence: a row is an outlier if its score lies below the first quartile of the training scores
         by more than 1.5 times their interquartile range.
     criterion : {"auto", "reconstruction"}, default="auto"
-        What `score_samples` returns. "auto": minus the mean distance from the nearest training
-        rows, in the space of reconstruction errors and codes; see `score_samples`.
+        What `score_samples` returns. "auto": how close a row is to training rows, where rows are
+        compared by their reconstruction errors and their codes; see `score_samples`.
         "reconstruction": minus the reconstruction loss, as in `AAETransformer`.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x), the distribution of the code of a row; see `AAETransformer`. The score

@@ -33,12 +33,12 @@ def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1):
     return rows
 
 
-def check_more_rows(estimator, name, X):
+def check_more_rows(estimator, name, X, *, ensure_min_samples=1):
     """Return X, the argument `name` of a fit, as checked rows with the columns of its X."""
     begun = estimator.__dict__.get("_schema")  # of a fit that has not built a model yet
     schema = estimator._table.schema if begun is None else begun
     try:
-        return check_rows(estimator, X, schema, ensure_min_samples=0)
+        return check_rows(estimator, X, schema, ensure_min_samples=ensure_min_samples)
     except ValueError as error:
         other = "expecting" in str(error) or "feature names" in str(error)
         hint = " must have the columns of X" if other else ""

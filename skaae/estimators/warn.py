@@ -11,8 +11,9 @@ from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
 from skaae.columns.schema import MixedRows
+from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
-from skaae.unlabeled import as_label_array, find_missing, is_auto
+from skaae.unlabeled import UNLABELED, as_label_array, find_missing, is_auto
 
 # Predicted shares of classes may differ from the assumed ones by this total variation distance.
 MOST_DISTANCE = 0.3
@@ -22,6 +23,8 @@ LEAST_EXPECTED = 5
 OURS = ("skaae", "sklearn", "joblib")
 # One epoch for as many of max_iter="auto" is too few.
 FEW_EPOCHS = 10
+# Numbers with more values than MANY_CLASSES, each in fewer rows than FEW_ROWS, may be quantities.
+MANY_CLASSES, FEW_ROWS = 20, 5
 # The shares among fewer unlabeled rows say little, and so do the medians of columns.
 LEAST_ROWS = 20
 
@@ -143,3 +146,15 @@ def of_shares(estimator, labeled, weights=None):
         "longer if max_iter is small.",
         UserWarning,
     )
+
+
+def of_quantities(classes, targets):
+    """Warn if the labels of all rows are numbers with many values, each of which few rows have."""
+    numbers_only = classes.dtype.kind in "iuf" and not (targets == UNLABELED).any()
+    if numbers_only and MANY_CLASSES < len(classes) > len(targets) / FEW_ROWS:
+        user(
+            f"y has {len(classes)} different numbers in {len(targets)} rows, and each is read as a "
+            f"class. If they are quantities, {REGRESSION}. If they are classes, make them text to "
+            "silence this warning: y.astype(str).",
+            UserWarning,
+        )

@@ -51,7 +51,7 @@ def label_budget_curve(
     their labels grow: `n_labels` training rows keep their label, and the others are unlabeled. The
     score is that of the labeled rows of the test part.
 
-    Call it with the same `random_state` for several estimators, and their labels are the same.
+    With the same `random_state`, several estimators get the same labels.
 
     Parameters
     ----------
