@@ -28,7 +28,7 @@ from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
-from skaae.training.loop import DivergenceError, Run, train
+from skaae.training.loop import DivergenceError, Loop, Run
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
@@ -326,9 +326,9 @@ class BaseAdversarialAutoencoder(
         try:
             with training_threads(step.generator.device, self._settings.thread_width):
                 call = fitting.as_called(step, self._settings.augment)
-                train(step, run, call, watch.before_epoch, watch.after_epoch)
+                Loop(step, run, call, watch).train()
         except DivergenceError as error:
-            warn.of_divergence(error, run, self._settings)
+            raise FloatingPointError(warn.about_divergence(error, self._settings)) from error
         finally:
             step.networks.eval()
             step.forget_copies()

@@ -17,6 +17,7 @@ from sklearn.model_selection import train_test_split
 
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows
+from skaae.estimators import warn
 from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
 from skaae.estimators.rows import check_more_rows
@@ -25,8 +26,10 @@ from skaae.private_sklearn import callback_context, validate_parameters, with_ca
 from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured
-from skaae.training.loop import EarlyStopping, Snapshot, Stream
+from skaae.training.loop import Hooks
 from skaae.training.schedule import ADD_PSEUDO_LABELS
+from skaae.training.snapshots import EarlyStopping, Snapshot
+from skaae.training.streams import Stream
 
 # Parameters that may change between fits of one model (warm_start); the others define the model.
 LIVE_PARAMETERS = {
@@ -255,7 +258,7 @@ def as_called(step, augment):
     return call if augment is None else with_augmentation(call, augment.scaled(step.generator))
 
 
-class Watch:
+class Watch(Hooks):
     """Reports every epoch to the user and to scikit-learn's callbacks.
 
     Parameters
@@ -269,6 +272,7 @@ class Watch:
 
     def __init__(self, estimator, run, shown, results):
         self.estimator, self.run, self.shown, self.results = estimator, run, shown, results
+        self.divergences, self.interrupted = [], False
         self.context = callback_context(estimator, run.n_epochs)
         self.context.call_on_fit_task_begin(estimator=estimator, **shown)
         if estimator.verbose and run.n_done == 0:
@@ -292,8 +296,22 @@ class Watch:
             reconstruction_attributes=lambda: self.results(n_iter),
         )
 
+    def on_return(self, error, epoch):
+        """Note that an epoch diverged and is repeated."""
+        self.divergences.append(error)
+        if self.estimator.verbose:
+            print(f"Diverged, as {error}; learning rates are now times {self.run.slowdown:.3g}")
+
+    def on_interrupt(self, n_epochs):
+        """Note that the user ended the training."""
+        self.interrupted = True
+
     def end(self):
-        """Report the end of the fit."""
+        """Report the end of the fit, and what went wrong in it."""
+        if self.divergences:
+            warn.of_divergences(self.divergences, self.run, self.estimator._settings)
+        if self.interrupted:
+            warn.of_interrupt(self.estimator.n_iter_, self.run.n_planned)
         self.context.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.shown
         )
