@@ -17,7 +17,7 @@ PACKAGE = Path(skaae.__file__).parent
 
 # A room (a folder, or a module beside them) may import from rooms below it, and from itself.
 ROOMS = [
-    {"neighbours"},
+    {"neighbours", "files"},
     {
         "private_torch",
         "private_sklearn",
