@@ -34,6 +34,7 @@ from skaae.training.streams import Stream
 # Parameters that may change between fits of one model (warm_start); the others define the model.
 LIVE_PARAMETERS = {
     "batch_size",
+    "checkpoint",
     "class_weight",
     "contamination",
     "criterion",
@@ -268,15 +269,23 @@ class Watch(Hooks):
     shown : arguments of the callbacks: X, and y if the encoder learns classes.
     results : called with the number of epochs so far; returns the fitted attributes that the
         estimator would have if training ended now.
+    saver : what saves the state of the loop, or None.
     """
 
-    def __init__(self, estimator, run, shown, results):
+    def __init__(self, estimator, run, shown, results, saver=None):
         self.estimator, self.run, self.shown, self.results = estimator, run, shown, results
+        self.saver = saver
         self.divergences, self.interrupted = [], False
         self.context = callback_context(estimator, run.n_epochs)
         self.context.call_on_fit_task_begin(estimator=estimator, **shown)
         if estimator.verbose and run.n_done == 0:
             print(f"Scaling of X: {estimator.scaling_}")
+
+    def go_on(self, loop):
+        """Restore the state of a fit that was killed, if it was saved."""
+        n_before = 0 if self.saver is None else self.saver.restore(loop)
+        if n_before and self.estimator.verbose:
+            print(f"Going on after epoch {self.run.n_done + n_before}, from {self.saver.path}")
 
     def before_epoch(self, epoch):
         """Report the beginning of an epoch, counted from 0."""
@@ -306,8 +315,15 @@ class Watch(Hooks):
         """Note that the user ended the training."""
         self.interrupted = True
 
+    def after_all(self, loop):
+        """Save the state of the loop."""
+        if self.saver is not None:
+            self.saver.after_epoch(loop, now=self.interrupted)
+
     def end(self):
         """Report the end of the fit, and what went wrong in it."""
+        if self.saver is not None and not self.interrupted:
+            self.saver.remove()
         if self.divergences:
             warn.of_divergences(self.divergences, self.run, self.estimator._settings)
         if self.interrupted:

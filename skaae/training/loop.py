@@ -131,6 +131,7 @@ class Loop:
     Attributes
     ----------
     n_epochs : number of epochs of this run that are done.
+    ended : whether no epoch is left, or early stopping or a hook has ended the training.
     """
 
     last_interrupt = -math.inf  # of any fit of this process
@@ -145,7 +146,7 @@ class Loop:
         self.step, self.run, self.call, self.hooks = step, run, call or step, hooks or Hooks()
         self.first, *others = run.streams
         self.cycles = [Cycle(other, run.batch_size, step.generator) for other in others]
-        self.n_epochs = 0
+        self.n_epochs, self.ended = 0, False
         self._n_returns = 0
         self._start: Snapshot | None = None  # of the epoch
         self._left: list[list[Tensor]] = []  # of the cycles at the start of the epoch
@@ -164,10 +165,9 @@ class Loop:
         KeyboardInterrupt
             If no epoch was whole, or the last interrupt was a moment ago.
         """
-        while self.n_epochs < self.run.n_epochs:
+        while not self.ended:
             try:
-                if self._train_epoch():
-                    break
+                self._train_epoch()
             except KeyboardInterrupt:
                 now, before = time.monotonic(), Loop.last_interrupt
                 Loop.last_interrupt = now
@@ -176,8 +176,8 @@ class Loop:
                 self._forget_epoch()
                 break
 
-    def _train_epoch(self) -> bool:
-        """Train for one epoch; return whether training should end."""
+    def _train_epoch(self) -> None:
+        """Train for one epoch."""
         step, run, epoch = self.step, self.run, self.n_epochs
         run.prepare(step, epoch)
         step.forget_copies()
@@ -199,8 +199,8 @@ class Loop:
         self.n_epochs += 1
         asked = self.hooks.after_epoch(epoch, means)
         stops = run.stopping is not None and run.stopping()
+        self.ended = stops or asked or self.n_epochs == run.n_epochs
         self.hooks.after_all(self)
-        return stops or asked
 
     def _keep_start(self) -> None:
         """Copy the state at the start of the epoch, unless it is the only one of the run."""
@@ -246,24 +246,26 @@ class Loop:
         return {
             "step": self.step.state_dict(),
             "n_epochs": self.n_epochs,
+            "ended": self.ended,
             "n_returns": self._n_returns,
             "slowdown": self.run.slowdown,
             "history": self.run.history,
             "streams": [stream.state_dict() for stream in self.run.streams],
-            "cycles": [cycle.left for cycle in self.cycles],
+            "cycles": [cycle.state_dict() for cycle in self.cycles],
             "stopping": None if stopping is None else stopping.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict` of a loop with the same step and run."""
         self.step.load_state_dict(state["step"])
-        self.n_epochs, self._n_returns = state["n_epochs"], state["n_returns"]
+        self.n_epochs, self.ended = state["n_epochs"], state["ended"]
+        self._n_returns = state["n_returns"]
         self.run.slowdown = state["slowdown"]
         self.run.history.update(state["history"])
         for stream, saved in zip(self.run.streams, state["streams"], strict=True):
             stream.load_state_dict(saved)
-        for cycle, left in zip(self.cycles, state["cycles"], strict=True):
-            cycle.left = list(left)
+        for cycle, saved in zip(self.cycles, state["cycles"], strict=True):
+            cycle.load_state_dict(saved)
         if self.run.stopping is not None:
             self.run.stopping.load_state_dict(state["stopping"])
 

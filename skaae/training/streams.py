@@ -100,6 +100,18 @@ class Cycle:
             self.left = self.stream.shuffled(self.size, self.generator)[::-1]
         return self.stream.batch(self.left.pop(), self.generator.device)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows that are left of this pass, and the sizes of their mini-batches."""
+        empty = torch.zeros(0, dtype=torch.int64)
+        return {
+            "left": torch.cat(self.left) if self.left else empty,
+            "sizes": [len(index) for index in self.left],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the result of `state_dict`."""
+        self.left = list(state["left"].split(state["sizes"]))
+
 
 def repeat_by_weight(rows: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
     """Return as many of the rows (n,), each as often as its weight (n,) relative to the mean.
