@@ -21,12 +21,21 @@ if TYPE_CHECKING:
     from skaae.estimators.classifier import SemiSupervisedAAEClassifier
     from skaae.estimators.clusterer import AAEClusterer
     from skaae.estimators.embedding import AAEEmbedding
-    from skaae.estimators.options import MLP, SGD, Adam, Categories, Conv, VirtualAdversarial
+    from skaae.estimators.options import (
+        MLP,
+        SGD,
+        Adam,
+        Categories,
+        Checkpoint,
+        Conv,
+        VirtualAdversarial,
+    )
     from skaae.estimators.outliers import AAEOutlierDetector
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
     from skaae.export.modules import to_torch
     from skaae.export.onnx_files import export_onnx
+    from skaae.progress import show_progress
 
 __version__ = "0.4.0"
 
@@ -51,6 +60,7 @@ _MODULE_OF = {
     "ReconstructionDisplay": "skaae.displays",
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
+    "show_progress": "skaae.progress",
     "export_onnx": "skaae.export.onnx_files",
     "to_torch": "skaae.export.modules",
 }
@@ -81,6 +91,7 @@ __all__ = [
     "export_onnx",
     "model_selection",
     "priors",
+    "show_progress",
     "to_torch",
 ]
 

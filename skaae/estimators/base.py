@@ -335,6 +335,7 @@ class BaseAdversarialAutoencoder(
         except DivergenceError as error:
             raise FloatingPointError(warn.about_divergence(error, self._settings)) from error
         finally:
+            watch.bar.close()
             step.networks.eval()
             step.forget_copies()
         if run.stopping is not None:

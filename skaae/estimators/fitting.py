@@ -23,6 +23,7 @@ from skaae.estimators.parameters import draw_seed
 from skaae.estimators.rows import check_more_rows
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
+from skaae.progress import Bar
 from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured
@@ -276,6 +277,7 @@ class Watch(Hooks):
         self.estimator, self.run, self.shown, self.results = estimator, run, shown, results
         self.saver = saver
         self.divergences, self.interrupted = [], False
+        self.bar = Bar(f"epochs of {type(estimator).__name__}", run.n_epochs)
         self.context = callback_context(estimator, run.n_epochs)
         self.context.call_on_fit_task_begin(estimator=estimator, **shown)
         if estimator.verbose and run.n_done == 0:
@@ -284,6 +286,7 @@ class Watch(Hooks):
     def go_on(self, loop):
         """Restore the state of a fit that was killed, if it was saved."""
         n_before = 0 if self.saver is None else self.saver.restore(loop)
+        self.bar.advance(n_before)
         if n_before and self.estimator.verbose:
             print(f"Going on after epoch {self.run.n_done + n_before}, from {self.saver.path}")
 
@@ -294,6 +297,7 @@ class Watch(Hooks):
 
     def after_epoch(self, epoch, means):
         """Report the end of an epoch, with its mean losses; return whether a callback stops."""
+        self.bar.advance()
         n_iter = self.run.n_done + epoch + 1
         if self.estimator.verbose:
             losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
