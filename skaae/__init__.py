@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from skaae.estimators.outliers import AAEOutlierDetector
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
+    from skaae.export.files import load, save
     from skaae.export.modules import to_torch
     from skaae.export.onnx_files import export_onnx
 
@@ -51,6 +52,8 @@ _MODULE_OF = {
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
     "export_onnx": "skaae.export.onnx_files",
+    "load": "skaae.export.files",
+    "save": "skaae.export.files",
     "to_torch": "skaae.export.modules",
 }
 _SUBMODULES = ("displays", "model_selection", "priors")
@@ -77,8 +80,10 @@ __all__ = [
     "VirtualAdversarial",
     "displays",
     "export_onnx",
+    "load",
     "model_selection",
     "priors",
+    "save",
     "to_torch",
 ]
 

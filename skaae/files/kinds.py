@@ -21,6 +21,19 @@ class FileError(ValueError):
     """A file is damaged, of another kind, or contains values that its kind does not allow."""
 
 
+class NotGiven(FileError):
+    """An object was left out of a file, and must be given when it is read.
+
+    Parameters
+    ----------
+    name : of the object.
+    """
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+        super().__init__(f"{name!r:.80} was left out of it, and must be given")
+
+
 class CannotWrite(TypeError):
     """A value that no file can hold.
 

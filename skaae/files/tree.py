@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from skaae.files.kinds import CannotWrite, Codec, FileError
+from skaae.files.kinds import CannotWrite, Codec, FileError, NotGiven
 
 # Deepest nesting of values.
 MOST_LEVELS = 50
@@ -42,15 +42,21 @@ HIGHEST_CHARACTER = 0x10FFFF
 
 
 class Encoder:
-    """Turns values into a document; `arrays` has the arrays that it names."""
+    """Turns values into a document; `arrays` has the arrays that it names.
 
-    def __init__(self, codecs: Sequence[Codec]) -> None:
+    The document has only the names of the `left_out` objects.
+    """
+
+    def __init__(self, codecs: Sequence[Codec], left_out: Mapping[str, Any] | None = None) -> None:
         self.codecs = {codec.of: codec for codec in codecs}
+        self.names = {id(value): name for name, value in (left_out or {}).items()}
         self.arrays: dict[str, np.ndarray] = {}
 
     def encode(self, value: Any, where: tuple[str, ...] = ()) -> Any:
         """Return the document of a value; `where` is its place in the tree."""
         kind = type(value)
+        if id(value) in self.names:
+            return {"left out": self.names[id(value)]}
         if kind in self.codecs:
             codec = self.codecs[kind]
             fields = {
@@ -152,11 +158,21 @@ class Encoder:
 
 
 class Decoder:
-    """Turns a document and its arrays into values; each array is used once."""
+    """Turns a document and its arrays into values; each array is used once.
 
-    def __init__(self, codecs: Sequence[Codec], arrays: dict[str, np.ndarray]) -> None:
+    `given` are the objects that were left out, by name.
+    """
+
+    def __init__(
+        self,
+        codecs: Sequence[Codec],
+        arrays: dict[str, np.ndarray],
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         self.codecs = {codec.name: codec for codec in codecs}
         self.arrays = dict(arrays)
+        self.given = dict(given or {})
+        self.used: set[str] = set()
 
     def decode(self, document: Any, level: int = 0) -> Any:
         """Return the value of a document; raise FileError for what is none."""
@@ -180,6 +196,15 @@ class Decoder:
         """Raise FileError if an array was never used."""
         if self.arrays:
             raise FileError(f"the array {next(iter(self.arrays))!r:.80} belongs to no value")
+        for name in self.given.keys() - self.used:
+            raise ValueError(f"{name!r} is given, but it was not left out of this file.")
+
+    def _left_out(self, document: Any, level: int) -> Any:
+        name = document["left out"]
+        if not isinstance(name, str) or name not in self.given:
+            raise NotGiven(name)
+        self.used.add(name)
+        return self.given[name]
 
     def _class(self, document: Any, level: int) -> Any:
         name = document["class"]
@@ -192,7 +217,7 @@ class Decoder:
         fields = {key: self.decode(item, level + 1) for key, item in fields.items()}
         try:
             return codec.from_fields(fields)
-        except FileError:
+        except (FileError, ImportError):
             raise
         except (ValueError, TypeError, OverflowError, LookupError, ArithmeticError) as error:
             raise FileError(f"its {codec.name} is not valid: {error}") from error
@@ -297,6 +322,7 @@ class Decoder:
 
 
 READERS: dict[frozenset[str], Any] = {
+    frozenset({"left out"}): Decoder._left_out,
     frozenset({"class", "fields"}): Decoder._class,
     frozenset({"float"}): Decoder._float,
     frozenset({"bytes"}): Decoder._bytes,

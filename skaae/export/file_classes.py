@@ -1,0 +1,324 @@
+"""The classes whose objects a file of an estimator may contain, and how each is written.
+
+A name in `ESTIMATORS` or of a codec never changes: older files contain it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from skaae import priors
+from skaae.clustering.merge import MergedClusters
+from skaae.columns.categories import Categories as ColumnCategories
+from skaae.columns.frames import Column
+from skaae.columns.layout import Layout
+from skaae.columns.quantiles import Knots, QuantileScaling
+from skaae.columns.scaling import Scaling
+from skaae.columns.schema import Schema
+from skaae.columns.table import Table
+from skaae.estimators.classifier import SemiSupervisedAAEClassifier
+from skaae.estimators.clusterer import AAEClusterer
+from skaae.estimators.embedding import AAEEmbedding
+from skaae.estimators.options import MLP, SGD, Adam, Categories, Conv, VirtualAdversarial
+from skaae.estimators.outliers import AAEOutlierDetector
+from skaae.estimators.recipes import Recipe
+from skaae.estimators.styles import StylesOfLabels
+from skaae.estimators.supervised import SupervisedAAETransformer
+from skaae.estimators.transformer import AAETransformer
+from skaae.files.kinds import Codec, FileKind, dataclass_codec
+from skaae.neighbours import Neighbourhood
+from skaae.networks.autoencoder import Architecture, Block
+from skaae.priors._drawn import Drawn, draw_callable, draw_estimator, draw_scipy
+from skaae.training.augmentation import Augmentation
+from skaae.training.optimizers import PhaseRates
+from skaae.training.schedule import Schedule, Stage
+from skaae.training.settings import Settings
+
+ESTIMATORS = {
+    of.__name__: of
+    for of in (
+        AAETransformer,
+        SupervisedAAETransformer,
+        SemiSupervisedAAEClassifier,
+        AAEClusterer,
+        AAEEmbedding,
+        AAEOutlierDetector,
+    )
+}
+# Most numbers in the covariance matrices of a prior, and most components of a shape.
+MOST_COVARIANCES = 2**22
+MOST_COMPONENTS = 2**16
+RANDOM_STATE_WORDS = 624
+DRAWS = {"scipy": draw_scipy, "estimator": draw_estimator, "callable": draw_callable}
+POLARS_DTYPES = (
+    *("Boolean", "String", "Null", "Categorical", "Float32", "Float64"),
+    *("Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64"),
+)
+PANDAS_DTYPES = re.compile(
+    r"boolean|U?Int(8|16|32|64)|Float(32|64)|"
+    r"(bool|u?int(8|16|32|64)|halffloat|float|double|string|large_string)\[pyarrow\]"
+)
+
+
+def options_codec(of: type) -> Codec:
+    """Return the codec of parameter objects, whose values `fit` checks as always."""
+    names = {field.name for field in dataclasses.fields(of)}
+
+    def from_fields(found: dict[str, Any]) -> Any:
+        unknown = sorted(found.keys() - names)
+        if unknown:
+            raise ValueError(f"{of.__name__} has no parameter {unknown[0]!r}")
+        return of(**found)
+
+    return Codec(of.__name__, of, lambda value: value.get_params(deep=False), from_fields)
+
+
+def prior_codec(of: type) -> Codec:
+    """Return the codec of a prior, which must not need much more memory than its parameters."""
+    plain = dataclass_codec(of)
+
+    def from_fields(found: dict[str, Any]) -> Any:
+        require_small(found)
+        return plain.from_fields(found)
+
+    def to_fields(value: Any) -> Any:
+        found = plain.to_fields(value)
+        require_small(found)
+        return found
+
+    return Codec(plain.name, of, to_fields, from_fields)
+
+
+def require_small(found: Mapping[str, Any]) -> None:
+    """Raise ValueError if a prior with these parameters would need very much memory."""
+    if "means" in found:
+        shape = np.shape(found["means"])
+        if math.prod(shape) * (shape[-1] if shape else 1) > MOST_COVARIANCES:
+            raise ValueError(
+                f"a prior with means of shape {shape} has covariances of more than "
+                f"{MOST_COVARIANCES} numbers"
+            )
+    for name in ("n_petals", "n_stretches"):
+        if isinstance(found.get(name), int) and found[name] > MOST_COMPONENTS:
+            raise ValueError(f"{name} is {found[name]}, above {MOST_COMPONENTS}")
+
+
+def drawn_codec() -> Codec:
+    """Return the codec of priors that draw from a user's object, which is left out."""
+    names = {function: name for name, function in DRAWS.items()}
+
+    def from_fields(found: dict[str, Any]) -> Drawn:
+        return Drawn(found["source"], DRAWS[found["draw"]])
+
+    return Codec("Drawn", Drawn, lambda v: {"source": v.source, "draw": names[v.draw]}, from_fields)
+
+
+def augmentation_codec() -> Codec:
+    """Return the codec of an augmentation, whose function is left out."""
+
+    def from_fields(found: dict[str, Any]) -> Augmentation:
+        if not callable(found["function"]) or not isinstance(found["scaling"], Scaling):
+            raise ValueError("it needs a function and a scaling")
+        return Augmentation(found["function"], found["scaling"])
+
+    return Codec(
+        "Augmentation",
+        Augmentation,
+        lambda value: {"function": value.function, "scaling": value.scaling},
+        from_fields,
+    )
+
+
+def architecture_codec() -> Codec:
+    """Return the codec of an architecture, whose factories of user modules are left out."""
+    plain = dataclass_codec(Architecture)
+
+    def from_fields(found: dict[str, Any]) -> Architecture:
+        factories = {
+            name: found.pop(name, None) for name in ("encoder", "decoder", "discriminator")
+        }
+        if not all(value is None or callable(value) for value in factories.values()):
+            raise ValueError("a factory of networks must be a function")
+        return dataclasses.replace(plain.from_fields(found), **factories)
+
+    return Codec(plain.name, Architecture, plain.to_fields, from_fields)
+
+
+def random_state_codec() -> Codec:
+    """Return the codec of NumPy's older generator, for the parameter `random_state`."""
+
+    def from_fields(found: dict[str, Any]) -> np.random.RandomState:
+        key, position = found["key"], found["pos"]
+        fits = isinstance(key, np.ndarray) and key.dtype == np.uint32
+        if not fits or key.shape != (RANDOM_STATE_WORDS,) or not isinstance(position, int):
+            raise ValueError(f"its key must be {RANDOM_STATE_WORDS} words")
+        if not 0 <= position <= RANDOM_STATE_WORDS or not key.any():
+            raise ValueError("its position must be one of the words of its key")
+        state = np.random.RandomState(0)
+        rest = int(found["has_gauss"]), float(found["gauss"])
+        state.set_state(("MT19937", key, position, *rest))
+        return state
+
+    def to_fields(value: np.random.RandomState) -> dict[str, Any]:
+        found = value.get_state(legacy=False)
+        if found["bit_generator"] != "MT19937":
+            raise TypeError(
+                f"random_state uses the bit generator {found['bit_generator']!r}, which files do "
+                "not hold; use MT19937, which RandomState(seed) has."
+            )
+        rest = {name: found[name] for name in ("has_gauss", "gauss")}
+        return {"key": found["state"]["key"], "pos": int(found["state"]["pos"]), **rest}
+
+    return Codec("RandomState", np.random.RandomState, to_fields, from_fields)
+
+
+def device_codec() -> Codec:
+    """Return the codec of PyTorch's devices."""
+
+    def from_fields(found: dict[str, Any]) -> torch.device:
+        if not isinstance(found["name"], str):
+            raise ValueError("the name of a device must be a string")
+        try:
+            return torch.device(found["name"])
+        except RuntimeError as error:
+            raise ValueError(f"{found['name']!r:.40} is no device") from error
+
+    return Codec("device", torch.device, lambda value: {"name": str(value)}, from_fields)
+
+
+def column_codec() -> Codec:
+    """Return the codec of a column, with the dtype that its data frame had."""
+    plain = dataclass_codec(Column)
+
+    def to_fields(value: Column) -> dict[str, Any]:
+        return {**plain.to_fields(value), "dtype": dtype_fields(value)}
+
+    def from_fields(found: dict[str, Any]) -> Column:
+        return plain.from_fields({**found, "dtype": dtype_of(found.get("dtype"))})
+
+    return Codec(plain.name, Column, to_fields, from_fields)
+
+
+def dtype_fields(column: Column) -> Any:
+    """Return what a column's dtype is, without objects of pandas or polars."""
+    dtype = column.dtype
+    if dtype is None or isinstance(dtype, np.dtype):
+        return dtype
+    library = (dtype if isinstance(dtype, type) else type(dtype)).__module__.partition(".")[0]
+    if library == "polars":
+        name = str(dtype.base_type().__name__)
+        if name == "Enum":
+            return {"library": library, "name": name, "categories": dtype.categories.to_list()}
+        if name in POLARS_DTYPES:
+            return {"library": library, "name": name}
+    elif hasattr(dtype, "storage") and hasattr(dtype, "na_value"):  # pandas.StringDtype
+        nan = dtype.na_value is np.nan or dtype.na_value != dtype.na_value
+        nan = isinstance(dtype.na_value, float) and nan
+        return {"library": library, "name": "string", "storage": dtype.storage, "nan": nan}
+    elif hasattr(dtype, "ordered"):  # pandas.CategoricalDtype
+        found = {"library": library, "name": "category", "ordered": dtype.ordered}
+        categories = dtype.categories
+        if categories is None:
+            return {**found, "categories": None, "of": None}
+        of = dtype_fields(Column(column.name, column.kind, categories.dtype))
+        return {**found, "categories": np.array(categories, dtype=object), "of": of}
+    elif PANDAS_DTYPES.fullmatch(str(dtype)):
+        return {"library": "pandas", "name": str(dtype)}
+    raise TypeError(
+        f"column {column.name!r} had the dtype {dtype} in fit, which files do not hold; convert "
+        "the column, for instance with astype, and fit again, or use joblib."
+    )
+
+
+def dtype_of(found: Any) -> Any:
+    """Return the dtype that `dtype_fields` described."""
+    if found is None or isinstance(found, np.dtype):
+        return found
+    name, library = found["name"], found["library"]
+    try:
+        if library == "polars" and isinstance(name, str):
+            import polars
+
+            if name == "Enum":
+                return polars.Enum(found["categories"])
+            if name in POLARS_DTYPES:
+                return getattr(polars, name)()
+        elif library == "pandas" and isinstance(name, str):
+            import pandas
+
+            if name == "string":
+                return string_dtype(pandas, found["storage"], nan=found["nan"])
+            if name == "category":
+                return category_dtype(pandas, found)
+            if PANDAS_DTYPES.fullmatch(name):
+                return pandas.api.types.pandas_dtype(name)
+    except ImportError as error:
+        raise ImportError(
+            f"the estimator was fitted with data frames of {library}, and {error.name} is not "
+            f"installed here; install it, for instance with pip install {error.name}"
+        ) from error
+    raise ValueError(f"{name!r:.40} of {library!r:.40} is no dtype that is known here")
+
+
+def string_dtype(pandas: Any, storage: Any, *, nan: bool) -> Any:
+    """Return pandas' dtype of text; without pyarrow, text is stored as Python's."""
+    if storage not in ("python", "pyarrow", "pyarrow_numpy"):
+        raise ValueError(f"{storage!r:.40} is no storage of text")
+    missing = np.nan if nan else pandas.NA
+    for where in (storage, "python"):
+        try:
+            return pandas.StringDtype(where, na_value=missing)
+        except TypeError:  # before pandas 2.3 the storage says what a missing value is
+            return pandas.StringDtype(storage)
+        except ImportError:
+            continue
+    raise AssertionError("pandas always stores text as Python's")
+
+
+def category_dtype(pandas: Any, found: dict[str, Any]) -> Any:
+    """Return pandas' dtype of categories."""
+    ordered, categories = bool(found["ordered"]), found["categories"]
+    if categories is None:
+        return pandas.CategoricalDtype(ordered=ordered)
+    if not isinstance(categories, np.ndarray) or categories.ndim != 1:
+        raise ValueError("categories must be an array of one axis")
+    return pandas.CategoricalDtype(pandas.Index(categories, dtype=dtype_of(found["of"])), ordered)
+
+
+CODECS = (
+    *map(options_codec, (MLP, Conv, SGD, Adam, VirtualAdversarial, Categories)),
+    *map(
+        prior_codec,
+        (
+            priors.Gaussian,
+            priors.Uniform,
+            priors.GaussianMixture,
+            priors.Petals,
+            priors.SwissRoll,
+            priors.Categorical,
+        ),
+    ),
+    *map(
+        dataclass_codec,
+        (
+            *(Settings, Block, PhaseRates, Schedule, Stage, Recipe),
+            *(Table, Schema, Scaling, QuantileScaling, Knots, Layout),
+            *(MergedClusters, StylesOfLabels, Neighbourhood),
+        ),
+    ),
+    dataclass_codec(ColumnCategories, "ColumnCategories"),
+    architecture_codec(),
+    augmentation_codec(),
+    column_codec(),
+    device_codec(),
+    drawn_codec(),
+    random_state_codec(),
+)
+ESTIMATOR_FILE = FileKind("estimator", CODECS)
