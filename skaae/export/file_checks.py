@@ -21,6 +21,7 @@ from skaae.columns.schema import CATEGORY, FLAG, NUMBER
 from skaae.columns.table import Table
 from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
+from skaae.export.file_frames import Frame
 from skaae.files.kinds import FileError, matches
 from skaae.neighbours import Neighbourhood
 from skaae.networks.autoencoder import Architecture
@@ -57,7 +58,7 @@ ATTRIBUTES: dict[str, Any] = {
     "labels_": np.ndarray,
     "n_clusters_": int,
     "component_labels_": np.ndarray,
-    "cluster_heads_": np.ndarray,
+    "cluster_heads_": np.ndarray | Frame,
     "embedding_": np.ndarray,
     "_neighbourhood": Neighbourhood,
     "offset_": float,
@@ -65,7 +66,7 @@ ATTRIBUTES: dict[str, Any] = {
 # Attributes that every fitted estimator has.
 FITTED = ("_settings", "_recipe", "_table", "_frozen", "_goes_on", "_step_state", "n_features_in_")
 # Finite numbers, where they are arrays or numbers.
-FINITE = ("class_prior_", "_proportions_of_components", "cluster_heads_", "offset_", "_noise")
+FINITE = ("class_prior_", "_proportions_of_components", "offset_", "_noise")
 KERNEL = 16  # entries of a kernel of the convolutions
 
 
@@ -389,7 +390,10 @@ def check_results(state: Mapping[str, Any]) -> None:
     for name in ("labels_", "transduction_", "component_labels_", "feature_names_in_"):
         require(np.ndim(state.get(name, [])) == 1, f"its attribute {name!r} has not one axis")
     for name in ("embedding_", "cluster_heads_"):
-        require(np.ndim(state.get(name, [[]])) == 2, f"its attribute {name!r} has not two axes")
+        found = state.get(name, np.empty((0, 0)))
+        require(
+            isinstance(found, Frame) or found.ndim == 2, f"its attribute {name!r} has not two axes"
+        )
     names = state.get("feature_names_in_")
     require(
         names is None or len(names) == len(table.schema.columns),

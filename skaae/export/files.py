@@ -10,8 +10,10 @@ import numpy as np
 import sklearn
 
 import skaae
+from skaae.columns import frames
 from skaae.export.file_checks import ATTRIBUTES, averaged, check_optimizers, check_state
 from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
+from skaae.export.file_frames import Frame, frame_of, to_frame
 from skaae.files.container import read_tree, write_tree
 from skaae.files.kinds import CannotWrite, FileError, NotGiven
 from skaae.private_sklearn import CALLBACKS, REQUESTS
@@ -109,6 +111,7 @@ AAEClusterer, AAEEmbedding or AAEOutlierDetector
             f"the estimator has an attribute {unknown[0]!r}, which is none of skaae's, so it "
             "cannot be saved; delete it, or use joblib."
         )
+    state = {k: v if frames.library_of(v) is None else frame_of(v) for k, v in state.items()}
     if inference_only and "_step_state" in state:
         state["_step_state"] = for_inference(state["_step_state"])
     tree = {
@@ -209,6 +212,7 @@ def estimator_of(tree: Any, device: Any) -> Any:
     if attributes.keys() - {OUTPUT_CONFIG}:
         check_state(attributes)
         attributes = on_device(with_averages(attributes), device)
+        attributes = {k: to_frame(v) if type(v) is Frame else v for k, v in attributes.items()}
         estimator.__setstate__(
             {**estimator.__dict__, **attributes, "_skaae_version": skaae.__version__}
         )
