@@ -1,15 +1,8 @@
-"""Checks of a fitted state that was read from a file, before networks are built from it.
-
-Settings say how large networks are, and attributes say how many classes there are. A file could
-contain any numbers, so these must fit the arrays that the file has.
-"""
+"""Checks of a fitted state that was read from a file: its parts must belong together."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,13 +15,10 @@ from skaae.columns.table import Table
 from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
 from skaae.export.file_frames import Frame
-from skaae.files.kinds import FileError, matches
+from skaae.export.file_networks import check_networks, is_finite, require
+from skaae.files.kinds import matches
 from skaae.neighbours import Neighbourhood
-from skaae.networks.autoencoder import Architecture
-from skaae.networks.convolutions import halved
-from skaae.networks.posteriors import POSTERIORS
 from skaae.training.settings import Settings
-from skaae.training.step import AAEStep
 
 Numbers = np.ndarray | float | int
 # Attributes of a fitted estimator besides its parameters, with their types.
@@ -60,22 +50,34 @@ ATTRIBUTES: dict[str, Any] = {
     "component_labels_": np.ndarray,
     "cluster_heads_": np.ndarray | Frame,
     "embedding_": np.ndarray,
-    "_neighbourhood": Neighbourhood,
+    "_neighbourhood": Neighbourhood | None,
     "offset_": float,
 }
-# Attributes that every fitted estimator has.
-FITTED = ("_settings", "_recipe", "_table", "_frozen", "_goes_on", "_step_state", "n_features_in_")
+# Attributes that every fitted estimator has, and others that estimators of a class have.
+FITTED = (
+    *("_settings", "_recipe", "_table", "_frozen", "_goes_on", "_step_state", "_noise"),
+    *("n_features_in_", "n_iter_", "history_", "scaling_"),
+)
+FITTED_OF = {
+    "SupervisedAAETransformer": ("classes_", "class_prior_"),
+    "SemiSupervisedAAEClassifier": ("classes_", "class_prior_", "_log_class_weights"),
+    "AAEClusterer": ("_merged", "_styles", "n_clusters_"),
+    "AAEOutlierDetector": ("_neighbourhood", "offset_"),
+}
 # Finite numbers, where they are arrays or numbers.
 FINITE = ("class_prior_", "_proportions_of_components", "offset_", "_noise")
-KERNEL = 16  # entries of a kernel of the convolutions
 
 
-def check_state(state: Mapping[str, Any]) -> None:
-    """Raise FileError if the attributes of a fitted estimator do not belong together."""
+def check_state(state: Mapping[str, Any], estimator: str) -> None:
+    """Raise FileError if attributes do not belong together, or a fitted estimator has others.
+
+    `estimator` is the name of its class.
+    """
     for name, value in state.items():
         if not matches(value, ATTRIBUTES[name]):
             require(False, f"its attribute {name!r} is {value!r:.60}, a {type(value).__name__}")
-    missing = [name for name in FITTED if name not in state]
+    needed = (*FITTED, *FITTED_OF.get(estimator, ()))
+    missing = [name for name in needed if name not in state]
     require(not missing, f"it lacks the attributes {missing}")
     settings, table = state["_settings"], state["_table"]
     check_networks(settings, state["_step_state"])
@@ -91,175 +93,7 @@ def check_state(state: Mapping[str, Any]) -> None:
     for name in FINITE:
         value = state.get(name)
         require(value is None or is_finite(value), f"its attribute {name!r} is not finite")
-    check_results(state)
-
-
-def require(holds: Any, problem: str) -> None:
-    """Raise FileError with the problem if a condition does not hold."""
-    if not holds:
-        raise FileError(problem)
-
-
-def is_finite(value: Any) -> bool:
-    """Return whether all numbers of an array, or a number, are finite; False if it has others."""
-    array = np.asarray(value)
-    return array.dtype.kind in "biuf" and bool(np.isfinite(array).all())
-
-
-# Networks -----------------------------------------------------------------------------------------
-
-
-def check_networks(settings: Settings, step_state: Mapping[str, Any]) -> None:
-    """Raise FileError if the networks of the settings do not have the sizes of the arrays."""
-    weights = step_state.get("networks")
-    arrays = isinstance(weights, dict) and all(
-        isinstance(value, np.ndarray) and value.dtype.kind in "biuf" for value in weights.values()
-    )
-    require(arrays, "the weights of its networks are missing, or are no arrays of numbers")
-    assert isinstance(weights, dict)
-    for name, value in weights.items():
-        require(is_finite(value), f"the weights {name!r:.80} are not finite")
-    check_finite_fields(settings)
-    check_finite_fields(settings.architecture)
-    for rates in settings.rates.values():
-        check_finite_fields(rates)
-    architecture = settings.architecture
-    check_sizes(architecture, len(weights))
-    n_found = sum(value.size for value in weights.values())
-    require(
-        n_weights(architecture) <= n_found,
-        f"its networks have {n_weights(architecture)} weights, but it contains {n_found} numbers "
-        "for them",
-    )
-    check_averages(weights, step_state.get("average", []))
-    label = architecture.blocks.get("label")
-    if label is not None and label.components_per_class > 1:
-        members = weights.get("encoder.members", np.empty(0))
-        require(
-            members.shape == (label.prior_size, label.size),
-            "it does not say which components make up each class",
-        )
-
-
-def averaged(weights: Mapping[str, np.ndarray]) -> list[str]:
-    """Return the names of the weights that have a running average, in its order."""
-    parts = [[n for n in weights if n.startswith(part)] for part in ("encoder.", "decoder.")]
-    return [name for names in parts for name in names if weights[name].dtype.kind == "f"]
-
-
-def check_averages(weights: Mapping[str, np.ndarray], averages: Any) -> None:
-    """Raise FileError if averages of weights do not have the shapes of these."""
-    require(isinstance(averages, list), "the averages of its weights are no list")
-    if averages:
-        shapes = [weights[name].shape for name in averaged(weights)]
-        require(
-            [np.shape(value) for value in averages] == shapes and all(map(is_finite, averages)),
-            "the averages of its weights are not finite, or do not have the shapes of these",
-        )
-
-
-def check_optimizers(step: AAEStep, step_state: Mapping[str, Any]) -> None:
-    """Raise FileError if states of optimisers do not have the shapes of the weights."""
-    for name, state in step_state.get("optimizers", {}).items():
-        require(name in step.optimizers, f"it has an optimiser {name!r:.40} without weights")
-        memory = step.optimizers[name].memory
-        shapes = {key: [tuple(t.shape) for t in tensors] for key, tensors in memory.items()}
-        found = {key: [np.shape(v) for v in values] for key, values in state["memory"].items()}
-        require(
-            found == shapes
-            and all(is_finite(v) for values in state["memory"].values() for v in values)
-            and is_finite(state["learning_rate"])
-            and is_finite(state["n_steps"]),
-            f"the state of the optimiser {name!r:.40} does not fit its weights, or is not finite",
-        )
-
-
-def check_finite_fields(value: Any) -> None:
-    """Raise FileError if a number among the fields of a dataclass is not finite."""
-    for field in dataclasses.fields(value):
-        found = getattr(value, field.name)
-        if isinstance(found, float) and not math.isfinite(found):
-            raise FileError(f"{field.name} of its {type(value).__name__} is {found}")
-
-
-def check_sizes(architecture: Architecture, n_arrays: int) -> None:
-    """Raise FileError if a size of the architecture cannot be one, or there are too many layers."""
-    blocks = architecture.blocks
-    require(
-        "style" in blocks and blocks.keys() <= {"style", "label"},
-        "the blocks of its code are not a style and a label",
-    )
-    sizes = [architecture.n_features, *architecture.hidden, *architecture.discriminator_hidden]
-    sizes += [block.size for block in blocks.values()]
-    sizes += [block.components_per_class for block in blocks.values()]
-    require(min(sizes) >= 1, "a layer of its networks has no unit")
-    require(
-        (architecture.n_outputs or 1) >= 1 and min(b.n_classes for b in blocks.values()) >= 0,
-        "its networks have a negative number of outputs",
-    )
-    n_layers = len(architecture.hidden) * (
-        (architecture.encoder is None) + (architecture.decoder is None)
-    )
-    if architecture.discriminator is None:
-        n_adversarial = sum(block.adversarial for block in blocks.values())
-        n_layers += len(architecture.discriminator_hidden) * n_adversarial
-    require(n_layers <= n_arrays, f"its networks have {n_layers} layers, more than it has arrays")
-    require(architecture.kind in ("mlp", "conv"), f"its networks are {architecture.kind!r:.40}")
-    if architecture.kind == "conv":
-        shape = architecture.image_shape
-        require(
-            shape is not None
-            and min(shape) >= 1
-            and math.prod(shape) == architecture.n_features
-            and architecture.n_outputs in (None, architecture.n_features),
-            f"its images have the shape {shape}, which does not fit its rows",
-        )
-
-
-def n_weights(architecture: Architecture) -> int:
-    """Return the number of weights in the matrices and kernels of networks, without user modules.
-
-    It is computed from the sizes alone, since networks of a wrong size must not be built.
-    """
-    if architecture.posterior not in POSTERIORS:
-        raise FileError(f"its posterior is {architecture.posterior!r:.40}")
-    posterior, blocks = POSTERIORS[architecture.posterior](), architecture.blocks
-    outputs = [
-        posterior.n_outputs(block.size) if name == "style" else block.size
-        for name, block in blocks.items()
-        if block.latent
-    ]
-    n_noise, hidden = posterior.n_noise, list(architecture.hidden)
-    heads = architecture.cluster_heads is not None
-    n_code = blocks["style"].size if heads else sum(block.size for block in blocks.values())
-    encoder = products([architecture.n_features + n_noise, *hidden])
-    last = hidden[-1] if hidden else architecture.n_features + n_noise
-    decoder = products([n_code, *hidden[::-1], architecture.n_outputs or architecture.n_features])
-    if architecture.kind == "conv":
-        assert architecture.image_shape is not None
-        n_channels = architecture.image_shape[2]
-        n_places = math.prod(halved(architecture.image_shape, len(hidden))[-1])
-        n_last = n_places * (hidden[-1] if hidden else n_channels)
-        encoder = KERNEL * products([n_channels, *hidden])
-        last = n_last + n_noise
-        decoder = n_code * n_last + KERNEL * products([n_channels, *hidden])
-    total = 0
-    if architecture.encoder is None:
-        total += encoder + last * sum(outputs)
-    if architecture.decoder is None:
-        total += decoder
-    if isinstance(architecture.cluster_heads, int | float):
-        total += blocks["label"].size * blocks["style"].size
-    for block in blocks.values():
-        if block.adversarial and architecture.discriminator is None:
-            n_inputs = block.prior_size + (block.n_classes + 1 if block.n_classes else 0)
-            total += products([n_inputs, *architecture.discriminator_hidden, 1])
-    return total
-
-
-def products(sizes: list[int]) -> int:
-    """Return the number of weights between layers of these sizes."""
-    return sum(int(a) * int(b) for a, b in pairwise(sizes))
+    check_results(state, estimator)
 
 
 # Tables -------------------------------------------------------------------------------------------
@@ -367,7 +201,7 @@ def check_categories(table: Table) -> None:
 # Results ------------------------------------------------------------------------------------------
 
 
-def check_results(state: Mapping[str, Any]) -> None:
+def check_results(state: Mapping[str, Any], estimator: str) -> None:
     """Raise FileError if results, such as classes, do not fit the networks and each other."""
     settings, table = state["_settings"], state["_table"]
     blocks = settings.architecture.blocks
@@ -384,6 +218,11 @@ def check_results(state: Mapping[str, Any]) -> None:
             classes.ndim == 1 and len(classes) in counts,
             f"it has classes of shape {classes.shape}, and its networks have {max(counts)}",
         )
+        prior = state.get("class_prior_", np.ones(len(classes)) / len(classes))
+        require(
+            prior.shape == classes.shape and (prior >= 0.0).all() and abs(prior.sum() - 1) < 1e-6,
+            "the proportions of its classes are not between 0 and 1, or do not sum to 1",
+        )
         for name in ("class_prior_", "_log_class_weights"):
             shape = np.shape(state.get(name, 0.0))
             require(shape in ((), classes.shape), f"{name!r} does not fit its classes")
@@ -394,12 +233,20 @@ def check_results(state: Mapping[str, Any]) -> None:
         require(
             isinstance(found, Frame) or found.ndim == 2, f"its attribute {name!r} has not two axes"
         )
+    within, n_labels = state.get("_proportions_of_components"), 0 if label is None else label.size
+    require(
+        within is None
+        or (within.shape[1:] == (n_labels,) and (within >= 0.0).all() and within.sum(1).all()),
+        "the proportions of its components do not fit its label",
+    )
+    require(
+        "style" in settings.priors or estimator == "AAEEmbedding", "it has no prior of its style"
+    )
     names = state.get("feature_names_in_")
     require(
         names is None or len(names) == len(table.schema.columns),
         "its names of features are not as many as its columns",
     )
-    n_labels = 0 if label is None else label.size
     if state.get("_merged") is not None:
         check_merged(state["_merged"], n_labels)
     if state.get("_styles") is not None:
@@ -412,7 +259,7 @@ def check_results(state: Mapping[str, Any]) -> None:
             and is_finite(found.covariances),
             "the styles of its labels do not fit its code",
         )
-    if "_neighbourhood" in state:
+    if state.get("_neighbourhood") is not None:
         check_neighbourhood(state["_neighbourhood"])
 
 

@@ -11,9 +11,10 @@ import sklearn
 
 import skaae
 from skaae.columns import frames
-from skaae.export.file_checks import ATTRIBUTES, averaged, check_optimizers, check_state
+from skaae.export.file_checks import ATTRIBUTES, check_state
 from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
 from skaae.export.file_frames import Frame, frame_of, to_frame
+from skaae.export.file_networks import averaged, check_optimizers
 from skaae.files.container import read_tree, write_tree
 from skaae.files.kinds import CannotWrite, FileError, NotGiven
 from skaae.private_sklearn import CALLBACKS, REQUESTS
@@ -210,7 +211,7 @@ def estimator_of(tree: Any, device: Any) -> Any:
         parameters = {**parameters, "device": device}
     estimator.__dict__.update(parameters)
     if attributes.keys() - {OUTPUT_CONFIG}:
-        check_state(attributes)
+        check_state(attributes, made.__name__)
         attributes = on_device(with_averages(attributes), device)
         attributes = {k: to_frame(v) if type(v) is Frame else v for k, v in attributes.items()}
         estimator.__setstate__(

@@ -182,7 +182,7 @@ def digest(metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
     found = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
     for name in sorted(arrays):
         array = arrays[name]
-        found.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        found.update(json.dumps([name, array.dtype.str[1:], array.shape]).encode())
         found.update(np.asarray(array, order="C").reshape(-1).view(np.uint8).data)
     return found.hexdigest()
 
