@@ -16,6 +16,7 @@ import torch
 from skaae import priors
 from skaae.clustering.merge import MergedClusters
 from skaae.columns.categories import Categories as ColumnCategories
+from skaae.columns.dtypes import dtype_of
 from skaae.columns.frames import Column
 from skaae.columns.layout import Layout
 from skaae.columns.quantiles import Knots, QuantileScaling
@@ -31,7 +32,7 @@ from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
 from skaae.estimators.supervised import SupervisedAAETransformer
 from skaae.estimators.transformer import AAETransformer
-from skaae.export.file_frames import Frame, dtype_fields, dtype_of
+from skaae.export.file_frames import Frame
 from skaae.files.kinds import Codec, FileKind, dataclass_codec
 from skaae.neighbours import Neighbourhood
 from skaae.networks.autoencoder import Architecture, Block
@@ -189,13 +190,10 @@ def column_codec() -> Codec:
     """Return the codec of a column, with the dtype that its data frame had."""
     plain = dataclass_codec(Column)
 
-    def to_fields(value: Column) -> dict[str, Any]:
-        return {**plain.to_fields(value), "dtype": dtype_fields(value)}
-
     def from_fields(found: dict[str, Any]) -> Column:
         return plain.from_fields({**found, "dtype": dtype_of(found.get("dtype"))})
 
-    return Codec(plain.name, Column, to_fields, from_fields)
+    return Codec(plain.name, Column, Column.__getstate__, from_fields)
 
 
 CODECS = (
