@@ -554,6 +554,10 @@ def long_list(document, arrays):
     document["dict"]["requests"] = [[]] * 300_000
 
 
+def many_objects(document, arrays):
+    document["dict"]["requests"] = [{"": 0}] * 150_000
+
+
 def long_text(document, arrays):
     arrays["names"] = np.zeros((1, 2**20), np.uint32)
     names = {"array": "names", "dtype": "str"}
@@ -576,6 +580,7 @@ HOSTILE = {
     seeds: "no estimator has its values",
     nested: "deeper than 50 levels",
     long_list: "does not contain the parts|is no estimator",
+    many_objects: "a value that is unknown here",
     long_text: "names of features",
     distant_cluster: "clusters are not made of components",
 }
@@ -594,7 +599,8 @@ def test_loading_starts_no_thread_and_takes_little_memory(tmp_path):
     for change in HOSTILE:
         changed, others = json.loads(document), dict(arrays)
         change(changed, others)
-        rewrite(tmp_path / change.__name__, metadata, json.dumps(changed), others)
+        text = json.dumps(changed, separators=(",", ":"))
+        rewrite(tmp_path / change.__name__, metadata, text, others)
     files = [str(tmp_path / name) for name in ("small", "large", *(c.__name__ for c in HOSTILE))]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PROCESS, *files],
@@ -627,3 +633,20 @@ def test_pickle_joblib_and_skops_come_back_too(name, tmp_path):
     with pytest.raises(Exception, match="Untrusted types"):
         skops.io.loads(content)
     assert_equal(results(skops.io.loads(content, trusted=unknown), X), wanted)
+
+
+def test_pickles_of_any_kind_go_from_a_gpu_to_the_cpu(tmp_path):
+    estimator, X = model("outliers"), rows("frame")
+    moved = copy.deepcopy(estimator)
+    object.__setattr__(moved._settings, "device", "cuda:77")
+    joblib.dump(moved, tmp_path / "model.joblib")
+    content = skops.io.dumps(moved)
+    unknown = skops.io.get_untrusted_types(data=content)
+    for load in (
+        lambda: pickle.loads(pickle.dumps(moved)),
+        lambda: joblib.load(tmp_path / "model.joblib", mmap_mode="r"),
+        lambda: skops.io.loads(content, trusted=unknown),
+    ):
+        with pytest.warns(UserWarning, match="device='cuda:77'.*loaded on the CPU"):
+            loaded = load()
+        assert_equal(results(loaded, X), results(estimator, X))

@@ -24,11 +24,6 @@ ROUTED = ("fit", "partial_fit", "predict", "predict_proba", "score", "transform"
 # The attribute of `set_output`, which an estimator may have before it is fitted.
 OUTPUT_CONFIG = "_sklearn_output_config"
 PARTS = {"estimator", "parameters", "attributes", "requests"}
-# Errors of values that passed the checks, but that no estimator can have.
-INVALID = (
-    *(ValueError, TypeError, LookupError, AttributeError),
-    *(RuntimeError, ArithmeticError, AssertionError),
-)
 
 
 def save(estimator, path, *, inference_only=False, left_out=()):
@@ -187,7 +182,9 @@ def load(path, *, device=None, given=None):
         ) from error
     try:
         return estimator_of(tree, device)
-    except INVALID as error:
+    except (ImportError, MemoryError, Warning):
+        raise
+    except Exception as error:
         problem = error if isinstance(error, FileError) else f"no estimator has its values: {error}"
         raise FileError(
             f"the file {os.fspath(path)!r} cannot be loaded: {problem}. Get another copy of the "

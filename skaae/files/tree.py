@@ -185,7 +185,9 @@ class Decoder:
                 raise FileError(f"it contains an integer of {document.bit_length()} bits")
             return document
         if isinstance(document, list):
-            return [self.decode(item, level + 1) for item in document]
+            for index, item in enumerate(document):  # in place, which takes less memory
+                document[index] = self.decode(item, level + 1)
+            return document
         keys = frozenset(document)
         read = READERS.get(keys)
         if read is None:
@@ -217,9 +219,9 @@ class Decoder:
         fields = {key: self.decode(item, level + 1) for key, item in fields.items()}
         try:
             return codec.from_fields(fields)
-        except (FileError, ImportError):
+        except (FileError, ImportError, MemoryError, Warning):
             raise
-        except (ValueError, TypeError, OverflowError, LookupError, ArithmeticError) as error:
+        except Exception as error:
             raise FileError(f"its {codec.name} is not valid: {error}") from error
 
     def _of(self, key: str, document: Any, kind: type) -> Any:
@@ -239,7 +241,7 @@ class Decoder:
             raise FileError(f"'bytes' is not in base 64: {error}") from error
 
     def _items(self, key: str, document: Any, level: int) -> list[Any]:
-        return [self.decode(item, level + 1) for item in self._of(key, document, list)]
+        return self.decode(self._of(key, document, list), level)
 
     def _tuple(self, document: Any, level: int) -> tuple[Any, ...]:
         return tuple(self._items("tuple", document, level))
@@ -252,7 +254,9 @@ class Decoder:
 
     def _dict(self, document: Any, level: int) -> dict[str, Any]:
         found = self._of("dict", document, dict)
-        return {key: self.decode(item, level + 1) for key, item in found.items()}
+        for key, item in found.items():
+            found[key] = self.decode(item, level + 1)
+        return found
 
     def _pairs(self, document: Any, level: int) -> dict[Any, Any]:
         pairs = self._items("pairs", document, level)
