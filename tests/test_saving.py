@@ -390,6 +390,29 @@ def test_other_objects_are_refused_with_the_remedy(tmp_path):
         skaae.save(made, tmp_path / "file")
 
 
+def test_objects_in_parameters_are_named(tmp_path):
+    shares = pd.Series([0.5, 0.5], index=["a", "b"])
+    with pytest.raises(
+        TypeError, match=r"(?s)^class_prior=a .* cannot be saved.*set another value"
+    ):
+        skaae.save(SemiSupervisedAAEClassifier(class_prior=shares), tmp_path / "file")
+    made = SemiSupervisedAAEClassifier(class_weight={"a": shares})
+    with pytest.raises(TypeError, match=r"(?s)^class_weight=\{.*contains a Series; use numbers"):
+        skaae.save(made, tmp_path / "file")
+    labels = np.array([pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")], dtype=object)
+    fitted = copy.deepcopy(model("supervised"))
+    fitted.classes_ = labels
+    with pytest.raises(TypeError, match=r"attribute classes_\.0 has .*Timestamp.*use joblib"):
+        skaae.save(fitted, tmp_path / "file")
+
+
+def test_a_device_that_is_none_is_named(tmp_path):
+    skaae.save(AAETransformer(), tmp_path / "file")
+    with pytest.raises(ValueError, match=r"device='gpu' is no device; use 'auto' or one of"):
+        skaae.load(tmp_path / "file", device="gpu")
+    assert skaae.load(tmp_path / "file", device="auto").device == "auto"
+
+
 def test_callbacks_are_refused_or_left_out_for_inference(tmp_path):
     made = MODELS["transformer"]()
     vars(made)[CALLBACKS[0]] = [object()]

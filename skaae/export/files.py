@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import sklearn
+import torch
 
 import skaae
 from skaae.columns import frames
+from skaae.device import available_devices
 from skaae.export.file_checks import ATTRIBUTES, check_state
 from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
 from skaae.export.file_frames import Frame, frame_of, to_frame
@@ -90,36 +92,11 @@ AAEClusterer, AAEEmbedding or AAEOutlierDetector
             f"{', '.join(sorted(ESTIMATORS))}. Save the step of a pipeline that is one of these, "
             "or write the whole object with joblib."
         )
-    state = estimator.__getstate__()
-    state.pop("_skaae_version")
-    parameters = {name: state.pop(name) for name in estimator.get_params(deep=False)}
-    requests = requests_of(estimator) if state.pop(REQUESTS, None) is not None else {}
-    for name in CALLBACKS:
-        if state.pop(name, None) and not inference_only and name == CALLBACKS[0]:
-            raise TypeError(
-                "the estimator has callbacks, which cannot be saved, because files of skaae "
-                "contain no code; remove them with estimator.set_callbacks(), or set "
-                "inference_only=True, since callbacks act in fit alone."
-            )
-    unknown = [name for name in state if name not in ATTRIBUTES]
-    if unknown:
-        raise TypeError(
-            f"the estimator has an attribute {unknown[0]!r}, which is none of skaae's, so it "
-            "cannot be saved; delete it, or use joblib."
-        )
-    state = {k: v if frames.library_of(v) is None else frame_of(v) for k, v in state.items()}
-    if inference_only and "_step_state" in state:
-        state["_step_state"] = for_inference(state["_step_state"])
-    tree = {
-        "estimator": type(estimator).__name__,
-        "parameters": parameters,
-        "attributes": state,
-        "requests": requests,
-    }
+    tree = tree_of(estimator, inference_only)
     try:
         write_tree(path, tree, ESTIMATOR_FILE, left_out=objects(estimator, left_out))
     except CannotWrite as error:
-        raise TypeError(how_to_save(error)) from error
+        raise TypeError(how_to_save(error, estimator)) from error
 
 
 def load(path, *, device=None, given=None):
@@ -173,6 +150,8 @@ def load(path, *, device=None, given=None):
     ...     skaae.load(f"{folder}/new.safetensors")
     AAEClusterer(n_clusters=3)
     """
+    if device is not None:
+        check_device(device)
     try:
         tree = read_tree(path, ESTIMATOR_FILE, given=given)
     except NotGiven as error:
@@ -190,6 +169,47 @@ def load(path, *, device=None, given=None):
             f"the file {os.fspath(path)!r} cannot be loaded: {problem}. Get another copy of the "
             "file."
         ) from error
+
+
+def check_device(device: Any) -> None:
+    """Raise ValueError if a user's device is no name of one."""
+    try:
+        if device != "auto":
+            torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"device={device!r:.60} is no device; use 'auto' or one of {available_devices()}."
+        ) from error
+
+
+def tree_of(estimator: Any, inference_only: bool) -> dict[str, Any]:
+    """Return the values of an estimator's file; raise TypeError if it has others."""
+    state = estimator.__getstate__()
+    state.pop("_skaae_version")
+    parameters = {name: state.pop(name) for name in estimator.get_params(deep=False)}
+    requests = requests_of(estimator) if state.pop(REQUESTS, None) is not None else {}
+    for name in CALLBACKS:
+        if state.pop(name, None) and not inference_only and name == CALLBACKS[0]:
+            raise TypeError(
+                "the estimator has callbacks, which cannot be saved, because files of skaae "
+                "contain no code; remove them with estimator.set_callbacks(), or set "
+                "inference_only=True, since callbacks act in fit alone."
+            )
+    unknown = [name for name in state if name not in ATTRIBUTES]
+    if unknown:
+        raise TypeError(
+            f"the estimator has an attribute {unknown[0]!r}, which is none of skaae's, so it "
+            "cannot be saved; delete it, or use joblib."
+        )
+    state = {k: v if frames.library_of(v) is None else frame_of(v) for k, v in state.items()}
+    if inference_only and "_step_state" in state:
+        state["_step_state"] = for_inference(state["_step_state"])
+    return {
+        "estimator": type(estimator).__name__,
+        "parameters": parameters,
+        "attributes": state,
+        "requests": requests,
+    }
 
 
 def estimator_of(tree: Any, device: Any) -> Any:
@@ -244,12 +264,19 @@ def objects(estimator: Any, left_out: Any) -> dict[str, Any]:
     return found
 
 
-def how_to_save(error: CannotWrite) -> str:
+def how_to_save(error: CannotWrite, estimator: Any) -> str:
     """Return the message for a value that a file cannot hold."""
     part, *names = error.where
-    shown = f"{error.value!r:.80}"
+    shown, parameters = f"{error.value!r:.80}", estimator.get_params()
     if part == "parameters":
-        name = "__".join(names)
+        prefixes = ["__".join(names[:n]) for n in range(len(names), 0, -1)]
+        name = next(prefix for prefix in prefixes if prefix in parameters)
+        shown = f"{parameters[name]!r:.80}"
+        if isinstance(parameters[name], str | tuple | list | dict):  # with an object in it
+            return (
+                f"{name}={shown} cannot be saved, because it contains a "
+                f"{type(error.value).__name__}; use numbers and text in its place, or joblib."
+            )
         return (
             f"{name}={shown} cannot be saved, because files of skaae contain no code and no "
             f"objects of other packages. Leave it out with save(..., left_out=[{name!r}]) and give "
