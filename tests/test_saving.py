@@ -8,8 +8,6 @@ import functools
 import json
 import os
 import pickle
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -29,7 +27,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_files import parts_of, rewrite
+from test_hostile_files import parts_of, rewrite
 
 import skaae
 from skaae import (
@@ -480,163 +478,6 @@ def test_files_of_earlier_formats_are_read(name):
     np.testing.assert_allclose(loaded.transform(X)[::10], expected["transform"], atol=1e-5)
     np.testing.assert_allclose(loaded.predict_proba(X)[::10], expected["predict_proba"], atol=1e-5)
     assert os.path.getsize(DATA / f"{name}_format_1.safetensors") < 50_000
-
-
-# Processes ----------------------------------------------------------------------------------------
-
-PROCESS = """
-import json, os, resource, sys, time
-import numpy as np
-import skaae
-
-def n_threads():
-    return len(os.listdir("/proc/self/task"))
-
-skaae.AAETransformer()
-skaae.load(sys.argv[1])  # of few units: all modules are imported now
-before = n_threads()
-model = skaae.load(sys.argv[2])
-assert n_threads() == before, "loading starts a thread"
-child = os.fork()
-if child == 0:
-    model.predict(np.zeros((5000, 4)))
-    os._exit(0)
-for _ in range(600):
-    done, status = os.waitpid(child, os.WNOHANG)
-    if done:
-        break
-    time.sleep(0.1)
-else:
-    os.kill(child, 9)
-    sys.exit("the child hangs")
-assert os.waitstatus_to_exitcode(status) == 0
-
-with open("/proc/self/statm") as file:
-    used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-problems = {}
-for path in sys.argv[3:]:
-    allowed = used + 2**25 + 40 * os.path.getsize(path)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, resource.RLIM_INFINITY))
-    try:
-        skaae.load(path)
-        problems[path] = "none"
-    except ValueError as error:
-        problems[path] = str(error)
-print(json.dumps(problems))
-"""
-
-
-def settings_of(document):
-    return document["dict"]["attributes"]["dict"]["_settings"]["fields"]
-
-
-def wide(document, arrays):
-    settings_of(document)["architecture"]["fields"]["hidden"] = {"tuple": [10**9]}
-
-
-def deep(document, arrays):
-    settings_of(document)["architecture"]["fields"]["hidden"] = {"tuple": [1] * 200_000}
-
-
-def many_columns(document, arrays):
-    table = document["dict"]["attributes"]["dict"]["_table"]["fields"]
-    table["layout"]["fields"]["n_flags"] = 10**10
-
-
-def many_components(document, arrays):
-    fields = {"n_petals": 10**12}
-    settings_of(document)["priors"]["dict"]["style"] = {"class": "Petals", "fields": fields}
-
-
-def large_covariances(document, arrays):
-    arrays["means"] = np.zeros((1, 50_000))
-    mixture = {"class": "GaussianMixture", "fields": {"means": {"array": "means"}}}
-    document["dict"]["parameters"]["dict"]["prior"] = mixture
-
-
-def many_classes(document, arrays):
-    label = settings_of(document)["architecture"]["fields"]["blocks"]["dict"]["label"]["fields"]
-    label["n_classes"] = 10**10
-
-
-def many_labels(document, arrays):
-    blocks = settings_of(document)["architecture"]["fields"]["blocks"]["dict"]
-    blocks["label"]["fields"] |= {"size": 10**6, "components_per_class": 2}
-
-
-def seeds(document, arrays):
-    settings_of(document)["seed"] = 10**60
-
-
-def nested(document, arrays):
-    for _ in range(100):
-        document["dict"]["requests"] = {"tuple": [document["dict"]["requests"]]}
-
-
-def long_list(document, arrays):
-    document["dict"]["requests"] = [[]] * 300_000
-
-
-def many_objects(document, arrays):
-    document["dict"]["requests"] = [{"": 0}] * 150_000
-
-
-def long_text(document, arrays):
-    arrays["names"] = np.zeros((1, 2**20), np.uint32)
-    names = {"array": "names", "dtype": "str"}
-    document["dict"]["attributes"]["dict"]["feature_names_in_"] = names
-
-
-def distant_cluster(document, arrays):
-    name = document["dict"]["attributes"]["dict"]["_merged"]["fields"]["clusters"]["array"]
-    arrays[name] = arrays[name] + 10**12
-
-
-HOSTILE = {
-    wide: "networks have .* weights",
-    deep: "layers, more than it has arrays",
-    many_columns: "numbers and flags of its table",
-    many_components: "n_petals is 1000000000000",
-    large_covariances: "covariances of more than",
-    many_classes: "networks have .* weights",
-    many_labels: "networks have .* weights",
-    seeds: "no estimator has its values",
-    nested: "deeper than 50 levels",
-    long_list: "does not contain the parts|is no estimator",
-    many_objects: "a value that is unknown here",
-    long_text: "names of features",
-    distant_cluster: "clusters are not made of components",
-}
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
-def test_loading_starts_no_thread_and_takes_little_memory(tmp_path):
-    """Then a process may fork; and what a file says takes no more than a multiple of its size."""
-    small = AAEClusterer(3, overclustering=6, **BRIEF).fit(rows("array"))
-    large = SemiSupervisedAAEClassifier(
-        max_iter=1, hidden_layer_sizes=(600, 600), pseudo_labels=False, **FITS
-    ).fit(rows("array"), few())
-    skaae.save(small, tmp_path / "small")
-    skaae.save(large, tmp_path / "large")
-    metadata, document, arrays = parts_of(tmp_path / "small")
-    for change in HOSTILE:
-        changed, others = json.loads(document), dict(arrays)
-        change(changed, others)
-        text = json.dumps(changed, separators=(",", ":"))
-        rewrite(tmp_path / change.__name__, metadata, text, others)
-    files = [str(tmp_path / name) for name in ("small", "large", *(c.__name__ for c in HOSTILE))]
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PROCESS, *files],
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    problems = json.loads(done.stdout)
-    for change, problem in HOSTILE.items():
-        with pytest.raises(ValueError, match=problem):
-            raise ValueError(problems[str(tmp_path / change.__name__)])
 
 
 # Pickles of other kinds ---------------------------------------------------------------------------
