@@ -405,9 +405,9 @@ HOSTILE = {
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
 def test_loading_starts_no_thread_and_takes_little_memory(tmp_path):
     """Then a process may fork; and what a file says takes no more than a multiple of its size."""
-    small = AAEClusterer(3, overclustering=6, max_iter=2, hidden_layer_sizes=(8,), **FITS).fit(
-        load_iris().data
-    )
+    X, y = load_iris(return_X_y=True)
+    brief = {"max_iter": 2, "hidden_layer_sizes": (8,), **FITS}
+    small = AAEClusterer(3, overclustering=6, **brief).fit(X)
     large = SemiSupervisedAAEClassifier(
         max_iter=1, hidden_layer_sizes=(600, 600), pseudo_labels=False, **FITS
     ).fit(X, hide(y, 8))
