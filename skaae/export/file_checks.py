@@ -256,7 +256,8 @@ def check_results(state: Mapping[str, Any], estimator: str) -> None:
             and found.covariances.shape == (n_labels, style.size, style.size)
             and found.n_rows.shape == (n_labels,)
             and is_finite(found.means)
-            and is_finite(found.covariances),
+            and is_finite(found.covariances)
+            and np.linalg.eigvalsh(found.covariances).min(initial=np.inf) > 0.0,
             "the styles of its labels do not fit its code",
         )
     if state.get("_neighbourhood") is not None:

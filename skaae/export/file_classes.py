@@ -191,7 +191,10 @@ def column_codec() -> Codec:
     plain = dataclass_codec(Column)
 
     def from_fields(found: dict[str, Any]) -> Column:
-        return plain.from_fields({**found, "dtype": dtype_of(found.get("dtype"))})
+        dtype = found.get("dtype")
+        if not (dtype is None or isinstance(dtype, np.dtype | dict)):
+            raise ValueError(f"dtype of a column is {dtype!r:.60}")
+        return plain.from_fields({**found, "dtype": dtype_of(dtype)})
 
     return Codec(plain.name, Column, Column.__getstate__, from_fields)
 
