@@ -39,6 +39,7 @@ from skaae import (
     AAETransformer,
     Adam,
     Categories,
+    Checkpoint,
     Conv,
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
@@ -275,6 +276,7 @@ def test_a_file_is_at_most_a_fifth_larger_than_its_weights(average, tmp_path):
         AAEClusterer(4, virtual_adversarial=VirtualAdversarial(), hidden_layer_sizes=[3, 4]),
         SemiSupervisedAAEClassifier(class_prior={"a": 0.1}, unlabeled_label="?", device="cuda"),
         AAETransformer(device=torch.device("cpu"), max_iter=float("inf")),
+        AAETransformer(checkpoint=Checkpoint(folder=Path("fits"), minutes=1.0)),
     ],
     ids=lambda made: type(made).__name__,
 )

@@ -22,13 +22,14 @@ from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates, warn
+from skaae.estimators.checkpoints import make_saver
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
 from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
-from skaae.training.loop import DivergenceError, Run, train
+from skaae.training.loop import DivergenceError, Loop, Run
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
@@ -62,6 +63,7 @@ class BaseAdversarialAutoencoder(
     n_iter_no_change: Any = "auto"
     tol: float = 1e-4
     warm_start: bool = False
+    checkpoint: Any = None
     device: Any = "auto"
     random_state: Any = None
     verbose: Any = 0
@@ -293,6 +295,7 @@ class BaseAdversarialAutoencoder(
         A `partial` fit is one epoch that continues training. Rows may have weights (n_samples,).
         Early stopping uses the `Validation` rows, if there are any.
         """
+        saver = None if partial else make_saver(self, X, targets, weights, validation)
         if hasattr(self, "_step") and (partial or self.warm_start):
             start = self._start_again(NetworkRows(X, self._table), partial=partial)
         else:
@@ -322,14 +325,17 @@ class BaseAdversarialAutoencoder(
             noise = inference.noise_of_numbers(step, NetworkRows(X, self._table), y, before)
             return {**found, "_noise": noise, "n_iter_": n_iter}
 
-        watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results)
+        watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results, saver)
         try:
             with training_threads(step.generator.device, self._settings.thread_width):
                 call = fitting.as_called(step, self._settings.augment)
-                train(step, run, call, watch.before_epoch, watch.after_epoch)
+                loop = Loop(step, run, call, watch)
+                watch.go_on(loop)
+                loop.train()
         except DivergenceError as error:
-            warn.of_divergence(error, run, self._settings)
+            raise FloatingPointError(warn.about_divergence(error, self._settings)) from error
         finally:
+            watch.bar.close()
             step.networks.eval()
             step.forget_copies()
         if run.stopping is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,15 @@ from skaae.columns.table import Table
 from skaae.estimators.classifier import SemiSupervisedAAEClassifier
 from skaae.estimators.clusterer import AAEClusterer
 from skaae.estimators.embedding import AAEEmbedding
-from skaae.estimators.options import MLP, SGD, Adam, Categories, Conv, VirtualAdversarial
+from skaae.estimators.options import (
+    MLP,
+    SGD,
+    Adam,
+    Categories,
+    Checkpoint,
+    Conv,
+    VirtualAdversarial,
+)
 from skaae.estimators.outliers import AAEOutlierDetector
 from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
@@ -186,6 +195,17 @@ def device_codec() -> Codec:
     return Codec("device", torch.device, lambda value: {"name": str(value)}, from_fields)
 
 
+def path_codec() -> Codec:
+    """Return the codec of paths, which the parameter `checkpoint` may be."""
+
+    def from_fields(found: dict[str, Any]) -> Path:
+        if not isinstance(found["path"], str):
+            raise ValueError("a path must be a string")
+        return Path(found["path"])
+
+    return Codec("Path", type(Path()), lambda value: {"path": str(value)}, from_fields)
+
+
 def column_codec() -> Codec:
     """Return the codec of a column, with the dtype that its data frame had."""
     plain = dataclass_codec(Column)
@@ -200,7 +220,7 @@ def column_codec() -> Codec:
 
 
 CODECS = (
-    *map(options_codec, (MLP, Conv, SGD, Adam, VirtualAdversarial, Categories)),
+    *map(options_codec, (MLP, Conv, SGD, Adam, VirtualAdversarial, Categories, Checkpoint)),
     *map(
         prior_codec,
         (
@@ -226,6 +246,7 @@ CODECS = (
     column_codec(),
     device_codec(),
     drawn_codec(),
+    path_codec(),
     random_state_codec(),
 )
 ESTIMATOR_FILE = FileKind("estimator", CODECS)
