@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from skaae.estimators.outliers import AAEOutlierDetector
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
+    from skaae.export.files import load, save
     from skaae.export.modules import to_torch
     from skaae.export.onnx_files import export_onnx
     from skaae.progress import show_progress
@@ -62,6 +63,8 @@ _MODULE_OF = {
     "TrainingCurvesDisplay": "skaae.displays",
     "show_progress": "skaae.progress",
     "export_onnx": "skaae.export.onnx_files",
+    "load": "skaae.export.files",
+    "save": "skaae.export.files",
     "to_torch": "skaae.export.modules",
 }
 _SUBMODULES = ("displays", "model_selection", "priors")
@@ -89,8 +92,10 @@ __all__ = [
     "VirtualAdversarial",
     "displays",
     "export_onnx",
+    "load",
     "model_selection",
     "priors",
+    "save",
     "show_progress",
     "to_torch",
 ]

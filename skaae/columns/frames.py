@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from skaae.columns.dtypes import dtype_fields, dtype_of
+
 NUMBER, FLAG, CATEGORY = "number", "flag", "category"
 
 
@@ -31,6 +33,14 @@ class Column:
     name: Any
     kind: str
     dtype: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields for a pickle, without objects of pandas or polars where possible."""
+        return {"name": self.name, "kind": self.kind, "dtype": dtype_fields(self.dtype)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, dtype_of(value) if name == "dtype" else value)
 
 
 def library_of(X: Any) -> str | None:

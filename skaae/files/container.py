@@ -13,13 +13,13 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 import skaae
-from skaae.files.kinds import FileError, FileKind
+from skaae.files.kinds import FileError, FileKind, NotGiven
 from skaae.files.tree import DTYPES, Decoder, Encoder
 
 FORMAT = "skaae"
@@ -33,7 +33,9 @@ MOST_AXES = 32
 BLOCK = 2**24
 
 
-def write_tree(path: Any, tree: Any, kind: FileKind | str) -> None:
+def write_tree(
+    path: Any, tree: Any, kind: FileKind | str, *, left_out: Mapping[str, Any] | None = None
+) -> None:
     """Write nested values to one file, without pickle; needs the package safetensors.
 
     The values are None, bool, int, float, str, bytes, list, tuple, dict, set, frozenset, scalars
@@ -49,6 +51,7 @@ def write_tree(path: Any, tree: Any, kind: FileKind | str) -> None:
     path : str or path-like, of the file to write; its folder must be there.
     tree : the values.
     kind : kind of the file; a string is the name of a kind without classes and in its first format.
+    left_out : objects by name, such as functions, of which the file gets only the name.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def write_tree(path: Any, tree: Any, kind: FileKind | str) -> None:
 
     kind = as_kind(kind)
     target = target_of(path)
-    encoder = Encoder(kind.codecs)
+    encoder = Encoder(kind.codecs, left_out)
     document = json.dumps(encoder.encode(tree), allow_nan=False, separators=(",", ":")).encode()
     arrays = {DOCUMENT: np.frombuffer(document, np.uint8), **encoder.arrays}
     metadata = {
@@ -76,7 +79,7 @@ def write_tree(path: Any, tree: Any, kind: FileKind | str) -> None:
     replace_file(target, save(arrays, metadata))
 
 
-def read_tree(path: Any, kind: FileKind | str) -> Any:
+def read_tree(path: Any, kind: FileKind | str, *, given: Mapping[str, Any] | None = None) -> Any:
     """Return the values that `write_tree` wrote, also of earlier formats; needs safetensors.
 
     Nothing that the file contains is run or imported, so a file of an unknown source is safe to
@@ -86,12 +89,16 @@ def read_tree(path: Any, kind: FileKind | str) -> Any:
     ----------
     path : str or path-like
     kind : kind of the file, as for `write_tree`.
+    given : the objects that were left out, by name.
 
     Raises
     ------
     FileError
         If the file is damaged, is of another kind or of a newer format, or contains a value that it
-        must not contain. This is a ValueError.
+        must not contain. This is a ValueError. It is a NotGiven if an object was left out of the
+        file and is not given.
+    ValueError
+        If an object is given that was not left out.
     OSError
         If the file cannot be read.
     """
@@ -103,9 +110,11 @@ def read_tree(path: Any, kind: FileKind | str) -> Any:
         number = int(metadata["format_number"])
         for upgrade in kind.upgrades[number - 1 :]:
             document = upgrade(document, arrays)
-        decoder = Decoder(kind.codecs, arrays)
+        decoder = Decoder(kind.codecs, arrays, given)
         tree = decoder.decode(document)
         decoder.done()
+    except NotGiven:
+        raise
     except FileError as error:
         raise FileError(
             f"the file {os.fspath(path)!r} cannot be read: {error}. Get another copy of the file."
@@ -173,7 +182,7 @@ def digest(metadata: dict[str, str], arrays: dict[str, np.ndarray]) -> str:
     found = hashlib.sha256(json.dumps(sorted(metadata.items())).encode())
     for name in sorted(arrays):
         array = arrays[name]
-        found.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        found.update(json.dumps([name, array.dtype.str[1:], array.shape]).encode())
         found.update(np.asarray(array, order="C").reshape(-1).view(np.uint8).data)
     return found.hexdigest()
 

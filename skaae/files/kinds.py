@@ -7,6 +7,7 @@ reading it imports nothing and calls nothing that the file names.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,19 @@ from numpy.typing import ArrayLike
 
 class FileError(ValueError):
     """A file is damaged, of another kind, or contains values that its kind does not allow."""
+
+
+class NotGiven(FileError):
+    """An object was left out of a file, and must be given when it is read.
+
+    Parameters
+    ----------
+    name : of the object.
+    """
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+        super().__init__(f"{name!r:.80} was left out of it, and must be given")
 
 
 class CannotWrite(TypeError):
@@ -92,7 +106,7 @@ def dataclass_codec(of: type, name: str | None = None) -> Codec:
         unknown = sorted(found.keys() - set(names))
         if unknown:
             raise ValueError(f"{of.__name__} has no field {unknown[0]!r}")
-        hints = typing.get_type_hints(of)
+        hints = types_of_fields(of)
         for field in fields:
             optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
             if field.name not in found:
@@ -105,6 +119,12 @@ def dataclass_codec(of: type, name: str | None = None) -> Codec:
         return of(**found)
 
     return Codec(name or of.__name__, of, to_fields, from_fields)
+
+
+@functools.cache
+def types_of_fields(of: type) -> dict[str, Any]:
+    """Return the types of a dataclass's fields, which are text in its code."""
+    return typing.get_type_hints(of)
 
 
 def matches(value: Any, hint: Any) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from skaae.files.kinds import CannotWrite, Codec, FileError
+from skaae.files.kinds import CannotWrite, Codec, FileError, NotGiven
 
 # Deepest nesting of values.
 MOST_LEVELS = 50
@@ -42,15 +42,21 @@ HIGHEST_CHARACTER = 0x10FFFF
 
 
 class Encoder:
-    """Turns values into a document; `arrays` has the arrays that it names."""
+    """Turns values into a document; `arrays` has the arrays that it names.
 
-    def __init__(self, codecs: Sequence[Codec]) -> None:
+    The document has only the names of the `left_out` objects.
+    """
+
+    def __init__(self, codecs: Sequence[Codec], left_out: Mapping[str, Any] | None = None) -> None:
         self.codecs = {codec.of: codec for codec in codecs}
+        self.names = {id(value): name for name, value in (left_out or {}).items()}
         self.arrays: dict[str, np.ndarray] = {}
 
     def encode(self, value: Any, where: tuple[str, ...] = ()) -> Any:
         """Return the document of a value; `where` is its place in the tree."""
         kind = type(value)
+        if id(value) in self.names:
+            return {"left out": self.names[id(value)]}
         if kind in self.codecs:
             codec = self.codecs[kind]
             fields = {
@@ -152,11 +158,21 @@ class Encoder:
 
 
 class Decoder:
-    """Turns a document and its arrays into values; each array is used once."""
+    """Turns a document and its arrays into values; each array is used once.
 
-    def __init__(self, codecs: Sequence[Codec], arrays: dict[str, np.ndarray]) -> None:
+    `given` are the objects that were left out, by name.
+    """
+
+    def __init__(
+        self,
+        codecs: Sequence[Codec],
+        arrays: dict[str, np.ndarray],
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         self.codecs = {codec.name: codec for codec in codecs}
         self.arrays = dict(arrays)
+        self.given = dict(given or {})
+        self.used: set[str] = set()
 
     def decode(self, document: Any, level: int = 0) -> Any:
         """Return the value of a document; raise FileError for what is none."""
@@ -169,7 +185,9 @@ class Decoder:
                 raise FileError(f"it contains an integer of {document.bit_length()} bits")
             return document
         if isinstance(document, list):
-            return [self.decode(item, level + 1) for item in document]
+            for index, item in enumerate(document):  # in place, which takes less memory
+                document[index] = self.decode(item, level + 1)
+            return document
         keys = frozenset(document)
         read = READERS.get(keys)
         if read is None:
@@ -180,6 +198,15 @@ class Decoder:
         """Raise FileError if an array was never used."""
         if self.arrays:
             raise FileError(f"the array {next(iter(self.arrays))!r:.80} belongs to no value")
+        for name in self.given.keys() - self.used:
+            raise ValueError(f"{name!r} is given, but it was not left out of this file.")
+
+    def _left_out(self, document: Any, level: int) -> Any:
+        name = document["left out"]
+        if not isinstance(name, str) or name not in self.given:
+            raise NotGiven(name)
+        self.used.add(name)
+        return self.given[name]
 
     def _class(self, document: Any, level: int) -> Any:
         name = document["class"]
@@ -192,9 +219,9 @@ class Decoder:
         fields = {key: self.decode(item, level + 1) for key, item in fields.items()}
         try:
             return codec.from_fields(fields)
-        except FileError:
+        except (FileError, ImportError, MemoryError, Warning):
             raise
-        except (ValueError, TypeError, OverflowError, LookupError, ArithmeticError) as error:
+        except Exception as error:
             raise FileError(f"its {codec.name} is not valid: {error}") from error
 
     def _of(self, key: str, document: Any, kind: type) -> Any:
@@ -214,7 +241,7 @@ class Decoder:
             raise FileError(f"'bytes' is not in base 64: {error}") from error
 
     def _items(self, key: str, document: Any, level: int) -> list[Any]:
-        return [self.decode(item, level + 1) for item in self._of(key, document, list)]
+        return self.decode(self._of(key, document, list), level)
 
     def _tuple(self, document: Any, level: int) -> tuple[Any, ...]:
         return tuple(self._items("tuple", document, level))
@@ -227,7 +254,9 @@ class Decoder:
 
     def _dict(self, document: Any, level: int) -> dict[str, Any]:
         found = self._of("dict", document, dict)
-        return {key: self.decode(item, level + 1) for key, item in found.items()}
+        for key, item in found.items():
+            found[key] = self.decode(item, level + 1)
+        return found
 
     def _pairs(self, document: Any, level: int) -> dict[Any, Any]:
         pairs = self._items("pairs", document, level)
@@ -297,6 +326,7 @@ class Decoder:
 
 
 READERS: dict[frozenset[str], Any] = {
+    frozenset({"left out"}): Decoder._left_out,
     frozenset({"class", "fields"}): Decoder._class,
     frozenset({"float"}): Decoder._float,
     frozenset({"bytes"}): Decoder._bytes,
