@@ -6,8 +6,11 @@ import textwrap
 TABLE = re.compile(r"<table\b.*?</table>", re.S)
 CODE = re.compile(r'(?<=<span class="pre">)[^<]+')
 TITLE = re.compile(r"(?<=<h1>)\w+")
-# after the underscores and the dots in a name, after an opening bracket, before a capital letter
-PLACE = re.compile(r"(?<=\w[_.(=/])(?=[\w\"\'(&])(?<!__)|(?<=__)(?=[a-z])|(?<=[a-z])(?=[A-Z])")
+# after underscores and dots in a name (but not before "py"), before words in brackets and after an
+# equals sign, after a slash, before a capital letter
+PLACE = re.compile(
+    r"(?<=[A-Za-z\d][_.])(?=[A-Za-z])(?!py\b)|(?<=__)(?=[a-z])|(?<=\w[(=/])(?=\w{3}|&)|(?<=[a-z])(?=[A-Z])"
+)
 
 
 def breakable(match):
