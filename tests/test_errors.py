@@ -11,7 +11,14 @@ import torch
 from conftest import FITS, classifier, hide, label, transformer
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skaae import MLP, AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
+from skaae import (
+    MLP,
+    AAEClusterer,
+    AAEEmbedding,
+    AAETransformer,
+    Adam,
+    SemiSupervisedAAEClassifier,
+)
 from skaae.priors import Categorical, Petals, Prior
 
 
@@ -307,10 +314,14 @@ def embedding(**params):
 @pytest.mark.parametrize("make", [transformer, classifier, clusterer, embedding])
 def test_a_failed_partial_fit_leaves_the_weights(blobs, make):
     X, y = blobs
-    model = make(max_iter=3).fit(X, y)
+    factor = {"now": 1.0}
+    solver = Adam(learning_rate_schedule=lambda epoch: factor["now"])
+    model = make(max_iter=3, solver=solver).fit(X, y)
     before, history = model.transform(X), copy.deepcopy(model.history_)
+    factor["now"] = 1e30
     with pytest.raises(FloatingPointError, match="in epoch 4"):
-        model.partial_fit(X * 1e25, y)
+        model.partial_fit(X, y)
+    factor["now"] = 1.0
     np.testing.assert_array_equal(model.transform(X), before)
     assert model.history_ == history
     model.partial_fit(X, y)

@@ -240,6 +240,7 @@ class BaseAdversarialAutoencoder(
         On the CPU it may share its memory with X; PyTorch wants memory that it could write to. Rows
         of a sparse table become dense a mini-batch at a time.
         """
+        self._table.require_near(X)
         if not isinstance(X, np.ndarray | MixedRows):
             return BatchedRows(NetworkRows(X, self._table))
         scaled = np.require(self._table.transform(X), np.float32, ["C", "W"])
