@@ -29,6 +29,7 @@ from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training.loop import DivergenceError, Run, train
+from skaae.training.memory import explaining_memory
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
@@ -327,7 +328,8 @@ class BaseAdversarialAutoencoder(
         try:
             with training_threads(step.generator.device, self._settings.thread_width):
                 call = fitting.as_called(step, self._settings.augment)
-                train(step, run, call, watch.before_epoch, watch.after_epoch)
+                with explaining_memory(step, run, call):
+                    train(step, run, call, watch.before_epoch, watch.after_epoch)
         except DivergenceError as error:
             warn.of_divergence(error, run, self._settings)
         finally:
