@@ -276,7 +276,11 @@ def check_merged(merged: MergedClusters, n_labels: int) -> None:
         and np.array_equal(np.unique(clusters), np.arange(len(np.unique(clusters)))),
         "its clusters are not made of components of its label",
     )
-    require(is_finite(merged.proportions), "the proportions of its clusters are not finite")
+    shares = merged.proportions
+    require(
+        is_finite(shares) and (shares >= 0.0).all() and abs(shares.sum() - 1.0) < 1e-6,
+        "the proportions of its clusters are not between 0 and 1, or do not sum to 1",
+    )
 
 
 def check_neighbourhood(found: Neighbourhood) -> None:
