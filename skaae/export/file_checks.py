@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from skaae.clustering.merge import MergedClusters
+from skaae.columns.plain_frames import Frame
 from skaae.columns.quantiles import QuantileScaling
 from skaae.columns.scaling import Scaling
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER
 from skaae.columns.table import Table
 from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
-from skaae.export.file_frames import Frame
 from skaae.export.file_networks import check_networks, is_finite, require
 from skaae.files.kinds import matches
 from skaae.neighbours import Neighbourhood
