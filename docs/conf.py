@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
     "api_pages",
+    "breaks",
     "gallery_links",
     "mathml",
 ]
@@ -32,6 +33,7 @@ exclude_patterns = ["_build", "examples", "sg_execution_times.rst"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
+default_role = "py:obj"  # `fit` in a docstring becomes a link where it can
 autodoc_typehints = "none"
 autosummary_generate = True
 numpydoc_show_class_members = False
@@ -63,24 +65,12 @@ html_static_path = ["_static"]
 html_css_files = ["skaae.css"]
 html_show_sourcelink = False
 html_copy_source = False
-# pages of one level have nothing beside them to go to
-html_sidebars = {
-    page: []
-    for page in (
-        "index",
-        "choosing",
-        "user_guide",
-        "model_selection",
-        "reproduction",
-        "glossary",
-        "contributing",
-        "architecture",
-        "changes",
-    )
-}
+# pages of the top level have nothing beside them to go to
+html_sidebars = {"*": []}
 html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
+    "show_toc_level": 2,
     "navbar_align": "left",
     "header_links_before_dropdown": 8,
     "footer_start": ["copyright"],

@@ -10,7 +10,13 @@ import torch
 from conftest import FITS, classifier, hide, label, transformer
 from sklearn.exceptions import NotFittedError
 
-from skaae import MLP, AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
+from skaae import (
+    MLP,
+    AAEClusterer,
+    AAEEmbedding,
+    AAETransformer,
+    SemiSupervisedAAEClassifier,
+)
 from skaae.priors import Categorical, Petals, Prior
 
 

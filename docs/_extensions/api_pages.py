@@ -17,7 +17,8 @@ def own_methods(cls):
             # functions, class methods, and what available_if makes of a function
             is_method = inspect.isfunction(value) or isinstance(value, classmethod)
             if (is_method or hasattr(value, "fn")) and not name.startswith("_"):
-                found.setdefault(name, base.__module__)
+                # a method of scikit-learn that we only wrap has its docstring from there
+                found.setdefault(name, inspect.unwrap(value).__module__)
     return [name for name, home in found.items() if home.startswith("skaae")]
 
 

@@ -183,6 +183,26 @@ def with_nan(X: Any) -> Any:
     return np.array([[np.nan if is_missing(value) else value for value in row] for row in X])
 
 
+def as_plain(X: Any) -> Any:
+    """Return a table of numbers in a form that NumPy reads rightly; most tables as they are.
+
+    The masked entries of a masked array are gaps. NumPy has no integers of 128 bits, as polars has,
+    and reads dates as numbers, and a missing date as one of them: these are refused.
+    """
+    if library_of(X) == "polars":
+        import polars
+
+        wide = [c for c in X.columns if X[c].dtype.is_integer() and "128" in str(X[c].dtype)]
+        return X.with_columns(polars.col(wide).cast(polars.Float64)) if wide else X
+    if isinstance(X, np.ma.MaskedArray):
+        gaps = np.ma.getmaskarray(X)
+        X = np.asarray(X.data)
+        return np.where(gaps, np.nan, X) if gaps.any() else X
+    if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
+        raise ValueError(f"X has dtype {X.dtype}, which is no number; {_remedy(str(X.dtype))}.")
+    return X
+
+
 def is_missing(value: Any) -> bool:
     """Return whether a Python object stands for a missing value."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):

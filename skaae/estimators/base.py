@@ -30,6 +30,7 @@ from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training.loop import DivergenceError, Loop, Run
+from skaae.training.memory import explaining_memory
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
@@ -242,6 +243,7 @@ class BaseAdversarialAutoencoder(
         On the CPU it may share its memory with X; PyTorch wants memory that it could write to. Rows
         of a sparse table become dense a mini-batch at a time.
         """
+        self._table.require_near(X)
         if not isinstance(X, np.ndarray | MixedRows):
             return BatchedRows(NetworkRows(X, self._table))
         scaled = np.require(self._table.transform(X), np.float32, ["C", "W"])
@@ -331,7 +333,8 @@ class BaseAdversarialAutoencoder(
                 call = fitting.as_called(step, self._settings.augment)
                 loop = Loop(step, run, call, watch)
                 watch.go_on(loop)
-                loop.train()
+                with explaining_memory(step, run, call):
+                    loop.train()
         except DivergenceError as error:
             raise FloatingPointError(warn.about_divergence(error, self._settings)) from error
         finally:

@@ -87,10 +87,9 @@ class SemiSupervisedAAEClassifier(
     Parameters
     ----------
     n_components : int, default=10
-        Number of dimensions of the style. With few (2 to 5 for small images) the decoder needs the
-        label to know the class, so `sample(n, y)` returns rows of class y. With many, the style can
-        contain the class too. This tends to improve accuracy, but rows of `sample(n, y)` may then
-        have other classes.
+        Number of dimensions of the style. With many, the style can contain the class too, which
+        tends to improve accuracy. With few (2 to 5 for small images) it can hardly contain it, so
+        `inverse_transform(Z, y)` decodes any style into a row of class y.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles are trained to follow; see `AAETransformer`.
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
@@ -129,17 +128,20 @@ default="labeled"
     pseudo_labels : "auto", bool or classifier, default="auto"
         Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` never does.
         By default, `fit` does not do so if X is sparse. Not part of the paper.
+
         Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
         gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
         label in place of reconstruction and adversarial training. "auto" does so for at most 2000
         labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch
         steps, in 10 to 500 epochs, for max_iter.
+
         Images (`scaling_` is "range", or a Conv network), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest
         neighbours, predict the same class. The 20 % of rows that LabelSpreading is least sure of
         are not used. `fit` chooses the rows after 25, 50 and 75 % of its epochs, if the model then
         predicts at least 90 % of the given labels correctly. "auto" does so for at most 20,000
         rows, because the time grows with the square of their number.
+
         A classifier of scikit-learn with `predict_proba` teaches in place of the committee. A clone
         of it trains on the scaled labeled rows, with classes numbered from 0 and random_state set
         if it is None. Its probabilities are changed to fit class_prior. X must not be sparse.

@@ -13,11 +13,14 @@ network : {"mlp", "conv"}, MLP or Conv, default="mlp"
     Networks of encoder and decoder: "mlp" has fully connected layers, "conv" has convolutions and
     needs rows that are flattened images. Pass an `MLP` or `Conv` object to set activation, dropout,
     batch normalization or your own networks.
-scaling : {"auto", "standard", "range"} or None, default="auto"
+scaling : {"auto", "standard", "quantile", "range"} or None, default="auto"
     How X is scaled before it enters the networks. Their output is scaled back to the units of X.
-    "standard" gives each column mean 0 and variance 1. "range" maps the whole table to [0, 1] with
-    one factor for all columns, which suits pixels. "auto" is "range" if X looks like images or the
-    loss is the cross-entropy, and "standard" otherwise; see the user guide. None leaves X as it is.
+    "standard" gives each column mean 0 and variance 1. "quantile" replaces each number by its rank
+    in the column, and maps the ranks to a standard normal distribution. "range" maps the whole
+    table to [0, 1] with one factor for all columns, which suits pixels. None leaves X as it is.
+    "auto" is "range" if X looks like images or the loss is the cross-entropy. Otherwise it is
+    "standard"; but in `AAETransformer` and `SupervisedAAETransformer` it is "quantile" for data
+    frames with a column of booleans or of categories. The user guide says more.
 categorical_features : "from_dtype", array-like, Categories or None, default="from_dtype"
     Which columns of X hold categories: text, or values without an order. "from_dtype" are the
     columns of a data frame whose dtype is category, string or text. Otherwise give names,
