@@ -485,7 +485,7 @@ def test_files_of_earlier_formats_are_read(name):
 # Pickles of other kinds ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["classifier", "components", "heads", "outliers", "map"])
+@pytest.mark.parametrize("name", ["classifier", "components", "clusterer", "outliers", "map"])
 def test_pickle_joblib_and_skops_come_back_too(name, tmp_path):
     estimator, X = model(name), rows(ROWS_OF.get(name, "array"))
     wanted = results(estimator, X)
@@ -498,7 +498,10 @@ def test_pickle_joblib_and_skops_come_back_too(name, tmp_path):
     assert others <= {"builtins.frozenset", "numpy.dtype"}
     with pytest.raises(Exception, match="Untrusted types"):
         skops.io.loads(content)
-    assert_equal(results(skops.io.loads(content, trusted=unknown), X), wanted)
+    loaded = skops.io.loads(content, trusted=unknown)
+    assert_equal(results(loaded, X), wanted)
+    if name == "clusterer":
+        assert_equal(loaded.cluster_heads_, estimator.cluster_heads_)
 
 
 def test_pickles_of_any_kind_go_from_a_gpu_to_the_cpu(tmp_path):

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 import skaae
+from skaae.columns import frames
+from skaae.columns.plain_frames import Frame, frame_of, to_frame
 from skaae.device import training_threads
 from skaae.estimators.recipes import PLAIN
 from skaae.training.settings import to_numpy
@@ -31,6 +33,9 @@ class KeepsState:
 
     def __getstate__(self):
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[call-overload]
+        for name, value in state.items():
+            if frames.library_of(value) is not None:
+                state[name] = frame_of(value)
         state["_skaae_version"] = skaae.__version__
         step = state.pop("_step", None)
         if step is not None:  # only further training needs the state of the optimisers
@@ -49,6 +54,9 @@ class KeepsState:
                 stacklevel=2,
             )
         state.setdefault("_recipe", PLAIN)  # pickled before there were recipes
+        for name, value in state.items():
+            if isinstance(value, Frame):
+                state[name] = to_frame(value)
         super().__setstate__(state)  # type: ignore[misc]
         if step_state is not None:
             # one thread only: a process with a waiting second thread could not be forked safely

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from skaae.clustering.merge import MergedClusters
+from skaae.columns.plain_frames import Frame
 from skaae.columns.quantiles import QuantileScaling
 from skaae.columns.scaling import Scaling
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER
 from skaae.columns.table import Table
 from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
-from skaae.export.file_frames import Frame
 from skaae.export.file_networks import check_networks, is_finite, require
 from skaae.files.kinds import matches
 from skaae.neighbours import Neighbourhood
@@ -276,7 +276,11 @@ def check_merged(merged: MergedClusters, n_labels: int) -> None:
         and np.array_equal(np.unique(clusters), np.arange(len(np.unique(clusters)))),
         "its clusters are not made of components of its label",
     )
-    require(is_finite(merged.proportions), "the proportions of its clusters are not finite")
+    shares = merged.proportions
+    require(
+        is_finite(shares) and (shares >= 0.0).all() and abs(shares.sum() - 1.0) < 1e-6,
+        "the proportions of its clusters are not between 0 and 1, or do not sum to 1",
+    )
 
 
 def check_neighbourhood(found: Neighbourhood) -> None:

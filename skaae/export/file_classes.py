@@ -20,6 +20,7 @@ from skaae.columns.categories import Categories as ColumnCategories
 from skaae.columns.dtypes import dtype_of
 from skaae.columns.frames import Column
 from skaae.columns.layout import Layout
+from skaae.columns.plain_frames import Frame
 from skaae.columns.quantiles import Knots, QuantileScaling
 from skaae.columns.scaling import Scaling
 from skaae.columns.schema import Schema
@@ -41,7 +42,6 @@ from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
 from skaae.estimators.supervised import SupervisedAAETransformer
 from skaae.estimators.transformer import AAETransformer
-from skaae.export.file_frames import Frame
 from skaae.files.kinds import Codec, FileKind, dataclass_codec
 from skaae.neighbours import Neighbourhood
 from skaae.networks.autoencoder import Architecture, Block

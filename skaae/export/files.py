@@ -11,11 +11,9 @@ import sklearn
 import torch
 
 import skaae
-from skaae.columns import frames
 from skaae.device import available_devices
 from skaae.export.file_checks import ATTRIBUTES, check_state
 from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
-from skaae.export.file_frames import Frame, frame_of, to_frame
 from skaae.export.file_networks import averaged, check_optimizers
 from skaae.files.container import read_tree, write_tree
 from skaae.files.kinds import CannotWrite, FileError, NotGiven
@@ -201,7 +199,6 @@ def tree_of(estimator: Any, inference_only: bool) -> dict[str, Any]:
             f"the estimator has an attribute {unknown[0]!r}, which is none of skaae's, so it "
             "cannot be saved; delete it, or use joblib."
         )
-    state = {k: v if frames.library_of(v) is None else frame_of(v) for k, v in state.items()}
     if inference_only and "_step_state" in state:
         state["_step_state"] = for_inference(state["_step_state"])
     return {
@@ -230,7 +227,6 @@ def estimator_of(tree: Any, device: Any) -> Any:
     if attributes.keys() - {OUTPUT_CONFIG}:
         check_state(attributes, made.__name__)
         attributes = on_device(with_averages(attributes), device)
-        attributes = {k: to_frame(v) if type(v) is Frame else v for k, v in attributes.items()}
         estimator.__setstate__(
             {**estimator.__dict__, **attributes, "_skaae_version": skaae.__version__}
         )

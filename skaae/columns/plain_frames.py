@@ -1,4 +1,4 @@
-"""Data frames, and the dtypes of their columns, as values that a file may contain."""
+"""Data frames as arrays and names, which pickles and files contain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Frame:
     ----------
     library : "pandas" or "polars".
     columns : its columns.
-    values : the values of each column, with None for a missing value where they are objects.
+    values : the values of each column, with None for pandas.NA.
     """
 
     library: str
@@ -36,7 +36,7 @@ def frame_of(X: Any) -> Frame:
         plain = isinstance(series.dtype, np.dtype) and series.dtype != object
         found = np.array(series) if plain else np.array(series.to_list(), dtype=object)
         if not plain:
-            found[[frames.is_missing(value) for value in found]] = None
+            found[[type(value).__name__ == "NAType" for value in found]] = None
         values.append(found)
     assert library is not None
     return Frame(library, tuple(columns), tuple(values))
