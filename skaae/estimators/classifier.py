@@ -142,7 +142,7 @@ default="labeled"
         predicts at least 90 % of the given labels correctly. "auto" does so for at most 20,000
         rows, because the time grows with the square of their number.
 
-        A classifier of scikit-learn with ``predict_proba`` teaches in place of the committee. A clone
+        A classifier of scikit-learn with `predict_proba` teaches in place of the committee. A clone
         of it trains on the scaled labeled rows, with classes numbered from 0 and random_state set
         if it is None. Its probabilities are changed to fit class_prior. X must not be sparse.
     {label_parameters}
