@@ -5,7 +5,7 @@ PIP_FLAGS = --quiet --disable-pip-version-check
 # PyTorch's threads sleep while they wait: spinning, they keep cores from other programs.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo docs test test-slow test-oldest lint package clean
+.PHONY: audit demo docs test test-slow test-oldest lint package clean
 
 demo: .venv/demo
 	.venv/bin/python docs/examples/demo_digits.py --output demo
@@ -30,16 +30,27 @@ lint: .venv/dev
 	.venv/bin/mypy
 	.venv/bin/codespell
 
-# Wheel and sdist, and the wheel at work in an empty environment outside the source tree.
+# Wheel and sdist, and the wheel at work in an empty environment outside the source tree. A second
+# build, from files with other dates, must give the same bytes.
 package: .venv/dev
 	rm -rf dist .venv-wheel
 	.venv/bin/python -m build --outdir dist
+	find skaae -name '*.py' -exec touch {} +
+	.venv/bin/python -m build --wheel --outdir dist/again
+	cmp dist/*.whl dist/again/*.whl
+	rm -r dist/again
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt dist/*.whl
 	cd / && $(CURDIR)/.venv-wheel/bin/python $(CURDIR)/.ci/smoke.py
 
+# Whether the pinned versions have known vulnerabilities; it asks a service in the internet.
+audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install $(PIP_FLAGS) pip-audit
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
 clean:
-	rm -rf .venv .venv-oldest .venv-wheel dist demo
+	rm -rf .venv .venv-oldest .venv-wheel .venv-audit dist demo
 	rm -rf docs/_build docs/auto_examples docs/api/generated
 
 .venv/demo: pyproject.toml constraints.txt

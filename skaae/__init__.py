@@ -21,12 +21,22 @@ if TYPE_CHECKING:
     from skaae.estimators.classifier import SemiSupervisedAAEClassifier
     from skaae.estimators.clusterer import AAEClusterer
     from skaae.estimators.embedding import AAEEmbedding
-    from skaae.estimators.options import MLP, SGD, Adam, Categories, Conv, VirtualAdversarial
+    from skaae.estimators.options import (
+        MLP,
+        SGD,
+        Adam,
+        Categories,
+        Checkpoint,
+        Conv,
+        VirtualAdversarial,
+    )
     from skaae.estimators.outliers import AAEOutlierDetector
     from skaae.estimators.supervised import SupervisedAAETransformer
     from skaae.estimators.transformer import AAETransformer
+    from skaae.export.files import load, save
     from skaae.export.modules import to_torch
     from skaae.export.onnx_files import export_onnx
+    from skaae.progress import show_progress
 
 __version__ = "0.4.0"
 
@@ -36,6 +46,7 @@ _MODULE_OF = {
     "AAEOutlierDetector": "skaae.estimators.outliers",
     "Adam": "skaae.estimators.options",
     "Categories": "skaae.estimators.options",
+    "Checkpoint": "skaae.estimators.options",
     "Conv": "skaae.estimators.options",
     "MLP": "skaae.estimators.options",
     "SGD": "skaae.estimators.options",
@@ -50,7 +61,10 @@ _MODULE_OF = {
     "ReconstructionDisplay": "skaae.displays",
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
+    "show_progress": "skaae.progress",
     "export_onnx": "skaae.export.onnx_files",
+    "load": "skaae.export.files",
+    "save": "skaae.export.files",
     "to_torch": "skaae.export.modules",
 }
 _SUBMODULES = ("displays", "model_selection", "priors")
@@ -62,6 +76,7 @@ __all__ = [
     "AAETransformer",
     "Adam",
     "Categories",
+    "Checkpoint",
     "ClusterHeadsDisplay",
     "Conv",
     "LabelBudgetDisplay",
@@ -77,8 +92,11 @@ __all__ = [
     "VirtualAdversarial",
     "displays",
     "export_onnx",
+    "load",
     "model_selection",
     "priors",
+    "save",
+    "show_progress",
     "to_torch",
 ]
 

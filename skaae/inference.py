@@ -16,6 +16,7 @@ from torch import Tensor
 from skaae.columns.noise import mix_noise
 from skaae.columns.table import NetworkRows
 from skaae.device import BATCH_ROWS
+from skaae.progress import counted
 from skaae.training.step import AAEStep
 
 Rows = np.ndarray | NetworkRows
@@ -144,7 +145,8 @@ def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.n
     size = BATCH_ROWS.get(device.type, 1024)
     outputs = []
     with torch.inference_mode():
-        for start in range(0, len(arrays[0]), size):
+        starts = range(0, len(arrays[0]), size)
+        for start in counted(starts, len(starts), "rows"):
             batch = [torch.tensor(array[start : start + size]) for array in arrays]
             batch = [rows.to(working) if rows.is_floating_point() else rows for rows in batch]
             output = function(*(rows.to(device) for rows in batch))

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skaae.progress import counted
+
 Draw = Callable[[int], np.ndarray]
 
 BLOCK_SAMPLES = 10_000  # samples that are drawn and decoded at once
@@ -70,7 +72,8 @@ def squared_distances(X: np.ndarray, samples: np.ndarray) -> Iterator[tuple[slic
     s = torch.from_numpy(samples.astype(np.float64) - center)
     s_norms = s.square().sum(dim=1)
     n_rows = max(1, BLOCK_DISTANCES // len(samples))
-    for start in range(0, len(X), n_rows):
+    starts = range(0, len(X), n_rows)
+    for start in counted(starts, len(starts), "rows"):
         rows = slice(start, start + n_rows)
         x = torch.from_numpy(X[rows].astype(np.float64) - center)
         distances = x.square().sum(dim=1)[:, None] + s_norms - 2.0 * (x @ s.T)
@@ -79,5 +82,6 @@ def squared_distances(X: np.ndarray, samples: np.ndarray) -> Iterator[tuple[slic
 
 def blocks_of(draw: Draw, n_samples: int) -> Iterator[np.ndarray]:
     """Yield n_samples samples in blocks of at most BLOCK_SAMPLES."""
-    for start in range(0, n_samples, BLOCK_SAMPLES):
+    starts = range(0, n_samples, BLOCK_SAMPLES)
+    for start in counted(starts, len(starts), "samples"):
         yield draw(min(BLOCK_SAMPLES, n_samples - start))

@@ -91,7 +91,8 @@ def neighbour_graph(X, n_neighbors):
     distances, neighbours = nearest(X, n_neighbors)
     n_rows, n_neighbors = neighbours.shape
     reach = np.maximum(distances[:, -1], np.finfo(float).tiny)
-    scaled = distances / reach[:, None] * (distances / reach[neighbours])
+    with np.errstate(over="ignore"):  # beside rows of which there are many copies
+        scaled = distances / reach[:, None] * (distances / reach[neighbours])
     rows = np.repeat(np.arange(n_rows), n_neighbors)
     affinities = np.maximum(np.exp(-scaled), LEAST_AFFINITY)
     affinities = (affinities.ravel(), (rows, neighbours.ravel()))

@@ -51,6 +51,11 @@ def output_library(estimator):
     return None if found == "default" else found
 
 
+# attributes in which scikit-learn keeps callbacks, and what metadata methods request
+CALLBACKS = ("_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx")
+REQUESTS = "_metadata_request"
+
+
 class NoCallbacks:
     """Stand-in for scikit-learn's callback context in versions without callbacks."""
 
@@ -74,6 +79,8 @@ def callback_context(estimator, n_epochs):
 
 
 __all__ = [
+    "CALLBACKS",
+    "REQUESTS",
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+CLASS_TYPES = (str, bool, int, float, np.bool_, np.number)
 UNLABELED = -1  # the marker in arrays of numbers, and the class index of an unlabeled row
 
 
@@ -87,7 +88,15 @@ def as_1d(y, estimator_name):
             f"{estimator_name} requires y to be passed, but the target y is None; give labels "
             "for some rows and -1 for the others."
         )
-    labels = as_label_array(y)
+    try:
+        labels = as_label_array(y)
+    except ValueError as error:
+        if "sequence" not in str(error):
+            raise
+        raise ValueError(
+            "y should be a 1d array, but its rows are sequences of different lengths; give one "
+            "label for each row."
+        ) from error
     if labels.ndim > 1 and labels.shape[1:] != (1,):
         raise ValueError(
             f"y should be a 1d array, got an array of shape {labels.shape} instead. "
@@ -95,7 +104,26 @@ def as_1d(y, estimator_name):
             "y.argmax(axis=1). For several labels, fit one estimator for each column of y, for "
             "instance with sklearn.multioutput.MultiOutputClassifier."
         )
+    _require_classes(labels.ravel())
     return column_or_1d(labels, warn=True)
+
+
+def _require_classes(labels):
+    """Raise ValueError if an entry of a y is of a type that no class can have."""
+    if labels.dtype.kind in "cVS":
+        strange = labels[:1].tolist()
+    elif labels.dtype.kind == "O":
+        values = (value for value in labels if not is_missing(value))
+        strange = [value for value in values if not isinstance(value, CLASS_TYPES)][:1]
+    else:
+        strange = []
+    for value in strange:
+        remedy = "make them text or whole numbers, for instance y.astype(str)"
+        if isinstance(value, bytes):
+            remedy = "decode them into text, for instance [label.decode() for label in y]"
+        raise ValueError(
+            f"y holds labels of type {type(value).__name__}, such as {value!r:.60}; {remedy}."
+        )
 
 
 def as_label_array(y):
@@ -251,12 +279,23 @@ def _check_finite(labeled):
 def index_labels(labeled):
     """Return the sorted classes of labels without markers, and the class index of each label."""
     _check_finite(labeled)
+    if labeled.dtype.kind == "O":
+        require_one_kind(labeled)
     try:
         check_classification_targets(labeled)
         classes, targets = np.unique(labeled, return_inverse=True)
     except TypeError as error:
-        kinds = sorted({type(value).__name__ for value in labeled})
-        raise ValueError(
-            f"y mixes labels of types {kinds}, which have no order; use labels of one type."
-        ) from error
+        raise ValueError(mixture(labeled)) from error
     return classes, targets.ravel()
+
+
+def require_one_kind(labeled):
+    """Raise ValueError if there are both text and other labels."""
+    if len({isinstance(value, str) for value in labeled}) > 1:
+        raise ValueError(mixture(labeled))
+
+
+def mixture(labeled):
+    """Return what is wrong with labels of several types."""
+    kinds = sorted({type(value).__name__ for value in labeled})
+    return f"y mixes labels of types {kinds}, which have no order; use labels of one type."

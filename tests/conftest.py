@@ -5,6 +5,7 @@
 
 import os
 import re
+from pathlib import Path
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy: else check_array_api_input is skipped silently
 
@@ -195,3 +196,12 @@ def fitted_transformer(blobs):
 def fitted_classifier(blobs, few_labels):
     """A classifier fitted on the blobs; tests must not change it."""
     return classifier(max_iter=60).fit(blobs[0], few_labels)
+
+
+@pytest.fixture
+def quick(tmp_path):
+    """A path in memory, where there is one: emptying a file thousands of times is slow on disks."""
+    folder = Path("/dev/shm")
+    path = (folder if folder.is_dir() else tmp_path) / f"skaae-{os.getpid()}.safetensors"
+    yield path
+    path.unlink(missing_ok=True)

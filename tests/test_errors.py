@@ -1,6 +1,5 @@
 """Bad input gets an error that names the value and the remedy, and nothing fitted is lost by it."""
 
-import copy
 import warnings
 
 import numpy as np
@@ -9,9 +8,15 @@ import pytest
 import scipy.stats
 import torch
 from conftest import FITS, classifier, hide, label, transformer
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 
-from skaae import MLP, AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
+from skaae import (
+    MLP,
+    AAEClusterer,
+    AAEEmbedding,
+    AAETransformer,
+    SemiSupervisedAAEClassifier,
+)
 from skaae.priors import Categorical, Petals, Prior
 
 
@@ -257,35 +262,12 @@ def test_unfitted_classifier_has_no_names_either():
         SemiSupervisedAAEClassifier().get_feature_names_out()
 
 
-def test_divergence_in_the_first_epoch_raises_with_a_remedy(blobs):
-    model = transformer(solver="sgd", reconstruction_learning_rate=1e30, max_iter=3)
-    with pytest.raises(FloatingPointError, match="Lower reconstruction_learning_rate"):
-        model.fit(blobs[0])
-    assert not hasattr(model, "n_iter_")
-
-
-def test_divergence_names_the_rates_that_there_are(blobs, few_labels):
-    params = {"solver": "sgd", "classification_learning_rate": 1e30, "max_iter": 2}
-    with pytest.raises(FloatingPointError, match=r"Lower .*classification_learning_rate"):
-        classifier(**params).fit(blobs[0], few_labels)
-
-
 def test_early_stopping_needs_a_label_of_each_class_to_train_on(blobs):
     X, y = blobs
     few = hide(y, 20)
     few[np.flatnonzero(few == 0)[2:]] = -1
     with pytest.raises(ValueError, match="holds out all labeled rows of a class"):
         classifier(early_stopping=True, validation_fraction=0.8, pseudo_labels=False).fit(X, few)
-
-
-def test_late_divergence_goes_back_and_warns(blobs):
-    X, _ = blobs
-    explode = {"learning_rate_schedule": ((5, 1e8),), "solver": "sgd", "max_iter": 20}
-    model = transformer(reconstruction_learning_rate=0.001, batch_size=10, **explode)
-    with pytest.warns(ConvergenceWarning, match="Training diverged.*are kept"):
-        model.fit(X)
-    assert 1 <= model.n_iter_ < 20
-    assert np.isfinite(model.score(X))
 
 
 def test_no_warnings_in_ordinary_use(blobs, few_labels):
@@ -302,51 +284,6 @@ def clusterer(**params):
 
 def embedding(**params):
     return AAEEmbedding(n_clusters=3, **{**FITS, **params})
-
-
-@pytest.mark.parametrize("make", [transformer, classifier, clusterer, embedding])
-def test_a_failed_partial_fit_leaves_the_weights(blobs, make):
-    X, y = blobs
-    model = make(max_iter=3).fit(X, y)
-    before, history = model.transform(X), copy.deepcopy(model.history_)
-    with pytest.raises(FloatingPointError, match="in epoch 4"):
-        model.partial_fit(X * 1e25, y)
-    np.testing.assert_array_equal(model.transform(X), before)
-    assert model.history_ == history
-    model.partial_fit(X, y)
-    assert model.n_iter_ == 4
-
-
-def test_an_interrupted_warm_start_leaves_the_weights(blobs):
-    X, _ = blobs
-
-    def interrupt(epoch):
-        if epoch == 5:
-            raise KeyboardInterrupt
-        return 1.0
-
-    model = transformer(max_iter=3, warm_start=True, learning_rate_schedule=interrupt).fit(X)
-    before = model.transform(X)
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X)
-    np.testing.assert_array_equal(model.transform(X), before)
-    assert model.n_iter_ == 3
-
-
-@pytest.mark.parametrize("make", [classifier, clusterer, embedding])
-def test_an_interrupt_after_the_last_epoch_leaves_the_weights(blobs, make, monkeypatch):
-    X, y = blobs
-    model = make(max_iter=1).fit(X, y)
-    before = model.transform(X)
-
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(type(model), "_results", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        model.partial_fit(X, y)
-    np.testing.assert_array_equal(model.transform(X), before)
-    assert model.n_iter_ == 1
 
 
 def test_a_warm_start_refuses_columns_in_another_order(blobs):
@@ -366,42 +303,6 @@ def test_a_warm_start_goes_on_at_the_rates_of_one_long_run(blobs):
         often.fit(X)
     once = transformer(max_iter=6, learning_rate_schedule="constant").fit(X)
     assert often.score(X) == pytest.approx(once.score(X), rel=0.02)
-
-
-def test_history_ends_with_the_weights_that_are_kept(blobs):
-    explode = {"learning_rate_schedule": ((5, 1e8),), "solver": "sgd", "max_iter": 20}
-    model = transformer(
-        reconstruction_learning_rate=0.001, batch_size=1, max_gradient_norm=None, **explode
-    )
-    with pytest.warns(ConvergenceWarning, match=r"in epoch 6\..*after epoch 5 are kept"):
-        model.fit(blobs[0])
-    assert model.n_iter_ == len(model.history_["reconstruction"]) == 5
-
-
-def test_divergence_on_a_small_table_loses_one_epoch_only(blobs):
-    """Two steps make an epoch here; states are kept by epochs, not by steps."""
-    explode = {"learning_rate_schedule": ((50, 1e8),), "solver": "sgd", "max_iter": 60}
-    params = {"reconstruction_learning_rate": 0.001, "max_gradient_norm": None}
-    model = transformer(**params, **explode)
-    with pytest.warns(ConvergenceWarning, match=r"in epoch 5\d\..*after epoch (5\d) are kept"):
-        model.fit(blobs[0])
-    assert model.n_iter_ == len(model.history_["reconstruction"]) >= 50
-    shorter = transformer(**params, **{**explode, "max_iter": model.n_iter_}).fit(blobs[0])
-    np.testing.assert_array_equal(model.transform(blobs[0]), shorter.transform(blobs[0]))
-
-
-def test_divergence_with_early_stopping_keeps_the_best_epoch(blobs):
-    explode = {"learning_rate_schedule": ((20, 1e8),), "solver": "sgd", "max_iter": 60}
-    params = {"reconstruction_learning_rate": 0.001, "max_gradient_norm": None}
-    stops = {"early_stopping": True, "n_iter_no_change": 60}
-    model = transformer(**params, **explode, **stops)
-    with pytest.warns(ConvergenceWarning, match=r"weights of the best epoch so far are kept"):
-        model.fit(blobs[0])
-    validation = model.history_["validation"]
-    assert len(validation) == len(model.history_["reconstruction"]) == model.n_iter_ >= 20
-    best = int(np.argmin(validation)) + 1
-    shorter = transformer(**params, **{**explode, **stops, "max_iter": best}).fit(blobs[0])
-    np.testing.assert_array_equal(model.transform(blobs[0]), shorter.transform(blobs[0]))
 
 
 def test_partial_fit_checks_parameters_too(blobs):

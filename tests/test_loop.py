@@ -1,39 +1,42 @@
-"""The loop: batches, cycles, means, stages, stopping, divergence; with a step that only counts."""
+"""The loop: batches, means, stages, stopping, divergence, interrupts; with a step that counts."""
 
+import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from skaae.training.loop import (
-    DivergenceError,
-    EarlyStopping,
-    Run,
-    Snapshot,
-    Stream,
-    train,
-)
+from skaae.training.loop import MOST_RETURNS, DivergenceError, Hooks, Loop, Run
 from skaae.training.schedule import ADD_PSEUDO_LABELS, Schedule, Stage
+from skaae.training.snapshots import EarlyStopping, Snapshot
+from skaae.training.streams import Stream
 
 PLAIN = Schedule((Stage("train"),))
+STAGES = (
+    Stage("first", until=0.3, on_exit=("tell",)),
+    Stage("second", until=0.6, moves_label=frozenset({"reconstruction"})),
+    Stage("third"),
+)
 
 
 class Recorder:
-    """A step that keeps what it was given and returns losses from a list.
+    """A step that keeps what it was given and returns losses from a list, then losses of 1.
 
     Its one weight counts the batches.
     """
 
     def __init__(self, losses=None, schedule=PLAIN):
-        self.batches, self.losses, self.factors = [], losses, []
+        self.batches, self.losses, self.factors = [], list(losses or []), []
         self.schedule, self.stage = schedule, schedule.stages[0]
         self.generator = torch.Generator().manual_seed(0)
         self.weight = torch.zeros(())
+        self.n_restarts = 0
 
     def __call__(self, **batch):
         self.batches.append({name: tensor.tolist() for name, tensor in batch.items()})
         self.weight += 1.0
-        value = 1.0 if self.losses is None else self.losses[len(self.batches) - 1]
+        value = self.losses.pop(0) if self.losses else 1.0
         return {"loss": torch.tensor(value)}
 
     def end_stage(self):
@@ -45,18 +48,39 @@ class Recorder:
     def tensors(self):
         return [self.weight]
 
-    def is_finite(self):
-        return self.weight.isfinite()
+    def weight_size(self):
+        return 1.0 if self.weight.isfinite() else math.nan
+
+    def restart_optimizers(self):
+        self.n_restarts += 1
 
     def forget_copies(self):
         pass
 
+    def state_dict(self):
+        return {
+            "weight": self.weight.clone(),
+            "generator": self.generator.get_state(),
+            "stage": self.stage.name,
+        }
 
-def run(step, *streams, n_epochs=1, batch_size=4, before_epoch=None, after_epoch=None, **more):
+    def load_state_dict(self, state):
+        self.weight.copy_(state["weight"])
+        self.generator.set_state(state["generator"])
+        self.stage = self.schedule.stages[self.schedule.position(state["stage"])]
+
+
+class Calls(Hooks):
+    """Hooks that call functions given by name."""
+
+    def __init__(self, **functions):
+        self.__dict__.update(functions)
+
+
+def run(step, *streams, n_epochs=1, batch_size=4, hooks=None, **more):
     """Train the step and return the history without its stages."""
     one = Run(streams, batch_size, n_epochs, **more)
-    hooks = {"before_epoch": before_epoch, "after_epoch": after_epoch}
-    train(step, one, **{name: hook for name, hook in hooks.items() if hook is not None})
+    Loop(step, one, hooks=hooks).train()
     return {name: values for name, values in one.history.items() if name != "stage"}
 
 
@@ -106,25 +130,49 @@ def test_history_holds_epoch_means():
 
 def test_hooks_see_epochs_and_can_stop():
     seen = []
-    run(
-        Recorder(),
-        numbers(8),
-        n_epochs=9,
+    hooks = Calls(
         before_epoch=lambda epoch: seen.append(("before", epoch)),
         after_epoch=lambda epoch, means: seen.append((means["loss"], epoch)) or epoch == 1,
     )
+    run(Recorder(), numbers(8), n_epochs=9, hooks=hooks)
     assert seen == [("before", 0), (1.0, 0), ("before", 1), (1.0, 1)]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_divergence_goes_back_to_the_epoch_before(value):
-    step = Recorder([1.0, 1.0, 1.0, value])
+@pytest.mark.parametrize("bad", [1, 3], ids=["first epoch", "second epoch"])
+def test_an_epoch_that_diverges_is_repeated_more_slowly(value, bad):
+    seen = []
+    hooks = Calls(on_return=lambda error, epoch: seen.append((str(error), epoch)))
+    step = Recorder([1.0] * bad + [value])
+    labeled = Stream({"label": torch.arange(11)})
+    history = run(step, numbers(8), labeled, n_epochs=3, hooks=hooks)
+    epoch = bad // 2
+    assert seen == [(f"the loss loss became {value} in epoch {epoch + 1}", epoch)]
+    assert history == {"loss": [1.0, 1.0, 1.0]}
+    assert step.weight == 6.0  # of three epochs of two batches
+    assert step.factors == [1.0] * (epoch + 1) + [0.1] * (3 - epoch)
+    # the same rows of both streams, in the same order
+    start = 2 * epoch
+    assert step.batches[start : start + 2] == step.batches[start + 2 : start + 4]
+    calm = Recorder()
+    run(calm, numbers(8), labeled, n_epochs=3)
+    assert step.batches[start + 2 :] == calm.batches[start:]
+
+
+def test_training_goes_back_three_times_only():
+    step = Recorder([1.0] * 2 + [math.nan] * 8)
     one = Run([numbers(8)], 4, 3)
-    with pytest.raises(DivergenceError, match=r"the loss loss became (nan|inf) in epoch 2") as info:
-        train(step, one)
-    assert info.value.epoch == 2
+    with pytest.raises(DivergenceError, match="the loss loss became nan in epoch 2"):
+        Loop(step, one).train()
+    assert step.factors[2:] == pytest.approx([0.1, 0.01, 0.001])
     assert one.history == {"loss": [1.0], "stage": ["train"]}
-    assert step.weight == 2.0  # of the first epoch's two batches
+
+
+def test_a_single_epoch_that_diverges_is_not_repeated():
+    step = Recorder([math.nan])
+    with pytest.raises(DivergenceError, match="in epoch 8"):
+        run(step, numbers(8), n_done=7)
+    assert len(step.batches) == 2
 
 
 def test_a_weight_that_is_not_finite_is_noticed_though_losses_are_fine():
@@ -134,9 +182,127 @@ def test_a_weight_that_is_not_finite_is_noticed_though_losses_are_fine():
 
     step, one = Recorder(), Run([numbers(4)], 4, 4)
     with pytest.raises(DivergenceError, match=r"a weight became infinite.* in epoch 3"):
-        train(step, one, before_epoch=spoil)
+        Loop(step, one, hooks=Calls(before_epoch=spoil)).train()
     assert len(one.history["loss"]) == 2
-    assert step.weight == 2.0
+    assert len(step.batches) == 2 + 1 + MOST_RETURNS
+
+
+def test_weights_that_explode_are_noticed_though_finite():
+    step = Recorder()
+    sizes = iter([0.0, 0.99, 0.99, 9.0, 9.0, 91.0, 91.0, 91.0, 91.0])
+    step.weight_size = lambda: next(sizes)
+    with pytest.raises(DivergenceError, match=r"all weights rose from 9 to 91 in epoch 3"):
+        run(step, numbers(4), n_epochs=4)
+    assert step.n_restarts == 3
+
+
+def interrupting(step, at):
+    """Return a call of the step that is interrupted after a number of batches."""
+
+    def call(**batch):
+        losses = step(**batch)
+        if len(step.batches) == at:
+            raise KeyboardInterrupt
+        return losses
+
+    return call
+
+
+@pytest.fixture
+def no_interrupt_before(monkeypatch):
+    monkeypatch.setattr(Loop, "last_interrupt", -math.inf)
+
+
+@pytest.mark.usefixtures("no_interrupt_before")
+@pytest.mark.parametrize("at", [3, 4, 5, 6])
+def test_an_interrupt_keeps_the_last_whole_epoch(at):
+    told = []
+    step, one = Recorder(), Run([numbers(8), numbers(11)], 4, 9)
+    Loop(step, one, interrupting(step, at), Calls(on_interrupt=told.append)).train()
+    whole = (at - 1) // 2
+    assert told == [whole]
+    assert step.weight == 2.0 * whole
+    assert one.history == {"loss": [1.0] * whole, "stage": ["train"] * whole}
+    other = Recorder()  # the state is that of a run of so many epochs
+    run(other, numbers(8), numbers(11), n_epochs=whole)
+    assert torch.equal(step.generator.get_state(), other.generator.get_state())
+
+
+@pytest.mark.usefixtures("no_interrupt_before")
+def test_an_interrupt_between_epochs_keeps_the_epoch():
+    def interrupt(epoch, means):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    step = Recorder()
+    history = run(step, numbers(8), n_epochs=9, hooks=Calls(after_epoch=interrupt))
+    assert history == {"loss": [1.0] * 3}
+    assert step.weight == 6.0
+
+
+@pytest.mark.usefixtures("no_interrupt_before")
+def test_an_interrupt_of_the_first_epoch_ends_at_once():
+    step = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        Loop(step, Run([numbers(8)], 4, 9), interrupting(step, 2)).train()
+
+
+@pytest.mark.usefixtures("no_interrupt_before")
+def test_a_second_interrupt_ends_at_once_also_in_another_fit():
+    first, second = Recorder(), Recorder()
+    Loop(first, Run([numbers(8)], 4, 9), interrupting(first, 3)).train()
+    with pytest.raises(KeyboardInterrupt):
+        Loop(second, Run([numbers(8)], 4, 9), interrupting(second, 5)).train()
+
+
+@pytest.mark.parametrize("n_before", [1, 2, 5])
+def test_a_loop_goes_on_from_the_state_of_another(n_before):
+    """Rows, their order in both streams, stages, pseudo-labels, early stopping: all as in one."""
+
+    def plan(step):
+        streams = [
+            Stream({"x": torch.arange(8)}),
+            Stream({"x_labeled": torch.arange(11), "y_labeled": torch.zeros(11)}),
+        ]
+        values = iter([3.0, 2.0, 4.0])
+        stopping = EarlyStopping(lambda: next(values), step, 9, 0.0)
+
+        def add():
+            streams[1].rows = torch.tensor([2, 3, 5, 7])
+            streams[1].tensors = {**streams[1].tensors, "y_labeled": torch.arange(11.0)}
+
+        actions = {ADD_PSEUDO_LABELS: add}
+        return Run(streams, 4, 9, actions=actions, stopping=stopping), values
+
+    schedule = Schedule(STAGES, pseudo_labels_at=(0.3,))
+    whole = Recorder(schedule=schedule)
+    one, _ = plan(whole)
+    Loop(whole, one).train()
+
+    kept = []
+
+    def keep(loop):
+        if loop.n_epochs == n_before:
+            kept.append(copy.deepcopy(loop.state_dict()))
+
+    first = Recorder(schedule=schedule)
+    run_of_first, _ = plan(first)
+    Loop(first, run_of_first, hooks=Calls(after_all=keep)).train()
+    rest = Recorder(schedule=schedule)
+    later, values = plan(rest)
+    for _ in range(sum(not math.isnan(loss) for loss in kept[0]["stopping"]["losses"])):
+        next(values)
+    loop = Loop(rest, later)
+    loop.load_state_dict(kept[0])
+    loop.train()
+    assert rest.batches == whole.batches[2 * n_before :]
+    assert later.history == one.history
+    assert rest.weight == whole.weight
+    np.testing.assert_array_equal(later.stopping.losses, one.stopping.losses)
+    for stopping in (one.stopping, later.stopping):
+        stopping.restore_best()
+    assert rest.weight == whole.weight
+    assert torch.equal(rest.generator.get_state(), whole.generator.get_state())
 
 
 def test_a_snapshot_holds_everything_that_training_changes():
@@ -151,29 +317,22 @@ def test_a_snapshot_holds_everything_that_training_changes():
     torch.testing.assert_close(torch.rand(3, generator=step.generator), drawn)
 
 
-STAGES = (
-    Stage("first", until=0.3, on_exit=("tell",)),
-    Stage("second", until=0.6, moves_label=frozenset({"reconstruction"})),
-    Stage("third"),
-)
-
-
 def test_stages_follow_their_shares_of_the_epochs():
     done = []
     step = Recorder(schedule=Schedule(STAGES))
     actions = {"tell": lambda: done.append(step.stage.name)}
     one = Run([numbers(4)], 4, n_epochs=10, actions=actions)
-    train(step, one)
+    Loop(step, one).train()
     assert one.history["stage"] == ["first"] * 3 + ["second"] * 3 + ["third"] * 4
     assert done == ["first"]  # what is done on exit still sees the stage that ends
 
 
 def test_a_run_that_goes_on_never_goes_back_a_stage():
     step = Recorder(schedule=Schedule(STAGES))
-    train(step, Run([numbers(4)], 4, n_epochs=2, n_planned=2))
+    Loop(step, Run([numbers(4)], 4, n_epochs=2, n_planned=2)).train()
     assert step.stage.name == "second"
     later = Run([numbers(4)], 4, n_epochs=98, n_done=2, n_planned=100)
-    train(step, later)
+    Loop(step, later).train()
     assert later.history["stage"][:58] == ["second"] * 58
     assert set(later.history["stage"][58:]) == {"third"}
 
@@ -182,7 +341,7 @@ def test_a_run_may_jump_over_a_stage_but_not_over_what_ends_it():
     done = []
     step = Recorder(schedule=Schedule(STAGES))
     actions = {"tell": lambda: done.append(True)}
-    train(step, Run([numbers(4)], 4, n_epochs=1, n_done=9, n_planned=10, actions=actions))
+    Loop(step, Run([numbers(4)], 4, n_epochs=1, n_done=9, n_planned=10, actions=actions)).train()
     assert step.stage.name == "third"
     assert done == [True]
 

@@ -10,7 +10,7 @@ from sklearn.datasets import make_blobs, make_moons
 
 from skaae.clustering.pseudo_labels import UNSURE, clear_rows, graph_labels
 from skaae.estimators import pseudo_labels as classifier_module
-from skaae.training.loop import Stream
+from skaae.training.streams import Stream
 
 
 def three_groups():
@@ -71,14 +71,14 @@ def test_a_network_that_has_not_learned_the_labels_has_no_say():
 def streams_in(max_iter, monkeypatch, **params):
     """Return the number of rows that are labeled in each epoch of a fit."""
     sizes = []
-    batches = Stream.batches
+    shuffled = Stream.shuffled
 
     def watch(stream, size, generator):
         if stream.phase == "classification":
             sizes.append(len(stream))
-        return batches(stream, size, generator)
+        return shuffled(stream, size, generator)
 
-    monkeypatch.setattr(Stream, "batches", watch)
+    monkeypatch.setattr(Stream, "shuffled", watch)
     X, y = make_blobs(60, centers=2, cluster_std=0.3, random_state=0)
     classifier(max_iter=max_iter, scaling="range", **params).fit(X, hide(y, 5))
     return sizes

@@ -11,7 +11,7 @@ from sklearn.metrics import recall_score
 from skaae.estimators.labels import labeled_proportions
 from skaae.estimators.weights import log_class_weights, row_weights
 from skaae.teaching.committee import default_members, teach
-from skaae.training.loop import Stream, repeat_by_weight
+from skaae.training.streams import Stream, repeat_by_weight
 
 
 def test_rows_are_drawn_as_often_as_their_weight_says():

@@ -17,13 +17,11 @@ class Categories:
 
     Parameters
     ----------
-    encoder : of the columns.
     values : for each column the categories of each index: one, or for the last index all rare ones.
     shares : for each column and index the shares of these categories among its rows.
     frequencies : for each column the frequency of each index among rows without a gap.
     """
 
-    encoder: OrdinalEncoder
     values: tuple[tuple[np.ndarray, ...], ...]
     shares: tuple[tuple[np.ndarray, ...], ...]
     frequencies: tuple[np.ndarray, ...]
@@ -39,10 +37,11 @@ class Categories:
         A category that was not in the training rows gets the index of the rare categories, if there
         are any, else UNKNOWN.
         """
-        found = self.encoder.transform(X)
+        found = np.empty(X.shape, dtype=np.int64)
         for column, values in enumerate(self.values):
-            if len(values) and len(values[-1]) > 1:
-                found[found[:, column] == UNKNOWN, column] = len(values) - 1
+            index = {value: i for i, group in enumerate(values) for value in group.tolist()}
+            default = len(values) - 1 if len(values) and len(values[-1]) > 1 else UNKNOWN
+            found[:, column] = [index.get(value, default) for value in X[:, column].tolist()]
         found[is_gap(X)] = GAP
         return found
 
@@ -137,7 +136,7 @@ def fit_categories(X: np.ndarray, names: list[object], min_frequency: float | No
         shares.append(tuple(counts[group] / counts[group].sum() for group in groups))
         seen = codes[codes[:, column] >= 0, column]
         frequencies.append(np.bincount(seen, minlength=len(groups)) / max(len(seen), 1))
-    return Categories(encoder, tuple(values), tuple(shares), tuple(frequencies))
+    return Categories(tuple(values), tuple(shares), tuple(frequencies))
 
 
 def _in_column(known: np.ndarray, column: int, X: np.ndarray) -> np.ndarray:

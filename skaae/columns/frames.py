@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from skaae.columns.dtypes import dtype_fields, dtype_of
+
 NUMBER, FLAG, CATEGORY = "number", "flag", "category"
 
 
@@ -31,6 +33,14 @@ class Column:
     name: Any
     kind: str
     dtype: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields for a pickle, without objects of pandas or polars where possible."""
+        return {"name": self.name, "kind": self.kind, "dtype": dtype_fields(self.dtype)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, dtype_of(value) if name == "dtype" else value)
 
 
 def library_of(X: Any) -> str | None:
@@ -171,6 +181,26 @@ def with_nan(X: Any) -> Any:
     if library_of(X) == "pandas":
         return X.mask(X.isna(), np.nan)
     return np.array([[np.nan if is_missing(value) else value for value in row] for row in X])
+
+
+def as_plain(X: Any) -> Any:
+    """Return a table of numbers in a form that NumPy reads rightly; most tables as they are.
+
+    The masked entries of a masked array are gaps. NumPy has no integers of 128 bits, as polars has,
+    and reads dates as numbers, and a missing date as one of them: these are refused.
+    """
+    if library_of(X) == "polars":
+        import polars
+
+        wide = [c for c in X.columns if X[c].dtype.is_integer() and "128" in str(X[c].dtype)]
+        return X.with_columns(polars.col(wide).cast(polars.Float64)) if wide else X
+    if isinstance(X, np.ma.MaskedArray):
+        gaps = np.ma.getmaskarray(X)
+        X = np.asarray(X.data)
+        return np.where(gaps, np.nan, X) if gaps.any() else X
+    if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
+        raise ValueError(f"X has dtype {X.dtype}, which is no number; {_remedy(str(X.dtype))}.")
+    return X
 
 
 def is_missing(value: Any) -> bool:

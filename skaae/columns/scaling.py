@@ -17,6 +17,12 @@ Array: TypeAlias = Any  # a NumPy array, or a sparse array in CSR format
 # Number of values that are computed with at once, which limits the memory of float64 copies.
 BLOCK_SIZE = 1 << 20
 
+# Largest scaled value. Networks read values beyond it, such as 1e30 standard deviations from the
+# mean, as this value: float32 cannot hold their squares.
+MOST_SCALED = 1e12
+# Below this variance, rounding to 0 makes squares wrong: they are computed in units of TINY_UNIT.
+LEAST_VARIANCE, TINY_UNIT = 1e-250, 1e-150
+
 # Limits of `looks_like_pixels`; steps and deviations are fractions of the table's largest value.
 FEWEST_PIXELS = 16  # images of 4 x 4
 SAME_LENGTH = 1e-4  # difference of row lengths that rounding explains
@@ -43,8 +49,7 @@ class Scaling:
 
     def spread(self, X: Array) -> float:
         """Return the mean squared distance of scaled rows from their mean."""
-        variance = _variance(X, *mean_and_count(X))
-        return float(np.sum(variance / self.scale**2))
+        return float(np.sum((_deviation(X, *mean_and_count(X)) / self.scale) ** 2))
 
     @property
     def is_identity(self) -> bool:
@@ -52,10 +57,16 @@ class Scaling:
         return not self.center.any() and bool((self.scale == 1.0).all())
 
     def transform(self, X: Array) -> np.ndarray:
-        """Return X scaled, in its `working_dtype`; return X itself if scaling changes nothing."""
+        """Return X scaled, in its `working_dtype`; return X itself if scaling changes nothing.
+
+        Values beyond MOST_SCALED become this limit.
+        """
         if self.is_identity and isinstance(X, np.ndarray) and X.dtype == working_dtype(X.dtype):
-            return X
-        return _by_blocks(lambda rows: (rows - self.center) / self.scale, X)
+            return X if _within_limits(X) else X.clip(-MOST_SCALED, MOST_SCALED)
+        with np.errstate(over="ignore"):
+            return _by_blocks(
+                lambda rows: ((rows - self.center) / self.scale).clip(-MOST_SCALED, MOST_SCALED), X
+            )
 
     def inverse_transform(self, X: np.ndarray) -> np.ndarray:
         """Return scaled rows X in the user's units, in the dtype of X."""
@@ -94,11 +105,12 @@ def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling
         return Scaling("range", np.array(low), np.array(high - low or 1.0))
     if kind == "standard":
         mean, count = mean_and_count(X)
-        deviation = np.sqrt(_variance(X, mean, count))
+        deviation = _deviation(X, mean, count)
         # a deviation as small as rounding errors means that the column is constant
-        rounding = np.finfo(working_dtype(X.dtype)).eps
-        floor = 10.0 * rounding * np.maximum(np.abs(mean), 1e-30)
-        return Scaling("standard", mean, np.where(deviation > floor, deviation, 1.0))
+        floor = 10.0 * np.finfo(working_dtype(X.dtype)).eps * np.abs(mean)
+        return Scaling(
+            "standard", mean, np.where(deviation > floor, deviation, np.maximum(floor, 1.0))
+        )
     return Scaling("none", np.array(0.0), np.array(1.0))
 
 
@@ -246,11 +258,30 @@ def mean_and_count(X: Array) -> tuple[np.ndarray, np.ndarray | int]:
     return total / count, count
 
 
-def _variance(X: Array, mean: np.ndarray, count: np.ndarray | int) -> np.ndarray:
-    """Return the variance of the `count` values of each column around `mean`, block by block."""
+def _within_limits(X: np.ndarray) -> bool:
+    """Return whether no value of an array is beyond MOST_SCALED."""
+    lowest = np.fmin.reduce(X, axis=None, initial=0.0)
+    highest = np.fmax.reduce(X, axis=None, initial=0.0)
+    return bool(max(-lowest, highest) <= MOST_SCALED)
+
+
+def _deviation(X: Array, mean: np.ndarray, count: np.ndarray | int) -> np.ndarray:
+    """Return the standard deviation of the `count` values of each column around `mean`."""
+    variance = _variance(X, mean, count)
+    deviation, tiny = np.sqrt(variance), np.flatnonzero(variance < LEAST_VARIANCE)
+    if len(tiny):
+        some = count[tiny] if isinstance(count, np.ndarray) else count
+        deviation[tiny] = np.sqrt(_variance(X[:, tiny], mean[tiny], some, TINY_UNIT)) * TINY_UNIT
+    return deviation
+
+
+def _variance(X: Array, mean: np.ndarray, count: np.ndarray | int, unit: float = 1.0) -> np.ndarray:
+    """Return the variance of the `count` values of each column around `mean`, in a unit."""
     total, gaps = np.zeros_like(mean), np.ndim(count) > 0
     for rows in blocks(X):
         difference = rows - mean
+        if unit != 1.0:
+            difference /= unit
         if gaps:
             np.nan_to_num(difference, copy=False)
         total += np.einsum("ij,ij->j", difference, difference)

@@ -114,6 +114,11 @@ class Schema:
         """Return a column of numbers, (n_rows,), NaN where a value is missing."""
         try:
             found = frames.numbers_in(values)
+        except OverflowError as error:
+            raise ValueError(
+                f"column {column.name!r} holds a number that is too large for float64; drop it, or "
+                "divide the column by a constant."
+            ) from error
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"column {column.name!r} held numbers in the training rows, and now holds values "
@@ -195,6 +200,11 @@ def describe(X: Any, categorical: Any) -> Schema:
         kinds = [CATEGORY if i in chosen else NUMBER for i in range(n_columns)]
         return Schema(tuple(Column(i, kind) for i, kind in enumerate(kinds)))
     names = frames.names_of(X)
+    if not names:
+        raise ValueError(
+            f"X has 0 feature(s) (shape={X.shape}): a data frame without columns; give one column "
+            "at least."
+        )
     twice = [name for position, name in enumerate(names) if name in names[:position]]
     if twice:
         raise ValueError(

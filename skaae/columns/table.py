@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ import numpy as np
 from skaae.columns import frames
 from skaae.columns.categories import Categories, fit_categories, is_gap
 from skaae.columns.layout import Layout
+from skaae.columns.limits import exceeds_float32, limits_of, require_moderate, require_near
 from skaae.columns.noise import draw_noise, fit_noise
 from skaae.columns.quantiles import QuantileScaling, fit_quantiles
 from skaae.columns.scaling import (
@@ -102,6 +102,13 @@ class Table:
         np.copyto(known, self.typical, where=np.isnan(known), casting="same_kind")
         return x
 
+    def require_near(self, rows: Rows) -> None:
+        """Raise ValueError if numbers to train on are too far from those of the first rows."""
+        lowest, highest = (ends[self.numbers] for ends in known_range(numbers_of(rows)))
+        names = [c.name for c in self.schema.columns if c.kind != CATEGORY]
+        scaled = self.scaling.transform(np.stack([lowest, highest]))
+        require_near(lowest, highest, [names[i] for i in self.numbers], scaled)
+
     def spread(self, rows: Rows) -> float:
         """Return the mean squared distance of the networks' rows from their mean."""
         if self.layout.is_plain:
@@ -112,7 +119,8 @@ class Table:
             total += x.sum(axis=0, dtype=np.float64)
             squares += np.square(x, dtype=np.float64).sum(axis=0)
         n_rows = rows.shape[0]
-        return float(np.sum(squares / n_rows - (total / n_rows) ** 2))
+        variances = squares / n_rows - (total / n_rows) ** 2
+        return float(variances.clip(min=0.0).sum())  # rounding leaves a little less than 0
 
     def inverse_transform(
         self,
@@ -140,7 +148,7 @@ class Table:
         scaled = outputs[:, : self.layout.n_numbers]
         if noise is not None and rng is not None:
             scaled = scaled + draw_noise(noise, len(scaled), rng).astype(scaled.dtype)
-        numbers = self.scaling.inverse_transform(scaled)
+        numbers = self._in_units(scaled)
         if clip:
             numbers = numbers.clip(self.lowest, self.highest, dtype=numbers.dtype)
         if np.isnan(self.lowest).any():  # nothing is known of a column without a value
@@ -152,6 +160,20 @@ class Table:
             return frames.build(library, self.named_columns, columns)
         dtype = np.result_type(*(column.dtype for column in columns))
         return np.stack(columns, axis=1).astype(dtype, copy=False)
+
+    def _in_units(self, scaled: np.ndarray) -> np.ndarray:
+        """Return scaled numbers in the units of the table.
+
+        The result has the dtype of the argument, except where float32 cannot hold the numbers of a
+        table in float64.
+        """
+        if not exceeds_float32(self.lowest, self.highest):
+            return self.scaling.inverse_transform(scaled)
+        numbers = self.scaling.inverse_transform(scaled.astype(np.float64))
+        if self.dtype == np.float64:
+            return numbers
+        limits = np.finfo(np.float32)
+        return numbers.clip(limits.min, limits.max).astype(scaled.dtype)
 
     @property
     def has_noise(self) -> bool:
@@ -258,16 +280,6 @@ def all_numbers(values: np.ndarray) -> bool:
     return all(isinstance(v, int | float | np.number) and not isinstance(v, bool) for v in values)
 
 
-def limits_of(dtype: Any) -> tuple[float, float]:
-    """Return the smallest and largest number of a column's dtype: infinite but for integers."""
-    found = re.match(r"(u?)int(\d+)", str(dtype).lower())
-    if found is None:
-        return -np.inf, np.inf
-    limit = 2.0 ** (int(found[2]) - (not found[1]))
-    highest = min(limit - 1.0, np.nextafter(limit, 0.0))  # a float64 below the limit
-    return (0.0 if found[1] else -limit), float(highest)
-
-
 def fit_table(
     rows: Rows,
     schema: Schema,
@@ -293,11 +305,13 @@ def fit_table(
     found = numbers_of(rows)
     if not schema.columns:
         schema = Schema(tuple(frames.Column(i, NUMBER) for i in range(found.shape[1])))
+    lowest, highest = known_range(found)
+    names = [column.name for column in schema.columns if column.kind != CATEGORY]
+    require_moderate(lowest, highest, names, scaling)
     if scaling == "auto":
         mixed = schema.is_mixed and not bounded
         scaling = of_mixed if mixed else auto_kind(found, bounded=bounded)
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
-    lowest, highest = known_range(found)
     is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)
     whole = np.zeros(len(kinds), dtype=bool)
     if schema.library is not None:
@@ -348,6 +362,8 @@ def fit_table(
 
 def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
     """Return whether numbers (n_rows, n_columns) have no more than two values in all columns."""
+    if np.isnan(lowest).all():  # there are no numbers, or gaps only
+        return False
     low, high = np.nanmin(lowest), np.nanmax(highest)
     if not isinstance(found, np.ndarray):  # zeros need no look, as they are in the range
         low, high, found = min(low, 0.0), max(high, 0.0), found.data

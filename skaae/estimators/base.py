@@ -22,6 +22,7 @@ from skaae.columns.schema import MixedRows, describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates, warn
+from skaae.estimators.checkpoints import make_saver
 from skaae.estimators.documentation import page_of_estimator
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
@@ -29,7 +30,8 @@ from skaae.estimators.rows import check_rows, require_unit_interval
 from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
-from skaae.training.loop import DivergenceError, Run, train
+from skaae.training.loop import DivergenceError, Loop, Run
+from skaae.training.memory import explaining_memory
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
@@ -63,6 +65,7 @@ class BaseAdversarialAutoencoder(
     n_iter_no_change: Any = "auto"
     tol: float = 1e-4
     warm_start: bool = False
+    checkpoint: Any = None
     device: Any = "auto"
     random_state: Any = None
     verbose: Any = 0
@@ -244,6 +247,7 @@ class BaseAdversarialAutoencoder(
         On the CPU it may share its memory with X; PyTorch wants memory that it could write to. Rows
         of a sparse table become dense a mini-batch at a time.
         """
+        self._table.require_near(X)
         if not isinstance(X, np.ndarray | MixedRows):
             return BatchedRows(NetworkRows(X, self._table))
         scaled = np.require(self._table.transform(X), np.float32, ["C", "W"])
@@ -297,6 +301,7 @@ class BaseAdversarialAutoencoder(
         A `partial` fit is one epoch that continues training. Rows may have weights (n_samples,).
         Early stopping uses the `Validation` rows, if there are any.
         """
+        saver = None if partial else make_saver(self, X, targets, weights, validation)
         if hasattr(self, "_step") and (partial or self.warm_start):
             start = self._start_again(NetworkRows(X, self._table), partial=partial)
         else:
@@ -326,14 +331,18 @@ class BaseAdversarialAutoencoder(
             noise = inference.noise_of_numbers(step, NetworkRows(X, self._table), y, before)
             return {**found, "_noise": noise, "n_iter_": n_iter}
 
-        watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results)
+        watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results, saver)
         try:
             with training_threads(step.generator.device, self._settings.thread_width):
                 call = fitting.as_called(step, self._settings.augment)
-                train(step, run, call, watch.before_epoch, watch.after_epoch)
+                loop = Loop(step, run, call, watch)
+                watch.go_on(loop)
+                with explaining_memory(step, run, call):
+                    loop.train()
         except DivergenceError as error:
-            warn.of_divergence(error, run, self._settings)
+            raise FloatingPointError(warn.about_divergence(error, self._settings)) from error
         finally:
+            watch.bar.close()
             step.networks.eval()
             step.forget_copies()
         if run.stopping is not None:

@@ -17,20 +17,25 @@ from sklearn.model_selection import train_test_split
 
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows
+from skaae.estimators import warn
 from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
 from skaae.estimators.rows import check_more_rows
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
+from skaae.progress import Bar
 from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured
-from skaae.training.loop import EarlyStopping, Snapshot, Stream
+from skaae.training.loop import Hooks
 from skaae.training.schedule import ADD_PSEUDO_LABELS
+from skaae.training.snapshots import EarlyStopping, Snapshot
+from skaae.training.streams import Stream
 
 # Parameters that may change between fits of one model (warm_start); the others define the model.
 LIVE_PARAMETERS = {
     "batch_size",
+    "checkpoint",
     "class_weight",
     "contamination",
     "criterion",
@@ -255,7 +260,7 @@ def as_called(step, augment):
     return call if augment is None else with_augmentation(call, augment.scaled(step.generator))
 
 
-class Watch:
+class Watch(Hooks):
     """Reports every epoch to the user and to scikit-learn's callbacks.
 
     Parameters
@@ -265,14 +270,25 @@ class Watch:
     shown : arguments of the callbacks: X, and y if the encoder learns classes.
     results : called with the number of epochs so far; returns the fitted attributes that the
         estimator would have if training ended now.
+    saver : what saves the state of the loop, or None.
     """
 
-    def __init__(self, estimator, run, shown, results):
+    def __init__(self, estimator, run, shown, results, saver=None):
         self.estimator, self.run, self.shown, self.results = estimator, run, shown, results
+        self.saver = saver
+        self.divergences, self.interrupted = [], False
+        self.bar = Bar(f"epochs of {type(estimator).__name__}", run.n_epochs)
         self.context = callback_context(estimator, run.n_epochs)
         self.context.call_on_fit_task_begin(estimator=estimator, **shown)
         if estimator.verbose and run.n_done == 0:
             print(f"Scaling of X: {estimator.scaling_}")
+
+    def go_on(self, loop):
+        """Restore the state of a fit that was killed, if it was saved."""
+        n_before = 0 if self.saver is None else self.saver.restore(loop)
+        self.bar.advance(n_before)
+        if n_before and self.estimator.verbose:
+            print(f"Going on after epoch {self.run.n_done + n_before}, from {self.saver.path}")
 
     def before_epoch(self, epoch):
         """Report the beginning of an epoch, counted from 0."""
@@ -281,6 +297,7 @@ class Watch:
 
     def after_epoch(self, epoch, means):
         """Report the end of an epoch, with its mean losses; return whether a callback stops."""
+        self.bar.advance()
         n_iter = self.run.n_done + epoch + 1
         if self.estimator.verbose:
             losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
@@ -292,8 +309,29 @@ class Watch:
             reconstruction_attributes=lambda: self.results(n_iter),
         )
 
+    def on_return(self, error, epoch):
+        """Note that an epoch diverged and is repeated."""
+        self.divergences.append(error)
+        if self.estimator.verbose:
+            print(f"Diverged, as {error}; learning rates are now times {self.run.slowdown:.3g}")
+
+    def on_interrupt(self, n_epochs):
+        """Note that the user ended the training."""
+        self.interrupted = True
+
+    def after_all(self, loop):
+        """Save the state of the loop."""
+        if self.saver is not None:
+            self.saver.after_epoch(loop, now=self.interrupted)
+
     def end(self):
-        """Report the end of the fit."""
+        """Report the end of the fit, and what went wrong in it."""
+        if self.saver is not None and not self.interrupted:
+            self.saver.remove()
+        if self.divergences:
+            warn.of_divergences(self.divergences, self.run, self.estimator._settings)
+        if self.interrupted:
+            warn.of_interrupt(self.estimator.n_iter_, self.run.n_planned)
         self.context.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes={}, **self.shown
         )

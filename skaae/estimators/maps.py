@@ -14,8 +14,8 @@ from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import check_count
 from skaae.estimators.tensors import with_tensors
 from skaae.neighbours import nearest, neighbour_graph
-from skaae.training.loop import Stream
 from skaae.training.rows import RowPairs, as_arrays
+from skaae.training.streams import Stream
 
 # With cluster_heads="identity" the heads are this multiple of the unit vectors, as in the paper.
 IDENTITY_SCALE = 10.0

@@ -7,6 +7,7 @@ only store values; other modules compute with these.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -377,6 +378,37 @@ class Categories(Options):
     }
 
 
+@parameters_as_fields
+class Checkpoint(Options):
+    """How often `fit` saves its state, for the parameter `checkpoint` of all estimators.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Folder of the files. `fit` makes it if it is not there.
+    minutes : float, default=5.0
+        A fit is saved at the end of the first epoch after as many minutes.
+    epochs : int or None, default=None
+        A fit is also saved after as many epochs. None: only the minutes count.
+
+    Examples
+    --------
+    >>> from skaae import AAETransformer, Checkpoint
+    >>> AAETransformer(checkpoint=Checkpoint(folder="fits", minutes=1.0), random_state=0)
+    AAETransformer(checkpoint=Checkpoint(folder='fits', minutes=1.0), random_state=0)
+    """
+
+    folder: Any = "."
+    minutes: float = 5.0
+    epochs: int | None = None
+
+    _parameter_constraints = {
+        "folder": [str, os.PathLike],
+        "minutes": [NON_NEGATIVE],
+        "epochs": [COUNT, None],
+    }
+
+
 NETWORKS = {"mlp": MLP, "conv": Conv}
 SOLVERS = {"adam": Adam, "sgd": SGD}
 # Strings that stand for a parameter object with its defaults, by parameter.
@@ -391,6 +423,8 @@ def expand(name: str, value: Any) -> Any:
     """Return the parameter object that a short form stands for; return other values unchanged."""
     if name == "categorical_features" and not isinstance(value, Categories):
         return Categories(features=value)
+    if name == "checkpoint" and isinstance(value, str | os.PathLike):
+        return Checkpoint(folder=value)
     forms = SHORT_FORMS.get(name, {})
     return forms[value]() if isinstance(value, str) and value in forms else value
 

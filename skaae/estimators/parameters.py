@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
 from numbers import Integral
 
@@ -20,6 +21,7 @@ from skaae.estimators.options import (
     NETWORKS,
     SOLVERS,
     Categories,
+    Checkpoint,
     Conv,
     Network,
     Solver,
@@ -72,6 +74,7 @@ SHARED_CONSTRAINTS = {
     "n_iter_no_change": [AUTO, COUNT],
     "tol": [NON_NEGATIVE],
     "warm_start": ["boolean"],
+    "checkpoint": [str, os.PathLike, Checkpoint, None],
     "device": [str, torch.device],
     "random_state": ["random_state"],
     "verbose": ["verbose"],

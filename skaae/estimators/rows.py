@@ -14,6 +14,11 @@ DTYPES: list[type] = [
     *(np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64),
 ]
 
+WHAT_TO_GIVE = (
+    "Give numbers, None for a gap, and the columns of text as categorical_features; or pass a data "
+    "frame whose columns have dtypes."
+)
+
 
 def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1):
     """Return X as checked rows: a C-ordered array, a CSR array, or `MixedRows`.
@@ -46,29 +51,63 @@ def check_more_rows(estimator, name, X, *, ensure_min_samples=1):
 
 
 def check_numbers(estimator, X, **checks):
-    """Return a table of numbers as a C-ordered or CSR array; small dtypes are not copied."""
+    """Return a table of numbers as a C-ordered or CSR array; small dtypes are not copied.
+
+    Masked entries of NumPy's masked arrays are gaps.
+    """
     how = {"order": "C", "accept_sparse": "csr", "ensure_all_finite": "allow-nan", **checks}
+    X = frames.as_plain(X)
     try:
-        return validate_data(estimator, X, dtype=DTYPES, **how)
+        # scikit-learn adds numbers up to see if they are finite: the sum of large ones is not
+        with np.errstate(over="ignore", invalid="ignore"):
+            return validate_data(estimator, X, dtype=DTYPES, **how)
+    except OverflowError as error:
+        raise ValueError(
+            f"{_place_of_strange(X)}X holds a number that is too large for float64; drop it, or "
+            "divide the column by a constant."
+        ) from error
     except TypeError as error:
-        if "NAType" not in str(error):
-            raise
-        return validate_data(estimator, frames.with_nan(X), dtype=DTYPES, **how)
+        if "NAType" in str(error) or "NaTType" in str(error):
+            return validate_data(estimator, frames.with_nan(X), dtype=DTYPES, **how)
+        if "float() argument must be" in str(error):
+            raise TypeError(f"{error}. {_place_of_strange(X)}{WHAT_TO_GIVE}") from error
+        raise
     except ValueError as error:
         if "Found array with dim" in str(error):
             raise ValueError(f"{error} {how_to_flatten(np.shape(X))}") from error
-        if "could not convert string" in str(error):
+        if "Complex data not supported" in str(error):  # scikit-learn prints the whole table
             raise ValueError(
-                f"{error}. Name the columns of text in categorical_features, or pass a data frame "
-                "whose columns have dtypes."
+                "Complex data not supported: X holds complex numbers; give their real and "
+                "imaginary parts as columns."
             ) from error
+        if "setting an array element with a sequence" in str(error):
+            raise ValueError(
+                "X is no table of numbers: its rows have different lengths, or an entry is a "
+                f"sequence. {WHAT_TO_GIVE}"
+            ) from error
+        if "could not convert string" in str(error):
+            raise ValueError(f"{error}. {_place_of_strange(X)}{WHAT_TO_GIVE}") from error
         raise
+
+
+def _place_of_strange(X):
+    """Return a sentence about the first entry of a table of objects that is no number, or ""."""
+    table = np.asarray(X, dtype=object)
+    if table.ndim != 2:
+        return ""
+    for place in np.ndindex(table.shape):
+        try:
+            float(table[place])
+        except (TypeError, ValueError, OverflowError):
+            where = ", ".join(str(index) for index in place)
+            return f"X[{where}] is {table[place]!r:.60}. "
+    return ""
 
 
 def require_unit_interval(table):
     """Raise ValueError if a value lies outside [0, 1], where the cross-entropy is undefined."""
     ends = table.scaling.transform(np.array([table.lowest, table.highest]))
-    if ends.size and (np.nanmin(ends) < 0.0 or np.nanmax(ends) > 1.0):
+    if (ends < 0.0).any() or (ends > 1.0).any():
         raise ValueError(
             "reconstruction_loss='binary_cross_entropy' needs values in [0, 1] after scaling, but "
             f"they are {np.nanmin(ends):.4g} to {np.nanmax(ends):.4g}; use scaling='range' (or "

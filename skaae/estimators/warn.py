@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skaae.columns.schema import MixedRows
 from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
+from skaae.training.loop import SECONDS_BETWEEN_INTERRUPTS
 from skaae.unlabeled import UNLABELED, as_label_array, find_missing, is_auto
 
 # Predicted shares of classes may differ from the assumed ones by this total variation distance.
@@ -38,8 +39,8 @@ def user(message, category):
     warnings.warn(message, category, stacklevel=level)
 
 
-def of_divergence(error, run, settings):
-    """Warn that training went back to earlier weights, or raise if the first epoch diverged."""
+def about_divergence(error, settings):
+    """Return what became infinite or not a number, in which epoch, and what to change."""
     adam = ", use solver='adam'" if settings.solver == "sgd" else ""
     names = {
         "reconstruction": "reconstruction_learning_rate",
@@ -49,17 +50,31 @@ def of_divergence(error, run, settings):
     }
     rates = [name for phase, name in names.items() if phase in settings.rates]
     reason = (
-        f"Training diverged: {error.what} in epoch {run.n_done + error.epoch}. Lower "
-        f"{', '.join(rates)}{adam}, or use scaling='auto' and max_gradient_norm=10."
+        f"Training diverged: {error}. Lower {', '.join(rates)}{adam}, or use scaling='auto' and "
+        "max_gradient_norm=10."
     )
     if settings.augment is not None:
         reason += " Check that augment returns finite rows in the units of X."
-    if error.epoch == 1:
-        raise FloatingPointError(reason) from error
-    kept = f" The weights after epoch {run.n_done + error.epoch - 1} are kept."
-    if run.stopping is not None and run.stopping.best is not None:
-        kept = " The weights of the best epoch so far are kept."
-    user(reason + kept, ConvergenceWarning)
+    return reason
+
+
+def of_divergences(errors, run, settings):
+    """Warn that epochs diverged, and were repeated with lower learning rates."""
+    user(
+        f"{about_divergence(errors[-1], settings)} The epoch was repeated from the weights before "
+        f"it, and all learning rates were {run.slowdown:.3g} times as high from there on.",
+        ConvergenceWarning,
+    )
+
+
+def of_interrupt(n_epochs, n_planned):
+    """Warn that the user ended a fit after so many epochs."""
+    user(
+        f"Training was interrupted. The model has the weights after epoch {n_epochs} of "
+        f"{n_planned}. To stop at once and leave the estimator as it was, interrupt twice within "
+        f"{SECONDS_BETWEEN_INTERRUPTS:.0f} seconds.",
+        UserWarning,
+    )
 
 
 def of_few_epochs(estimator, run, n_rows, *, partial):

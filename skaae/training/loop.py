@@ -1,4 +1,4 @@
-"""The training loop: epochs, stages, batches, early stopping, divergence.
+"""The training loop: epochs, stages, batches, divergence, interrupts.
 
 The loop does not depend on what a step computes. A step is a callable that takes tensors as keyword
 arguments and returns a dict of detached losses. Its method `end_stage` starts the next stage.
@@ -7,197 +7,37 @@ arguments and returns a dict of detached losses. Its method `end_stage` starts t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from skaae.device import to_device
-from skaae.private_torch import foreach_copy
-from skaae.training.schedule import ADD_PSEUDO_LABELS, Schedule, Stage
+from skaae.training.schedule import ADD_PSEUDO_LABELS
+from skaae.training.snapshots import EarlyStopping, Losses, Snapshot, Trainable
+from skaae.training.streams import Cycle, Stream
 
 History = dict[str, list[Any]]
-Losses = dict[str, Tensor]
 
-
-class Trainable(Protocol):
-    """The interface of a step, as the loop uses it."""
-
-    stage: Stage
-    schedule: Schedule
-    generator: torch.Generator
-    spare: Any  # a snapshot whose memory can be reused, or None
-
-    def __call__(self, *batch: Any, **named: Any) -> Losses:
-        """Update on one batch of every stream, and return detached losses by name."""
-
-    def end_stage(self) -> None:
-        """Go on to the next stage."""
-
-    def scale_learning_rates(self, factor: float) -> None:
-        """Set every learning rate to its initial value times `factor`."""
-
-    def tensors(self) -> list[Tensor]:
-        """Return every tensor that training changes in place."""
-
-    def is_finite(self) -> Tensor:
-        """Return whether all weights are finite."""
-
-    def forget_copies(self) -> None:
-        """Drop cached copies of the weights."""
-
-
-@dataclass
-class Stream:
-    """A source of mini-batches: tensors whose rows belong together.
-
-    Parameters
-    ----------
-    tensors : tensors with the same first dimension, by the name of the step's argument.
-    rows : indices of the rows to use, or None for all rows.
-    weights : weight of each row of the tensors, above 0 and on the CPU, or None for equal weights.
-        A row is drawn in proportion to its weight.
-    phase : the only phase of the step that uses the rows, or None. Stages in which this phase may
-        not train the label leave the rows out.
-    """
-
-    tensors: Mapping[str, Tensor]
-    rows: Tensor | None = None
-    phase: str | None = None
-    weights: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(next(iter(self.tensors.values())) if self.rows is None else self.rows)
-
-    def batches(self, size: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        """Yield the shuffled rows once, in batches of nearly equal size, none over `size`.
-
-        With weights, as many rows are drawn as there are, each as often as its weight says.
-        """
-        order = torch.randperm(len(self), generator=generator, device=generator.device)
-        if self.rows is not None:
-            order = self.rows[order]
-        if self.weights is not None:
-            order = repeat_by_weight(order, self.weights[order.cpu()], generator)
-        n_batches = math.ceil(len(self) / size)
-        # a table too large for the device is in the host's memory, where its indices must be too
-        places = {tensor.device for tensor in self.tensors.values()}
-        parts = [order.to(place).tensor_split(n_batches) for place in places]
-        for indices in zip(*parts, strict=True):
-            index = dict(zip(places, indices, strict=True))
-            yield {
-                name: to_device(tensor[index[tensor.device]], order.device)
-                for name, tensor in self.tensors.items()
-            }
-
-    def cycle(self, size: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        """Yield batches endlessly; each pass over the rows is shuffled anew."""
-        while True:
-            yield from self.batches(size, generator)
-
-
-def repeat_by_weight(rows: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
-    """Return as many of the rows (n,), each as often as its weight (n,) relative to the mean.
-
-    A number of times that is not whole is rounded up or down at random. The weights are on the CPU.
-    """
-    n, device = len(rows), rows.device
-    ends = weights.double().cumsum(0)
-    start = torch.rand((), generator=generator, device=device).item()
-    steps = (torch.arange(n, dtype=torch.float64) + start) * (ends[-1] / n)
-    places = torch.searchsorted(ends, steps, right=True).clamp(max=n - 1)
-    return rows[places.to(device)][torch.randperm(n, generator=generator, device=device)]
-
-
-class Snapshot:
-    """A copy of a step's state, to restore it later; taking it again allocates no memory."""
-
-    def __init__(self, step: Trainable) -> None:
-        self.step = step
-        self._copies = [torch.empty_like(tensor) for tensor in step.tensors()]
-        self.take()
-
-    @classmethod
-    def again(cls, step: Trainable) -> Snapshot:
-        """Return a snapshot that reuses the memory of the step's last one from this method."""
-        if step.spare is None:
-            step.spare = cls(step)
-        else:
-            step.spare.take()
-        return step.spare
-
-    def take(self) -> None:
-        """Copy the current state."""
-        with torch.no_grad():
-            foreach_copy(self._copies, self.step.tensors())
-        self._generator, self._stage = self.step.generator.get_state(), self.step.stage
-
-    def restore(self) -> None:
-        """Set the state of the step to the copy."""
-        with torch.no_grad():
-            foreach_copy(self.step.tensors(), self._copies)
-        self.step.generator.set_state(self._generator)
-        self.step.stage = self._stage
-        self.step.forget_copies()
+# A fit goes back by an epoch at most so many times, each time with learning rates times SLOWDOWN.
+MOST_RETURNS = 3
+SLOWDOWN = 0.1
+# Weights that grow by this factor in an epoch are lost, though still finite. Weights that start
+# near 0 may grow faster, up to this factor times LEAST_SIZE. Sizes are root mean squares.
+EXPLOSION = 10.0
+LEAST_SIZE = 0.1
+# Two interrupts within so many seconds end at once: in a search, each would end one fit only.
+SECONDS_BETWEEN_INTERRUPTS = 3.0
 
 
 class DivergenceError(FloatingPointError):
-    """A loss or a weight became infinite or not a number."""
+    """A loss or a weight became infinite or not a number, or all weights exploded."""
 
     def __init__(self, what: str, epoch: int) -> None:
         super().__init__(f"{what} in epoch {epoch}")
         self.what, self.epoch = what, epoch
-
-
-@dataclass
-class EarlyStopping:
-    """Stops training when the validation loss no longer falls, and keeps the best state.
-
-    Parameters
-    ----------
-    validation_loss : function that returns the loss on held-out rows.
-    step : the step whose best state is kept.
-    n_iter_no_change : number of consecutive epochs without improvement before training stops.
-    tol : smallest decrease of the loss that counts as an improvement.
-    first_epoch : epoch of the run from which on losses are compared.
-    """
-
-    validation_loss: Callable[[], float]
-    step: Trainable
-    n_iter_no_change: int
-    tol: float
-    first_epoch: int = 0
-    losses: list[float] = field(default_factory=list)
-    best: Snapshot | None = None
-    _least: float = math.inf
-    _n_without: int = 0
-
-    def __call__(self) -> bool:
-        """Compute the validation loss after an epoch; return whether training should stop.
-
-        Epochs before the last stage do not count, because each stage trains with other losses.
-        """
-        early = len(self.losses) < self.first_epoch
-        if early or self.step.stage != self.step.schedule.stages[-1]:
-            self.losses.append(math.nan)
-            return False
-        loss = self.validation_loss()
-        self.losses.append(loss)
-        self._n_without = 0 if loss < self._least - self.tol else self._n_without + 1
-        if loss < self._least:
-            self._least = loss
-            if self.best is None:
-                self.best = Snapshot(self.step)
-            else:
-                self.best.take()
-        return self._n_without >= self.n_iter_no_change
-
-    def restore_best(self) -> None:
-        """Restore the best state, if the validation loss was ever computed."""
-        if self.best is not None:
-            self.best.restore()
 
 
 @dataclass
@@ -215,6 +55,7 @@ class Run:
     learning_rate : called with an epoch and n_planned; returns the factor of learning rates.
     actions : functions that are called at the end of stages, by the names in `Stage.on_exit`.
     stopping : early stopping, or None.
+    slowdown : factor of all learning rates, which falls when training diverges.
     """
 
     streams: Sequence[Stream]
@@ -225,12 +66,13 @@ class Run:
     learning_rate: Callable[[int, int], float] = lambda epoch, n_planned: 1.0
     actions: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     stopping: EarlyStopping | None = None
+    slowdown: float = 1.0
     history: History = field(default_factory=dict)
 
     def prepare(self, step: Trainable, epoch: int) -> None:
         """Prepare an epoch: set learning rates, go to its stage, add pseudo-labels."""
-        now, planned = self.n_done + epoch, max(self.n_planned, self.n_done + self.n_epochs)
-        step.scale_learning_rates(self.learning_rate(now, planned))
+        now, planned = self._now_and_planned(epoch)
+        self.set_learning_rates(step, epoch)
         target = step.schedule.position_at(now / planned)
         # never go back to an earlier stage, even if more epochs are planned now
         while step.schedule.position(step.stage.name) < target:
@@ -241,6 +83,14 @@ class Run:
         if epoch in {int(share * self.n_epochs) for share in shares} - {0}:
             self.actions.get(ADD_PSEUDO_LABELS, nothing)()
 
+    def set_learning_rates(self, step: Trainable, epoch: int) -> None:
+        """Set the learning rates of an epoch."""
+        step.scale_learning_rates(self.slowdown * self.learning_rate(*self._now_and_planned(epoch)))
+
+    def _now_and_planned(self, epoch: int) -> tuple[int, int]:
+        """Return an epoch of this run, and the number of epochs, both counted over all runs."""
+        return self.n_done + epoch, max(self.n_planned, self.n_done + self.n_epochs)
+
     def keep(self, step: Trainable, epoch: int, means: dict[str, float]) -> None:
         """Add an epoch to the history; a loss is NaN in epochs before it first appears."""
         self.history.setdefault("stage", []).append(step.stage.name)
@@ -248,55 +98,176 @@ class Run:
             self.history.setdefault(name, [math.nan] * epoch).append(value)
 
 
-def train(
-    step: Trainable,
-    run: Run,
-    call: Callable[..., Losses] | None = None,
-    before_epoch: Callable[[int], object] = lambda epoch: None,
-    after_epoch: Callable[[int, dict[str, float]], bool] = lambda epoch, means: False,
-) -> None:
-    """Train for the epochs of a run, and add their mean losses to `run.history`.
+class Hooks:
+    """What the loop calls in every epoch; the methods of this class do nothing."""
+
+    def before_epoch(self, epoch: int) -> None:
+        """Prepare for an epoch, counted from 0."""
+
+    def after_epoch(self, epoch: int, means: dict[str, float]) -> bool:
+        """Use the mean losses of an epoch; return True to end the training."""
+        return False
+
+    def on_return(self, error: DivergenceError, epoch: int) -> None:
+        """Note that the epoch diverged, and that the loop goes back and repeats it more slowly."""
+
+    def on_interrupt(self, n_epochs: int) -> None:
+        """Note that the user ended the training after so many epochs."""
+
+    def after_all(self, loop: Loop) -> None:
+        """Use the state of the loop between two epochs."""
+
+
+class Loop:
+    """The training of a step for the epochs of a run; mean losses go to `run.history`.
 
     Parameters
     ----------
     step : the step to train.
+    run : the plan of the run.
     call : called in place of the step with one batch of every stream, as keyword arguments.
-    before_epoch : called with the epoch, counted from 0.
-    after_epoch : called with the epoch and its mean losses; it returns True to end the training.
+    hooks : what is called in every epoch.
 
-    Raises
-    ------
-    DivergenceError
-        If a loss or a weight is not finite. The step then has its state from the end of the
-        previous epoch, except after the first epoch.
+    Attributes
+    ----------
+    n_epochs : number of epochs of this run that are done.
+    ended : whether no epoch is left, or early stopping or a hook has ended the training.
     """
-    first, *others = run.streams
-    cycles = [(other.phase, other.cycle(run.batch_size, step.generator)) for other in others]
-    good: Snapshot | None = None
-    for epoch in range(run.n_epochs):
-        if good is not None:
-            good.take()
-        elif epoch > 0:
-            good = Snapshot(step)
+
+    last_interrupt = -math.inf  # of any fit of this process
+
+    def __init__(
+        self,
+        step: Trainable,
+        run: Run,
+        call: Callable[..., Losses] | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.step, self.run, self.call, self.hooks = step, run, call or step, hooks or Hooks()
+        self.first, *others = run.streams
+        self.cycles = [Cycle(other, run.batch_size, step.generator) for other in others]
+        self.n_epochs, self.ended = 0, False
+        self._n_returns = 0
+        self._start: Snapshot | None = None  # of the epoch
+        self._left: list[list[Tensor]] = []  # of the cycles at the start of the epoch
+        self._is_whole = True  # whether no epoch has begun to change weights
+
+    def train(self) -> None:
+        """Train for the epochs that are left.
+
+        An epoch in which a loss or a weight is not finite is repeated with lower learning rates. If
+        the user interrupts the training, it ends with the state after the last whole epoch.
+
+        Raises
+        ------
+        DivergenceError
+            If epochs diverged too often, or if the run has only one epoch.
+        KeyboardInterrupt
+            If no epoch was whole, or the last interrupt was a moment ago.
+        """
+        while not self.ended:
+            try:
+                self._train_epoch()
+            except KeyboardInterrupt:
+                now, before = time.monotonic(), Loop.last_interrupt
+                Loop.last_interrupt = now
+                if self.n_epochs == 0 or now - before < SECONDS_BETWEEN_INTERRUPTS:
+                    raise
+                self._forget_epoch()
+                break
+
+    def _train_epoch(self) -> None:
+        """Train for one epoch."""
+        step, run, epoch = self.step, self.run, self.n_epochs
         run.prepare(step, epoch)
         step.forget_copies()
-        before_epoch(epoch)
-        batches = first.batches(run.batch_size, step.generator)
-        parts = zip(
-            batches, *(cycle for phase, cycle in cycles if takes_part(step, phase)), strict=False
-        )
-        means = mean_losses([(call or step)(**merge(part)) for part in parts])
-        step.forget_copies()  # the model may have been used for inference during the epoch
-        try:
-            require_finite(step, means, epoch)
-        except DivergenceError:
-            if good is not None:
-                good.restore()
-            raise
+        self.hooks.before_epoch(epoch)
+        self._keep_start()
+        size = step.weight_size()
+        while True:
+            batches = self.first.batches(run.batch_size, step.generator)
+            cycles = [cycle for cycle in self.cycles if takes_part(step, cycle.stream.phase)]
+            parts = zip(batches, *cycles, strict=False)
+            means = mean_losses([self.call(**merge(part)) for part in parts])
+            step.forget_copies()  # the model may have been used for inference during the epoch
+            error = divergence(means, step.weight_size(), size, run.n_done + epoch)
+            if error is None:
+                break
+            self._slow_down(error)
         run.keep(step, epoch, means)
-        asked = after_epoch(epoch, means)
-        if (run.stopping is not None and run.stopping()) or asked:
-            break
+        self._is_whole = True
+        self.n_epochs += 1
+        asked = self.hooks.after_epoch(epoch, means)
+        stops = run.stopping is not None and run.stopping()
+        self.ended = stops or asked or self.n_epochs == run.n_epochs
+        self.hooks.after_all(self)
+
+    def _keep_start(self) -> None:
+        """Copy the state at the start of the epoch, unless it is the only one of the run."""
+        if self.run.n_epochs == 1:
+            return
+        if self._start is None:
+            self._start = Snapshot(self.step)
+        else:
+            self._start.take()
+        self._left = [list(cycle.left) for cycle in self.cycles]
+        self._is_whole = False
+
+    def _go_back(self) -> None:
+        """Restore the state at the start of the epoch."""
+        assert self._start is not None
+        self._start.restore()
+        for cycle, left in zip(self.cycles, self._left, strict=True):
+            cycle.left = list(left)
+
+    def _slow_down(self, error: DivergenceError) -> None:
+        """Go back to the start of the epoch and lower the learning rates, or raise the error."""
+        if self._start is None or self._n_returns == MOST_RETURNS:
+            raise error
+        self._go_back()
+        self.step.restart_optimizers()  # their running means may have grown before the weights
+        self._n_returns += 1
+        self.run.slowdown *= SLOWDOWN
+        self.run.set_learning_rates(self.step, self.n_epochs)
+        self.hooks.on_return(error, self.n_epochs)
+
+    def _forget_epoch(self) -> None:
+        """Restore the state after the last whole epoch, and tell the user."""
+        if not self._is_whole:
+            self._go_back()
+        for values in self.run.history.values():
+            del values[self.n_epochs :]
+        self.hooks.on_interrupt(self.n_epochs)
+        self.hooks.after_all(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a new loop needs to go on after the last epoch, as tensors and values."""
+        stopping = self.run.stopping
+        return {
+            "step": self.step.state_dict(),
+            "n_epochs": self.n_epochs,
+            "ended": self.ended,
+            "n_returns": self._n_returns,
+            "slowdown": self.run.slowdown,
+            "history": self.run.history,
+            "streams": [stream.state_dict() for stream in self.run.streams],
+            "cycles": [cycle.state_dict() for cycle in self.cycles],
+            "stopping": None if stopping is None else stopping.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the result of `state_dict` of a loop with the same step and run."""
+        self.step.load_state_dict(state["step"])
+        self.n_epochs, self.ended = state["n_epochs"], state["ended"]
+        self._n_returns = state["n_returns"]
+        self.run.slowdown = state["slowdown"]
+        self.run.history.update(state["history"])
+        for stream, saved in zip(self.run.streams, state["streams"], strict=True):
+            stream.load_state_dict(saved)
+        for cycle, saved in zip(self.cycles, state["cycles"], strict=True):
+            cycle.load_state_dict(saved)
+        if self.run.stopping is not None:
+            self.run.stopping.load_state_dict(state["stopping"])
 
 
 def takes_part(step: Trainable, phase: str | None) -> bool:
@@ -308,13 +279,22 @@ def nothing() -> None:
     """Do nothing."""
 
 
-def require_finite(step: Trainable, means: dict[str, float], epoch: int) -> None:
-    """Raise DivergenceError if a mean loss or a weight is not finite."""
+def divergence(
+    means: dict[str, float], size: float, size_before: float, epoch: int
+) -> DivergenceError | None:
+    """Return the error if a mean loss or a weight is not finite, or if the weights have exploded.
+
+    The sizes are the root mean square of all weights after and before the epoch, counted from 0.
+    """
     for name, value in means.items():
         if not math.isfinite(value):
-            raise DivergenceError(f"the {name} loss became {value}", epoch + 1)
-    if not bool(step.is_finite()):
-        raise DivergenceError("a weight became infinite or not a number", epoch + 1)
+            return DivergenceError(f"the {name} loss became {value}", epoch + 1)
+    if not math.isfinite(size):
+        return DivergenceError("a weight became infinite or not a number", epoch + 1)
+    if size > EXPLOSION * max(size_before, LEAST_SIZE):
+        what = f"the root mean square of all weights rose from {size_before:.3g} to {size:.3g}"
+        return DivergenceError(what, epoch + 1)
+    return None
 
 
 def merge(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:

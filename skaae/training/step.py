@@ -9,6 +9,7 @@ on. Names of phases follow the paper.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -298,10 +299,14 @@ class AAEStep:
     def end_stage(self) -> None:
         """Go on to the next stage of the schedule."""
         if RESTART_OPTIMIZERS in self.stage.on_exit:
-            for phase in ("reconstruction", "discriminator", "generator"):
-                if phase in self.optimizers:
-                    self.optimizers[phase].restart()
+            self.restart_optimizers("reconstruction", "discriminator", "generator")
         self.stage = self.schedule.stages[self.schedule.position(self.stage.name) + 1]
+
+    def restart_optimizers(self, *phases: str) -> None:
+        """Forget the running means of gradients of these phases, or of all if none is named."""
+        for phase, optimizer in self.optimizers.items():
+            if phase in phases or not phases:
+                optimizer.restart()
 
     def assign_components(self, members: Tensor) -> None:
         """Set which components make up each class, (n_classes, n_components) of bool."""
@@ -361,11 +366,13 @@ class AAEStep:
                 found += part.state_dict().values()
         return found
 
-    def is_finite(self) -> Tensor:
-        """Return whether all weights are finite, as a tensor on their device."""
+    def weight_size(self) -> float:
+        """Return the root mean square of all weights; it is not finite if a weight is not."""
+        weights: list[Tensor] = list(self.networks.parameters())
+        n_weights = sum(weight.numel() for weight in weights)
         with torch.no_grad():
-            norms = foreach_norm(list(self.networks.parameters()))
-            return torch.stack([*norms, self.n_steps]).isfinite().all()
+            norms = [*foreach_norm(weights), torch.zeros_like(self.n_steps)]
+            return float(torch.linalg.vector_norm(torch.stack(norms))) / math.sqrt(n_weights or 1)
 
     def copy_in_float64(self, name: str) -> nn.Module:
         """Return a cached float64 copy of `trained`, or of its submodule `name`."""

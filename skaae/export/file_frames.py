@@ -1,0 +1,60 @@
+"""Data frames, and the dtypes of their columns, as values that a file may contain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skaae.columns import frames
+from skaae.columns.frames import Column
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A data frame.
+
+    Parameters
+    ----------
+    library : "pandas" or "polars".
+    columns : its columns.
+    values : the values of each column, with None for a missing value where they are objects.
+    """
+
+    library: str
+    columns: tuple[Column, ...]
+    values: tuple[np.ndarray, ...]
+
+
+def frame_of(X: Any) -> Frame:
+    """Return a data frame as a `Frame`."""
+    library, columns, values = frames.library_of(X), [], []
+    for position, name in enumerate(frames.names_of(X)):
+        series = frames.series_of(X, position)
+        columns.append(frames.describe(series, name))
+        plain = isinstance(series.dtype, np.dtype) and series.dtype != object
+        found = np.array(series) if plain else np.array(series.to_list(), dtype=object)
+        if not plain:
+            found[[frames.is_missing(value) for value in found]] = None
+        values.append(found)
+    assert library is not None
+    return Frame(library, tuple(columns), tuple(values))
+
+
+def to_frame(frame: Frame) -> Any:
+    """Return the data frame of a `Frame`."""
+    if len({len(values) for values in frame.values}) > 1:
+        raise ValueError("the columns of a data frame have different lengths")
+    pairs = list(zip(frame.columns, frame.values, strict=True))
+    if frame.library == "polars":
+        import polars
+
+        return polars.DataFrame(
+            [polars.Series(str(c.name), v.tolist(), dtype=c.dtype) for c, v in pairs]
+        )
+    import pandas
+
+    found = pandas.concat([pandas.Series(v, dtype=c.dtype) for c, v in pairs], axis=1)
+    found.columns = [column.name for column in frame.columns]
+    return found

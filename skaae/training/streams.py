@@ -1,0 +1,126 @@
+"""Streams of training rows, which yield shuffled mini-batches, once or endlessly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skaae.device import to_device
+
+
+@dataclass
+class Stream:
+    """A source of mini-batches: tensors whose rows belong together.
+
+    Parameters
+    ----------
+    tensors : tensors with the same first dimension, by the name of the step's argument.
+    rows : indices of the rows to use, or None for all rows.
+    weights : weight of each row of the tensors, above 0 and on the CPU, or None for equal weights.
+        A row is drawn in proportion to its weight.
+    phase : the only phase of the step that uses the rows, or None. Stages in which this phase may
+        not train the label leave the rows out.
+    """
+
+    tensors: Mapping[str, Tensor]
+    rows: Tensor | None = None
+    phase: str | None = None
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())) if self.rows is None else self.rows)
+
+    def shuffled(self, size: int, generator: torch.Generator) -> list[Tensor]:
+        """Return the indices of the shuffled rows, in batches of nearly equal size, up to `size`.
+
+        With weights, as many rows are drawn as there are, each as often as its weight says.
+        """
+        order = torch.randperm(len(self), generator=generator, device=generator.device)
+        if self.rows is not None:
+            order = self.rows[order]
+        if self.weights is not None:
+            order = repeat_by_weight(order, self.weights[order.cpu()], generator)
+        if any(tensor.device.type == "cpu" for tensor in self.tensors.values()):
+            order = order.cpu()  # a table in the host's memory, whose indices must be there too
+        return list(order.tensor_split(math.ceil(len(self) / size)))
+
+    def batch(self, index: Tensor, device: torch.device) -> dict[str, Tensor]:
+        """Return the rows with these indices on a device, by name."""
+        return {
+            name: to_device(tensor[index.to(tensor.device)], device)
+            for name, tensor in self.tensors.items()
+        }
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
+        """Yield the shuffled rows once, in batches of nearly equal size, none over `size`."""
+        for index in self.shuffled(size, generator):
+            yield self.batch(index, generator.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what changes during a run: the rows in use, and their classes."""
+        classes = {name: y for name, y in self.tensors.items() if name.startswith("y")}
+        return {"rows": self.rows, "classes": classes}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the result of `state_dict`."""
+        device = None if self.rows is None else self.rows.device
+        self.rows = state["rows"] if device is None else state["rows"].to(device)
+        classes = {name: y.to(self.tensors[name].device) for name, y in state["classes"].items()}
+        self.tensors = {**self.tensors, **classes}
+
+
+class Cycle:
+    """Endless mini-batches of a stream; each pass over the rows is shuffled anew.
+
+    Parameters
+    ----------
+    stream : the stream.
+    size : largest number of rows of a mini-batch.
+    generator : source of the order.
+
+    Attributes
+    ----------
+    left : indices of the mini-batches that are left of this pass, the next one last.
+    """
+
+    def __init__(self, stream: Stream, size: int, generator: torch.Generator) -> None:
+        self.stream, self.size, self.generator = stream, size, generator
+        self.left: list[Tensor] = []
+
+    def __iter__(self) -> Cycle:
+        return self
+
+    def __next__(self) -> dict[str, Tensor]:
+        if not self.left:
+            self.left = self.stream.shuffled(self.size, self.generator)[::-1]
+        return self.stream.batch(self.left.pop(), self.generator.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the rows that are left of this pass, and the sizes of their mini-batches."""
+        empty = torch.zeros(0, dtype=torch.int64)
+        return {
+            "left": torch.cat(self.left) if self.left else empty,
+            "sizes": [len(index) for index in self.left],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the result of `state_dict`."""
+        self.left = list(state["left"].split(state["sizes"]))
+
+
+def repeat_by_weight(rows: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
+    """Return as many of the rows (n,), each as often as its weight (n,) relative to the mean.
+
+    A number of times that is not whole is rounded up or down at random. The weights are on the CPU.
+    """
+    n, device = len(rows), rows.device
+    ends = weights.double().cumsum(0)
+    start = torch.rand((), generator=generator, device=device).item()
+    steps = (torch.arange(n, dtype=torch.float64) + start) * (ends[-1] / n)
+    places = torch.searchsorted(ends, steps, right=True).clamp(max=n - 1)
+    return rows[places.to(device)][torch.randperm(n, generator=generator, device=device)]

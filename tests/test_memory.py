@@ -1,0 +1,175 @@
+"""Memory: none is lost from fit to fit, and running out of it ends in an error that helps."""
+
+import gc
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import FITS, classifier, hide, transformer
+
+from skaae import AAETransformer
+from skaae.training.memory import is_out_of_memory
+from skaae.training.step import AAEStep
+
+OUT_OF_MEMORY = {
+    "GPU": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+    "Apple's GPU": RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"),
+    "CPU": RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
+    "Python": MemoryError(),
+}
+
+
+# In MiB. A model of these tests has less than 0.1 MiB, so 150 kept models would be seen.
+MOST_GROWTH = 5.0
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    """Return a function that makes steps fail with an error if they get more rows than `most`."""
+
+    def limit(error, most):
+        run, sizes = AAEStep.__call__, []
+
+        def call(step, x, **others):
+            sizes.append(len(x))
+            if len(x) > most:
+                raise error
+            return run(step, x, **others)
+
+        monkeypatch.setattr(AAEStep, "__call__", call)
+        return sizes
+
+    return limit
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY)
+def test_out_of_memory_names_a_batch_size_that_fits(blobs, small_memory, error):
+    X, _ = blobs
+    sizes = small_memory(error, 30)
+    model = transformer(batch_size=160)
+    with pytest.raises(MemoryError, match=r"batches of 160 rows.*set batch_size=20,") as caught:
+        model.fit(X)
+    assert sizes == [90, 60, 36, 20]  # 180 rows in batches of 160, 80, 40 and 20 at most
+    assert caught.value.__cause__ is error
+    assert not hasattr(model, "n_iter_")
+    assert model.set_params(batch_size=20).fit(X).n_iter_ == 20
+
+
+def test_out_of_memory_with_labels_and_augmentation(blobs, small_memory):
+    X, y = blobs
+    small_memory(OUT_OF_MEMORY["GPU"], 50)
+    model = classifier(batch_size=180, augment=lambda rows: rows + 0.0, pseudo_labels=False)
+    with pytest.raises(MemoryError, match="set batch_size=45,"):
+        model.fit(X, hide(y, 5))
+
+
+def test_networks_too_large_for_one_row(blobs, small_memory):
+    small_memory(OUT_OF_MEMORY["GPU"], 0)
+    with pytest.raises(MemoryError, match="Not even batch_size=1 fits: use smaller hidden_layer"):
+        transformer().fit(blobs[0])
+
+
+def test_out_of_memory_leaves_the_fitted_model(blobs, small_memory):
+    X, _ = blobs
+    model = transformer(max_iter=2).fit(X)
+    before = model.transform(X)
+    small_memory(OUT_OF_MEMORY["GPU"], 30)
+    for method in (model.partial_fit, model.set_params(warm_start=True).fit):
+        with pytest.raises(MemoryError, match="did fit"):
+            method(X)
+        np.testing.assert_array_equal(model.transform(X), before)
+
+
+def test_other_errors_stay_what_they_are(blobs, small_memory):
+    small_memory(RuntimeError("the sky is falling"), 30)
+    with pytest.raises(RuntimeError, match="sky is falling"):
+        transformer().fit(blobs[0])
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_the_cpu_runs_out_of_memory_as_we_expect():
+    """PyTorch's own error, for more memory than any machine has."""
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        torch.empty(2**50)
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.skipif(FITS["device"] != "cuda", reason="needs --device cuda")
+def test_a_real_gpu_runs_out_of_memory():
+    free, _ = torch.cuda.mem_get_info()
+    blocked = torch.empty(free - (1 << 30), dtype=torch.uint8, device="cuda")
+    X = np.random.default_rng(0).normal(size=(200_000, 4)).astype(np.float32)
+    model = AAETransformer(
+        batch_size=200_000, hidden_layer_sizes=(2000,), max_iter=1, random_state=0, device="cuda"
+    )
+    with pytest.raises(MemoryError, match="set batch_size="):
+        model.fit(X)
+    del blocked
+
+
+FITS_AND_MEMORY = """
+import gc, sys, warnings
+import numpy as np, torch
+from skaae import *
+
+warnings.simplefilter("ignore")
+torch.set_num_threads(1)
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(60, 5)), np.arange(60) % 3
+some = np.where(np.arange(60) % 4 == 0, y, -1)
+brief = {"max_iter": 1, "hidden_layer_sizes": (16,), "device": "cpu"}
+
+def memory():
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 2**20
+
+makers = [
+    lambda i: AAETransformer(**brief, random_state=i).fit(X),
+    lambda i: AAEOutlierDetector(**brief, random_state=i).fit(X),
+    lambda i: SupervisedAAETransformer(**brief, random_state=i).fit(X, y),
+    lambda i: SemiSupervisedAAEClassifier(
+        **brief, pseudo_labels=False, augment=lambda rows: rows + 0.0, random_state=i
+    ).fit(X, some),
+    lambda i: AAEClusterer(3, **brief, random_state=i).fit(X),
+    lambda i: AAEEmbedding(**brief, random_state=i).fit(X),
+]
+model = AAETransformer(**brief, random_state=0)
+n_fits, sizes = int(sys.argv[1]), []
+for i in range(n_fits):
+    fitted = makers[i % len(makers)](i)
+    fitted.transform(X), fitted.transform(X.astype(np.float32)), fitted.sample(3)
+    model.partial_fit(X)
+    if i + 1 in (n_fits // 4, n_fits):
+        sizes.append(memory())
+print(*sizes)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+@pytest.mark.parametrize("n_fits", [24, pytest.param(200, marks=pytest.mark.slow)])
+def test_memory_does_not_grow_with_the_number_of_fits(n_fits):
+    """Resident memory in MiB, after a quarter of the fits and after all."""
+    command = [sys.executable, "-c", FITS_AND_MEMORY, str(n_fits)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    early, late = (float(size) for size in done.stdout.split())
+    assert late - early < MOST_GROWTH, (early, late)
+
+
+def test_a_fitted_model_is_freed_at_once(blobs):
+    """Without cycles of references, memory is free before Python looks for such cycles."""
+    import weakref
+
+    gc.collect()
+    gc.disable()
+    try:
+        model = transformer(max_iter=1).fit(blobs[0])
+        step = weakref.ref(model._step)
+        del model
+        freed = step() is None
+    finally:
+        gc.enable()
+    assert freed
