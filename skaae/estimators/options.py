@@ -384,7 +384,7 @@ class Checkpoint(Options):
 
     Parameters
     ----------
-    folder : str or path-like
+    folder : str or path-like, default="."
         Folder of the files. `fit` makes it if it is not there.
     minutes : float, default=5.0
         A fit is saved at the end of the first epoch after as many minutes.
