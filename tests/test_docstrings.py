@@ -2,12 +2,14 @@
 
 import inspect
 import re
+from email.message import Message
 
 import numpy as np
 import pytest
 from conftest import FITS
 
 import skaae
+from skaae.estimators import documentation
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.priors import Petals
 
@@ -113,6 +115,30 @@ def test_public_objects_are_documented(public):
 def test_shared_parameters_read_well_in_both_docstrings():
     for cls in ESTIMATORS:
         assert "{" not in cls.__doc__.replace('{"', "").replace("{-1, 1}", "")
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_html_links_to_the_page_of_the_estimator_where_the_package_declares_a_site(
+    cls, monkeypatch
+):
+    declared = Message()
+    monkeypatch.setattr(documentation, "metadata", lambda name: declared)
+    declared["Project-URL"] = "Source, https://code.example/skaae"
+    assert "href" not in cls()._repr_html_()
+    declared["Project-URL"] = "Documentation, https://docs.example/stable/"
+    page = f"https://docs.example/stable/api/generated/skaae.{cls.__name__}.html"
+    assert f'href="{page}"' in cls()._repr_html_()
+
+
+def test_html_has_no_link_for_a_class_of_the_user(monkeypatch):
+    declared = Message()
+    declared["Project-URL"] = "Documentation, https://docs.example"
+    monkeypatch.setattr(documentation, "metadata", lambda name: declared)
+
+    class Own(skaae.AAETransformer):
+        pass
+
+    assert "href" not in Own()._repr_html_()
 
 
 def test_version_is_the_distribution_version():

@@ -1,10 +1,10 @@
-"""Shorter lines: places to break long names in tables and titles, and lists of modules."""
+"""Shorter lines: places to break long names in code and titles, and lists of modules."""
 
 import re
 import textwrap
 
-TABLE = re.compile(r"<table\b.*?</table>", re.S)
-CODE = re.compile(r'(?<=<span class="pre">)[^<]+')
+CODE = re.compile(r"<code\b.*?</code>", re.S)
+WORD = re.compile(r'(?<=<span class="pre">)[^<]+')
 TITLE = re.compile(r"(?<=<h1>)\w+")
 # after underscores and dots in a name (but not before "py"), before words in brackets and after an
 # equals sign, after a slash, before a capital letter
@@ -19,10 +19,10 @@ def breakable(match):
 
 
 def add_breaks(app, pagename, templatename, context, doctree):
-    """Mark the places to break in the code of tables and in titles that are a name."""
+    """Mark the places to break in code among words, and in titles that are a name."""
     body = context.get("body")
     if body:
-        body = TABLE.sub(lambda table: CODE.sub(breakable, table.group()), body)
+        body = CODE.sub(lambda code: WORD.sub(breakable, code.group()), body)
         context["body"] = TITLE.sub(breakable, body)
 
 

@@ -29,7 +29,7 @@ class Display(ABC):
         ----------
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
-        **style : passed to the method of the axes that draws: `imshow`, `scatter` or `plot`
+        **style : passed to the method that draws: `Axes.imshow`, `Axes.scatter` or `Axes.plot`
 
         Returns
         -------

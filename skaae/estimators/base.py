@@ -23,6 +23,7 @@ from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates, warn
 from skaae.estimators.checkpoints import make_saver
+from skaae.estimators.documentation import page_of_estimator
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
 from skaae.estimators.rows import check_rows, require_unit_interval
@@ -74,6 +75,9 @@ class BaseAdversarialAutoencoder(
     _classifies = False  # whether the encoder learns the classes of labeled rows
     # Scaling "auto" of mixed tables; normal scores would hide outliers, and gaps between groups.
     _scaling_of_mixed = "quantile"
+    # scikit-learn's HTML representation links to the pages of this module
+    _doc_link_module = "skaae"
+    _doc_link_template = property(lambda self: page_of_estimator())
 
     @abstractmethod
     def _model(self, targets, table, *, dense, start):

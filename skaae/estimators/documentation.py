@@ -1,8 +1,9 @@
-"""The documentation of the parameters that estimators share."""
+"""The documentation of estimators: of the parameters that they share, and where their pages are."""
 
 from __future__ import annotations
 
 import textwrap
+from importlib.metadata import PackageNotFoundError, metadata
 
 SHARED_DOC = """\
 hidden_layer_sizes : "auto", int or sequence of int, default="auto"
@@ -111,6 +112,22 @@ PLACES = {
     "label_parameters": LABEL_DOC,
     "shared_attributes": SHARED_ATTRIBUTES_DOC,
 }
+
+
+def page_of_estimator():
+    """Return the address of an estimator's page, with `{estimator_name}` in it; "" if unknown.
+
+    The site is where the installed package says in its metadata: the URL "Documentation".
+    """
+    try:
+        urls = metadata("skaae").get_all("Project-URL") or []
+    except PackageNotFoundError:  # the source is on the path, but not installed
+        return ""
+    for entry in urls:
+        label, _, address = entry.partition(",")
+        if label.strip().lower() == "documentation":
+            return f"{address.strip().rstrip('/')}/api/generated/skaae.{{estimator_name}}.html"
+    return ""
 
 
 def with_shared_parameters(**words):

@@ -102,7 +102,8 @@ default="relu"
         these and the code, as in the paper's clustering. "autoencoder": all of these and the
         decoder's hidden layers, as in the paper's SVHN model. None: no layer. Discriminators and
         your own networks never get it. "auto" is "encoder" for `SupervisedAAETransformer`,
-        `AAEClusterer` and `AAEEmbedding`, and None for the other estimators.
+        `AAEClusterer` and maps with cluster heads, "hidden" for many images (see the user guide)
+        and maps that keep neighbours, and None otherwise.
     discriminator_noise : float, default=0.0
         Standard deviation of the Gaussian noise that training adds to the discriminators' inputs,
         both codes and samples of the prior. While the codes are far from the prior, a discriminator
@@ -112,7 +113,8 @@ default="relu"
         Distribution of the initial weights. "uniform": uniform between -1 / sqrt(n) and
         1 / sqrt(n), where n is the number of inputs of the layer. "small": normal with standard
         deviation 0.32 / sqrt(n), and biases of 0; for n = 1000 this is the paper's 0.01. A float is
-        the standard deviation in all layers. "auto" is "small" for SGD and "uniform" for Adam.
+        the standard deviation in all layers. "auto" is "small" for SGD, "uniform" for Adam, and
+        0.003 for many images (see the user guide).
     encoder, decoder, discriminator : callable or None, default=None
         Your own networks. Each is a function of (n_inputs, n_outputs) that returns a
         `torch.nn.Module`. The module maps a tensor of shape (batch, n_inputs) to one of shape
@@ -201,11 +203,10 @@ default="auto"
         "cosine": falls from 1 to 0 over max_iter epochs. Pairs (epoch, factor): each factor applies
         from its epoch on; the paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). Callable:
         gets the epoch, counted from 0, and returns the factor. "auto" is "cosine" for
-        `AAETransformer`, `SupervisedAAETransformer`, `AAEOutlierDetector` and a
-        `SemiSupervisedAAEClassifier` that a committee teaches, and "constant" for the other
-        estimators.
-        With early_stopping, warm_start or `partial_fit` the last epoch is not known in advance, so
-        "auto" is "constant".
+        `AAETransformer`, `SupervisedAAETransformer`, `AAEOutlierDetector`, maps that keep
+        neighbours, and a `SemiSupervisedAAEClassifier` that a committee teaches or that has many
+        images (see the user guide). It is "constant" for the others. With early_stopping,
+        warm_start or `partial_fit` it is always "constant", because the last epoch is not known.
     max_gradient_norm : float or None, default=10.0
         Largest norm of the gradient in each training phase. Larger gradients are scaled down to
         this norm, so that outliers and strongly correlated columns do not make training diverge.
@@ -219,7 +220,8 @@ default="auto"
     average_weights : "auto" or bool, default="auto"
         Whether the fitted model uses a running average of the weights, over about the last tenth of
         all steps. The average removes much of the noise that a constant learning rate leaves in the
-        weights. "auto" is True for `SemiSupervisedAAEClassifier` and False for other estimators.
+        weights. "auto" is True for `SemiSupervisedAAEClassifier`, and for `AAEClusterer` if there
+        are many images (see the user guide); otherwise False.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the matrix products in training. Weights and losses are float32 in any case.
         "auto" is "bfloat16" if the widest layer has at least 256 units and the device has
@@ -316,12 +318,13 @@ class VirtualAdversarial(Options):
     Parameters
     ----------
     learning_rate : "auto" or float, default="auto"
-        Learning rate of the phase. "auto" is 0.001 for Adam and 0.1 for SGD.
+        Learning rate of the phase. "auto" is 0.001 for Adam, 0.002 for many images (see the user
+        guide), and 0.1 for SGD.
     radius : "auto" or float, default="auto"
         Mean distance of a row from its worst neighbour, in scaled units. The radius of each row is
         proportional to the distance to its nearest neighbour in the mini-batch, which is first
         limited to 0.25 to 2 times its median. "auto" is 0.17 times the root mean squared distance
-        of the scaled rows from their mean, which is 1.2 for MNIST with pixels in [0, 1].
+        of the scaled rows from their mean, and 0.24 times for many images.
 
     Examples
     --------
@@ -381,7 +384,7 @@ class Checkpoint(Options):
 
     Parameters
     ----------
-    folder : str or path-like
+    folder : str or path-like, default="."
         Folder of the files. `fit` makes it if it is not there.
     minutes : float, default=5.0
         A fit is saved at the end of the first epoch after as many minutes.

@@ -52,7 +52,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         The distribution that the codes are trained to follow. A string is "gaussian" (standard
         normal), "uniform" (on [-2, 2] in each dimension), "petals" (10 Gaussians on a ring) or
         "swiss_roll" (a spiral). Other priors are instances from `skaae.priors`, frozen
-        `scipy.stats` distributions, fitted scikit-learn models with `sample`, and callables
+        `scipy.stats` distributions, fitted scikit-learn models with ``sample``, and callables
         `(n_samples, rng)` that return an array of shape (n_samples, n_components).
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x), the distribution of the code z of a row x (section 2). "deterministic":

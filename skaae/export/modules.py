@@ -28,10 +28,10 @@ def to_torch(estimator, method):
     Parameters
     ----------
     estimator : AAETransformer, SupervisedAAETransformer, SemiSupervisedAAEClassifier, \
-AAEClusterer or AAEEmbedding
+AAEClusterer, AAEEmbedding or AAEOutlierDetector
         A fitted estimator.
     method : {"transform", "predict_proba", "inverse_transform"}
-        The method that the module computes.
+        The method that the module computes. `AAEOutlierDetector` has no "predict_proba".
 
     Returns
     -------
@@ -40,9 +40,10 @@ AAEClusterer or AAEEmbedding
         shape (n_samples, n_features), or (n_samples, n_components) for "inverse_transform". NaN is
         a missing value. The networks compute in float32; after `module.double()` they compute in
         float64, as the estimator does for float64 rows. Gradients with respect to X and the weights
-        can be computed. For "inverse_transform", except of `AAETransformer` and `AAEEmbedding`, the
-        call is `module(Z, y)`, where y are the probabilities of classes or clusters, of shape
-        (n_samples, n_classes). Without y they are the class proportions.
+        can be computed. For "inverse_transform" of `SupervisedAAETransformer`,
+        `SemiSupervisedAAEClassifier` and `AAEClusterer`, the call is `module(Z, y)`, where y are
+        the probabilities of classes or clusters, of shape (n_samples, n_classes). Without y they
+        are the class proportions.
 
     Raises
     ------

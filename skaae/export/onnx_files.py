@@ -34,16 +34,17 @@ def export_onnx(estimator, path, *, method, dtype="float32"):
     Parameters
     ----------
     estimator : AAETransformer, SupervisedAAETransformer, SemiSupervisedAAEClassifier, \
-AAEClusterer or AAEEmbedding
+AAEClusterer, AAEEmbedding or AAEOutlierDetector
         A fitted estimator.
     path : str or path-like
         The file to write. If an error occurs, a file that exists is kept.
     method : {"transform", "predict_proba", "predict", "inverse_transform"}
         The method that the file computes. Its outputs are "Z" for "transform", "probabilities" for
         "predict_proba", and "label" and "probabilities" for "predict". "inverse_transform" has the
-        inputs and outputs reversed: from "Z" to "X", or to a tensor for each column. Except for
-        `AAETransformer` and `AAEEmbedding`, it has a second input "y" of shape (n_samples,
-        n_classes), the probabilities of classes or clusters.
+        inputs and outputs reversed: from "Z" to "X", or to a tensor for each column. For
+        `SupervisedAAETransformer`, `SemiSupervisedAAEClassifier` and `AAEClusterer` it has a second
+        input "y" of shape (n_samples, n_classes), the probabilities of classes or clusters. The
+        predictions of `AAEOutlierDetector` cannot be exported.
     dtype : {"float32", "float64"}, default="float32"
         Type of the numbers of X and of codes. With "float64", numbers are scaled before they become
         float32. Use it for columns of large numbers that differ little, such as seconds since 1970.
