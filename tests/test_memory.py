@@ -22,7 +22,7 @@ OUT_OF_MEMORY = {
 }
 
 
-# In MiB. A model of these tests has less than 0.1 MiB, so 150 kept models would be seen.
+# In MiB. The weights of one model alone have more than 0.1 MiB: 150 of them would be seen.
 MOST_GROWTH = 5.0
 
 
@@ -120,7 +120,7 @@ torch.set_num_threads(1)
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(60, 5)), np.arange(60) % 3
 some = np.where(np.arange(60) % 4 == 0, y, -1)
-brief = {"max_iter": 1, "hidden_layer_sizes": (16,), "device": "cpu"}
+brief = {"max_iter": 1, "hidden_layer_sizes": (128, 128), "device": "cpu"}
 
 def memory():
     gc.collect()

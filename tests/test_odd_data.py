@@ -7,6 +7,7 @@ For still more, or others, set ODD_EXAMPLES to a number and ODD_SEED to a whole 
 import os
 import tempfile
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,6 @@ from skaae import (
 )
 from skaae.neighbours import neighbour_graph
 
-# Errors of scikit-learn, NumPy and Python for arguments of the wrong type.
 ARRAYS = ["float64", "float32", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16"]
 ARRAYS += ["uint32", "uint64", "bool", "longdouble", ">f8", ">i4", "object"]
 VALUES = ["normal", "constant", "some constant", "duplicates", "whole", "flags", "outlier", "zeros"]
@@ -337,13 +337,14 @@ def require_helpful(error):
     # scikit-learn asks for a TypeError if an object is no number
     assert not isinstance(error, TypeError) or "float() argument must be" in message, message
     note(f"{type(error).__name__}: {message}")
-    REFUSED[message[:90]] = REFUSED.get(message[:90], 0) + 1
+    OUTCOMES[message[:90]] += 1
     found = [part for part in INTERNALS if part in message.lower()]
     assert not found, f"the message speaks of {found}: {message}"
     assert len(message) > 25, f"the message says too little: {message!r}"
 
 
-REFUSED = {}
+# How many examples ended how: in a model, or in an error with this beginning.
+OUTCOMES = Counter()
 
 
 def values_of(found):
@@ -406,7 +407,7 @@ def check_fit(model, X, y, refused):
             require_helpful(error)
             return
         assert not refused, "infinity was trained on"
-        REFUSED["(fitted)"] = REFUSED.get("(fitted)", 0) + 1
+        OUTCOMES["fitted"] += 1
         try:
             check_use(model, X, y)
         except ValueError as error:
@@ -422,7 +423,6 @@ def problems(draw, folder, cls):
     return draw(models(cls)), X, draw(labels(n)), refused
 
 
-N_EXAMPLES = int(os.environ.get("ODD_EXAMPLES", 300))
 ESTIMATORS = [
     AAETransformer,
     AAEOutlierDetector,
@@ -433,20 +433,40 @@ ESTIMATORS = [
 ]
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
-@seed(int(os.environ.get("ODD_SEED", 0)))
-@settings(
-    max_examples=N_EXAMPLES // len(ESTIMATORS),
-    deadline=None,
-    database=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(data=st.data())
-def test_every_fit_ends_in_a_finite_model_or_a_clear_error(cls, data):
+FEW, MANY = 240, int(os.environ.get("ODD_EXAMPLES", 2000))
+
+
+def examples(number):
+    """Return a decorator that calls a test with so many examples, over all estimators."""
+    how = settings(
+        max_examples=-(-number // len(ESTIMATORS)),
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    first = int(os.environ.get("ODD_SEED", 0))
+    given_data = given(data=st.data())
+    each = pytest.mark.parametrize("cls", ESTIMATORS)
+    return lambda test: each(seed(first)(how(given_data(test))))
+
+
+def check_example(cls, data):
+    """Check the fit of one example."""
     with tempfile.TemporaryDirectory() as folder:
         model, X, y, refused = data.draw(problems(folder, cls), label="problem")
         check_fit(model, X, y, refused)
+
+
+@examples(FEW)
+def test_a_fit_ends_in_a_finite_model_or_a_clear_error(cls, data):
+    check_example(cls, data)
+
+
+@pytest.mark.slow
+@examples(MANY)
+def test_more_fits_end_in_finite_models_or_clear_errors(cls, data):
+    check_example(cls, data)
 
 
 # Defects that the examples above have found, each with the smallest table that shows it.

@@ -49,10 +49,10 @@ def require_moderate(
     """
     found = magnitudes(lowest, highest)
     largest = np.fmax.reduce(found, initial=0.0)
-    if largest <= (MOST_SCALED if scaling is None else LARGEST):
+    if largest < (MOST_SCALED if scaling is None else LARGEST):
         return
     name = names[int(np.nanargmax(found))]
-    if largest <= LARGEST:
+    if largest < LARGEST:
         raise ValueError(
             f"column {name!r} of X holds numbers as large as {largest:.3g}. scaling=None leaves "
             f"them as they are, and networks can read numbers up to {MOST_SCALED:g}; use "
