@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skaae import displays, model_selection, priors
+    from skaae.diagnosis.diagnose import diagnose
+    from skaae.diagnosis.report import Diagnosis, Finding
     from skaae.displays import (
         ClusterHeadsDisplay,
+        DiagnosisDisplay,
         LabelBudgetDisplay,
         LatentSpaceDisplay,
         ManifoldDisplay,
@@ -44,12 +47,16 @@ _MODULE_OF = {
     "SemiSupervisedAAEClassifier": "skaae.estimators.classifier",
     "SupervisedAAETransformer": "skaae.estimators.supervised",
     "ClusterHeadsDisplay": "skaae.displays",
+    "Diagnosis": "skaae.diagnosis.report",
+    "DiagnosisDisplay": "skaae.displays",
+    "Finding": "skaae.diagnosis.report",
     "LabelBudgetDisplay": "skaae.displays",
     "LatentSpaceDisplay": "skaae.displays",
     "ManifoldDisplay": "skaae.displays",
     "ReconstructionDisplay": "skaae.displays",
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
+    "diagnose": "skaae.diagnosis.diagnose",
     "export_onnx": "skaae.export.onnx_files",
     "to_torch": "skaae.export.modules",
 }
@@ -64,6 +71,9 @@ __all__ = [
     "Categories",
     "ClusterHeadsDisplay",
     "Conv",
+    "Diagnosis",
+    "DiagnosisDisplay",
+    "Finding",
     "LabelBudgetDisplay",
     "LatentSpaceDisplay",
     "MLP",
@@ -75,6 +85,7 @@ __all__ = [
     "SupervisedAAETransformer",
     "TrainingCurvesDisplay",
     "VirtualAdversarial",
+    "diagnose",
     "displays",
     "export_onnx",
     "model_selection",
