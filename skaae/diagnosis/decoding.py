@@ -7,15 +7,16 @@ import numpy as np
 from skaae.diagnosis import statistics
 from skaae.diagnosis.report import judged, not_checked
 
-STYLE_USE = 0.1  # change of decoded rows with the style, relative to what a code can explain
+STYLE_USE = 0.05  # change of decoded rows with the style, relative to what a code can explain
 LABEL_USE = 0.02  # change of decoded rows with the label, relative to the means of labels
 EXPLAINED = 0.5  # of the variance that a code can explain linearly
-GAP = 0.4  # in explained variance, between rows of the fit and others
+GAP = 0.5  # in explained variance, between rows of the fit and others
 CLASS_GAP = 0.3  # in accuracy
 LEAST_GROUP = 2  # rows of a label that have a mean
 LEAST_ROWS = 10  # fewer rows say little about a loss
 LEAST_VARIANCE = 1e-6  # of rows that differ, in scaled units, per column
 ALL_EQUAL = "The rows do not differ."
+NO_NEED = "Nothing, unless you use reconstructions."
 
 
 def check_decoder(evidence):
@@ -34,11 +35,22 @@ def check_decoder(evidence):
     return findings
 
 
+def needs_reconstruction(evidence):
+    """Return whether the estimator is used for its reconstructions or for codes that give them.
+
+    Training of an outlier detector is short on purpose. A map of neighbours is not made to give
+    the rows back.
+    """
+    outliers = hasattr(evidence.estimator, "offset_")
+    return not outliers and "neighbours" not in evidence.settings.rates
+
+
 def reconstruction(evidence):
     """Return how much of the variance reconstructions explain, beside what a code can explain."""
     known = evidence.known
     explained = statistics.explained_share(known, evidence.outputs, known.mean(axis=0))
     possible, total = evidence.variance[1]
+    matters = needs_reconstruction(evidence)
     return judged(
         "reconstruction",
         explained * total / possible,
@@ -46,7 +58,10 @@ def reconstruction(evidence):
         1.0,
         f"Explained variance ({explained:.0%}), relative to that of as many principal components.",
         "Reconstructions are hardly better than the mean row. Raise max_iter, or the learning "
-        "rates if they are low.",
+        "rates if they are low."
+        if matters
+        else NO_NEED,
+        matters=matters,
         details={"explained_variance": explained},
     )
 
@@ -116,7 +131,7 @@ def reconstruction_gap(evidence, unseen):
     """Return by how much less of the variance of unseen rows their reconstructions explain."""
     if min(len(evidence.inputs), len(unseen.inputs)) < LEAST_ROWS:
         return not_checked("overfitting", f"It needs at least {LEAST_ROWS} rows of X and X_val.")
-    mean = evidence.known.mean(axis=0)
+    mean, matters = evidence.known.mean(axis=0), needs_reconstruction(evidence)
     if evidence.variance[1][1] < LEAST_VARIANCE * len(mean):
         return not_checked("overfitting", ALL_EQUAL)
     shares = [
@@ -129,7 +144,10 @@ def reconstruction_gap(evidence, unseen):
         0.0,
         f"Gap in explained variance: {shares[0]:.0%} of X, {shares[1]:.0%} of X_val.",
         "Give more rows, lower n_components or the width of layers, add input_noise, or use "
-        "early_stopping.",
+        "early_stopping."
+        if matters
+        else NO_NEED,
+        matters=matters,
     )
 
 

@@ -12,7 +12,7 @@ DISTANCE = 0.6  # of one dimension of the codes from the prior
 ENERGY = 0.06  # energy distance of the codes from the prior
 STRONG = 0.6  # advantage of a discriminator
 DEAD = 0.05  # the same, if codes differ from the prior
-EMPTY_SHARE = 0.34  # of a prior, in components without codes
+EMPTY_SHARE = 0.45  # of a prior, in components without codes
 # A component with this share of its expected rows, or less, is empty.
 EMPTY = 0.1
 LEAST_EXPECTED = 5  # rows of a component; fewer may be missing by chance

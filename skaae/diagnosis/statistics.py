@@ -49,6 +49,7 @@ def energy_distance(codes, samples):
 
 def largest_correlation(codes):
     """Return the largest absolute correlation between two dimensions; 0 for one dimension."""
+    codes = codes.astype(float)  # squares of tiny numbers would vanish in float32
     varied = codes[:, codes.std(axis=0) > 0.0]
     if varied.shape[1] < 2:
         return 0.0

@@ -81,35 +81,31 @@ def of_few_epochs(estimator, run, n_rows, *, partial):
 
 
 def of_collapse(estimator, rows, run):
-    """Warn if all training rows have the same code, or are in one cluster.
+    """Warn if all training rows, `NetworkRows`, are in one cluster, or have the same code.
 
-    After very few epochs this is no surprise, and so is not said. `rows` are `NetworkRows`.
+    After few epochs this is no surprise, so it is not said.
     """
-    auto = epochs("auto", len(rows), run.batch_size, estimator._recipe)
-    if FEW_EPOCHS * estimator.n_iter_ < auto:
-        return
-    wanted = getattr(estimator, "n_clusters", 1)
+    part = estimator.n_iter_ / epochs("auto", len(rows), run.batch_size, estimator._recipe)
     some = rows.select(np.unique(np.linspace(0, len(rows) - 1, MOST_COMPARED).astype(int)))
-    if not (some[:].std(axis=0) > 0.0).any():
+    if FEW_EPOCHS * part < 1.0 or not (some[:].std(axis=0) > 0.0).any():
         return
-    if getattr(estimator, "n_clusters_", None) == 1 and wanted > 1:
+    if getattr(estimator, "n_clusters_", None) == 1 < estimator.n_clusters:
         user(
-            f"All rows are in one cluster, but n_clusters={wanted}. Leave init and the learning "
-            "rates at 'auto', or scale X so that no column drowns the others. skaae.diagnose says "
-            "more.",
+            f"All rows are in one cluster, but n_clusters={estimator.n_clusters}. Set init, "
+            "max_iter and the learning rates to 'auto', or scale X so that no column drowns the "
+            "others. skaae.diagnose says more.",
             ConvergenceWarning,
         )
     label = estimator._settings.architecture.blocks.get("label")
-    if label is not None and label.latent:
+    if part < 0.5 or (label is not None and label.latent):
         return
-    size = estimator._settings.n_components
-    prior = estimator._settings.priors["style"]
+    size, prior = estimator._settings.n_components, estimator._settings.priors["style"]
     samples = prior.sample(MOST_COMPARED, size, generator=cpu_generator(0)).numpy()
     codes = inference.encode(estimator._step, some, "style")
     if (codes.std(axis=0) < LEAST_SPREAD * samples.std(axis=0)).all():
         user(
-            "All rows have the same code, so the codes say nothing about the rows. Lower "
-            "adversarial_learning_rate, or set it to 'auto'. skaae.diagnose says more.",
+            "All rows have the same code, so codes say nothing about the rows. Set "
+            "adversarial_learning_rate to 'auto', or lower it. skaae.diagnose says more.",
             ConvergenceWarning,
         )
 
