@@ -281,7 +281,7 @@ def example():
             not_checked("overfitting", "Pass X_val."),
             judged("fine", np.float32(0.25), 1.0, 0.0, "A number.", "Never shown."),
             judged(
-                "low", 0.1, 0.5, 1.0, "Below the limit.", "Raise it.", details={"n": np.int64(3)}
+                "low", 0.25, 0.5, 1.0, "Below the limit.", "Raise it.", details={"n": np.int64(3)}
             ),
             judged("worse", 9.0, 1.0, 0.0, "Far above.", "Lower it."),
             judged("of no use", 2.0, 1.0, 0.0, "Above.", "Nothing.", matters=False),
@@ -296,20 +296,20 @@ def test_the_report_as_text():
         "AAETransformer, 50 rows: 2 warnings",
         "",
         "Warnings",
-        "  worse                  9.00  Far above.",
-        "                               -> Lower it.",
-        "  low                    0.10  Below the limit.",
-        "                               -> Raise it.",
+        "  worse                9.00 > 1.00   Far above.",
+        "                                     -> Lower it.",
+        "  low                  0.25 < 0.50   Below the limit.",
+        "                                     -> Raise it.",
         "",
         "Notes",
-        "  of no use              2.00  Above.",
-        "                               -> Nothing.",
+        "  of no use            2.00 > 1.00   Above.",
+        "                                     -> Nothing.",
         "",
         "Fine",
-        "  fine                   0.25  A number.",
+        "  fine                 0.25 < 1.00   A number.",
         "",
         "Not checked",
-        "  overfitting                  Pass X_val.",
+        "  overfitting                        Pass X_val.",
     ]
     assert repr(example()) == str(example())
 
@@ -322,7 +322,7 @@ def test_the_report_as_dict():
     assert set(by_name["low"]) == set(Finding.__dataclass_fields__)
     assert by_name["low"]["details"] == {"n": 3}
     assert by_name["overfitting"]["value"] is None
-    assert report["low"].severity == pytest.approx(1.8)
+    assert report["low"].severity == pytest.approx(2.0)
     with pytest.raises(KeyError, match="'high' is no check of this report"):
         report["high"]
 
@@ -345,8 +345,13 @@ def test_the_display_draws_a_bar_for_each_number():
         "of no use",
         "fine",
     ]
-    assert [bar.get_width() for bar in ax.patches] == pytest.approx([2.0, 1.8, 2.0, 0.25])
-    assert [text.get_text() for text in ax.texts] == ["9.00", "0.10", "2.00", "0.25"]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([2.0, 2.0, 2.0, 0.25])
+    assert [text.get_text() for text in ax.texts] == [
+        "9.00 > 1.00",
+        "0.25 < 0.50",
+        "2.00 > 1.00",
+        "0.25 < 1.00",
+    ]
     colors = [bar.get_facecolor() for bar in ax.patches]
     assert colors[0] == colors[1]
     assert len(set(colors)) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skaae.diagnosis import statistics
+from skaae.diagnosis.evidence import remedy
 from skaae.diagnosis.report import judged, not_checked
 
 STYLE_USE = 0.05  # change of decoded rows with the style, relative to what a code can explain
@@ -49,18 +50,15 @@ def reconstruction(evidence):
     """Return how much of the variance reconstructions explain, beside what a code can explain."""
     known = evidence.known
     explained = statistics.explained_share(known, evidence.outputs, known.mean(axis=0))
-    possible, total = evidence.variance[1]
-    matters = needs_reconstruction(evidence)
+    (possible, total), matters = evidence.variance[1], needs_reconstruction(evidence)
+    used = "as many principal components"
     return judged(
         "reconstruction",
         explained * total / possible,
         EXPLAINED,
         1.0,
-        f"Explained variance ({explained:.0%}), relative to that of as many principal components.",
-        "Reconstructions are hardly better than the mean row. Raise max_iter, or the learning "
-        "rates if they are low."
-        if matters
-        else NO_NEED,
+        f"Explained variance ({percent(explained)}) relative to that of {used}.",
+        remedy(evidence, "Raise max_iter or reconstruction_learning_rate.") if matters else NO_NEED,
         matters=matters,
         details={"explained_variance": explained},
     )
@@ -79,8 +77,7 @@ def style_use(evidence, rng):
         STYLE_USE,
         1.0,
         "Change of decoded rows with another style, relative to what a style can explain.",
-        "The style says nothing about the rows. Lower adversarial_learning_rate if it was raised, "
-        "or raise max_iter or n_components.",
+        remedy(evidence, "Lower adversarial_learning_rate, or raise n_components."),
     )
 
 
@@ -109,7 +106,7 @@ def label_use(evidence, rng):
         LABEL_USE,
         1.0,
         "Change of decoded rows with another label, relative to that of the means of labels.",
-        "The style holds the class. Lower n_components, or raise adversarial_learning_rate.",
+        remedy(evidence, "Lower n_components, as the style seems to hold the label."),
     )
 
 
@@ -127,6 +124,11 @@ def check_overfitting(evidence, labeled, validation):
     return findings
 
 
+def percent(share):
+    """Return a share as text."""
+    return f"{round(share, 2) + 0.0:.0%}"  # no -0
+
+
 def reconstruction_gap(evidence, unseen):
     """Return by how much less of the variance of unseen rows their reconstructions explain."""
     if min(len(evidence.inputs), len(unseen.inputs)) < LEAST_ROWS:
@@ -142,7 +144,7 @@ def reconstruction_gap(evidence, unseen):
         shares[0] - shares[1],
         GAP,
         0.0,
-        f"Gap in explained variance: {shares[0]:.0%} of X, {shares[1]:.0%} of X_val.",
+        f"Gap in explained variance: {percent(shares[0])} of X, {percent(shares[1])} of X_val.",
         "Give more rows, lower n_components or the width of layers, add input_noise, or use "
         "early_stopping."
         if matters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skaae.diagnosis import statistics
-from skaae.diagnosis.evidence import FEW_ROWS
+from skaae.diagnosis.evidence import FEW_ROWS, remedy
 from skaae.diagnosis.report import judged, not_checked
 
 DISTANCE = 0.6  # of one dimension of the codes from the prior
@@ -20,10 +20,7 @@ LEAST_ROWS = 30  # fewer say little about a distribution
 # A dimension with less than this share of the prior's standard deviation is the same for all rows.
 CONSTANT = 0.05
 
-TRAIN_LONGER = (
-    "Set learning rates and max_iter back to 'auto' if you have changed them. Otherwise train "
-    "longer, or raise adversarial_learning_rate of the solver"
-)
+LONGER = "Raise max_iter, or adversarial_learning_rate of the solver."
 NO_NEED = "Nothing, unless you draw codes from the prior."
 
 
@@ -70,7 +67,7 @@ def check_prior(evidence):
         DISTANCE,
         0.0,
         message,
-        f"{TRAIN_LONGER}." if matters else NO_NEED,
+        remedy(evidence, LONGER) if matters else NO_NEED,
         matters=matters,
         details={"distances": distances, "mean_shifts": shifts, "spreads": spreads},
     )
@@ -82,7 +79,7 @@ def check_prior(evidence):
         0.0,
         "Energy distance from the prior, 0 to 1. Largest correlation of dimensions: "
         f"{correlations[0]:.2f} (prior: {correlations[1]:.2f}).",
-        f"New rows will differ from X. {TRAIN_LONGER}." if matters else NO_NEED,
+        f"New rows will differ from X. {remedy(evidence, LONGER)}" if matters else NO_NEED,
         matters=matters,
         details={"correlation": correlations[0], "correlation_of_prior": correlations[1]},
     )
@@ -126,9 +123,7 @@ def check_discriminators(evidence):
             STRONG,
             0.0,
             f"Its output for samples of the prior minus that for the {name} of rows; 0 is chance.",
-            f"It is too strong: the encoder cannot fool it. {TRAIN_LONGER}."
-            if matters
-            else NO_NEED,
+            f"It is too strong. {remedy(evidence, LONGER)}" if matters else NO_NEED,
             matters=matters,
         )
         findings.append(strong)
@@ -149,9 +144,7 @@ def dead_finding(evidence, advantage, matters):
         DEAD,
         1.0,
         "Output of the discriminator for samples minus that for codes, which differ; 0 is chance.",
-        "The discriminator is dead. Train longer, or raise adversarial_learning_rate of the solver."
-        if matters
-        else NO_NEED,
+        f"The discriminator is dead. {remedy(evidence, LONGER)}" if matters else NO_NEED,
         matters=matters,
     )
 
@@ -188,7 +181,7 @@ def prior_components(evidence, n_components):
         EMPTY_SHARE,
         0.0,
         f"Share of the prior in components without codes ({empty.sum()} of {n_components}).",
-        "Use a prior with fewer components, raise adversarial_learning_rate, or train longer.",
+        remedy(evidence, "Use a prior with fewer components, or raise adversarial_learning_rate."),
         details={"shares": shares, "expected": expected},
     )
 
@@ -205,7 +198,7 @@ def clusters(evidence):
         0.5 / len(counts),  # less than one cluster
         0.0,
         f"Share of empty clusters: {n_empty} of n_clusters={wanted}.",
-        "Lower n_clusters, or leave init, max_iter and learning rates at 'auto'.",
+        "Lower n_clusters, or set init, max_iter and learning rates to 'auto'.",
         details={"rows": counts},
     )
 

@@ -14,11 +14,20 @@ from skaae import inference
 from skaae.columns.table import NetworkRows
 from skaae.device import cpu_generator
 from skaae.diagnosis import statistics
+from skaae.estimators import rates
 from skaae.estimators.labels import lookup_labels
+from skaae.estimators.model import are_auto
+from skaae.estimators.options import replace_auto
 from skaae.unlabeled import UNLABELED
 
 # Most rows of a check, drawn at random, and of those whose time grows faster than the rows.
 MOST_ROWS, FEW_ROWS = 2_000, 1_000
+# Learning rates of the solver.
+RATES = (
+    "reconstruction_learning_rate",
+    "adversarial_learning_rate",
+    "classification_learning_rate",
+)
 # Samples of each component of a prior.
 N_OF_COMPONENT = 100
 
@@ -33,6 +42,7 @@ class Evidence:
     rows : `NetworkRows`, (n_rows, n_inputs).
     targets : (n_rows,) class indices of the rows, -1 where unlabeled, or None.
     index : (n_rows,) places of the rows in the user's X.
+    n_all : number of rows of the user's X.
     seed : seed of samples and of classifiers.
     """
 
@@ -40,6 +50,7 @@ class Evidence:
     rows: NetworkRows
     targets: np.ndarray | None
     index: np.ndarray
+    n_all: int
     seed: int
 
     @property
@@ -178,6 +189,20 @@ class Evidence:
         return (possible, within), (possible + total - within, total)
 
 
+def remedy(evidence, otherwise):
+    """Return advice: to take back what was changed of the training, or else something other."""
+    estimator = evidence.estimator
+    changed = [name for name in RATES if not are_auto(getattr(estimator.solver, name, "auto"))]
+    if changed:
+        return f"Set {' and '.join(changed)} of the solver to 'auto'."
+    recipe, n_rows = estimator._recipe, evidence.n_all
+    batch_size = min(replace_auto(estimator.batch_size, recipe.batch_size), n_rows)
+    auto = rates.epochs("auto", n_rows, batch_size, recipe)
+    if not are_auto(estimator.max_iter) and estimator.n_iter_ < auto:
+        return "Raise max_iter, or set it to 'auto'."
+    return otherwise
+
+
 def gather(estimator, X, y, seed, name="X"):
     """Return the evidence of rows X with labels y, and that of the labeled rows alone.
 
@@ -199,7 +224,8 @@ def some(estimator, rows, targets, index, seed):
     if len(index) > MOST_ROWS:
         index = np.sort(np.random.default_rng(seed).permutation(index)[:MOST_ROWS])
     chosen = NetworkRows(rows, estimator._table).select(index)
-    return Evidence(estimator, chosen, None if targets is None else targets[index], index, seed)
+    targets = None if targets is None else targets[index]
+    return Evidence(estimator, chosen, targets, index, rows.shape[0], seed)
 
 
 def read_targets(estimator, y, rows, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 WARNING, NOTE, OK, NOT_CHECKED = "warning", "note", "ok", "not checked"
 TITLES = {WARNING: "Warnings", NOTE: "Notes", OK: "Fine", NOT_CHECKED: "Not checked"}
 WIDTH = 100  # of a line of the report
-NAMES, VALUES = 20, 6  # widths of its columns
+NAMES, VALUES = 20, 13  # widths of its columns
+LEAST = 1e-6  # lower values are no graver
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,23 @@ class Finding:
     def severity(self) -> float:
         """How far the value is from the best: 0 at the best value or beyond, 1 at the limit.
 
-        It is 0 if the check does not apply.
+        It grows in proportion to the distance from the best value where that is 0. Where low values
+        are bad, it grows with the logarithm. It is 0 if the check does not apply.
         """
         if self.value is None or self.limit is None or self.best is None:
             return 0.0
-        return max(0.0, (self.value - self.best) / (self.limit - self.best))
+        if self.limit > self.best:
+            return max(0.0, (self.value - self.best) / (self.limit - self.best))
+        low = max(self.value, LEAST * self.best)
+        return max(0.0, math.log(low / self.best) / math.log(self.limit / self.best))
+
+    @property
+    def comparison(self) -> str:
+        """The value beside its limit as text, as in "0.64 > 0.30"; empty without a value."""
+        if self.value is None or self.limit is None:
+            return ""
+        sign = ">" if self.value > self.limit else "<"
+        return f"{round(self.value, 2) + 0.0:.2f} {sign} {self.limit:.2f}"  # no -0
 
 
 class Diagnosis:
@@ -128,17 +142,11 @@ class Diagnosis:
 
 def lines_of(finding):
     """Return the lines of a finding in the report: its name and number, message and advice."""
-    value = "" if finding.value is None else as_number(finding.value)
-    first = f"  {finding.name:<{NAMES}} {value:>{VALUES}}  "
+    first = f"  {finding.name:<{NAMES}} {finding.comparison:<{VALUES}} "
     lines = wrapped(finding.message, first, " " * len(first))
     if finding.advice:
         lines += wrapped(finding.advice, " " * len(first) + "-> ", " " * (len(first) + 3))
     return lines
-
-
-def as_number(value):
-    """Return a number as short text."""
-    return f"{value:.2f}"
 
 
 def wrapped(text, first, indent):

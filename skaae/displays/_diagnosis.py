@@ -15,8 +15,8 @@ class DiagnosisDisplay(Display):
     """Bars of the checks of `diagnose`: how close each number is to its limit.
 
     A bar of length 0 is the value of an ideal model. A bar that reaches the dotted line is at the
-    limit, from which on there is a warning. The longest bars end at twice the limit. The numbers
-    themselves stand behind the bars. Checks that do not apply are left out.
+    limit, from which on there is a warning. The longest bars end at twice the limit. Behind each
+    bar stands its number beside the limit. Checks that do not apply are left out.
 
     Parameters
     ----------
@@ -84,16 +84,17 @@ class DiagnosisDisplay(Display):
             settings = {"height": 0.6, "color": STATUS_COLORS[status], "label": label}
             ax.barh(place, length, **{**settings, **style})
             ax.annotate(
-                f"{finding.value:.2f}",
+                finding.comparison,
                 (length, place),
                 (4.0, 0.0),
                 textcoords="offset points",
                 va="center",
                 fontsize="small",
+                bbox={"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 1.0},
             )
         ax.axvline(1.0, color="0.6", linestyle=":", linewidth=1.0, zorder=0)
         ax.set_yticks(range(len(shown)), [finding.name for finding in shown])
-        ax.set_xlim(0.0, LONGEST * 1.1)
+        ax.set_xlim(0.0, LONGEST * 1.25)
         ax.set_xticks([0.0, 1.0], ["ideal", "limit"])
         ax.set_ylim(len(shown) - 0.4, -0.6)  # the first finding is the worst
         ax.tick_params(axis="y", length=0)
