@@ -126,13 +126,14 @@ def test_fit_warns_if_all_codes_are_equal(wine):
     assert (model.transform(wine[0]).std(axis=0) < 0.05).all()
 
 
-def test_fit_warns_if_all_rows_are_in_one_cluster(wine):
+def test_fit_warns_if_all_rows_are_in_one_cluster():
+    X = load_wine().data
     how = {"network": MLP(batch_norm=None), "solver": SGD(adversarial_learning_rate=1.0)}
     model = AAEClusterer(3, init="random", max_iter=30, **how, **FITS)
     with pytest.warns(ConvergenceWarning, match="All rows are in one cluster, but n_clusters=3"):
-        model.fit(wine[0])
+        model.fit(X)
     assert model.n_clusters_ == 1
-    assert model.set_params(n_clusters=1).fit(wine[0]).n_clusters_ == 1  # as asked for
+    assert model.set_params(n_clusters=1).fit(X).n_clusters_ == 1  # as asked for
 
 
 def test_rows_that_are_equal_are_no_reason_to_warn():

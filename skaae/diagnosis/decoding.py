@@ -17,7 +17,7 @@ LEAST_GROUP = 2  # rows of a label that have a mean
 LEAST_ROWS = 10  # fewer rows say little about a loss
 LEAST_VARIANCE = 1e-6  # of rows that differ, in scaled units, per column
 ALL_EQUAL = "The rows do not differ."
-NO_NEED = "Nothing, unless you use reconstructions."
+NO_NEED = "Nothing, unless you use codes or reconstructions."
 
 
 def check_decoder(evidence):
@@ -67,6 +67,7 @@ def reconstruction(evidence):
 def style_use(evidence, rng):
     """Return how much decoded rows change if each gets the style of another row."""
     style, (possible, _) = evidence.code["style"], evidence.variance[0]
+    matters = needs_reconstruction(evidence)
     if possible < LEAST_VARIANCE * evidence.known.shape[1]:
         return not_checked("decoder uses style", "Rows of one label do not differ.")
     other = {**evidence.code, "style": style[rng.permutation(len(style))]}
@@ -77,7 +78,10 @@ def style_use(evidence, rng):
         STYLE_USE,
         1.0,
         "Change of decoded rows with another style, relative to what a style can explain.",
-        remedy(evidence, "Lower adversarial_learning_rate, or raise n_components."),
+        remedy(evidence, "Lower adversarial_learning_rate, or raise n_components.")
+        if matters
+        else NO_NEED,
+        matters=matters,
     )
 
 
