@@ -179,7 +179,7 @@ FAILURES = {
     strong_discriminator: ("style discriminator", "decoder uses style"),
     untrained_decoder: ("reconstruction", "decoder uses style"),
     few_epochs: ("epochs",),
-    missed_petals: ("empty components",),
+    missed_petals: ("empty prior components",),
     too_many_clusters: ("empty clusters",),
     ignored_label: ("decoder uses label",),
     rows_by_heart: ("overfitting",),

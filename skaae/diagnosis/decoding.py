@@ -8,7 +8,7 @@ from skaae.diagnosis import statistics
 from skaae.diagnosis.evidence import remedy
 from skaae.diagnosis.report import judged, not_checked
 
-STYLE_USE = 0.05  # change of decoded rows with the style, relative to what a code can explain
+STYLE_USE = 0.1  # change of decoded rows with the style, relative to what a code can explain
 LABEL_USE = 0.02  # change of decoded rows with the label, relative to the means of labels
 EXPLAINED = 0.5  # of the variance that a code can explain linearly
 GAP = 0.5  # in explained variance, between rows of the fit and others

@@ -55,29 +55,29 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     -----
     These are the checks:
 
-    ==================== =========================================================================
-    name                 number
-    ==================== =========================================================================
-    prior by dimension   Wasserstein distance of the codes from the prior in the worst dimension,
-                         in standard deviations of the prior
-    prior jointly        energy distance of the codes from the prior, 0 to 1
-    style discriminator, mean output of the discriminator, as a probability, for samples of the
-    label discriminator  prior, minus that for codes: 0 is chance; near 1 it is too strong
-    discriminator alive  the same, if codes do not follow the prior: near 0 it is dead, as it does
-                         not see that
-    empty components     share of the prior in components without codes, or share of the components
-                         of the label without rows
-    empty clusters       share of the clusters without rows
-    reconstruction       variance that reconstructions explain, relative to that of as many
-                         principal components
-    decoder uses style,  change of the reconstructions with another style or label, relative to
-    decoder uses label   what the style can explain, or to the differences between class means
-    overfitting          explained variance of X minus that of X_val
-    overfitting classes  accuracy on labeled rows of X minus that on X_val
-    epochs               share of the fall of the reconstruction loss in the second half of training
-    class shares         total variation distance of predicted from assumed class proportions
-    wrong labels         share of labels that a random forest and nearest neighbours contradict
-    ==================== =========================================================================
+    ====================== =======================================================================
+    name                   number
+    ====================== =======================================================================
+    prior by dimension     Wasserstein distance of the codes from the prior in the worst dimension,
+                           in standard deviations of the prior
+    prior jointly          energy distance of the codes from the prior, 0 to 1
+    style discriminator,   mean output of the discriminator, as a probability, for samples of the
+    label discriminator    prior, minus that for codes: 0 is chance; near 1 it is too strong
+    discriminator alive    the same, if codes do not follow the prior: near 0 it is dead, as it does
+                           not see that
+    empty prior components share of the prior in components without codes
+    empty components       share of the components of the label without rows
+    empty clusters         share of the clusters without rows
+    reconstruction         variance that reconstructions explain, relative to that of as many
+                           principal components
+    decoder uses style,    change of the reconstructions with another style or label, relative to
+    decoder uses label     what the style can explain, or to the differences between class means
+    overfitting            explained variance of X minus that of X_val
+    overfitting classes    accuracy on labeled rows of X minus that on X_val
+    epochs                 share of the fall of the loss of reconstructions in the second half
+    class shares           total variation distance of predicted from assumed class proportions
+    wrong labels           share of labels that a random forest and nearest neighbours contradict
+    ====================== =======================================================================
 
     Examples
     --------

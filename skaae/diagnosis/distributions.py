@@ -8,8 +8,8 @@ from skaae.diagnosis import statistics
 from skaae.diagnosis.evidence import FEW_ROWS, remedy
 from skaae.diagnosis.report import judged, not_checked
 
-DISTANCE = 0.6  # of one dimension of the codes from the prior
-ENERGY = 0.06  # energy distance of the codes from the prior
+DISTANCE = 0.75  # of one dimension of the codes from the prior
+ENERGY = 0.09  # energy distance of the codes from the prior
 STRONG = 0.6  # advantage of a discriminator
 DEAD = 0.05  # the same, if codes differ from the prior
 EMPTY_SHARE = 0.45  # of a prior, in components without codes
@@ -176,7 +176,7 @@ def prior_components(evidence, n_components):
     countable = expected * len(evidence.styles) >= LEAST_EXPECTED
     empty = countable & (shares <= EMPTY * expected)
     return judged(
-        "empty components",
+        "empty prior components",
         expected[empty].sum(),
         EMPTY_SHARE,
         0.0,

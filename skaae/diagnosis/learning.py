@@ -9,7 +9,7 @@ from skaae.diagnosis.report import judged, not_checked
 from skaae.estimators import warn
 from skaae.unlabeled import UNLABELED
 
-LATE = 0.2  # share of the fall of the loss in the second half of training
+LATE = 0.24  # share of the fall of the loss in the second half of training
 WRONG = 0.08  # share of labels that are likely wrong
 # Labels are judged if there are so many, in classes of so many.
 LEAST_LABELS, LEAST_PER_CLASS = 30, 5

@@ -12,7 +12,7 @@ import numpy as np
 WARNING, NOTE, OK, NOT_CHECKED = "warning", "note", "ok", "not checked"
 TITLES = {WARNING: "Warnings", NOTE: "Notes", OK: "Fine", NOT_CHECKED: "Not checked"}
 WIDTH = 100  # of a line of the report
-NAMES, VALUES = 20, 13  # widths of its columns
+NAMES, VALUES = 22, 13  # widths of its columns
 LEAST = 1e-6  # lower values are no graver
 
 
