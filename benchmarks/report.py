@@ -578,7 +578,47 @@ def memory():
     return lines
 
 
+def diagnosis():
+    """Numbers of the checks of `diagnose`: the limit, the worst of healthy fits, failed fits."""
+    result = read("diagnosis")
+    healthy, failed = {}, {}
+    noted = {(fit["estimator"], check) for fit in result["healthy"] for check in fit["notes"]}
+    for fit in result["healthy"]:
+        for check, value in fit["values"].items():
+            if (fit["estimator"], check) not in noted:  # estimators that need it
+                healthy.setdefault(check, []).append(value)
+    for failure in result["failed"].values():
+        for check in failure["expected"]:
+            failed.setdefault(check, []).extend(one["values"][check] for one in failure["found"])
+    lines = ["| check | limit | worst healthy fit | mildest failed fit |", "|---|---|---|---|"]
+    for check, (best, limit) in result["limits"].items():
+        high = limit > best  # high numbers are bad
+        worst, mildest = (max, min) if high else (min, max)
+        cells = [
+            f"{choose(values[check]):.2f}" if check in values else "-"
+            for choose, values in ((worst, healthy), (mildest, failed))
+        ]
+        where = f"{'above' if high else 'below'} {limit:.2f}"
+        if check == "empty clusters":
+            where = "any"
+        lines.append(f"| {check} | {where} | {' | '.join(cells)} |")
+    n_fits = len(result["healthy"])
+    n_warnings = sum(bool(fit["warnings"]) for fit in result["healthy"])
+    found = [
+        set(failure["expected"]) <= set(one["warnings"])
+        for failure in result["failed"].values()
+        for one in failure["found"]
+    ]
+    lines += [
+        "",
+        f"{n_warnings} of {n_fits} healthy fits have a warning. {sum(found)} of {len(found)} fits "
+        "that fail have the warnings that they should have.",
+    ]
+    return lines
+
+
 TABLES = {
+    "diagnosis": diagnosis,
     "memory": memory,
     "maps": maps,
     "synthetic_tables": synthetic_tables,

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skaae import displays, model_selection, priors
+    from skaae.diagnosis.diagnose import diagnose
+    from skaae.diagnosis.report import Diagnosis, Finding
     from skaae.displays import (
         ClusterHeadsDisplay,
+        DiagnosisDisplay,
         LabelBudgetDisplay,
         LatentSpaceDisplay,
         ManifoldDisplay,
@@ -55,6 +58,9 @@ _MODULE_OF = {
     "SemiSupervisedAAEClassifier": "skaae.estimators.classifier",
     "SupervisedAAETransformer": "skaae.estimators.supervised",
     "ClusterHeadsDisplay": "skaae.displays",
+    "Diagnosis": "skaae.diagnosis.report",
+    "DiagnosisDisplay": "skaae.displays",
+    "Finding": "skaae.diagnosis.report",
     "LabelBudgetDisplay": "skaae.displays",
     "LatentSpaceDisplay": "skaae.displays",
     "ManifoldDisplay": "skaae.displays",
@@ -62,6 +68,7 @@ _MODULE_OF = {
     "StyleDisplay": "skaae.displays",
     "TrainingCurvesDisplay": "skaae.displays",
     "show_progress": "skaae.progress",
+    "diagnose": "skaae.diagnosis.diagnose",
     "export_onnx": "skaae.export.onnx_files",
     "load": "skaae.export.files",
     "save": "skaae.export.files",
@@ -79,6 +86,9 @@ __all__ = [
     "Checkpoint",
     "ClusterHeadsDisplay",
     "Conv",
+    "Diagnosis",
+    "DiagnosisDisplay",
+    "Finding",
     "LabelBudgetDisplay",
     "LatentSpaceDisplay",
     "MLP",
@@ -90,6 +100,7 @@ __all__ = [
     "SupervisedAAETransformer",
     "TrainingCurvesDisplay",
     "VirtualAdversarial",
+    "diagnose",
     "displays",
     "export_onnx",
     "load",

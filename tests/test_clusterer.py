@@ -52,6 +52,7 @@ def test_digits_are_told_apart_better_than_by_distance(digits, fitted):
     assert found > purity(y[test], means.predict(X[test])) - 0.02
 
 
+@pytest.mark.filterwarnings("ignore:All rows are in one cluster")
 def test_batch_normalization_keeps_clusters_from_collapsing(digits):
     """The paper found it crucial: left to itself without it, the softmax has a few classes only."""
     X, _ = digits

@@ -21,6 +21,7 @@ ORDER = [
     "plot_own_prior.py",
     "plot_own_network.py",
     "plot_outliers.py",
+    "plot_diagnosis.py",
 ]
 
 

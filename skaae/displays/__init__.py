@@ -5,6 +5,7 @@ again. Displays use only public methods and attributes of estimators. matplotlib
 when something is plotted.
 """
 
+from skaae.displays._diagnosis import DiagnosisDisplay
 from skaae.displays._images import (
     ClusterHeadsDisplay,
     ReconstructionDisplay,
@@ -17,6 +18,7 @@ from skaae.displays._training_curves import TrainingCurvesDisplay
 
 __all__ = [
     "ClusterHeadsDisplay",
+    "DiagnosisDisplay",
     "LabelBudgetDisplay",
     "LatentSpaceDisplay",
     "ManifoldDisplay",

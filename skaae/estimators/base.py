@@ -351,6 +351,8 @@ class BaseAdversarialAutoencoder(
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)
+        if not partial:
+            warn.of_collapse(self, NetworkRows(X, self._table), run)
         watch.end()
 
     def _plan(self, x, targets, rows, start, *, partial, weights, ends):

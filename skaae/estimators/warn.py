@@ -10,7 +10,9 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
+from skaae import inference
 from skaae.columns.schema import MixedRows
+from skaae.device import cpu_generator
 from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
 from skaae.training.loop import SECONDS_BETWEEN_INTERRUPTS
@@ -26,6 +28,9 @@ OURS = ("skaae", "sklearn", "joblib")
 FEW_EPOCHS = 10
 # Numbers with more values than MANY_CLASSES, each in fewer rows than FEW_ROWS, may be quantities.
 MANY_CLASSES, FEW_ROWS = 20, 5
+# Codes of rows are equal if they vary by less than this share of the prior's standard deviation. So
+# many rows are looked at.
+LEAST_SPREAD, MOST_COMPARED = 0.01, 200
 # The shares among fewer unlabeled rows say little, and so do the medians of columns.
 LEAST_ROWS = 20
 
@@ -90,6 +95,36 @@ def of_few_epochs(estimator, run, n_rows, *, partial):
     )
 
 
+def of_collapse(estimator, rows, run):
+    """Warn if all training rows, `NetworkRows`, are in one cluster, or have the same code.
+
+    After few epochs this is no surprise, so it is not said.
+    """
+    part = estimator.n_iter_ / epochs("auto", len(rows), run.batch_size, estimator._recipe)
+    some = rows.select(np.unique(np.linspace(0, len(rows) - 1, MOST_COMPARED).astype(int)))
+    if FEW_EPOCHS * part < 1.0 or not (some[:].std(axis=0) > 0.0).any():
+        return
+    if getattr(estimator, "n_clusters_", None) == 1 < estimator.n_clusters:
+        user(
+            f"All rows are in one cluster, but n_clusters={estimator.n_clusters}. Set init, "
+            "max_iter and the learning rates to 'auto', or scale X so that no column drowns the "
+            "others. skaae.diagnose says more.",
+            ConvergenceWarning,
+        )
+    label = estimator._settings.architecture.blocks.get("label")
+    if part < 0.5 or (label is not None and label.latent):
+        return
+    size, prior = estimator._settings.n_components, estimator._settings.priors["style"]
+    samples = prior.sample(MOST_COMPARED, size, generator=cpu_generator(0)).numpy()
+    codes = inference.encode(estimator._step, some, "style")
+    if (codes.std(axis=0) < LEAST_SPREAD * samples.std(axis=0)).all():
+        user(
+            "All rows have the same code, so codes say nothing about the rows. Set "
+            "adversarial_learning_rate to 'auto', or lower it. skaae.diagnose says more.",
+            ConvergenceWarning,
+        )
+
+
 def of_no_unlabeled(targets):
     """Warn if all rows have a label: a tool may have turned the marker into a class."""
     if (targets >= 0).all():
@@ -147,12 +182,10 @@ def of_shares(estimator, labeled, weights=None):
     own = np.ones(len(predicted)) if weights is None else weights[~labeled]
     if not own.any():
         return
-    shares = np.bincount(predicted, own, minlength=len(assumed)) / own.sum()
-    missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
-    distance = 0.5 * np.abs(shares - assumed).sum()
+    shares, missing, distance = compare_shares(predicted, assumed, own)
     if not (missing.any() or distance > MOST_DISTANCE):
         return
-    worst = np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed))
+    worst = worst_class(shares, missing, assumed)
     user(
         f"The model predicts class {estimator.classes_[worst]} for {shares[worst]:.1%} of the "
         f"unlabeled rows, but class_prior={estimator.class_prior!r} assumes {assumed[worst]:.1%}. "
@@ -161,6 +194,32 @@ def of_shares(estimator, labeled, weights=None):
         "longer if max_iter is small.",
         UserWarning,
     )
+
+
+def compare_shares(predicted, assumed, weights=None):
+    """Return the shares of predicted classes, which ones are missing, and the distance of shares.
+
+    Parameters
+    ----------
+    predicted : (n_rows,) class indices.
+    assumed : (n_classes,) class proportions.
+    weights : (n_rows,), or None.
+
+    Returns
+    -------
+    shares : (n_classes,)
+    missing : (n_classes,) of bool: no row is predicted as the class, although some should be.
+    distance : total variation distance of the shares from the assumed ones.
+    """
+    shares = np.bincount(predicted, weights, minlength=len(assumed))
+    shares = shares / shares.sum()
+    missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
+    return shares, missing, 0.5 * float(np.abs(shares - assumed).sum())
+
+
+def worst_class(shares, missing, assumed):
+    """Return the class with the most different share; a missing one comes first."""
+    return int(np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed)))
 
 
 def of_quantities(classes, targets):

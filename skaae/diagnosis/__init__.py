@@ -1,0 +1,1 @@
+"""Says whether a fitted estimator has trained well: checks, each with its number and advice."""
