@@ -255,7 +255,7 @@ def test_a_second_interrupt_ends_at_once_also_in_another_fit():
         Loop(second, Run([numbers(8)], 4, 9), interrupting(second, 5)).train()
 
 
-@pytest.mark.parametrize("n_before", [1, 2, 5])
+@pytest.mark.parametrize("n_before", [1, 2, 5, 8])
 def test_a_loop_goes_on_from_the_state_of_another(n_before):
     """Rows, their order in both streams, stages, pseudo-labels, early stopping: all as in one."""
 
