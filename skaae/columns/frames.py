@@ -5,6 +5,7 @@ Neither library is imported: a frame can only come from a library that the user 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,7 +155,10 @@ def numbers_in(values: Any) -> np.ndarray:
     if library_of_series(values) == "polars":
         import polars
 
-        return values.cast(polars.Float64).to_numpy()
+        try:
+            return values.cast(polars.Float64).to_numpy()
+        except polars.exceptions.PolarsError as error:
+            raise ValueError(str(error)) from error
     if library_of_series(values) == "pandas" and values.dtype != object:
         return values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     if getattr(values, "dtype", np.dtype(object)).kind != "O":
@@ -291,7 +295,8 @@ def fill(frame: Any, filled: Any) -> Any:
 def _filled_in_pandas(series: Any, other: Any, missing: np.ndarray) -> Any:
     """Return a pandas column with its missing values, a mask, taken from another column.
 
-    The dtype stays: categories that are new to it are added, integers are rounded.
+    The dtype stays: categories that are new to it are added, integers are rounded. Only a column
+    that cannot hold what fills it, such as flags beside numbers, becomes one of objects.
     """
     from pandas.api import types
 
@@ -301,7 +306,19 @@ def _filled_in_pandas(series: Any, other: Any, missing: np.ndarray) -> Any:
         series, other = series.cat.add_categories(new), other.astype(object)
     elif types.is_integer_dtype(series.dtype):
         other = other.round()
-    return series.mask(missing, other)
+    if _kind_of_values(series) == _kind_of_values(other):
+        with contextlib.suppress(TypeError, ValueError):
+            return series.mask(missing, other)
+    return series.astype(object).mask(missing, other.astype(object))
+
+
+def _kind_of_values(series: Any) -> str:
+    """Return what a pandas column can hold: flags, numbers, or other values."""
+    from pandas.api import types
+
+    if types.is_bool_dtype(series.dtype):
+        return FLAG
+    return NUMBER if types.is_numeric_dtype(series.dtype) else CATEGORY
 
 
 def _filled(series: Any, other: Any) -> Any:
@@ -315,9 +332,15 @@ def _filled(series: Any, other: Any) -> Any:
         series = series.fill_nan(None)
     elif series.dtype.is_integer() and other.dtype.is_float():
         other = other.round()
+    elif series.dtype == polars.Boolean and other.dtype.is_numeric():
+        series = series.cast(other.dtype)
     elif series.dtype == polars.Enum:
         known = series.dtype.categories
         new = other.filter(series.is_null()).drop_nulls().cast(polars.String).unique().sort()
         names = [*known, *(name for name in new if name not in set(known))]
         series = series.cast(polars.Enum(names))
-    return series.zip_with(series.is_not_null(), other.cast(series.dtype))
+    known = series.is_not_null()
+    try:
+        return series.zip_with(known, other.cast(series.dtype))
+    except polars.exceptions.PolarsError:  # the column cannot hold what fills it
+        return series.cast(other.dtype, strict=False).zip_with(known, other)

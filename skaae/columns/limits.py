@@ -14,6 +14,8 @@ from skaae.columns.scaling import MOST_SCALED
 LARGEST = 1e150
 # A table in float64 with numbers beyond this is decoded in float64, as float32 cannot hold them.
 LARGEST_IN_FLOAT32 = 1e36
+# Scaled values from here on count as beyond the limit, which float32 rounds.
+AT_LIMIT = 0.999 * MOST_SCALED
 
 
 def limits_of(dtype: Any) -> tuple[float, float]:
@@ -49,7 +51,7 @@ def require_moderate(
     """
     found = magnitudes(lowest, highest)
     largest = np.fmax.reduce(found, initial=0.0)
-    if largest < (MOST_SCALED if scaling is None else LARGEST):
+    if largest < (AT_LIMIT if scaling is None else LARGEST):
         return
     name = names[int(np.nanargmax(found))]
     if largest < LARGEST:
@@ -72,8 +74,8 @@ def require_near(
 
     The columns have these ranges, here and `scaled` (2, n_columns), and names.
     """
-    far = np.fmax.reduce(np.abs(scaled), axis=0)
-    if np.fmax.reduce(far, initial=0.0) < MOST_SCALED:
+    far = magnitudes(*scaled)
+    if np.fmax.reduce(far, initial=0.0) < AT_LIMIT:
         return
     column = int(np.nanargmax(far))
     raise ValueError(

@@ -87,6 +87,10 @@ def check_numbers(estimator, X, **checks):
             ) from error
         if "could not convert string" in str(error):
             raise ValueError(f"{error}. {_place_of_strange(X)}{WHAT_TO_GIVE}") from error
+        if "Cannot cast" in str(error):  # a column of a frame
+            raise ValueError(
+                f"could not convert X to numbers. {_place_of_strange(X)}{WHAT_TO_GIVE}"
+            ) from error
         raise
 
 
