@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 from conftest import FITS
-from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import HealthCheck, Phase, configuration, given, note, seed, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
@@ -30,6 +30,9 @@ from skaae import (
     SupervisedAAETransformer,
 )
 from skaae.neighbours import neighbour_graph
+
+# Hypothesis keeps files there, and else in the folder of the tests.
+configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
 
 ARRAYS = ["float64", "float32", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16"]
 ARRAYS += ["uint32", "uint64", "bool", "longdouble", ">f8", ">i4", "object"]
