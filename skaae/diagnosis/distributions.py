@@ -51,7 +51,7 @@ def check_prior(evidence):
         return [not_checked(name, reason) for name in names]
     matters, codes, samples = needs_prior(evidence), evidence.styles, evidence.prior_samples
     distances = statistics.distances_by_dimension(codes, samples)
-    scales = np.maximum(samples.std(axis=0), statistics.TINY)
+    scales = statistics.scales_of(samples)
     shifts = (codes.mean(axis=0) - samples.mean(axis=0)) / scales
     spreads, worst = codes.std(axis=0) / scales, int(distances.argmax())
     n_constant = int((spreads < CONSTANT).sum())
