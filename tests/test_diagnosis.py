@@ -228,6 +228,15 @@ def test_many_rows_are_drawn_from_and_labels_are_kept():
     assert report["wrong labels"].details["rows"].tolist() == [5]
 
 
+def test_the_order_of_many_rows_does_not_matter():
+    X, y = make_blobs(3000, centers=3, n_features=4, random_state=0)
+    model = transformer(max_iter=8).fit(X)
+    found = [diagnose(model, X[order]) for order in (np.argsort(y), np.arange(len(y)))]
+    for name in ("prior jointly", "reconstruction", "decoder uses style"):
+        values = [report[name].value for report in found]
+        assert values[0] == pytest.approx(values[1], abs=0.1)
+
+
 def test_few_rows_are_said_to_be_too_few():
     X, y = make_blobs(8, centers=2, random_state=0)
     model = SupervisedAAETransformer(max_iter=25, **FITS).fit(X, y)

@@ -21,6 +21,7 @@ LEAST_ROWS = 30  # fewer say little about a distribution
 CONSTANT = 0.05
 
 LONGER = "Raise max_iter, or adversarial_learning_rate of the solver."
+HEAVIER = "Raise max_iter, or regularizer_weight."
 NO_NEED = "Nothing, unless you draw codes from the prior."
 
 
@@ -50,8 +51,10 @@ def check_prior(evidence):
     if reason is not None:
         return [not_checked(name, reason) for name in names]
     matters, codes, samples = needs_prior(evidence), evidence.styles, evidence.prior_samples
+    adversarial = "style" in evidence.step.networks.discriminators
+    advice = remedy(evidence, LONGER if adversarial else HEAVIER)
     distances = statistics.distances_by_dimension(codes, samples)
-    scales = np.maximum(samples.std(axis=0), statistics.TINY)
+    scales = statistics.scales_of(samples)
     shifts = (codes.mean(axis=0) - samples.mean(axis=0)) / scales
     spreads, worst = codes.std(axis=0) / scales, int(distances.argmax())
     n_constant = int((spreads < CONSTANT).sum())
@@ -67,7 +70,7 @@ def check_prior(evidence):
         DISTANCE,
         0.0,
         message,
-        remedy(evidence, LONGER) if matters else NO_NEED,
+        advice if matters else NO_NEED,
         matters=matters,
         details={"distances": distances, "mean_shifts": shifts, "spreads": spreads},
     )
@@ -79,7 +82,7 @@ def check_prior(evidence):
         0.0,
         "Energy distance from the prior, 0 to 1. Largest correlation of dimensions: "
         f"{correlations[0]:.2f} (prior: {correlations[1]:.2f}).",
-        f"New rows will differ from X. {remedy(evidence, LONGER)}" if matters else NO_NEED,
+        f"New rows will differ from X. {advice}" if matters else NO_NEED,
         matters=matters,
         details={"correlation": correlations[0], "correlation_of_prior": correlations[1]},
     )

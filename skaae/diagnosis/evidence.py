@@ -220,9 +220,12 @@ def gather(estimator, X, y, seed, name="X"):
 
 
 def some(estimator, rows, targets, index, seed):
-    """Return the evidence of at most MOST_ROWS of the checked rows with an index."""
-    if len(index) > MOST_ROWS:
-        index = np.sort(np.random.default_rng(seed).permutation(index)[:MOST_ROWS])
+    """Return the evidence of at most MOST_ROWS of the checked rows with an index.
+
+    If there are more than FEW_ROWS, they are in random order, so that any slice is a fair sample.
+    """
+    if len(index) > FEW_ROWS:
+        index = np.random.default_rng(seed).permutation(index)[:MOST_ROWS]
     chosen = NetworkRows(rows, estimator._table).select(index)
     targets = None if targets is None else targets[index]
     return Evidence(estimator, chosen, targets, index, rows.shape[0], seed)

@@ -89,7 +89,7 @@ def check_labels(evidence, labeled):
         reason = f"It needs {LEAST_LABELS} labels, and {LEAST_PER_CLASS} of each class."
         return [not_checked(name, reason)]
     found = statistics.wrong_labels(labeled.known[rows], targets[rows], labeled.seed)
-    places = labeled.index[rows[found]]
+    places = np.sort(labeled.index[rows[found]])
     shown = ", ".join(str(place) for place in places[:MOST_SHOWN])
     shown = f", rows {shown}{', ...' if len(places) > MOST_SHOWN else ''}" if len(places) else ""
     share = judged(

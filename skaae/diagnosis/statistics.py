@@ -31,7 +31,12 @@ def distances_by_dimension(codes, samples):
     standard deviation is a distance of 1. If all codes are the mean of a normal prior, it is 0.8.
     """
     gaps = np.abs(np.sort(codes, axis=0) - np.sort(samples, axis=0)).mean(axis=0)
-    return gaps / np.maximum(samples.std(axis=0), TINY)
+    return gaps / scales_of(samples)
+
+
+def scales_of(samples):
+    """Return the standard deviation of each dimension, float64 and above 0."""
+    return np.maximum(samples.std(axis=0, dtype=float), TINY)
 
 
 def energy_distance(codes, samples):
