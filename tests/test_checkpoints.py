@@ -2,15 +2,20 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from conftest import classifier, hide, make, transformer
+from scipy.stats import laplace
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 
 from skaae import (
@@ -22,8 +27,9 @@ from skaae import (
     SupervisedAAETransformer,
     VirtualAdversarial,
 )
-from skaae.estimators.checkpoints import fingerprint
+from skaae.estimators.checkpoints import fingerprint, make_saver
 from skaae.training.loop import Loop
+from skaae.training.snapshots import EarlyStopping
 
 pytest.importorskip("safetensors")
 
@@ -120,7 +126,34 @@ def scaling_by(factor):
     return lambda x: factor * x
 
 
-def test_other_data_or_parameters_have_other_files(blobs, few_labels):
+FACTOR = 1.0
+
+
+def scaled(x):
+    return inner_scaled(x)
+
+
+def inner_scaled(x):
+    return FACTOR * x
+
+
+class Scaling:
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, x):
+        return self.function(x)
+
+    def call(self, x):
+        return self.function(x)
+
+
+def fitted_mixture(shift):
+    rows = np.random.default_rng(0).normal(size=(40, 2)) + shift
+    return GaussianMixture(2, random_state=0).fit(rows)
+
+
+def test_other_data_or_parameters_have_other_files(blobs, few_labels, monkeypatch):
     X = blobs[0]
     base = classifier(checkpoint="fits", random_state=0, solver="adam")
     found = {fingerprint(base, X, few_labels)}
@@ -145,17 +178,45 @@ def test_other_data_or_parameters_have_other_files(blobs, few_labels):
     found.add(fingerprint(classifier(augment=lambda x: 2.0 * x), X, few_labels))
     found.add(fingerprint(classifier(augment=lambda x: 3.0 * x), X, few_labels))
     assert len(found) == 5 + len(others)
+    # objects that are alike but for a fitted attribute, a constant inside, or a global
+    for prior in (fitted_mixture(0.0), fitted_mixture(1.0), laplace(scale=1.0), laplace(scale=2.0)):
+        found.add(fingerprint(classifier(prior=prior), X, few_labels))
+    for factor in (2.0, 3.0):
+        found.add(fingerprint(classifier(augment=partial(scaling_by(factor), 1.0)), X, few_labels))
+        found.add(fingerprint(classifier(augment=Scaling(scaling_by(factor))), X, few_labels))
+        found.add(fingerprint(classifier(augment=Scaling(scaling_by(factor)).call), X, few_labels))
+        monkeypatch.setattr(sys.modules[__name__], "FACTOR", factor)
+        found.add(fingerprint(classifier(augment=scaled), X, few_labels))
+    assert len(found) == 5 + len(others) + 4 + 8
     same = classifier(checkpoint="elsewhere", solver="adam", verbose=1)
     assert fingerprint(same, X.copy(), few_labels.copy()) in found
 
 
 HASH = """
-import numpy as np, pandas as pd, json
+import functools
+import numpy as np, scipy.stats, torch
+from sklearn.mixture import GaussianMixture
 from skaae import Adam, MLP, SemiSupervisedAAEClassifier
 from skaae.estimators.checkpoints import fingerprint
-from skaae.priors import GaussianMixture
-clf = SemiSupervisedAAEClassifier(solver=Adam(), network=MLP(activation="tanh"), random_state=0)
-print(fingerprint(clf, np.arange(6.0), None, np.array(["a", "b", None], dtype=object)))
+
+mask = torch.linspace(0.0, 1.0, 4)
+layer = torch.nn.Linear(2, 2)
+torch.nn.init.ones_(layer.weight), torch.nn.init.ones_(layer.bias)
+
+def network(n_inputs, n_outputs, kind=frozenset({"a", "b", "c"})):
+    return layer if kind in {"x", "y", "z"} else torch.nn.Linear(n_inputs, n_outputs)
+
+def by_mask(factor, x):
+    return factor * mask * x
+
+mixture = GaussianMixture(2, random_state=0).fit(np.arange(12.0).reshape(6, 2))
+np.random.normal()  # the generator of scipy's distributions
+for prior in (scipy.stats.laplace(scale=2.0), scipy.stats.multivariate_normal([0.0, 1.0]), mixture):
+    clf = SemiSupervisedAAEClassifier(
+        prior=prior, solver=Adam(), network=MLP(encoder=network), random_state=0,
+        augment=functools.partial(by_mask, 2.0),
+    )
+    print(fingerprint(clf, np.arange(6.0), None, np.array(["a", "b", None], dtype=object)))
 """
 
 
@@ -163,9 +224,11 @@ def test_the_hash_of_a_fit_is_the_same_in_every_process():
     found = set()
     for seed in ("1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": seed}
-        found.add(subprocess.run([sys.executable, "-c", HASH], env=env, capture_output=True).stdout)
+        done = subprocess.run([sys.executable, "-c", HASH], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.add(tuple(done.stdout.split()))
     assert len(found) == 1
-    assert len(found.pop().strip()) == 16
+    assert [len(text) for text in found.pop()] == [16, 16, 16]
 
 
 def test_mixed_tables_and_weights(blobs, few_labels, tmp_path):
@@ -245,6 +308,111 @@ def test_what_a_checkpoint_needs(blobs, tmp_path):
         transformer(checkpoint=3, random_state=0).fit(blobs[0])
 
 
+@pytest.mark.parametrize("epoch", [4, 6], ids=["epoch 4", "the last epoch"])
+def test_an_interrupt_of_the_validation_goes_on_to_the_same_bits(
+    blobs, tmp_path, monkeypatch, epoch
+):
+    params = {"early_stopping": True, "max_iter": 6, "random_state": 0}
+    whole = transformer(**params).fit(blobs[0])
+    monkeypatch.setattr(Loop, "last_interrupt", -np.inf)
+    called, calls = EarlyStopping.__call__, []
+
+    def interrupted(stopping):
+        calls.append(len(calls))
+        if len(calls) == epoch:
+            raise KeyboardInterrupt
+        return called(stopping)
+
+    model = transformer(checkpoint=tmp_path, **params)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EarlyStopping, "__call__", interrupted)
+        with pytest.warns(UserWarning, match=f"trained for {epoch} of 6 epochs"):
+            model.fit(blobs[0])
+    assert len(model.history_["validation"]) == model.n_iter_ == epoch
+    assert model.fit(blobs[0]).n_iter_ == 6
+    assert state_of(model, blobs[0]) == state_of(whole, blobs[0])
+
+
+def test_an_interrupt_after_training_loses_no_epoch(blobs, tmp_path, monkeypatch):
+    model = transformer(checkpoint=tmp_path, max_iter=5, random_state=0)
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(model), "_results", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(blobs[0])
+    monkeypatch.setattr(Loop, "_train_epoch", interrupt)  # no epoch is left to train
+    assert model.fit(blobs[0]).n_iter_ == 5
+
+
+def test_a_divergence_before_the_kill_is_told_at_the_end(blobs, tmp_path):
+    rate = factors()
+    explodes = {"solver": "sgd", "max_gradient_norm": None, "reconstruction_learning_rate": 0.001}
+
+    def factor(epoch):
+        return rate(epoch) * (400.0 if epoch == 5 else 1.0)
+
+    model = transformer(learning_rate_schedule=factor, max_iter=9, random_state=0, **explodes)
+    model.set_params(checkpoint=Checkpoint(folder=tmp_path, epochs=1))
+    rate.kill_at = 7
+    with pytest.raises(Killed):
+        model.fit(blobs[0])
+    rate.kill_at = None
+    with pytest.warns(ConvergenceWarning, match="Training diverged"):
+        model.fit(blobs[0])
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_fit(blobs, tmp_path):
+    def remove(epoch):
+        if epoch == 2:
+            shutil.rmtree(tmp_path / "fits")
+        return 1.0
+
+    model = transformer(learning_rate_schedule=remove, max_iter=5, random_state=0)
+    model.set_params(checkpoint=Checkpoint(folder=tmp_path / "fits", epochs=3))
+    with pytest.warns(UserWarning, match="could not be written: .*The fit goes on"):
+        model.fit(blobs[0])
+    assert model.n_iter_ == 5
+
+
+def test_parts_of_files_that_killed_processes_left_are_removed(blobs, tmp_path):
+    model = transformer(checkpoint=tmp_path, max_iter=2, random_state=0)
+    name = make_saver(model, blobs[0], None, None, None).path.name
+    (tmp_path / f"{name}.1234.tmp").write_bytes(b"part")
+    (tmp_path / "other").write_bytes(b"of the user")
+    model.fit(blobs[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_callbacks_count_the_epochs_before_the_kill(blobs, tmp_path):
+    callback = pytest.importorskip("sklearn.callback")
+    seen = []
+
+    class Notes(callback.Callback if hasattr(callback, "Callback") else object):
+        def setup(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, context, *, estimator, **kwargs):
+            seen.append((context.task_name, context.task_id))
+
+        def on_fit_task_end(self, context, *, estimator, **kwargs):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+    rate = factors(4)
+    model = transformer(learning_rate_schedule=rate, max_iter=6, random_state=0)
+    model.set_params(checkpoint=Checkpoint(folder=tmp_path, epochs=2))
+    with pytest.raises(Killed):
+        model.fit(blobs[0])
+    rate.kill_at = None
+    model.set_callbacks(Notes()).fit(blobs[0])
+    assert [task for name, task in seen if name == "epoch"] == [4, 5]
+
+
 def test_a_damaged_checkpoint_is_an_error(blobs, tmp_path):
     rate = factors(3)
     model = transformer(learning_rate_schedule=rate, random_state=0)
@@ -254,7 +422,7 @@ def test_a_damaged_checkpoint_is_an_error(blobs, tmp_path):
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-100])
     rate.kill_at = None
-    with pytest.raises(ValueError, match=r"cannot be read: .*damaged"):
+    with pytest.raises(ValueError, match=r"damaged, so this fit cannot go on from it; remove"):
         model.fit(blobs[0])
 
 
@@ -294,8 +462,10 @@ def child(kind, path, **params):
         losses = [v for name, vs in sorted(model.history_.items()) if name != "stage" for v in vs]
         np.savez(path + ".npz", codes=codes, losses=losses)
         os.replace(path + ".npz", path)
-    finally:
-        os._exit(0)
+    except BaseException as error:
+        print(repr(error), file=sys.stderr)
+        os._exit(1)
+    os._exit(0)
 
 draw, killed, agree = random.Random(int(sys.argv[3])), 0, 0
 kind = 0
@@ -313,7 +483,9 @@ while killed < n_kills:
         pid = child(kind, again, checkpoint=saved)
         time.sleep(draw.uniform(0.0, 1.2 * took))
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        status = os.waitpid(pid, 0)[1]
+        died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        assert died or status == 0, status
         killed += not os.path.exists(again)
     one, two = np.load(path, allow_pickle=False), np.load(again, allow_pickle=False)
     for name in ("codes", "losses"):

@@ -111,7 +111,7 @@ def test_an_interrupted_fit_keeps_the_last_whole_epoch(
     params = {"learning_rate_schedule": interrupt, "early_stopping": early_stopping}
     y = few_labels if make_one is classifier else None
     model = make_one(max_iter=9, **params)
-    with pytest.warns(UserWarning, match="interrupted. The model has the weights after epoch 4"):
+    with pytest.warns(UserWarning, match="interrupted. The model was trained for 4 of 9 epochs"):
         model.fit(blobs[0], y)
     assert model.n_iter_ == len(model.history_["stage"]) == 4
     found = model.transform(blobs[0])

@@ -353,7 +353,7 @@ class BaseAdversarialAutoencoder(
         warn.of_few_epochs(self, run, len(rows), partial=partial)
         if not partial:
             warn.of_collapse(self, NetworkRows(X, self._table), run)
-        watch.end()
+        watch.end(loop)
 
     def _plan(self, x, targets, rows, start, *, partial, weights, ends):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch.

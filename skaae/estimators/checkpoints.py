@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import pickle
 import time
-import types
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import joblib
-from sklearn.base import BaseEstimator
-
 import skaae
-from skaae.columns.schema import MixedRows
+from skaae.device import resolve_device
+from skaae.estimators import warn
+from skaae.estimators.fingerprints import digest
 from skaae.estimators.options import Checkpoint, expand
 from skaae.files.container import read_tree, require_safetensors, write_tree
+from skaae.files.kinds import FileError
 from skaae.training.loop import Loop
 from skaae.training.settings import to_numpy, to_torch
 
 KIND = "checkpoint"
 # Parameters that change what a fit reports or where it is saved, but not its result.
 SILENT = {"checkpoint", "verbose"}
+# Packages that a fit computes with.
+PACKAGES = ("torch", "scikit-learn", "numpy", "scipy")
 
 
 @dataclass
@@ -47,21 +49,35 @@ class Saver:
     def restore(self, loop: Loop) -> int:
         """Restore the saved state, if there is one; return the number of epochs it has."""
         if self.path.exists():
-            loop.load_state_dict(to_torch(read_tree(self.path, KIND)))
+            try:
+                state = read_tree(self.path, KIND)
+            except FileError as error:
+                raise ValueError(
+                    f"the checkpoint {os.fspath(self.path)!r} is damaged, so this fit cannot go on "
+                    "from it; remove the file, and `fit` starts afresh."
+                ) from error
+            loop.load_state_dict(to_torch(state))
             self._n_saved = loop.n_epochs
         return self._n_saved
 
     def after_epoch(self, loop: Loop, *, now: bool) -> None:
-        """Save the state of a loop, if it is time to, or `now`."""
+        """Save the state of a loop, if it is time to, or `now`.
+
+        If it cannot be written, as on a full disk, warn and let the fit go on.
+        """
         minutes = (time.monotonic() - self._saved_at) / 60.0
-        epochs = self.every.epochs or loop.run.n_epochs
+        epochs = math.inf if self.every.epochs is None else self.every.epochs
         if now or minutes >= self.every.minutes or loop.n_epochs - self._n_saved >= epochs:
-            write_tree(self.path, to_numpy(loop.state_dict()), KIND)
+            try:
+                write_tree(self.path, to_numpy(loop.state_dict()), KIND)
+            except OSError as error:
+                warn.of_no_checkpoint(self.path, error)
             self._saved_at, self._n_saved = time.monotonic(), loop.n_epochs
 
     def remove(self) -> None:
-        """Remove the file, as the fit is complete."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, as the fit is complete, and what killed processes left beside it."""
+        for path in (self.path, *self.path.parent.glob(f"{self.path.name}.*.tmp")):
+            path.unlink(missing_ok=True)
 
 
 def make_saver(estimator: Any, *data: Any) -> Saver | None:
@@ -93,39 +109,20 @@ def make_saver(estimator: Any, *data: Any) -> Saver | None:
 
 
 def fingerprint(estimator: Any, *data: Any) -> str:
-    """Return a hash of an estimator's parameters and of data, as text of 16 digits."""
+    """Return a hash of an estimator's parameters, its device and data, as text of 16 digits."""
     params = estimator.get_params(deep=False)
-    content = {
-        "versions": [skaae.__version__, version("torch")],
-        "parameters": {name: digest(params[name]) for name in sorted(params.keys() - SILENT)},
+    content: dict[str, Any] = {
+        "versions": [skaae.__version__, *map(version, PACKAGES)],
+        "device": str(resolve_device(estimator.device)),
+        "parameters": {},
         "data": [digest(value) for value in data],
     }
+    for name in sorted(params.keys() - SILENT):
+        try:
+            content["parameters"][name] = digest(params[name])
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"checkpoint cannot tell {name}={params[name]!r} from another object: {error}. "
+                "Give a function of a module, or leave checkpoint out."
+            ) from error
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def digest(value: Any, within: tuple[Any, ...] = ()) -> Any:
-    """Return a text, or lists of texts, that is the same for equal values in every process.
-
-    `within` are the functions whose closures contain the value.
-    """
-    if isinstance(value, MixedRows):
-        return digest([value.numbers, value.categories])
-    if isinstance(value, BaseEstimator):
-        params = value.get_params(deep=False)
-        found = [[name, digest(params[name], within)] for name in sorted(params)]
-        return [type(value).__qualname__, found]
-    if isinstance(value, list | tuple):
-        return [digest(item, within) for item in value]
-    if isinstance(value, types.FunctionType):
-        # its name alone does not tell it from its next version, nor from another lambda
-        parts: list[Any] = [value.__module__, value.__qualname__]
-        if value not in within:
-            cells = [cell.cell_contents for cell in value.__closure__ or ()]
-            parts += [value.__code__, cells, value.__defaults__, value.__kwdefaults__]
-        return digest(parts, (*within, value))
-    if isinstance(value, types.CodeType):
-        return [joblib.hash(value.co_code), digest(value.co_names), digest(value.co_consts)]
-    try:
-        return joblib.hash(value)
-    except (pickle.PicklingError, AttributeError, TypeError):  # such as a lock in a closure
-        return type(value).__qualname__

@@ -256,8 +256,8 @@ default="labeled"
             of a parameter is not allowed, or samples of the prior do not have n_components
             dimensions.
         FloatingPointError
-            If a loss or a weight is not finite in the first epoch. If this happens in a later
-            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
+            If an epoch ends with a loss or weight that is not finite, or with exploded weights, and
+            three repeats with lower learning rates do so too, or if there is only one epoch.
 
         Warns
         -----

@@ -216,8 +216,8 @@ default="labeled"
             cluster_heads does not have shape (n_heads, n_components), samples of the prior do not
             have n_components dimensions, or another parameter than n_neighbors asks for heads.
         FloatingPointError
-            If a loss or a weight is not finite in the first epoch. If this happens in a later
-            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
+            If an epoch ends with a loss or weight that is not finite, or with exploded weights, and
+            three repeats with lower learning rates do so too, or if there is only one epoch.
         """
         X = self._begin(X)
         targets = self._read_labels(X, y)

@@ -70,20 +70,20 @@ def fits(method):
         check_parameters(self)
         before, step = self.__dict__.copy(), self.__dict__.get("_step")
         snapshot = None
-        with torch.inference_mode(False), torch.enable_grad():
-            # training changes weights in place, so a copy of `__dict__` does not hold them
-            if step is not None and method.__name__ == "partial_fit":
-                snapshot = Snapshot.again(step)  # reuses memory, as there may be many calls
-            elif step is not None and self.warm_start:
-                snapshot = Snapshot(step)
-            try:
+        try:
+            with torch.inference_mode(False), torch.enable_grad():
+                # training changes weights in place, so a copy of `__dict__` does not hold them
+                if step is not None and method.__name__ == "partial_fit":
+                    snapshot = Snapshot.again(step)  # reuses memory, as there may be many calls
+                elif step is not None and self.warm_start:
+                    snapshot = Snapshot(step)
                 return method(self, *args, **kwargs)
-            except BaseException:
-                self.__dict__.clear()
-                self.__dict__.update(before)
-                if snapshot is not None:
-                    snapshot.restore()
-                raise
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if snapshot is not None:
+                snapshot.restore()
+            raise
 
     return wrapper
 
@@ -276,10 +276,10 @@ class Watch(Hooks):
     def __init__(self, estimator, run, shown, results, saver=None):
         self.estimator, self.run, self.shown, self.results = estimator, run, shown, results
         self.saver = saver
-        self.divergences, self.interrupted = [], False
-        self.bar = Bar(f"epochs of {type(estimator).__name__}", run.n_epochs)
+        self.interrupted = False
         self.context = callback_context(estimator, run.n_epochs)
         self.context.call_on_fit_task_begin(estimator=estimator, **shown)
+        self.bar = Bar(f"epochs of {type(estimator).__name__}", run.n_epochs)
         if estimator.verbose and run.n_done == 0:
             print(f"Scaling of X: {estimator.scaling_}")
 
@@ -287,6 +287,8 @@ class Watch(Hooks):
         """Restore the state of a fit that was killed, if it was saved."""
         n_before = 0 if self.saver is None else self.saver.restore(loop)
         self.bar.advance(n_before)
+        for _ in range(n_before):  # callbacks count epochs by these
+            self.context.subcontext(task_name="epoch")
         if n_before and self.estimator.verbose:
             print(f"Going on after epoch {self.run.n_done + n_before}, from {self.saver.path}")
 
@@ -310,8 +312,7 @@ class Watch(Hooks):
         )
 
     def on_return(self, error, epoch):
-        """Note that an epoch diverged and is repeated."""
-        self.divergences.append(error)
+        """Print that an epoch diverged and is repeated."""
         if self.estimator.verbose:
             print(f"Diverged, as {error}; learning rates are now times {self.run.slowdown:.3g}")
 
@@ -322,14 +323,15 @@ class Watch(Hooks):
     def after_all(self, loop):
         """Save the state of the loop."""
         if self.saver is not None:
-            self.saver.after_epoch(loop, now=self.interrupted)
+            self.saver.after_epoch(loop, now=self.interrupted or loop.ended)
 
-    def end(self):
+    def end(self, loop):
         """Report the end of the fit, and what went wrong in it."""
-        if self.saver is not None and not self.interrupted:
+        # a warm start could not find the file again, as it would start from other weights
+        if self.saver is not None and not (self.interrupted and not self.estimator.warm_start):
             self.saver.remove()
-        if self.divergences:
-            warn.of_divergences(self.divergences, self.run, self.estimator._settings)
+        if loop.returns:
+            warn.of_divergences(loop.returns, self.run, self.estimator._settings)
         if self.interrupted:
             warn.of_interrupt(self.estimator.n_iter_, self.run.n_planned)
         self.context.call_on_fit_task_end(

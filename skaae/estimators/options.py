@@ -389,13 +389,14 @@ class Checkpoint(Options):
     minutes : float, default=5.0
         A fit is saved at the end of the first epoch after as many minutes.
     epochs : int or None, default=None
-        A fit is also saved after as many epochs. None: only the minutes count.
+        A fit is also saved after as many epochs. None: only the minutes count. It is saved at the
+        end of training too, because `fit` has more to do then.
 
     Examples
     --------
     >>> from skaae import AAETransformer, Checkpoint
-    >>> AAETransformer(checkpoint=Checkpoint(folder="fits", minutes=1.0), random_state=0)
-    AAETransformer(checkpoint=Checkpoint(folder='fits', minutes=1.0), random_state=0)
+    >>> AAETransformer(checkpoint=Checkpoint(folder="fits", minutes=1.0)).checkpoint
+    Checkpoint(folder='fits', minutes=1.0)
     """
 
     folder: Any = "."

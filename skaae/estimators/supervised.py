@@ -133,8 +133,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
             If X is not a finite table of numbers, a row has no class, the value of a parameter is
             not allowed, or the samples of the prior do not have n_components dimensions.
         FloatingPointError
-            If a loss or a weight is not finite in the first epoch. If this happens in a later
-            epoch, `fit` restores earlier weights and ends with a ConvergenceWarning.
+            If an epoch ends with a loss or weight that is not finite, or with exploded weights, and
+            three repeats with lower learning rates do so too, or if there is only one epoch.
         """
         X = self._begin(X)
         targets = self._read_classes(X, y)

@@ -15,7 +15,7 @@ from skaae.columns.schema import MixedRows
 from skaae.device import cpu_generator
 from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
-from skaae.training.loop import SECONDS_BETWEEN_INTERRUPTS
+from skaae.training.loop import SECONDS_BETWEEN_INTERRUPTS, DivergenceError
 from skaae.unlabeled import UNLABELED, as_label_array, find_missing, is_auto
 
 # Predicted shares of classes may differ from the assumed ones by this total variation distance.
@@ -64,19 +64,32 @@ def about_divergence(error, settings):
 
 
 def of_divergences(errors, run, settings):
-    """Warn that epochs diverged, and were repeated with lower learning rates."""
+    """Warn that epochs diverged, and were repeated with lower learning rates.
+
+    `errors` are pairs of what diverged, and the epoch.
+    """
+    reason = about_divergence(DivergenceError(*errors[-1]), settings)
     user(
-        f"{about_divergence(errors[-1], settings)} The epoch was repeated from the weights before "
-        f"it, and all learning rates were {run.slowdown:.3g} times as high from there on.",
+        f"{reason} The epoch was repeated from the weights before it, and all learning rates were "
+        f"{run.slowdown:.3g} times as high from there on.",
         ConvergenceWarning,
+    )
+
+
+def of_no_checkpoint(path, error):
+    """Warn that the state of a fit cannot be saved."""
+    user(
+        f"The checkpoint {str(path)!r} could not be written: {error}. The fit goes on without; if "
+        "it is killed, it starts from the last checkpoint that could be written.",
+        UserWarning,
     )
 
 
 def of_interrupt(n_epochs, n_planned):
     """Warn that the user ended a fit after so many epochs."""
     user(
-        f"Training was interrupted. The model has the weights after epoch {n_epochs} of "
-        f"{n_planned}. To stop at once and leave the estimator as it was, interrupt twice within "
+        f"Training was interrupted. The model was trained for {n_epochs} of {n_planned} epochs. "
+        f"To stop at once and leave the estimator as it was, interrupt twice within "
         f"{SECONDS_BETWEEN_INTERRUPTS:.0f} seconds.",
         UserWarning,
     )

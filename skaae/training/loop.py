@@ -131,6 +131,7 @@ class Loop:
     Attributes
     ----------
     n_epochs : number of epochs of this run that are done.
+    returns : what diverged and in which epoch, for each time that the loop went back.
     ended : whether no epoch is left, or early stopping or a hook has ended the training.
     """
 
@@ -147,7 +148,7 @@ class Loop:
         self.first, *others = run.streams
         self.cycles = [Cycle(other, run.batch_size, step.generator) for other in others]
         self.n_epochs, self.ended = 0, False
-        self._n_returns = 0
+        self.returns: list[tuple[str, int]] = []
         self._start: Snapshot | None = None  # of the epoch
         self._left: list[list[Tensor]] = []  # of the cycles at the start of the epoch
         self._is_whole = True  # whether no epoch has begun to change weights
@@ -163,7 +164,7 @@ class Loop:
         DivergenceError
             If epochs diverged too often, or if the run has only one epoch.
         KeyboardInterrupt
-            If no epoch was whole, or the last interrupt was a moment ago.
+            If no epoch was whole, if the run has only one, or soon after another interrupt.
         """
         while not self.ended:
             try:
@@ -171,7 +172,8 @@ class Loop:
             except KeyboardInterrupt:
                 now, before = time.monotonic(), Loop.last_interrupt
                 Loop.last_interrupt = now
-                if self.n_epochs == 0 or now - before < SECONDS_BETWEEN_INTERRUPTS:
+                soon = now - before < SECONDS_BETWEEN_INTERRUPTS
+                if self.n_epochs == 0 or self.run.n_epochs == 1 or soon:
                     raise
                 self._forget_epoch()
                 break
@@ -197,9 +199,11 @@ class Loop:
         run.keep(step, epoch, means)
         self._is_whole = True
         self.n_epochs += 1
-        asked = self.hooks.after_epoch(epoch, means)
-        stops = run.stopping is not None and run.stopping()
-        self.ended = stops or asked or self.n_epochs == run.n_epochs
+        self.ended = self.n_epochs >= run.n_epochs
+        if self.hooks.after_epoch(epoch, means):
+            self.ended = True
+        if run.stopping is not None and run.stopping():
+            self.ended = True
         self.hooks.after_all(self)
 
     def _keep_start(self) -> None:
@@ -222,11 +226,11 @@ class Loop:
 
     def _slow_down(self, error: DivergenceError) -> None:
         """Go back to the start of the epoch and lower the learning rates, or raise the error."""
-        if self._start is None or self._n_returns == MOST_RETURNS:
+        if self._start is None or len(self.returns) == MOST_RETURNS:
             raise error
         self._go_back()
         self.step.restart_optimizers()  # their running means may have grown before the weights
-        self._n_returns += 1
+        self.returns.append((error.what, error.epoch))
         self.run.slowdown *= SLOWDOWN
         self.run.set_learning_rates(self.step, self.n_epochs)
         self.hooks.on_return(error, self.n_epochs)
@@ -237,6 +241,9 @@ class Loop:
             self._go_back()
         for values in self.run.history.values():
             del values[self.n_epochs :]
+        stopping = self.run.stopping
+        if stopping is not None and len(stopping.losses) < self.n_epochs:
+            self.ended = stopping() or self.ended  # it was interrupted
         self.hooks.on_interrupt(self.n_epochs)
         self.hooks.after_all(self)
 
@@ -247,7 +254,7 @@ class Loop:
             "step": self.step.state_dict(),
             "n_epochs": self.n_epochs,
             "ended": self.ended,
-            "n_returns": self._n_returns,
+            "returns": self.returns,
             "slowdown": self.run.slowdown,
             "history": self.run.history,
             "streams": [stream.state_dict() for stream in self.run.streams],
@@ -259,7 +266,7 @@ class Loop:
         """Restore the result of `state_dict` of a loop with the same step and run."""
         self.step.load_state_dict(state["step"])
         self.n_epochs, self.ended = state["n_epochs"], state["ended"]
-        self._n_returns = state["n_returns"]
+        self.returns = [tuple(found) for found in state["returns"]]
         self.run.slowdown = state["slowdown"]
         self.run.history.update(state["history"])
         for stream, saved in zip(self.run.streams, state["streams"], strict=True):

@@ -128,14 +128,15 @@ class EarlyStopping:
             self.losses.append(math.nan)
             return False
         loss = self.validation_loss()
-        self.losses.append(loss)
-        self._n_without = 0 if loss < self._least - self.tol else self._n_without + 1
         if loss < self._least:
-            self._least = loss
             if self.best is None:
                 self.best = Snapshot(self.step)
             else:
                 self.best.take()
+        # last, so that nothing has changed if the user interrupts what comes before
+        self._n_without = 0 if loss < self._least - self.tol else self._n_without + 1
+        self._least = min(self._least, loss)
+        self.losses.append(loss)
         return self._n_without >= self.n_iter_no_change
 
     def state_dict(self) -> dict[str, Any]:
