@@ -109,10 +109,29 @@ def test_the_file_with_results_says_the_same():
     path = BENCHMARK.save.__globals__["RESULTS"] / "diagnosis.json"
     result = json.loads(path.read_text())
     assert result["n_seeds"] == 20
-    assert [fit for fit in result["healthy"] if fit["warnings"]] == []
+    limits = result["limits"]
+    X = load_wine().data
+    report = diagnose(AAETransformer(max_iter=20, **FITS).fit(X), X)
+    for finding in report.findings:
+        if finding.value is not None:
+            assert limits[finding.name] == [finding.best, finding.limit]
+
+    def beyond(values):
+        names = limits.keys() & values.keys() - {"empty clusters"}  # its limit is that of one table
+        return {
+            name
+            for name in names
+            if (values[name] > limits[name][1]) == (limits[name][1] > limits[name][0])
+        }
+
+    for fit in result["healthy"]:
+        assert beyond(fit["values"]) == set(fit["notes"])
+        assert fit["warnings"] == []
     for failed in result["failed"].values():
         for found in failed["found"]:
-            assert set(failed["expected"]) <= set(found["warnings"])
+            warned = set(found["warnings"])
+            assert set(failed["expected"]) <= warned
+            assert warned - {"empty clusters"} <= beyond(found["values"])
 
 
 # The worst at the end of fit ----------------------------------------------------------------------

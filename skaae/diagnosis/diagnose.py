@@ -31,7 +31,7 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     X_val : array-like of shape (n_val, n_features), default=None
         Rows that `fit` has not seen. Only with them can overfitting be seen.
     y_val : array-like of shape (n_val,), default=None
-        Their labels.
+        Their labels; `SupervisedAAETransformer` needs them.
     random_state : int, RandomState instance or None, default=0
         Draws rows and samples of the prior. An int gives the same report every time.
 
@@ -101,6 +101,11 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     check_is_fitted(estimator)
     if X_val is None and y_val is not None:
         raise ValueError("y_val is given, but X_val is None; pass both, or only X_val.")
+    if X_val is not None and y_val is None and estimator._step.networks.n_observed:
+        raise ValueError(
+            f"X_val is given without y_val, but the decoder of {type(estimator).__name__} needs "
+            "the class of each row; pass y_val too."
+        )
     seed = draw_seed(random_state)
     evidence, labeled = gather(estimator, X, y, seed)
     validation = None if X_val is None else gather(estimator, X_val, y_val, seed, "X_val")

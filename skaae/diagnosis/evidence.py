@@ -23,11 +23,11 @@ from skaae.unlabeled import UNLABELED
 # Most rows of a check, drawn at random, and of those whose time grows faster than the rows.
 MOST_ROWS, FEW_ROWS = 2_000, 1_000
 # Learning rates of the solver.
-RATES = (
-    "reconstruction_learning_rate",
-    "adversarial_learning_rate",
-    "classification_learning_rate",
-)
+RATES = {
+    "reconstruction_learning_rate": "reconstruction",
+    "adversarial_learning_rate": "generator",
+    "classification_learning_rate": "classification",
+}
 # Samples of each component of a prior.
 N_OF_COMPONENT = 100
 
@@ -192,7 +192,8 @@ class Evidence:
 def remedy(evidence, otherwise):
     """Return advice: to take back what was changed of the training, or else something other."""
     estimator = evidence.estimator
-    changed = [name for name in RATES if not are_auto(getattr(estimator.solver, name, "auto"))]
+    used = [name for name, phase in RATES.items() if phase in evidence.settings.rates]
+    changed = [name for name in used if not are_auto(getattr(estimator.solver, name, "auto"))]
     if changed:
         return f"Set {' and '.join(changed)} of the solver to 'auto'."
     recipe, n_rows = estimator._recipe, evidence.n_all

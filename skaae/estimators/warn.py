@@ -119,9 +119,10 @@ def of_collapse(estimator, rows, run):
         return
     if getattr(estimator, "n_clusters_", None) == 1 < estimator.n_clusters:
         user(
-            f"All rows are in one cluster, but n_clusters={estimator.n_clusters}. Set init, "
-            "max_iter and the learning rates to 'auto', or scale X so that no column drowns the "
-            "others. skaae.diagnose says more.",
+            f"All rows are in one cluster, but n_clusters={estimator.n_clusters}. Scale X so that "
+            "neither a column nor a few rows drown the others, such as by QuantileTransformer. If "
+            "you have changed init, max_iter or learning rates, set them to 'auto'. "
+            "skaae.diagnose says more.",
             ConvergenceWarning,
         )
     label = estimator._settings.architecture.blocks.get("label")
@@ -132,8 +133,8 @@ def of_collapse(estimator, rows, run):
     codes = inference.encode(estimator._step, some, "style")
     if (codes.std(axis=0) < LEAST_SPREAD * samples.std(axis=0)).all():
         user(
-            "All rows have the same code, so codes say nothing about the rows. Set "
-            "adversarial_learning_rate to 'auto', or lower it. skaae.diagnose says more.",
+            "All rows have the same code, so codes say nothing about the rows. Lower "
+            "adversarial_learning_rate, or set it to 'auto'. skaae.diagnose says more.",
             ConvergenceWarning,
         )
 
