@@ -5,7 +5,7 @@ PIP_FLAGS = --quiet --disable-pip-version-check
 # PyTorch's threads sleep while they wait: spinning, they keep cores from other programs.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: audit demo docs test test-slow test-oldest lint package clean
+.PHONY: audit coverage demo docs test test-slow test-oldest lint package clean
 
 demo: .venv/demo
 	.venv/bin/python docs/examples/demo_digits.py --output demo
@@ -19,6 +19,11 @@ test: .venv/test
 
 test-slow: .venv/test
 	.venv/bin/python -m pytest -n 2 --slow
+
+# Fails if less than 95 % of the lines and branches of the package are tested.
+coverage: .venv/test .venv/dev
+	.venv/bin/python -m pytest -n 2 --cov=skaae --cov-branch --cov-fail-under=95 \
+		--cov-report=term-missing:skip-covered
 
 # The oldest versions that pyproject.toml allows; they have wheels for python 3.11 and 3.12.
 test-oldest: .venv-oldest/test
