@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 import scipy.stats
 import skops.io
 import torch
@@ -64,6 +65,17 @@ def rows(kind):
     X, y = iris()
     if kind == "array":
         return X
+    whole = (10 * X).round()
+    if kind in ("int16", "int64"):
+        return whole.astype(kind)
+    if kind == "bool":
+        return X > X.mean(axis=0)
+    if kind == "int frame":
+        return pd.DataFrame(whole.astype(np.int32), columns=list("abcd"))
+    if kind == "int sparse":
+        return scipy.sparse.csr_array(whole.astype(np.int64))
+    if kind == "uint8 images":
+        return np.random.default_rng(0).integers(0, 256, (60, 64), dtype=np.uint8)
     if kind == "images":
         return np.random.default_rng(0).random((60, 64)).astype(np.float32)
     if kind == "polars":
@@ -133,6 +145,13 @@ MODELS = {
         rows("array"), np.asarray(iris()[1], dtype=np.int16)
     ),
     "outliers": lambda: AAEOutlierDetector(**BRIEF).fit(rows("frame")),
+    **{
+        kind: lambda kind=kind: AAETransformer(**BRIEF).fit(rows(kind))
+        for kind in ("int16", "int64", "bool", "int frame", "int sparse")
+    },
+    "uint8 images": lambda: AAETransformer(network=Conv(), max_iter=1, **FITS).fit(
+        rows("uint8 images")
+    ),
 }
 ROWS_OF = {
     name: kind
@@ -140,6 +159,7 @@ ROWS_OF = {
         "frame": ["frame", "classifier", "clusterer", "outliers"],
         "polars": ["polars", "components"],
         "images": ["convolutions"],
+        **{k: [k] for k in ("int16", "int64", "bool", "int frame", "int sparse", "uint8 images")},
     }.items()
     for name in names
 }
