@@ -64,7 +64,7 @@ def check_networks(settings: Settings, step_state: Mapping[str, Any]) -> None:
         "for them",
     )
     check_priors(settings)
-    check_averages(weights, step_state.get("average", []), users)
+    check_averages(weights, step_state.get("average", []))
     label = architecture.blocks.get("label")
     if label is not None and label.components_per_class > 1:
         members = weights.get("encoder.members", np.empty(0))
@@ -92,7 +92,7 @@ def with_plain_sizes(architecture: Architecture) -> Architecture:
         n_features=int(architecture.n_features),
         hidden=tuple(map(int, architecture.hidden)),
         discriminator_hidden=tuple(map(int, architecture.discriminator_hidden)),
-        image_shape=None if shape is None else tuple(map(int, shape)),
+        image_shape=None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2])),
         n_outputs=None if n_outputs is None else int(n_outputs),
     )
 
@@ -113,19 +113,13 @@ def averaged(weights: Mapping[str, np.ndarray]) -> list[str]:
     return [name for names in parts for name in names if weights[name].dtype.kind == "f"]
 
 
-def check_averages(
-    weights: Mapping[str, np.ndarray], averages: Any, users: tuple[str, ...] = ()
-) -> None:
+def check_averages(weights: Mapping[str, np.ndarray], averages: Any) -> None:
     """Raise FileError if averages of weights do not have the shapes of these."""
     require(isinstance(averages, list), "the averages of its weights are no list")
     if averages:
-        names = averaged(weights)
+        shapes = [weights[name].shape for name in averaged(weights)]
         require(
-            [np.shape(value) for value in averages] == [weights[name].shape for name in names]
-            and all(
-                name.startswith(users) or is_finite(value)
-                for name, value in zip(names, averages, strict=True)
-            ),
+            [np.shape(value) for value in averages] == shapes and all(map(is_finite, averages)),
             "the averages of its weights are not finite, or do not have the shapes of these",
         )
 

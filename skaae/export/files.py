@@ -16,7 +16,7 @@ from skaae.export.file_checks import ATTRIBUTES, check_state
 from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
 from skaae.export.file_networks import averaged, check_optimizers
 from skaae.files.container import read_tree, write_tree
-from skaae.files.kinds import CannotWrite, FileError, NotGiven
+from skaae.files.kinds import CannotWrite, FileError, NotGiven, TooLarge
 from skaae.private_sklearn import CALLBACKS, REQUESTS
 
 # Methods whose metadata requests are saved.
@@ -96,6 +96,11 @@ AAEClusterer, AAEEmbedding or AAEOutlierDetector
         write_tree(path, tree, ESTIMATOR_FILE, left_out=left_out, check=check_tree)
     except CannotWrite as error:
         raise TypeError(how_to_save(error, estimator)) from error
+    except TooLarge as error:
+        raise ValueError(
+            f"prior={estimator.prior!r:.80} cannot be saved: {error}. Use fewer components or "
+            "dimensions, or joblib."
+        ) from error
     except FileError as error:
         raise ValueError(
             f"the estimator cannot be saved, because load would refuse its file: {error}. If you "

@@ -15,7 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from skaae.files.kinds import CannotWrite, Codec, FileError, NotGiven
+from skaae.files.kinds import (
+    MOST_EXTRA_NUMBERS,
+    CannotWrite,
+    Codec,
+    FileError,
+    NotGiven,
+    TooLarge,
+)
 
 # Deepest nesting of values.
 MOST_LEVELS = 50
@@ -180,6 +187,7 @@ class Decoder:
         self.arrays = dict(arrays)
         self.given = dict(given or {})
         self.used: set[str] = set()
+        self.extra_numbers = 0  # of all objects so far
 
     def decode(self, document: Any, level: int = 0) -> Any:
         """Return the value of a document; raise FileError for what is none."""
@@ -225,6 +233,12 @@ class Decoder:
         fields = self._of("fields", document, dict)
         fields = {key: self.decode(item, level + 1) for key, item in fields.items()}
         try:
+            self.extra_numbers += codec.extra_numbers(fields)
+            if self.extra_numbers > MOST_EXTRA_NUMBERS:
+                raise TooLarge(
+                    f"its {codec.name} and such objects would make more than {MOST_EXTRA_NUMBERS} "
+                    "numbers that the file does not contain"
+                )
             return codec.from_fields(fields)
         except (FileError, ImportError, MemoryError, Warning):
             raise
