@@ -374,9 +374,12 @@ def large_heads(document, arrays):
     architecture["blocks"]["dict"]["label"]["fields"]["size"] = 20_000
 
 
-def scalars(document, arrays):
-    size = {"scalar": "int8", "value": 100}  # 100 * 100 is 16 in eight bits
-    settings_of(document)["architecture"]["fields"]["hidden"] = {"tuple": [size] * 4}
+def images_of_scalars(document, arrays):
+    height = next(n for n in range(3, 99, 2) if 4 * pow(n, -1, 2**64) % 2**64 < 2**63)
+    width = 4 * pow(height, -1, 2**64) % 2**64  # height times width is 4 in 64 bits
+    shape = [{"scalar": "int64", "value": size} for size in (height, width, 1)]
+    architecture = settings_of(document)["architecture"]["fields"]
+    architecture |= {"kind": "conv", "image_shape": {"tuple": shape}, "n_features": 4}
 
 
 def many_arrays(document, arrays):
@@ -430,8 +433,8 @@ HOSTILE = {
     many_priors: "GaussianMixture and such objects would make more than",
     many_petals: "n_petals is 1000000000",
     many_stretches: "n_stretches is 1000000000",
-    large_heads: "networks have .* weights",
-    scalars: "networks have .* weights",
+    large_heads: r"networks have 4\d{8} weights",
+    images_of_scalars: "its images have the shape",
     many_arrays: "belongs to no value",
     many_classes: "networks have .* weights",
     many_labels: "networks have .* weights",
