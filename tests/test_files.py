@@ -126,6 +126,12 @@ def test_a_file_of_an_earlier_format_is_upgraded(tmp_path):
         read_tree(tmp_path / "file", old)
 
 
+def test_a_path_may_be_bytes(tmp_path):
+    path = os.fsencode(tmp_path / "file")
+    write_tree(path, [1], "test")
+    assert read_tree(path, "test") == [1]
+
+
 # Writing ------------------------------------------------------------------------------------------
 
 
@@ -153,6 +159,22 @@ def test_places_that_are_none_are_named(tmp_path):
         write_tree(tmp_path, 1, "test")
     with pytest.raises(FileNotFoundError):
         read_tree(tmp_path / "nothing", "test")
+
+
+def test_a_device_or_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r"pipe'.* is a device, a pipe .*give the name of a file"):
+        write_tree(tmp_path / "pipe", 1, "test")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_header_that_a_reader_would_refuse_is_not_written(tmp_path, monkeypatch):
+    write_tree(tmp_path / "file", 1, "test")
+    monkeypatch.setattr(container, "LONGEST_HEADER", 1000)
+    with pytest.raises(OSError, match=r"21 arrays need a header of \d+ bytes.*use joblib"):
+        write_tree(tmp_path / "file", [np.ones(1)] * 20, "test")
+    assert os.listdir(tmp_path) == ["file"]
+    assert read_tree(tmp_path / "file", "test") == 1
 
 
 @pytest.mark.parametrize("function", ["write", "fsync", "replace"])

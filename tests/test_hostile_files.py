@@ -308,7 +308,7 @@ with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 problems = {}
 for path in sys.argv[3:]:
-    allowed = used + 2**25 + 40 * os.path.getsize(path)
+    allowed = used + 2**26 + 40 * os.path.getsize(path)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, resource.RLIM_INFINITY))
     try:
         skaae.load(path)
@@ -345,6 +345,45 @@ def large_covariances(document, arrays):
     arrays["means"] = np.zeros((1, 50_000))
     mixture = {"class": "GaussianMixture", "fields": {"means": {"array": "means"}}}
     document["dict"]["parameters"]["dict"]["prior"] = mixture
+
+
+def many_priors(document, arrays):
+    priors = []
+    for index in range(20):
+        arrays[f"means {index}"] = np.zeros((1, 600))
+        fields = {"means": {"array": f"means {index}"}}
+        priors.append({"class": "GaussianMixture", "fields": fields})
+    document["dict"]["parameters"]["dict"]["prior"] = priors
+
+
+def many_petals(document, arrays):
+    fields = {"n_petals": {"scalar": "int64", "value": 10**9}}
+    settings_of(document)["priors"]["dict"]["style"] = {"class": "Petals", "fields": fields}
+
+
+def many_stretches(document, arrays):
+    fields = {"n_stretches": {"scalar": "uint64", "value": 10**9}}
+    settings_of(document)["priors"]["dict"]["style"] = {"class": "SwissRoll", "fields": fields}
+
+
+def large_heads(document, arrays):
+    architecture = settings_of(document)["architecture"]["fields"]
+    architecture["cluster_heads"] = {"scalar": "int64", "value": 1}
+    architecture["n_features"], architecture["hidden"] = 1, {"tuple": []}
+    architecture["blocks"]["dict"]["style"]["fields"]["size"] = 20_000
+    architecture["blocks"]["dict"]["label"]["fields"]["size"] = 20_000
+
+
+def images_of_scalars(document, arrays):
+    height = next(n for n in range(3, 99, 2) if 4 * pow(n, -1, 2**64) % 2**64 < 2**63)
+    width = 4 * pow(height, -1, 2**64) % 2**64  # height times width is 4 in 64 bits
+    shape = [{"scalar": "int64", "value": size} for size in (height, width, 1)]
+    architecture = settings_of(document)["architecture"]["fields"]
+    architecture |= {"kind": "conv", "image_shape": {"tuple": shape}, "n_features": 4}
+
+
+def many_arrays(document, arrays):
+    arrays |= {f"{index}": np.empty(0, np.uint8) for index in range(20_000)}
 
 
 def many_classes(document, arrays):
@@ -390,7 +429,13 @@ HOSTILE = {
     deep: "layers, more than it has arrays",
     many_columns: "numbers and flags of its table",
     many_components: "n_petals is 1000000000000",
-    large_covariances: "covariances of more than",
+    large_covariances: "GaussianMixture and such objects would make more than",
+    many_priors: "GaussianMixture and such objects would make more than",
+    many_petals: "n_petals is 1000000000",
+    many_stretches: "n_stretches is 1000000000",
+    large_heads: r"networks have 4\d{8} weights",
+    images_of_scalars: "its images have the shape",
+    many_arrays: "belongs to no value",
     many_classes: "networks have .* weights",
     many_labels: "networks have .* weights",
     seeds: "no estimator has its values",

@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import warnings
+from collections import OrderedDict
 from pathlib import Path
 
 import joblib
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 import scipy.stats
 import skops.io
 import torch
@@ -64,6 +66,17 @@ def rows(kind):
     X, y = iris()
     if kind == "array":
         return X
+    whole = (10 * X).round()
+    if kind in ("int16", "int64"):
+        return whole.astype(kind)
+    if kind == "bool":
+        return X.mean(axis=0) < X
+    if kind == "int frame":
+        return pd.DataFrame(whole.astype(np.int32), columns=list("abcd"))
+    if kind == "int sparse":
+        return scipy.sparse.csr_array(whole.astype(np.int64))
+    if kind == "uint8 images":
+        return np.random.default_rng(0).integers(0, 256, (60, 64), dtype=np.uint8)
     if kind == "images":
         return np.random.default_rng(0).random((60, 64)).astype(np.float32)
     if kind == "polars":
@@ -133,6 +146,13 @@ MODELS = {
         rows("array"), np.asarray(iris()[1], dtype=np.int16)
     ),
     "outliers": lambda: AAEOutlierDetector(**BRIEF).fit(rows("frame")),
+    **{
+        kind: lambda kind=kind: AAETransformer(**BRIEF).fit(rows(kind))
+        for kind in ("int16", "int64", "bool", "int frame", "int sparse")
+    },
+    "uint8 images": lambda: AAETransformer(network=Conv(), max_iter=1, **FITS).fit(
+        rows("uint8 images")
+    ),
 }
 ROWS_OF = {
     name: kind
@@ -140,6 +160,7 @@ ROWS_OF = {
         "frame": ["frame", "classifier", "clusterer", "outliers"],
         "polars": ["polars", "components"],
         "images": ["convolutions"],
+        **{k: [k] for k in ("int16", "int64", "bool", "int frame", "int sparse", "uint8 images")},
     }.items()
     for name in names
 }
@@ -276,6 +297,7 @@ def test_a_file_is_at_most_a_fifth_larger_than_its_weights(average, tmp_path):
         AAEClusterer(4, virtual_adversarial=VirtualAdversarial(), hidden_layer_sizes=[3, 4]),
         SemiSupervisedAAEClassifier(class_prior={"a": 0.1}, unlabeled_label="?", device="cuda"),
         AAETransformer(device=torch.device("cpu"), max_iter=float("inf")),
+        SemiSupervisedAAEClassifier(class_weight=OrderedDict(b=1.0, a=2.0)),
         AAETransformer(checkpoint=Checkpoint(folder=Path("fits"), minutes=1.0)),
     ],
     ids=lambda made: type(made).__name__,
@@ -361,6 +383,71 @@ def test_functions_and_objects_of_users_are_left_out_and_given_again(name, tmp_p
     assert loaded.get_params()[name] is value
     assert_equal(results(estimator, rows("array")), results(loaded, rows("array")))
     loaded.fit(rows("array"), few())  # a warm start, with the same parameters
+
+
+def test_one_function_may_have_two_names(tmp_path):
+    made = AAETransformer(network=MLP(encoder=two_layers, decoder=two_layers), **BRIEF)
+    names = ["network__encoder", "network__decoder"]
+    skaae.save(made.fit(rows("array")), tmp_path / "file", left_out=names)
+    loaded = skaae.load(tmp_path / "file", given=dict.fromkeys(names, two_layers))
+    assert_equal(results(made, rows("array")), results(loaded, rows("array")))
+    with pytest.raises(ValueError, match=r"'network__decoder' was left out"):
+        skaae.load(tmp_path / "file", given={"network__encoder": two_layers})
+
+
+class Masked(torch.nn.Module):
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.layer = torch.nn.Linear(n_in, n_out)
+        self.register_buffer("mask", torch.zeros(n_out).index_fill(0, torch.tensor(0), -torch.inf))
+
+    def forward(self, x):
+        return self.layer(x) * torch.softmax(self.mask, 0)
+
+
+def test_modules_of_users_may_have_infinite_buffers(tmp_path):
+    made = AAETransformer(network=MLP(encoder=Masked), warm_start=True, **BRIEF)
+    made.fit(rows("array"))
+    for inference_only in (False, True):
+        skaae.save(
+            made, tmp_path / "file", left_out=["network__encoder"], inference_only=inference_only
+        )
+        loaded = skaae.load(tmp_path / "file", given={"network__encoder": Masked})
+        assert_equal(results(made, rows("array")), results(loaded, rows("array")))
+
+
+def test_a_file_that_load_would_refuse_replaces_none(tmp_path):
+    path, made = tmp_path / "file", copy.deepcopy(model("transformer"))
+    skaae.save(made, path)
+    before = path.read_bytes()
+    made._table.typical[0] = np.nan
+    with pytest.raises(ValueError, match=r"load would refuse its file: 'typical' of .*report it"):
+        skaae.save(made, path)
+    with torch.no_grad():
+        next(made._step.networks.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match=r"the weights '.*' are not finite.*Nothing was written"):
+        skaae.save(made, path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_prior_that_is_too_large_is_named(tmp_path):
+    means = np.random.default_rng(0).normal(size=(300, 128))
+    with pytest.raises(ValueError, match=r"(?s)^prior=GaussianM.* would make more .*joblib"):
+        skaae.save(AAETransformer(prior=priors.GaussianMixture(means)), tmp_path / "file")
+    assert os.listdir(tmp_path) == []
+
+
+def test_wide_tables_need_few_arrays(tmp_path):
+    X = np.random.default_rng(0).integers(0, 9, size=(30, 300)).astype(float)
+    made = AAETransformer(scaling="quantile", **BRIEF).fit(X)
+    loaded = round_trip(made, tmp_path / "file")
+    assert len(load_file(tmp_path / "file")) < 50
+    assert_equal(results(made, X), results(loaded, X))
+    for ours, theirs in zip(
+        made._table.scaling.columns, loaded._table.scaling.columns, strict=True
+    ):
+        assert_equal(vars(ours), vars(theirs))
 
 
 def test_only_what_cannot_be_saved_is_left_out(tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ from skaae.estimators.recipes import Recipe
 from skaae.estimators.styles import StylesOfLabels
 from skaae.estimators.supervised import SupervisedAAETransformer
 from skaae.estimators.transformer import AAETransformer
-from skaae.files.kinds import Codec, FileKind, dataclass_codec
+from skaae.files.kinds import Codec, FileKind, TooLarge, dataclass_codec
 from skaae.neighbours import Neighbourhood
 from skaae.networks.autoencoder import Architecture, Block
 from skaae.priors._drawn import Drawn, draw_callable, draw_estimator, draw_scipy
@@ -62,8 +63,7 @@ ESTIMATORS = {
         AAEOutlierDetector,
     )
 }
-# Most numbers in the covariance matrices of a prior, and most components of a shape.
-MOST_COVARIANCES = 2**22
+# Most components of a shape.
 MOST_COMPONENTS = 2**16
 RANDOM_STATE_WORDS = 624
 DRAWS = {"scipy": draw_scipy, "estimator": draw_estimator, "callable": draw_callable}
@@ -90,26 +90,21 @@ def prior_codec(of: type) -> Codec:
         require_small(found)
         return plain.from_fields(found)
 
-    def to_fields(value: Any) -> Any:
-        found = plain.to_fields(value)
-        require_small(found)
-        return found
+    return Codec(plain.name, of, plain.to_fields, from_fields, covariances_of)
 
-    return Codec(plain.name, of, to_fields, from_fields)
+
+def covariances_of(found: Mapping[str, Any]) -> int:
+    """Return how many numbers of the covariance matrices of a prior are not in its fields."""
+    shape = np.shape(found.get("means", 0.0))
+    whole = math.prod(shape) * (shape[-1] if shape else 0)
+    return max(0, whole - np.size(found.get("covariances", 1.0)))
 
 
 def require_small(found: Mapping[str, Any]) -> None:
-    """Raise ValueError if a prior with these parameters would need very much memory."""
-    if "means" in found:
-        shape = np.shape(found["means"])
-        if math.prod(shape) * (shape[-1] if shape else 1) > MOST_COVARIANCES:
-            raise ValueError(
-                f"a prior with means of shape {shape} has covariances of more than "
-                f"{MOST_COVARIANCES} numbers"
-            )
+    """Raise TooLarge if a prior with these parameters would need very much memory."""
     for name in ("n_petals", "n_stretches"):
-        if isinstance(found.get(name), int) and found[name] > MOST_COMPONENTS:
-            raise ValueError(f"{name} is {found[name]}, above {MOST_COMPONENTS}")
+        if isinstance(found.get(name), int | np.integer) and found[name] > MOST_COMPONENTS:
+            raise TooLarge(f"{name} is {found[name]}, above {MOST_COMPONENTS}")
 
 
 def drawn_codec() -> Codec:
@@ -219,6 +214,47 @@ def column_codec() -> Codec:
     return Codec(plain.name, Column, Column.__getstate__, from_fields)
 
 
+def quantiles_codec() -> Codec:
+    """Return the codec of a scaling by quantiles: one array for the values of all columns."""
+    names = ("values", "scores", "back_values", "back_scores")
+
+    def to_fields(value: QuantileScaling) -> dict[str, Any]:
+        parts = {name: [getattr(knots, name) for knots in value.columns] for name in names}
+        found = {name: np.concatenate([*arrays, np.empty(0)]) for name, arrays in parts.items()}
+        for name in ("values", "back_values"):
+            found[f"n_{name}"] = np.array([len(array) for array in parts[name]], dtype=np.int64)
+        return {**found, "variances": value.variances.astype(np.float64)}
+
+    def from_fields(found: dict[str, Any]) -> QuantileScaling:
+        variances, parts = found["variances"], {}
+        for name in names:
+            counts = found["n_back_values" if name.startswith("back") else "n_values"]
+            arrays = isinstance(counts, np.ndarray) and isinstance(found[name], np.ndarray)
+            if not arrays or counts.dtype != np.int64 or found[name].dtype != np.float64:
+                raise ValueError(f"{name!r} and its counts must be arrays of numbers")
+            ends = np.cumsum(np.minimum(counts, found[name].size))
+            sound = (counts > 0).all() and (ends[-1] if len(ends) else 0) == len(found[name])
+            if found[name].ndim != 1 or counts.ndim != 1 or not sound:
+                raise ValueError(f"{name!r} does not have the counts of its columns")
+            parts[name] = np.split(found[name], ends[:-1]) if len(ends) else []
+        if not isinstance(variances, np.ndarray) or variances.dtype != np.float64:
+            raise ValueError("its variances must be an array of numbers")
+        columns = zip(*parts.values(), variances.tolist(), strict=True)
+        return QuantileScaling(tuple(Knots(*column) for column in columns))
+
+    return Codec("QuantileScaling", QuantileScaling, to_fields, from_fields)
+
+
+def ordered_dict_codec() -> Codec:
+    """Return the codec of ordered dicts, which `class_weight` may be."""
+    return Codec(
+        "OrderedDict",
+        OrderedDict,
+        lambda value: {"items": list(value.items())},
+        lambda found: OrderedDict(found["items"]),
+    )
+
+
 CODECS = (
     *map(options_codec, (MLP, Conv, SGD, Adam, VirtualAdversarial, Categories, Checkpoint)),
     *map(
@@ -236,16 +272,18 @@ CODECS = (
         dataclass_codec,
         (
             *(Settings, Block, PhaseRates, Schedule, Stage, Recipe),
-            *(Table, Schema, Scaling, QuantileScaling, Knots, Layout),
+            *(Table, Schema, Scaling, Layout),
             *(MergedClusters, StylesOfLabels, Neighbourhood, Frame),
         ),
     ),
+    quantiles_codec(),
     dataclass_codec(ColumnCategories, "ColumnCategories"),
     architecture_codec(),
     augmentation_codec(),
     column_codec(),
     device_codec(),
     drawn_codec(),
+    ordered_dict_codec(),
     path_codec(),
     random_state_codec(),
 )

@@ -47,13 +47,15 @@ def check_networks(settings: Settings, step_state: Mapping[str, Any]) -> None:
     )
     require(arrays, "the weights of its networks are missing, or are no arrays of numbers")
     assert isinstance(weights, dict)
+    architecture = with_plain_sizes(settings.architecture)
+    users = parts_of_users(architecture)
     for name, value in weights.items():
-        require(is_finite(value), f"the weights {name!r:.80} are not finite")
+        finite = name.startswith(users) or is_finite(value)  # a user's buffer may be a mask of -inf
+        require(finite, f"the weights {name!r:.80} are not finite")
     check_finite_fields(settings)
     check_finite_fields(settings.architecture)
     for rates in settings.rates.values():
         check_finite_fields(rates)
-    architecture = settings.architecture
     check_sizes(architecture, len(weights))
     n_found = sum(value.size for value in weights.values())
     require(
@@ -70,6 +72,39 @@ def check_networks(settings: Settings, step_state: Mapping[str, Any]) -> None:
             members.shape == (label.prior_size, label.size),
             "it does not say which components make up each class",
         )
+
+
+def with_plain_sizes(architecture: Architecture) -> Architecture:
+    """Return the architecture with Python's integers, whose products do not overflow."""
+    blocks = {
+        name: dataclasses.replace(
+            block,
+            size=int(block.size),
+            n_classes=int(block.n_classes),
+            components_per_class=int(block.components_per_class),
+        )
+        for name, block in architecture.blocks.items()
+    }
+    shape, n_outputs = architecture.image_shape, architecture.n_outputs
+    return dataclasses.replace(
+        architecture,
+        blocks=blocks,
+        n_features=int(architecture.n_features),
+        hidden=tuple(map(int, architecture.hidden)),
+        discriminator_hidden=tuple(map(int, architecture.discriminator_hidden)),
+        image_shape=None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2])),
+        n_outputs=None if n_outputs is None else int(n_outputs),
+    )
+
+
+def parts_of_users(architecture: Architecture) -> tuple[str, ...]:
+    """Return how the names of weights in modules of users begin."""
+    found = {
+        "encoder.trunk.": architecture.encoder,
+        "decoder.body.": architecture.decoder,
+        "discriminators.": architecture.discriminator,
+    }
+    return tuple(prefix for prefix, factory in found.items() if factory is not None)
 
 
 def averaged(weights: Mapping[str, np.ndarray]) -> list[str]:
@@ -198,7 +233,7 @@ def n_weights(architecture: Architecture) -> int:
         total += encoder + last * sum(outputs)
     if architecture.decoder is None:
         total += decoder
-    if isinstance(architecture.cluster_heads, int | float):
+    if architecture.cluster_heads is not None and np.ndim(architecture.cluster_heads) == 0:
         total += blocks["label"].size * blocks["style"].size
     for block in blocks.values():
         if block.adversarial and architecture.discriminator is None:

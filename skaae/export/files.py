@@ -16,7 +16,7 @@ from skaae.export.file_checks import ATTRIBUTES, check_state
 from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
 from skaae.export.file_networks import averaged, check_optimizers
 from skaae.files.container import read_tree, write_tree
-from skaae.files.kinds import CannotWrite, FileError, NotGiven
+from skaae.files.kinds import CannotWrite, FileError, NotGiven, TooLarge
 from skaae.private_sklearn import CALLBACKS, REQUESTS
 
 # Methods whose metadata requests are saved.
@@ -62,9 +62,10 @@ AAEClusterer, AAEEmbedding or AAEOutlierDetector
     TypeError
         If the estimator is none of the above, or a parameter or an attribute cannot be saved.
     ValueError
-        If a name in `left_out` is no parameter, or its value can be saved.
+        If a name in `left_out` is no parameter, or its value can be saved; if the estimator has
+        values that `load` would refuse, such as weights that are not finite.
     OSError
-        If the file cannot be written.
+        If the file cannot be written. The old file is then still whole, as after all other errors.
 
     See Also
     --------
@@ -90,11 +91,22 @@ AAEClusterer, AAEEmbedding or AAEOutlierDetector
             f"{', '.join(sorted(ESTIMATORS))}. Save the step of a pipeline that is one of these, "
             "or write the whole object with joblib."
         )
-    tree = tree_of(estimator, inference_only)
+    tree, left_out = tree_of(estimator, inference_only), objects(estimator, left_out)
     try:
-        write_tree(path, tree, ESTIMATOR_FILE, left_out=objects(estimator, left_out))
+        write_tree(path, tree, ESTIMATOR_FILE, left_out=left_out, check=check_tree)
     except CannotWrite as error:
         raise TypeError(how_to_save(error, estimator)) from error
+    except TooLarge as error:
+        raise ValueError(
+            f"prior={estimator.prior!r:.80} cannot be saved: {error}. Use fewer components or "
+            "dimensions, or joblib."
+        ) from error
+    except FileError as error:
+        raise ValueError(
+            f"the estimator cannot be saved, because load would refuse its file: {error}. If you "
+            "have changed none of its attributes, this is an error of skaae; please report it. "
+            f"Until then use joblib. Nothing was written to {os.fspath(path)!r}."
+        ) from error
 
 
 def load(path, *, device=None, given=None):
@@ -207,6 +219,12 @@ def tree_of(estimator: Any, inference_only: bool) -> dict[str, Any]:
         "attributes": state,
         "requests": requests,
     }
+
+
+def check_tree(tree: Any) -> None:
+    """Raise FileError if `load` would refuse these values of an estimator that is saved."""
+    if tree["attributes"].keys() - {OUTPUT_CONFIG}:
+        check_state(tree["attributes"], tree["estimator"])
 
 
 def estimator_of(tree: Any, device: Any) -> Any:

@@ -7,13 +7,14 @@ the old file or the new one, and never a part of one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ from skaae.files.tree import DTYPES, Decoder, Encoder
 FORMAT = "skaae"
 # The array with the JSON document, in UTF-8.
 DOCUMENT = "document.json"
-# The header is JSON that lists the arrays; this is far more than any file of ours needs.
-LONGEST_HEADER = 2**24
+# The header is JSON that lists the arrays; safetensors reads no longer one.
+LONGEST_HEADER = 100_000_000
 # Axes of an array in NumPy 1.
 MOST_AXES = 32
 # Bytes that are written at once.
@@ -34,7 +35,12 @@ BLOCK = 2**24
 
 
 def write_tree(
-    path: Any, tree: Any, kind: FileKind | str, *, left_out: Mapping[str, Any] | None = None
+    path: Any,
+    tree: Any,
+    kind: FileKind | str,
+    *,
+    left_out: Mapping[str, Any] | None = None,
+    check: Callable[[Any], None] | None = None,
 ) -> None:
     """Write nested values to one file, without pickle; needs the package safetensors.
 
@@ -52,14 +58,19 @@ def write_tree(
     tree : the values.
     kind : kind of the file; a string is the name of a kind without classes and in its first format.
     left_out : objects by name, such as functions, of which the file gets only the name.
+    check : function of the values as they will be read. It raises an error if they must not be
+        written; the old file is then still there.
 
     Raises
     ------
     CannotWrite
         If a value has a type that files do not hold. This is a TypeError with the place of the
         value in `where`.
+    FileError
+        If `read_tree` would refuse the values. This is a ValueError.
     OSError
-        If the file cannot be written; the old file is then still there.
+        If the file cannot be written, or the values have too many arrays for one file; the old file
+        is then still there.
     """
     require_safetensors()
     from safetensors.numpy import save
@@ -75,8 +86,12 @@ def write_tree(
         "format_number": str(kind.format_number),
         "skaae_version": skaae.__version__,
     }
+    if check is not None:
+        check(decoded(parse(document), kind, encoder.arrays, left_out))
     metadata["sha256"] = digest(metadata, arrays)
-    replace_file(target, save(arrays, metadata))
+    content = save(arrays, metadata)
+    require_short_header(content, len(arrays), target)
+    replace_file(target, content)
 
 
 def read_tree(path: Any, kind: FileKind | str, *, given: Mapping[str, Any] | None = None) -> Any:
@@ -105,20 +120,31 @@ def read_tree(path: Any, kind: FileKind | str, *, given: Mapping[str, Any] | Non
     require_safetensors()
     kind = as_kind(kind)
     try:
-        metadata, arrays = read_arrays(os.fspath(path), kind)
+        metadata, arrays = read_arrays(os.fsdecode(path), kind)
         document = read_document(arrays.pop(DOCUMENT))
         number = int(metadata["format_number"])
         for upgrade in kind.upgrades[number - 1 :]:
             document = upgrade(document, arrays)
-        decoder = Decoder(kind.codecs, arrays, given)
-        tree = decoder.decode(document)
-        decoder.done()
+        tree = decoded(document, kind, arrays, given)
     except NotGiven:
         raise
     except FileError as error:
         raise FileError(
             f"the file {os.fspath(path)!r} cannot be read: {error}. Get another copy of the file."
         ) from error
+    return tree
+
+
+def decoded(
+    document: Any,
+    kind: FileKind,
+    arrays: dict[str, np.ndarray],
+    given: Mapping[str, Any] | None,
+) -> Any:
+    """Return the values of a document and its arrays, all of which it must use."""
+    decoder = Decoder(kind.codecs, arrays, given)
+    tree = decoder.decode(document)
+    decoder.done()
     return tree
 
 
@@ -146,7 +172,24 @@ def target_of(path: Any) -> str:
         raise FileNotFoundError(f"the folder {folder!r} of path={path!r} is not there; make it.")
     if os.path.isdir(target):
         raise IsADirectoryError(f"path={path!r} is a folder; give the name of a file in it.")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise OSError(
+            f"path={path!r} is a device, a pipe or the like, and no file that can be replaced; "
+            "give the name of a file."
+        )
     return os.fsdecode(target)
+
+
+def require_short_header(content: bytes, n_arrays: int, target: str) -> None:
+    """Raise OSError if the header of a file is longer than a reader allows."""
+    length = int.from_bytes(content[:8], "little")
+    if length > LONGEST_HEADER:
+        raise OSError(
+            errno.EFBIG,
+            f"{n_arrays} arrays need a header of {length} bytes, and files have at most "
+            f"{LONGEST_HEADER}; use joblib, or fit with fewer columns",
+            target,
+        )
 
 
 def replace_file(target: str, content: bytes) -> None:

@@ -49,6 +49,11 @@ class CannotWrite(TypeError):
         super().__init__(f"{'.'.join(where) or 'the value'} is a {type(value).__name__}")
 
 
+def no_numbers(fields: Mapping[str, Any]) -> int:
+    """Return 0, as for objects that are about as large as their fields."""
+    return 0
+
+
 @dataclass(frozen=True)
 class Codec:
     """How objects of one class are written and read.
@@ -60,12 +65,23 @@ class Codec:
     to_fields : function of an object that returns its fields by name, any values that files hold.
     from_fields : function of such fields that returns the object. It raises ValueError or TypeError
         if a name is missing or unknown, or a value is not allowed.
+    extra_numbers : function of fields that returns how many numbers the object makes besides those
+        in them. A file may contain objects of MOST_EXTRA_NUMBERS in all.
     """
 
     name: str
     of: type
     to_fields: Callable[[Any], Mapping[str, Any]]
     from_fields: Callable[[dict[str, Any]], Any]
+    extra_numbers: Callable[[Mapping[str, Any]], int] = no_numbers
+
+
+# Most numbers that the objects of one file may take besides those that the file contains.
+MOST_EXTRA_NUMBERS = 2**22
+
+
+class TooLarge(FileError):
+    """The objects of a file would need very much more memory than the file."""
 
 
 # changes the JSON document of a format, and its arrays by name, into those of the next format

@@ -15,7 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from skaae.files.kinds import CannotWrite, Codec, FileError, NotGiven
+from skaae.files.kinds import (
+    MOST_EXTRA_NUMBERS,
+    CannotWrite,
+    Codec,
+    FileError,
+    NotGiven,
+    TooLarge,
+)
 
 # Deepest nesting of values.
 MOST_LEVELS = 50
@@ -49,14 +56,16 @@ class Encoder:
 
     def __init__(self, codecs: Sequence[Codec], left_out: Mapping[str, Any] | None = None) -> None:
         self.codecs = {codec.of: codec for codec in codecs}
-        self.names = {id(value): name for name, value in (left_out or {}).items()}
+        self.names: dict[int, list[str]] = {}
+        for name, value in (left_out or {}).items():
+            self.names.setdefault(id(value), []).append(name)
         self.arrays: dict[str, np.ndarray] = {}
 
     def encode(self, value: Any, where: tuple[str, ...] = ()) -> Any:
         """Return the document of a value; `where` is its place in the tree."""
         kind = type(value)
         if id(value) in self.names:
-            return {"left out": self.names[id(value)]}
+            return {"left out": self._name(self.names[id(value)], where)}
         if kind in self.codecs:
             codec = self.codecs[kind]
             fields = {
@@ -89,6 +98,11 @@ class Encoder:
         if isinstance(value, np.dtype) and (NUMBERS.fullmatch(value.name) or value.kind == "O"):
             return {"dtype": value.name}
         raise CannotWrite(where, value)
+
+    def _name(self, names: list[str], where: tuple[str, ...]) -> str:
+        """Return the name of a left-out object that fits its place best."""
+        fitting = [name for name in names if where and name.split("__")[-1] == where[-1]]
+        return (fitting or names)[0]
 
     def _list(self, values: Any, where: tuple[str, ...]) -> list[Any]:
         return [self.encode(value, (*where, str(index))) for index, value in enumerate(values)]
@@ -173,6 +187,7 @@ class Decoder:
         self.arrays = dict(arrays)
         self.given = dict(given or {})
         self.used: set[str] = set()
+        self.extra_numbers = 0  # of all objects so far
 
     def decode(self, document: Any, level: int = 0) -> Any:
         """Return the value of a document; raise FileError for what is none."""
@@ -218,6 +233,12 @@ class Decoder:
         fields = self._of("fields", document, dict)
         fields = {key: self.decode(item, level + 1) for key, item in fields.items()}
         try:
+            self.extra_numbers += codec.extra_numbers(fields)
+            if self.extra_numbers > MOST_EXTRA_NUMBERS:
+                raise TooLarge(
+                    f"its {codec.name} and such objects would make more than {MOST_EXTRA_NUMBERS} "
+                    "numbers that the file does not contain"
+                )
             return codec.from_fields(fields)
         except (FileError, ImportError, MemoryError, Warning):
             raise
