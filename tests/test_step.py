@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import transformer
 
 from skaae.networks.autoencoder import Architecture, Block
 from skaae.networks.layers import dropout, fan_in
@@ -964,3 +965,20 @@ def test_the_virtual_adversarial_loss_of_one_row_is_finite():
         architecture={"batch_norm": "encoder"},
     )
     assert all(loss.isfinite() for loss in step.keep_labels(rows(1)).values())
+
+
+class Masked(torch.nn.Module):
+    """A user's module with a mask that is infinite, as those of attention are."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.linear = torch.nn.Linear(n_inputs, n_outputs)
+        self.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+
+    def forward(self, x):
+        return self.linear(x) * torch.softmax(self.mask, dim=0)[0]
+
+
+def test_an_infinite_mask_is_not_averaged(blobs):
+    model = transformer(encoder=Masked, average_weights=True, max_iter=3).fit(blobs[0])
+    assert np.isfinite(model.transform(blobs[0])).all()

@@ -102,8 +102,10 @@ class AAEStep:
             if weights
         }
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
-        self._averages = self.trained.inference_state()
-        self._averaged = self.networks.inference_state()
+        pairs = zip(self.trained.inference_state(), self.networks.inference_state(), strict=True)
+        # a mask in a user's module may be infinite, and would become NaN
+        finite = [(average, now) for average, now in pairs if bool(average.isfinite().all())]
+        self._averages, self._averaged = [list(column) for column in zip(*finite, strict=True)]
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
 
     def __call__(
