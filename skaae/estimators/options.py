@@ -323,8 +323,8 @@ class VirtualAdversarial(Options):
     radius : "auto" or float, default="auto"
         Mean distance of a row from its worst neighbour, in scaled units. The radius of each row is
         proportional to the distance to its nearest neighbour in the mini-batch, which is first
-        limited to 0.25 to 2 times its median. "auto" is 0.17 times the root mean squared distance
-        of the scaled rows from their mean, and 0.24 times for many images.
+        limited to 0.25 to 2 times its median. "auto" is a multiple of the root mean squared
+        distance of the scaled rows from their mean: 0.17 times, or 0.24 times for many images.
 
     Examples
     --------

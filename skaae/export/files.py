@@ -112,9 +112,9 @@ AAEClusterer, AAEEmbedding or AAEOutlierDetector
 def load(path, *, device=None, given=None):
     """Read an estimator from a file that `save` wrote.
 
-    Nothing in the file is run, so a file of an unknown source is safe to load. What it says is
-    still for you to judge: predictions of a model of others may be wrong on purpose. Loading starts
-    no thread, so a process may load an estimator and fork, and predict in the child processes.
+    Nothing in the file is run, so a file of an unknown source is safe to load. But `load` cannot
+    see whether a model predicts well: somebody may have made it wrong on purpose. Loading starts no
+    thread, so a process may load an estimator and fork, and predict in the child processes.
 
     Files of earlier versions of skaae can be loaded too.
 

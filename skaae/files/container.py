@@ -98,7 +98,7 @@ def read_tree(path: Any, kind: FileKind | str, *, given: Mapping[str, Any] | Non
     """Return the values that `write_tree` wrote, also of earlier formats; needs safetensors.
 
     Nothing that the file contains is run or imported, so a file of an unknown source is safe to
-    read. The memory that reading takes is a small multiple of the size of the file.
+    read. Reading takes at most a few times as much memory as the file is large.
 
     Parameters
     ----------

@@ -104,7 +104,7 @@ class AAEStep:
         self.trained = copy.deepcopy(self.networks) if self.average else self.networks
         pairs = zip(self.trained.inference_state(), self.networks.inference_state(), strict=True)
         # a mask in a user's module may be infinite, and would become NaN
-        finite = [(average, now) for average, now in pairs if bool(average.isfinite().all())]
+        finite = [pair for pair in pairs if bool(pair[0].isfinite().all())]
         self._averages, self._averaged = [list(column) for column in zip(*finite, strict=True)]
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
 
@@ -167,7 +167,8 @@ class AAEStep:
         if labeled is not None:
             logits = self.networks.encoder.class_logits(in_float32(all_outputs))
             part = losses.classification_loss(logits[len(x) :], labeled[1])
-            loss = loss + self._relative_rate("classification") * part
+            rate = self.rates["reconstruction"].learning_rate
+            loss = loss + self.rates["classification"].learning_rate / rate * part
             step_losses["classification"] = part.detach()
         # weights change only after the last gradient is known, as all belong to one encoding
         gradients = {"reconstruction": self._gradients("reconstruction", loss, keep=True)}
@@ -370,11 +371,9 @@ class AAEStep:
 
     def weight_size(self) -> float:
         """Return the root mean square of all weights; it is not finite if a weight is not."""
-        weights: list[Tensor] = list(self.networks.parameters())
+        weights = [weight.detach() for weight in self.networks.parameters()]
         n_weights = sum(weight.numel() for weight in weights)
-        with torch.no_grad():
-            norms = [*foreach_norm(weights), torch.zeros_like(self.n_steps)]
-            return float(torch.linalg.vector_norm(torch.stack(norms))) / math.sqrt(n_weights or 1)
+        return float(nn.utils.get_total_norm(weights)) / math.sqrt(n_weights or 1)
 
     def copy_in_float64(self, name: str) -> nn.Module:
         """Return a cached float64 copy of `trained`, or of its submodule `name`."""
@@ -392,10 +391,6 @@ class AAEStep:
         with torch.no_grad():
             samples = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
         return samples.to(code.device, torch.float32)
-
-    def _relative_rate(self, phase: str) -> float:
-        """Return a phase's learning rate divided by that of the reconstruction."""
-        return self.rates[phase].learning_rate / self.rates["reconstruction"].learning_rate
 
     def _update_average(self) -> None:
         """Move the average weights towards those of this step.
