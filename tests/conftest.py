@@ -56,6 +56,16 @@ def pytest_configure(config):
 FITS = {"random_state": 0}
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Start every test from one state of the global generators.
+
+    Searches of scikit-learn draw from NumPy's, and modules of users start with PyTorch's.
+    """
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def device():
     return FITS["device"]

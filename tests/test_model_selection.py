@@ -156,7 +156,7 @@ def test_searches_and_curves_take_the_splitter(few_rows, model):
     resource = "max_iter" if model != "ours" else "n_samples"
     halving = HalvingGridSearchCV(
         estimator, {name: values}, cv=CV, resource=resource, min_resources=60, max_resources=120,
-        factor=2, error_score="raise",
+        factor=2, error_score="raise", random_state=0,
     )  # fmt: skip
     assert halving.fit(X, y).best_params_[name] in values
 

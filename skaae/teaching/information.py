@@ -13,6 +13,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.kernel_approximation import Nystroem
 
+from skaae.device import OneBlasThread
+
 # Weights of the losses beside the mean cross-entropy of the labels.
 ENTROPY_WEIGHT = 0.3
 BALANCE_WEIGHT = 0.9
@@ -87,7 +89,8 @@ def fit_linear(labeled, y, unlabeled, proportions, weights=None):
         (with_information, ALL_ITERATIONS),
     ):
         options = {"maxiter": steps}
-        start = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
+        with OneBlasThread():
+            start = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
     return start.reshape(n_classes, n_features)
 
 
