@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # scikit-learn's
@@ -144,39 +142,6 @@ def n_training_threads(width: int | None) -> int:
     if width is not None and width < MIN_THREADED_WIDTH:
         return 1
     return max(1, number // 2)
-
-
-class OneBlasThread:
-    """Limits the matrix products of NumPy and SciPy to one thread, inside a `with` block.
-
-    In a minimisation, products are small and follow each other at once. Then several threads wait
-    for each other longer than the products take. The limit applies to the whole process, so when
-    several threads have such a block, the last one to leave it restores the number.
-    """
-
-    _lock = threading.Lock()
-    _n_blocks = 0
-    _limit: Any = None
-
-    def __enter__(self) -> None:
-        cls = OneBlasThread
-        with cls._lock:
-            if cls._n_blocks == 0:
-                cls._limit = _blas().limit(limits=1)
-            cls._n_blocks += 1
-
-    def __exit__(self, *error: object) -> None:
-        cls = OneBlasThread
-        with cls._lock:
-            cls._n_blocks -= 1
-            if cls._n_blocks == 0:
-                cls._limit.restore_original_limits()
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    """Return the controller of the BLAS libraries of NumPy and SciPy."""
-    return ThreadpoolController().select(user_api="blas")
 
 
 @functools.cache

@@ -143,15 +143,18 @@ def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.n
     # MPS has no float64, so the networks compute in float32 and the result is converted
     working = torch.float32 if device.type == "mps" else TORCH_DTYPES[dtype.name]
     size = BATCH_ROWS.get(device.type, 1024)
-    outputs = []
+    # one array for all: small arrays between the large tensors would fragment the memory
+    outputs = np.empty(0, dtype)
     with torch.inference_mode():
         starts = range(0, len(arrays[0]), size)
         for start in counted(starts, len(starts), "rows"):
             batch = [torch.tensor(array[start : start + size]) for array in arrays]
             batch = [rows.to(working) if rows.is_floating_point() else rows for rows in batch]
-            output = function(*(rows.to(device) for rows in batch))
-            outputs.append(output.cpu().numpy().astype(dtype, copy=False))
-    return np.concatenate(outputs)
+            output = function(*(rows.to(device) for rows in batch)).cpu().numpy()
+            if start == 0:
+                outputs = np.empty((len(arrays[0]), *output.shape[1:]), dtype)
+            outputs[start : start + len(output)] = output
+    return outputs
 
 
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -13,7 +13,6 @@ from skaae import device as device_module
 from skaae.device import (
     MIN_BFLOAT16_WIDTH,
     MIN_THREADED_WIDTH,
-    OneBlasThread,
     available_devices,
     n_training_threads,
     resolve_device,
@@ -171,36 +170,3 @@ def test_products_start_no_threads():
     command = [sys.executable, "-c", PRODUCTS]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert int(found[0]) == 0 < int(found[1])
-
-
-def blas_threads():
-    return {library["num_threads"] for library in blas().info()}
-
-
-def blas():
-    return ThreadpoolController().select(user_api="blas")
-
-
-def test_products_of_numpy_have_one_thread_for_a_while():
-    with blas().limit(limits=2):
-        with OneBlasThread():
-            assert blas_threads() == {1}
-        assert blas_threads() == {2}
-
-
-def test_products_have_one_thread_until_the_last_of_several_blocks_ends():
-    first, second = OneBlasThread(), OneBlasThread()
-    with blas().limit(limits=2):
-        first.__enter__()
-        second.__enter__()
-        first.__exit__()
-        assert blas_threads() == {1}
-        second.__exit__()
-        assert blas_threads() == {2}
-
-
-def test_a_minimisation_gives_the_threads_back_after_an_error():
-    with blas().limit(limits=2):
-        with pytest.raises(KeyboardInterrupt), OneBlasThread():
-            raise KeyboardInterrupt
-        assert blas_threads() == {2}

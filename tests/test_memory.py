@@ -6,11 +6,13 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from conftest import FITS, classifier, hide, transformer
+from conftest import FITS, classifier, hide, make, transformer
 
-from skaae import AAETransformer
+from skaae import AAEClusterer, AAEEmbedding, AAETransformer
+from skaae.estimators import base
 from skaae.training.memory import is_out_of_memory
 from skaae.training.step import AAEStep
 
@@ -157,6 +159,69 @@ def test_memory_does_not_grow_with_the_number_of_fits(n_fits):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     early, late = (float(size) for size in done.stdout.split())
     assert late - early < MOST_GROWTH, (early, late)
+
+
+PEAKS = """
+import resource, sys, warnings
+import numpy as np, torch
+from skaae import AAETransformer
+
+warnings.simplefilter("ignore")
+torch.set_num_threads(1)
+rng = np.random.default_rng(0)
+if sys.argv[1] == "uint8":
+    X = rng.integers(0, 256, (200_000, 100), dtype=np.uint8)
+else:
+    X = rng.standard_normal((200_000, 100), dtype=np.float32)
+model = AAETransformer(
+    hidden_layer_sizes=(16,), max_iter=1, batch_size=5_000, random_state=0, device="cpu"
+)
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+model.fit(X[:20_000]).transform(X[:20_000])  # what PyTorch needs once
+before = peak()
+model.fit(X)
+print(peak() - before, end=" ")
+model.transform(X)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="ru_maxrss is in KiB on Linux")
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_large_tables_are_not_copied(dtype):
+    """Neither by a fit nor by `transform`: the networks' float32 rows would take 76 MiB."""
+    command = [sys.executable, "-c", PEAKS, dtype]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    of_fit, of_both = (float(size) for size in done.stdout.split())
+    assert max(of_fit, of_both) < 38.0, (of_fit, of_both)
+
+
+@pytest.mark.parametrize("kind", ["float32", "uint8", "read-only", "Fortran order", "data frame"])
+def test_rows_scaled_by_batches_train_to_the_same_bits(blobs, monkeypatch, kind):
+    X, y = blobs
+    X = {
+        "float32": lambda: X.astype(np.float32),
+        "uint8": lambda: np.clip(X * 20 + 100, 0, 255).astype(np.uint8),
+        "read-only": lambda: np.broadcast_to(X.astype(np.float32), X.shape),
+        "Fortran order": lambda: np.asfortranarray(X),
+        "data frame": lambda: pd.DataFrame(X, columns=list("uvwxyz")).assign(
+            a=y.astype(str), b=y > 1
+        ),
+    }[kind]()
+    some = hide(y, 5)
+    fits = {
+        "transformer": lambda: transformer(max_iter=3).fit(X).transform(X),
+        "classifier": lambda: classifier(max_iter=3).fit(X, some).predict_proba(X),
+        "map": lambda: make(AAEEmbedding, max_iter=3).fit(X).transform(X),
+        "clusters": lambda: make(AAEClusterer, max_iter=3, n_clusters=3).fit(X).transform(X),
+    }
+    expected = {name: fit() for name, fit in fits.items()}
+    monkeypatch.setattr(base, "LARGEST_COPY", -1)
+    for name, fit in fits.items():
+        np.testing.assert_array_equal(fit(), expected[name], err_msg=name)
 
 
 def test_a_fitted_model_is_freed_at_once(blobs):

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
+from threadpoolctl import ThreadpoolController
 
 from skaae.estimators import pseudo_labels as classifier_module
 from skaae.teaching.committee import (
@@ -23,6 +24,7 @@ from skaae.teaching.committee import (
 )
 from skaae.teaching.graph import RETAINED, normalized_graph, spread
 from skaae.teaching.information import InformationMaximization, fit_linear
+from skaae.teaching.threads import OneBlasThread
 from skaae.teaching.weights import best_temperature, member_weights, with_temperature
 
 EVEN = np.array([0.5, 0.5])
@@ -466,3 +468,39 @@ def test_early_stopping_with_a_few_unlabeled_rows_holds_out_labels(blobs):
     labels = np.where(np.arange(180) < 10, -1, y)
     model = classifier(early_stopping=True, max_iter=3).fit(X, labels)
     assert len(model.history_["validation"]) == 3
+
+
+# Threads ------------------------------------------------------------------------------------------
+
+
+def blas_threads():
+    return {library["num_threads"] for library in blas().info()}
+
+
+def blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+def test_products_of_numpy_have_one_thread_for_a_while():
+    with blas().limit(limits=2):
+        with OneBlasThread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+
+
+def test_products_have_one_thread_until_the_last_of_several_blocks_ends():
+    first, second = OneBlasThread(), OneBlasThread()
+    with blas().limit(limits=2):
+        first.__enter__()
+        second.__enter__()
+        first.__exit__()
+        assert blas_threads() == {1}
+        second.__exit__()
+        assert blas_threads() == {2}
+
+
+def test_a_minimisation_gives_the_threads_back_after_an_error():
+    with blas().limit(limits=2):
+        with pytest.raises(KeyboardInterrupt), OneBlasThread():
+            raise KeyboardInterrupt
+        assert blas_threads() == {2}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,6 +69,13 @@ class Table:
     whole: np.ndarray
     dtype: np.dtype
     binary: bool = False
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether networks see checked rows as they are."""
+        return (
+            self.layout.is_plain and isinstance(self.scaling, Scaling) and self.scaling.is_identity
+        )
 
     def transform(self, rows: Rows) -> np.ndarray:
         """Return rows as the networks see them, (n_rows, n_inputs), in float32 or float64.
@@ -247,22 +254,33 @@ class NetworkRows:
     rows: Rows
     table: Table
     index: np.ndarray | None = None  # which of the rows, in this order; None for all
+    in_float32: bool = False  # whether rows of float64 become float32, as all training rows are
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the rows that networks see."""
-        return working_dtype(self.rows.dtype)
+        return np.dtype(np.float32) if self.in_float32 else working_dtype(self.rows.dtype)
+
+    @property
+    def size_of_copy(self) -> int:
+        """Bytes of a float32 tensor of all rows; 0 if it can share its memory with the table."""
+        same = isinstance(self.rows, np.ndarray) and self.rows.dtype == np.float32
+        if same and self.index is None and self.table.is_identity:
+            usable = self.rows.flags.c_contiguous and self.rows.flags.writeable
+            return 0 if usable else self.rows.nbytes
+        return 4 * len(self) * self.table.layout.n_inputs
 
     def __len__(self) -> int:
         return self.rows.shape[0] if self.index is None else len(self.index)
 
     def __getitem__(self, which: Any) -> np.ndarray:
-        return self.table.transform(self.rows[which if self.index is None else self.index[which]])
+        rows = self.rows[which if self.index is None else self.index[which]]
+        return self.table.transform(rows).astype(self.dtype, copy=False)
 
     def select(self, index: np.ndarray) -> NetworkRows:
         """Return some of the rows, by their index."""
         index = index if self.index is None else self.index[index]
-        return NetworkRows(self.rows, self.table, index)
+        return replace(self, index=index)
 
 
 def numbers_of(rows: Rows) -> Any:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skaae import inference
 from skaae.columns import frames
-from skaae.columns.schema import MixedRows, describe
+from skaae.columns.schema import describe
 from skaae.columns.table import NetworkRows, fit_table
 from skaae.device import fits_on, training_threads
 from skaae.estimators import fitting, parameters, rates, warn
@@ -35,6 +35,8 @@ from skaae.training.memory import explaining_memory
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
+# On the CPU, rows whose copy for the networks would take more bytes are not copied as a whole.
+LARGEST_COPY = 64_000_000
 WARM_START = ("warm_start=True", "set warm_start=False")
 
 
@@ -245,13 +247,14 @@ class BaseAdversarialAutoencoder(
         """Return training rows as a float32 tensor, on the training device if they fit there.
 
         On the CPU it may share its memory with X; PyTorch wants memory that it could write to. Rows
-        of a sparse table become dense a mini-batch at a time.
+        of a sparse table, and of one whose copy would be large, are scaled a mini-batch at a time.
         """
         self._table.require_near(X)
-        if not isinstance(X, np.ndarray | MixedRows):
-            return BatchedRows(NetworkRows(X, self._table))
-        scaled = np.require(self._table.transform(X), np.float32, ["C", "W"])
+        rows = NetworkRows(X, self._table, in_float32=True)
         device = self._step.generator.device
+        if issparse(X) or (device.type == "cpu" and rows.size_of_copy > LARGEST_COPY):
+            return BatchedRows(rows)
+        scaled = np.require(rows[:], None, ["C", "W"])
         return torch.from_numpy(scaled).to(device if fits_on(device, scaled.nbytes) else "cpu")
 
     # Fitting --------------------------------------------------------------------------------------

@@ -84,9 +84,7 @@ class KeepsNeighbours:
         if len(rows) < 2:  # nothing to keep, but the phase is the same
             pairs, weights = np.zeros((1, 2), dtype=np.int64), None
         else:
-            X = as_arrays(x, rows)
-            X = X if isinstance(X, np.ndarray) else X[:]
-            graph = neighbour_graph(X, n_neighbors).tocoo()
+            graph = neighbour_graph(as_arrays(x, rows)[:], n_neighbors).tocoo()
             pairs = np.stack([graph.row, graph.col], axis=1).astype(np.int64)
             weights = torch.from_numpy(graph.data)
         index = torch.from_numpy(rows[pairs]).to(x.device)

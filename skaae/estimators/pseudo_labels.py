@@ -14,7 +14,7 @@ from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.estimators.model import are_auto, are_many_images
 from skaae.estimators.options import replace_auto
 from skaae.teaching.committee import Classifier, default_members, teach
-from skaae.training.rows import BatchedRows, as_arrays, pick
+from skaae.training.rows import as_arrays, pick
 from skaae.training.schedule import ADD_PSEUDO_LABELS, has_few_labels
 from skaae.unlabeled import UNLABELED
 
@@ -75,7 +75,7 @@ class TakesPseudoLabels:
     def _graph_action(self, streams, targets):
         """Return the action that adds pseudo-labels from a graph of neighbours, if it is wanted."""
         x, rows = streams[0].tensors["x"], streams[0].rows.cpu().numpy()
-        small = len(rows) <= MAX_ROWS and not isinstance(x, BatchedRows)
+        small = len(rows) <= MAX_ROWS and not x.is_sparse
         if not ((targets[rows] < 0).any() and replace_auto(self._wants_pseudo_labels(), small)):
             return {}
 
@@ -109,7 +109,7 @@ class TakesPseudoLabels:
         """
         x, index = streams[0].tensors["x"], streams[0].rows
         users = self._wants_pseudo_labels() == "classifier"
-        if users and isinstance(x, BatchedRows):
+        if users and x.is_sparse:
             raise ValueError(
                 f"pseudo_labels={self.pseudo_labels!r} needs dense rows, but X is sparse; pass a "
                 "dense X, or set pseudo_labels=False."
@@ -118,7 +118,7 @@ class TakesPseudoLabels:
         labeled, others = rows[targets[rows] >= 0], rows[targets[rows] < 0]
         held_out = rows[:0] if held_out is None else held_out
         taught = self._settings.schedule.teacher == "committee" and len(labeled) and len(others)
-        if not taught or isinstance(x, BatchedRows):
+        if not taught or x.is_sparse:
             return targets[held_out]
         seed = self._settings.seed
         drawn = np.random.default_rng(seed).permutation(others)[:MAX_ROWS]
@@ -134,7 +134,7 @@ class TakesPseudoLabels:
 
     def _probabilities(self, stream, targets, rows):
         """Return the class probabilities of some rows of a stream, by the committee: float32."""
-        scaled, given = as_arrays(stream.tensors["x"], rows), targets[rows]
+        scaled, given = as_arrays(stream.tensors["x"], rows)[:], targets[rows]
         weights = None if stream.weights is None else stream.weights.cpu().numpy()[rows]
         seed = self._settings.seed
         if self._wants_pseudo_labels() != "classifier":

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.kernel_approximation import Nystroem
 
-from skaae.device import OneBlasThread
+from skaae.teaching.threads import OneBlasThread
 
 # Weights of the losses beside the mean cross-entropy of the labels.
 ENTROPY_WEIGHT = 0.3

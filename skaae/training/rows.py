@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch import Tensor
 
 from skaae.columns.table import NetworkRows
@@ -14,20 +15,25 @@ from skaae.columns.table import NetworkRows
 
 @dataclass(frozen=True)
 class BatchedRows:
-    """Rows in the host's memory that would be too large as a tensor, such as a sparse table.
+    """Rows in the host's memory that would be too large as a tensor: of a sparse or large table.
 
     It stands in for that tensor: an index returns a tensor of some rows.
     """
 
-    rows: NetworkRows
+    rows: NetworkRows  # in float32
     device = torch.device("cpu")
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the table is sparse, as a tensor may be too."""
+        return issparse(self.rows.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, which: Any) -> Tensor:
         found = self.rows[which.numpy() if isinstance(which, Tensor) else which]
-        return torch.from_numpy(np.require(found, np.float32, ["C", "W"]))
+        return torch.from_numpy(np.require(found, None, ["C", "W"]))
 
 
 Rows = Tensor | BatchedRows
