@@ -361,24 +361,48 @@ def computed():
     return [*lines, "", f"{where['hardware']}, {where['threads']} thread(s)."]
 
 
-def time_to_error():
-    """Seconds of training to a stated test error with 100 labels."""
-    lines = []
-    for path in sorted(RESULTS.glob("time_to_error_*.json")):
-        result = json.loads(path.read_text())
-        where = result["circumstances"]
-        lines += [
-            f"{where['hardware']}, {where['threads']} thread(s), to {result['error']:g} %:",
-            "",
-            "| training | seconds | epochs | error then, % | reached |",
-            "|---|---|---|---|---|",
-        ]
-        for name, found in result["curves"].items():
-            cells = [name, found["total seconds"], len(found["error"]), found["error"][-1]]
-            cells.append("yes" if found["reached"] else "no")
-            lines.append("| " + " | ".join(map(str, cells)) + " |")
-        lines.append("")
-    return lines[:-1]
+def time_to_accuracy():
+    """Seconds of training until each accuracy, by task and method, and the best accuracy."""
+    result = read("time_to_accuracy")
+    lines = ["| task | accuracy | method | seconds until then | best | after seconds |"]
+    lines.append("|---|---|---|---|---|---|")
+    for task, entry in result["tasks"].items():
+        methods = entry["methods"]
+        for target in entry["targets"] or [max(methods["forest"]["accuracy"])]:
+            for name, found in methods.items():
+                curve = list(zip(found["accuracy"], found["seconds"], strict=True))
+                reached = [second for accuracy, second in curve if accuracy >= target]
+                best, when = max(curve, key=lambda pair: (pair[0], -pair[1]))
+                until = seconds_of(reached[0]) if reached else "never"
+                cells = [task, f"{target:g} %", name, until, f"{best:.1f} %", seconds_of(when)]
+                lines.append("| " + " | ".join(cells) + " |")
+    where = result["circumstances"]
+    about = f"{where['hardware']}, seconds of the processor on {where['threads']} thread."
+    return [*lines, "", about]
+
+
+def seconds_of(value):
+    """Return seconds as a text, with one digit after the point where that says something."""
+    return f"{value:.1f} s" if value < 100.0 else f"{value:.0f} s"
+
+
+def latency():
+    """Milliseconds of one row, and how many requests threads answer, beside the targets."""
+    result = read("latency")
+    lines = ["| one row of | method | p50 | p99 | target |", "|---|---|---|---|---|"]
+    for row in result["one row"]:
+        target = " / ".join(f"{value:g}" for value in row["target"])
+        lines.append(
+            f"| {row['dtype']} | `{row['method']}` | {row['p50']:.2f} ms | {row['p99']:.2f} ms "
+            f"| {target} ms |"
+        )
+    lines += ["", "| threads | rows per second | times one thread |", "|---|---|---|"]
+    alone = result["threads"][0]["rows per second"]
+    for row in result["threads"]:
+        speed = row["rows per second"]
+        lines.append(f"| {row['threads']} | {speed:,.0f} | {speed / alone:.2f} |")
+    where = result["circumstances"]
+    return [*lines, "", f"{where['hardware']}, {result['cores']} cores. PyTorch {where['torch']}."]
 
 
 def speed():
@@ -637,7 +661,8 @@ TABLES = {
     "reproduction": reproduction,
     "curves": curves,
     "computed": computed,
-    "time_to_error": time_to_error,
+    "time_to_accuracy": time_to_accuracy,
+    "latency": latency,
     "samples": samples,
     "gpu": gpu,
     "times": times,

@@ -85,11 +85,11 @@ def mlp(n_in, hidden, n_out, dropout=0.0):
 class PlainPort:
     """The tutorial's semi-supervised loop: one phase after another, each with its own optimiser."""
 
-    def __init__(self, X, y, hidden, batch_size, device="cpu"):
-        n_features, self.device = X.shape[1], device
-        self.encoder = mlp(n_features, hidden, N_CLASSES + N_STYLE, dropout=0.2).to(device)
-        self.decoder = mlp(N_CLASSES + N_STYLE, hidden, n_features, dropout=0.2).to(device)
-        self.d_cat = mlp(N_CLASSES, hidden, 1, dropout=0.2).to(device)
+    def __init__(self, X, y, hidden, batch_size, device="cpu", n_classes=N_CLASSES):
+        n_features, self.device, self.n_classes = X.shape[1], device, n_classes
+        self.encoder = mlp(n_features, hidden, n_classes + N_STYLE, dropout=0.2).to(device)
+        self.decoder = mlp(n_classes + N_STYLE, hidden, n_features, dropout=0.2).to(device)
+        self.d_cat = mlp(n_classes, hidden, 1, dropout=0.2).to(device)
         self.d_gauss = mlp(N_STYLE, hidden, 1, dropout=0.2).to(device)
         adam = torch.optim.Adam
         self.decoder_step = adam(self.decoder.parameters(), lr=6e-4)
@@ -106,7 +106,7 @@ class PlainPort:
 
     def encode(self, x):
         raw = self.encoder(x)
-        return torch.softmax(raw[:, :N_CLASSES], dim=1), raw[:, N_CLASSES:]
+        return torch.softmax(raw[:, : self.n_classes], dim=1), raw[:, self.n_classes :]
 
     def epoch(self):
         modules = (self.encoder, self.decoder, self.d_cat, self.d_gauss)
@@ -134,7 +134,8 @@ class PlainPort:
     def discriminate(self, x, modules):
         zero_gradients(modules)
         self.encoder.eval()
-        real_y = torch.eye(N_CLASSES)[torch.randint(N_CLASSES, (len(x),))].to(self.device)
+        real_y = torch.eye(self.n_classes)[torch.randint(self.n_classes, (len(x),))]
+        real_y = real_y.to(self.device)
         real_z = torch.randn(len(x), N_STYLE).to(self.device)
         y, z = self.encode(x)
         loss = -sum(
@@ -172,8 +173,11 @@ def zero_gradients(modules):
         module.zero_grad()
 
 
-def pythae_epoch(X, hidden, batch_size):
-    """Return a function that trains pythae's AAE for an epoch, or None without that package."""
+def pythae_model(X, hidden, batch_size):
+    """Return functions that train pythae's AAE for an epoch, and that encode rows.
+
+    Return None twice without that package.
+    """
     try:
         from pythae.data.datasets import BaseDataset
         from pythae.models import Adversarial_AE, Adversarial_AE_Config
@@ -181,7 +185,7 @@ def pythae_epoch(X, hidden, batch_size):
         from pythae.models.nn import BaseDecoder, BaseDiscriminator, BaseEncoder
         from pythae.trainers import AdversarialTrainer, AdversarialTrainerConfig
     except ImportError:
-        return None
+        return None, None
     logging.disable(logging.WARNING)
     n_features = X.shape[1]
 
@@ -229,7 +233,12 @@ def pythae_epoch(X, hidden, batch_size):
         with contextlib.redirect_stderr(io.StringIO()):
             trainer.train_step(1)
 
-    return epoch
+    def encode(rows):
+        model.eval()
+        with torch.inference_mode():
+            return model.encoder(torch.from_numpy(rows)).embedding.numpy()
+
+    return epoch, encode
 
 
 # The bound ----------------------------------------------------------------------------------------
@@ -342,7 +351,7 @@ def training(n_steps, rounds):
                     n_steps,
                 ),
             }
-            peer = pythae_epoch(X, hidden, batch)
+            peer, _ = pythae_model(X, hidden, batch)
             if peer is not None:
                 functions["pythae"] = peer
             seconds = interleaved(rounds, **functions)

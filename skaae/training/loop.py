@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ SLOWDOWN = 0.1
 # near 0 may grow faster, up to this factor times LEAST_SIZE. Sizes are root mean squares.
 EXPLOSION = 10.0
 LEAST_SIZE = 0.1
+# Losses of so many batches are added up at once.
+BATCHES_IN_TABLE = 64
 # Two interrupts within so many seconds end at once: in a search, each would end one fit only.
 SECONDS_BETWEEN_INTERRUPTS = 3.0
 
@@ -190,7 +192,7 @@ class Loop:
             batches = self.first.batches(run.batch_size, step.generator)
             cycles = [cycle for cycle in self.cycles if takes_part(step, cycle.stream.phase)]
             parts = zip(batches, *cycles, strict=False)
-            means = mean_losses([self.call(**merge(part)) for part in parts])
+            means = mean_losses(self.call(**merge(part)) for part in parts)
             step.forget_copies()  # the model may have been used for inference during the epoch
             error = divergence(means, step.weight_size(), size, run.n_done + epoch)
             if error is None:
@@ -309,8 +311,23 @@ def merge(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:
     return {name: tensor for part in parts for name, tensor in part.items()}
 
 
-def mean_losses(by_batch: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Return the mean of each loss over batches, waiting only once for the device."""
-    names = list(by_batch[0])
-    table = torch.stack([torch.stack([losses[name] for name in names]) for losses in by_batch])
-    return dict(zip(names, table.mean(dim=0).tolist(), strict=True))
+def mean_losses(by_batch: Iterable[dict[str, Tensor]]) -> dict[str, float]:
+    """Return the mean of each loss over batches, waiting only once for the device.
+
+    The losses of a batch are copied into a table at once. Kept as they are, such small tensors
+    would lie between the large ones that each batch needs, and fragment the memory.
+    """
+    n_batches, names = 0, []
+    table = total = torch.empty(0)
+    for losses in by_batch:
+        if n_batches == 0:
+            names = list(losses)
+            table = next(iter(losses.values())).new_empty(BATCHES_IN_TABLE, len(names))
+            total = table.new_zeros(len(names))
+        place = n_batches % BATCHES_IN_TABLE
+        torch.stack([losses[name] for name in names], out=table[place])
+        n_batches += 1
+        if place == BATCHES_IN_TABLE - 1:
+            total += table.sum(dim=0)
+    total += table[: n_batches % BATCHES_IN_TABLE].sum(dim=0)
+    return dict(zip(names, (total / n_batches).tolist(), strict=True))
