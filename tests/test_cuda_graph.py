@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import classifier, label
+from scipy.stats import norm
 
 from skaae import AAETransformer
 from skaae.estimators import fitting
+from skaae.priors import Prior
+from skaae.priors._drawn import Drawn
 from skaae.training import cuda_graph
 from skaae.training.cuda_graph import N_WARM_UP, Captured, Recording, captured, record_graph
 
@@ -160,6 +163,48 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
     np.testing.assert_equal(recorded.history_, plain.history_)  # NaN before a loss sets in
 
 
+class Ring(Prior):
+    """A user's prior that draws with NumPy."""
+
+    draws_on_host = True
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        seed = int(torch.randint(1000, (), generator=generator))
+        angle = np.random.default_rng(seed).uniform(0.0, 6.3, n_samples)
+        found = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+        return torch.from_numpy(found)
+
+
+@pytest.mark.parametrize("regularizer", ["adversarial", "mmd"])
+@pytest.mark.parametrize(
+    "prior",
+    [norm(5.0, 0.1), lambda n, rng: rng.normal(5.0, 0.1, (n, 2)), Ring()],
+    ids=["scipy", "function", "own class"],
+)
+def test_a_step_draws_nothing_from_a_prior_of_numpy(blobs, monkeypatch, prior, regularizer):
+    """A recording would repeat what the processor has drawn in it."""
+    samples = []
+
+    def recording(step, generator, stage):
+        def call(**batch):
+            samples.append(batch["style"])
+            with monkeypatch.context() as context:
+                for cls in (Drawn, Ring):
+                    context.setattr(cls, "sample", None)
+                return step(**batch)
+
+        return call
+
+    monkeypatch.setattr(fitting, "captured", recording)
+    settings = {"prior": prior, "regularizer": regularizer, "max_iter": 2, "device": "cpu"}
+    model = AAETransformer(2, random_state=0, batch_size=60, **settings).fit(blobs[0])
+    assert len(samples) == 6
+    assert not torch.equal(samples[0], samples[1])
+    if not isinstance(prior, Ring):
+        assert torch.cat(samples).mean().item() == pytest.approx(5.0, abs=0.1)
+    assert model._step._samples == {}
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -216,8 +261,8 @@ def test_draws_differ_from_replay_to_replay(device):
     assert len(set(draws)) == len(draws)
 
 
-@pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", "swiss_roll"])
-def test_no_prior_of_ours_waits_for_the_device(device, blobs, prior):
+@pytest.mark.parametrize("prior", ["gaussian", "uniform", "petals", "swiss_roll", norm()])
+def test_no_prior_waits_for_the_device_in_a_step(device, blobs, prior):
     if torch.device(device).type != "cuda":
         pytest.skip("CUDA graphs need --device cuda")
     X, _ = blobs

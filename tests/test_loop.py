@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from skaae.training.loop import MOST_RETURNS, DivergenceError, Hooks, Loop, Run
+from skaae.training.loop import (
+    BATCHES_IN_TABLE,
+    MOST_RETURNS,
+    DivergenceError,
+    Hooks,
+    Loop,
+    MeanLosses,
+    Run,
+)
 from skaae.training.schedule import ADD_PSEUDO_LABELS, Schedule, Stage
 from skaae.training.snapshots import EarlyStopping, Snapshot
 from skaae.training.streams import Stream
@@ -400,3 +408,14 @@ def test_early_stopping_counts_in_the_last_stage_only():
     assert [math.isnan(loss) for loss in stopping.losses] == [True] * 6 + [False] * 3
     stopping.restore_best()
     assert step.weight == 7.0
+
+
+@pytest.mark.parametrize("n_batches", [1, BATCHES_IN_TABLE, BATCHES_IN_TABLE + 1, 1000])
+def test_losses_are_means_over_all_batches(n_batches):
+    values = np.random.default_rng(0).normal(size=(n_batches, 2))
+    losses = MeanLosses()
+    for first, second in values:
+        losses.add({"first": torch.tensor(first), "second": torch.tensor(second)})
+    assert losses.means() == pytest.approx(
+        dict(zip(["first", "second"], values.mean(axis=0), strict=True))
+    )

@@ -26,7 +26,7 @@ from skaae.private_sklearn import callback_context, validate_parameters, with_ca
 from skaae.progress import Bar
 from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
-from skaae.training.cuda_graph import captured
+from skaae.training.cuda_graph import captured, with_samples
 from skaae.training.loop import Hooks
 from skaae.training.schedule import ADD_PSEUDO_LABELS
 from skaae.training.snapshots import EarlyStopping, Snapshot
@@ -255,8 +255,13 @@ def shown(estimator, X, targets):
 
 
 def as_called(step, augment):
-    """Return the step as the loop calls it: as a CUDA graph if possible, with augmentation."""
+    """Return the step as the loop calls it: as a CUDA graph if possible, with augmentation.
+
+    A graph cannot contain what is computed on the CPU, so that is done before it.
+    """
     call = captured(step, step.generator, lambda: step.stage.name)
+    if call is not step:
+        call = with_samples(call, step)
     return call if augment is None else with_augmentation(call, augment.scaled(step.generator))
 
 

@@ -27,6 +27,8 @@ class Drawn(Prior):
     draw : called as draw(source, n_samples, n_components, rng) with a numpy.random.Generator.
     """
 
+    draws_on_host = True
+
     source: Any
     draw: Draw
 

@@ -17,6 +17,13 @@ class Prior(ABC):
     Two priors of one class are equal if their parameters are equal, so priors work in parameter
     grids.
 
+    Attributes
+    ----------
+    draws_on_host : bool
+        Whether `sample` computes on the CPU even for a generator on a GPU, as a prior does that
+        draws with NumPy. If it is True, the samples of a training step on a GPU are drawn before
+        the step, because it is recorded as a CUDA graph. The default is False.
+
     Examples
     --------
     >>> import torch
@@ -28,6 +35,8 @@ class Prior(ABC):
     >>> Ring().sample(5).shape
     torch.Size([5, 2])
     """
+
+    draws_on_host: bool = False
 
     @abstractmethod
     def sample(

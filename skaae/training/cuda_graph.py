@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from skaae.training.step import AAEStep
+
 Step = Callable[..., dict[str, Tensor]]
 Kind = tuple[Hashable, tuple[tuple[str, tuple[int, ...]], ...]]  # stage and shapes
 
@@ -109,3 +111,16 @@ def captured(step: Step, generator: torch.Generator, stage: Callable[[], Hashabl
     if generator.device.type != "cuda":
         return step
     return Captured(step, generator, record_graph, stage)
+
+
+def with_samples(call: Step, step: AAEStep) -> Step:
+    """Return a call of the step that first draws from the prior, if this one draws on the CPU."""
+    prior = step.priors.get("style")
+    if prior is None or not prior.draws_on_host:
+        return call
+
+    def call_with_samples(x: Tensor, **others: Tensor) -> dict[str, Tensor]:
+        samples = step.draw_prior("style", x.new_empty(len(x), step.networks.n_components))
+        return call(x=x, style=samples, **others)
+
+    return call_with_samples

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,7 +192,10 @@ class Loop:
             batches = self.first.batches(run.batch_size, step.generator)
             cycles = [cycle for cycle in self.cycles if takes_part(step, cycle.stream.phase)]
             parts = zip(batches, *cycles, strict=False)
-            means = mean_losses(self.call(**merge(part)) for part in parts)
+            losses = MeanLosses()
+            for part in parts:
+                losses.add(self.call(**merge(part)))
+            means = losses.means()
             step.forget_copies()  # the model may have been used for inference during the epoch
             error = divergence(means, step.weight_size(), size, run.n_done + epoch)
             if error is None:
@@ -311,23 +314,33 @@ def merge(parts: tuple[dict[str, Tensor], ...]) -> dict[str, Tensor]:
     return {name: tensor for part in parts for name, tensor in part.items()}
 
 
-def mean_losses(by_batch: Iterable[dict[str, Tensor]]) -> dict[str, float]:
-    """Return the mean of each loss over batches, waiting only once for the device.
+class MeanLosses:
+    """Adds up the losses of batches, and waits only once for the device.
 
     The losses of a batch are copied into a table at once. Kept as they are, such small tensors
     would lie between the large ones that each batch needs, and fragment the memory.
     """
-    n_batches, names = 0, []
-    table = total = torch.empty(0)
-    for losses in by_batch:
-        if n_batches == 0:
-            names = list(losses)
-            table = next(iter(losses.values())).new_empty(BATCHES_IN_TABLE, len(names))
-            total = table.new_zeros(len(names))
-        place = n_batches % BATCHES_IN_TABLE
-        torch.stack([losses[name] for name in names], out=table[place])
-        n_batches += 1
+
+    def __init__(self) -> None:
+        self.n_batches = 0
+        self.names: list[str] = []
+        self.table = self.total = torch.empty(0)
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Add the losses of a batch, by name; all batches have the same names."""
+        if self.n_batches == 0:
+            self.names = list(losses)
+            first = losses[self.names[0]]
+            self.table = first.new_empty(BATCHES_IN_TABLE, len(losses))
+            self.total = first.new_zeros(len(losses))
+        place = self.n_batches % BATCHES_IN_TABLE
+        torch.stack([losses[name] for name in self.names], out=self.table[place])
+        self.n_batches += 1
         if place == BATCHES_IN_TABLE - 1:
-            total += table.sum(dim=0)
-    total += table[: n_batches % BATCHES_IN_TABLE].sum(dim=0)
-    return dict(zip(names, (total / n_batches).tolist(), strict=True))
+            self.total += self.table.sum(dim=0)
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each loss by name."""
+        rest = self.table[: self.n_batches % BATCHES_IN_TABLE]
+        found = (self.total + rest.sum(dim=0)) / self.n_batches
+        return dict(zip(self.names, found.tolist(), strict=True))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skaae.networks.autoencoder import AdversarialAutoencoder
 from skaae.private_torch import foreach_div, foreach_zero, fused_adam, fused_sgd
 
 
@@ -173,3 +174,19 @@ def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
 def make_optimizer(solver: str, weights: Sequence[Tensor], rates: PhaseRates) -> Optimizer:
     """Return the optimiser for a solver, "sgd" or "adam"."""
     return {"sgd": SGD, "adam": Adam}[solver](weights, rates)
+
+
+def weights_of(networks: AdversarialAutoencoder, phase: str) -> list[Tensor]:
+    """Return the weights that a phase trains."""
+    encoder, decoder = networks.encoder, networks.decoder
+    modules: dict[str, list[Any]] = {
+        "reconstruction": [encoder, decoder],
+        "discriminator": [networks.discriminators],
+        "generator": [encoder],
+        "neighbours": [encoder],
+    }
+    if phase in ("classification", "virtual_adversarial"):
+        weights: list[Tensor] = list(encoder.label_parameters())
+    else:
+        weights = [weight for module in modules[phase] for weight in module.parameters()]
+    return [weight for weight in weights if weight.requires_grad]

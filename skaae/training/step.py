@@ -24,7 +24,7 @@ from skaae.priors import Prior
 from skaae.private_torch import foreach_lerp, foreach_norm
 from skaae.training import losses
 from skaae.training.losses import detached, in_float32, total
-from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer
+from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer, weights_of
 from skaae.training.reconstruction import Reconstruction
 from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
@@ -89,13 +89,14 @@ class AAEStep:
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
     spare: Any = field(init=False, repr=False, default=None)
+    _samples: Losses = field(init=False, repr=False, default_factory=dict)
     _copies: dict[str, nn.Module] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.stage = self.schedule.stages[0]
         phases = [p for p in self.rates if not (self.joint and p == "classification")]
         # with user modules a phase may have no weights to train
-        trained = {phase: self._parameters_of(phase) for phase in phases}
+        trained = {phase: weights_of(self.networks, phase) for phase in phases}
         self.optimizers = {
             phase: make_optimizer(self.solver, weights, self.rates[phase])
             for phase, weights in trained.items()
@@ -116,13 +117,16 @@ class AAEStep:
         y_labeled: Tensor | None = None,
         augmented: Tensor | None = None,
         pairs: Tensor | None = None,
+        **samples: Tensor,
     ) -> Losses:
         """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
 
         y (batch,) are the classes of x for class-conditional networks, -1 where unlabeled.
         `augmented` are the rows x after augmentation. The phases train on them in place of x.
         `pairs` (batch, 2, n_features) are rows beside one of their neighbours.
+        `samples` (batch, size) are of priors that draw before the step, by the name of their block.
         """
+        self._samples = samples
         labeled = None
         if x_labeled is not None and y_labeled is not None and self._moves_label("classification"):
             labeled = x_labeled, y_labeled
@@ -135,6 +139,7 @@ class AAEStep:
         self.n_steps.add_(1.0)
         if self.average:
             self._update_average()
+        self._samples = {}
         return step_losses
 
     def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
@@ -388,6 +393,8 @@ class AAEStep:
 
     def draw_prior(self, name: str, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Return samples of a block's prior, in the shape and on the device of `code`."""
+        if name in self._samples:
+            return self._samples.pop(name)
         with torch.no_grad():
             samples = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
         return samples.to(code.device, torch.float32)
@@ -435,18 +442,3 @@ class AAEStep:
             return None
         norm = torch.linalg.vector_norm(torch.stack(foreach_norm(found)))
         return (norm / self.max_gradient_norm).clamp(min=1.0)
-
-    def _parameters_of(self, phase: str) -> list[Tensor]:
-        """Return the weights that a phase trains."""
-        encoder, decoder = self.networks.encoder, self.networks.decoder
-        modules: dict[str, list[Any]] = {
-            "reconstruction": [encoder, decoder],
-            "discriminator": [self.networks.discriminators],
-            "generator": [encoder],
-            "neighbours": [encoder],
-        }
-        if phase in ("classification", "virtual_adversarial"):
-            weights: list[Tensor] = list(encoder.label_parameters())
-        else:
-            weights = [weight for module in modules[phase] for weight in module.parameters()]
-        return [weight for weight in weights if weight.requires_grad]
