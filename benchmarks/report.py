@@ -405,6 +405,31 @@ def latency():
     return [*lines, "", f"{where['hardware']}, {result['cores']} cores. PyTorch {where['torch']}."]
 
 
+def step_overhead():
+    """What recording a step gains and costs, and what training several models at once gains."""
+    result = read("step_overhead")
+    lines = [
+        "| default model | step | recorded | gain | seconds to record |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in result["recorded"].items():
+        as_it_is, recorded = found["step, ms"], found["recorded, ms"]
+        lines.append(
+            f"| {name} | {as_it_is:.2f} ms | {recorded:.2f} ms | {as_it_is / recorded:.2f} "
+            f"| {found['seconds to record']:.1f} |"
+        )
+    gains = result["together"]
+    counts = list(next(iter(gains.values()))["gain"])
+    lines += ["", "| networks | alone | " + " | ".join(f"{n} models" for n in counts) + " |"]
+    lines.append("|---|---|" + "---|" * len(counts))
+    for name, found in gains.items():
+        cells = [f"{gain:.2f}" for gain in found["gain"].values()]
+        lines.append(f"| {name} | {found['alone, ms']:.2f} ms | " + " | ".join(cells) + " |")
+    where = result["circumstances"]
+    about = f"{where['hardware']}, {result['processes']} cores. PyTorch {where['torch']}."
+    return [*lines, "", about]
+
+
 def speed():
     """Ratios of training times, and what inference, memory and imports take."""
     lines = []
@@ -663,6 +688,7 @@ TABLES = {
     "computed": computed,
     "time_to_accuracy": time_to_accuracy,
     "latency": latency,
+    "step_overhead": step_overhead,
     "samples": samples,
     "gpu": gpu,
     "times": times,

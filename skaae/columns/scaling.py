@@ -271,15 +271,23 @@ def _deviation(X: Array, mean: np.ndarray, count: np.ndarray | int) -> np.ndarra
     deviation, tiny = np.sqrt(variance), np.flatnonzero(variance < LEAST_VARIANCE)
     if len(tiny):
         some = count[tiny] if isinstance(count, np.ndarray) else count
-        deviation[tiny] = np.sqrt(_variance(X[:, tiny], mean[tiny], some, TINY_UNIT)) * TINY_UNIT
+        variance = _variance(X, mean[tiny], some, columns=tiny, unit=TINY_UNIT)
+        deviation[tiny] = np.sqrt(variance) * TINY_UNIT
     return deviation
 
 
-def _variance(X: Array, mean: np.ndarray, count: np.ndarray | int, unit: float = 1.0) -> np.ndarray:
-    """Return the variance of the `count` values of each column around `mean`, in a unit."""
+def _variance(
+    X: Array,
+    mean: np.ndarray,
+    count: np.ndarray | int,
+    *,
+    columns: Any = slice(None),
+    unit: float = 1.0,
+) -> np.ndarray:
+    """Return the variance of the `count` values of some columns around their `mean`, in a unit."""
     total, gaps = np.zeros_like(mean), np.ndim(count) > 0
     for rows in blocks(X):
-        difference = rows - mean
+        difference = rows[:, columns] - mean
         if unit != 1.0:
             difference /= unit
         if gaps:
