@@ -173,6 +173,7 @@ if sys.argv[1] == "uint8":
     X = rng.integers(0, 256, (200_000, 100), dtype=np.uint8)
 else:
     X = rng.standard_normal((200_000, 100), dtype=np.float32)
+X[:, ::2] = 7  # constant columns are looked at twice
 model = AAETransformer(
     hidden_layer_sizes=(16,), max_iter=1, batch_size=5_000, random_state=0, device="cpu"
 )
