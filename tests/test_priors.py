@@ -303,3 +303,47 @@ def test_a_clone_keeps_a_fitted_model_as_its_prior(blobs, kind):
     assert np.isfinite(cross_val_score(model, X, cv=2)).all()
     grid = {"prior": [as_prior(USER_PRIORS[kind])], "n_components": [2]}
     assert np.isfinite(GridSearchCV(model, grid, cv=2).fit(X).best_score_)
+
+
+def test_log_prob_of_a_gaussian_against_scipy():
+    z = 3.0 * torch.randn(20, 2, generator=seeded())
+    for scale in (0.5, [2.0, 0.1]):
+        expected = scipy.stats.norm(scale=scale).logpdf(z.numpy()).sum(axis=1)
+        np.testing.assert_allclose(Gaussian(scale).log_prob(z).numpy(), expected, rtol=1e-5)
+    found = Gaussian().log_prob(z.double())
+    assert found.dtype == torch.float64
+
+
+def test_log_prob_of_mixtures_against_scikit_learn():
+    prior = GaussianMixture(
+        [[0, 0], [3, 1]], [[[1, 0.5], [0.5, 1]], [[2, 0], [0, 0.3]]], [0.3, 0.7]
+    )
+    z = prior.sample(200, 2, generator=seeded())
+    reference = FittedMixture(2)
+    reference.means_, reference.weights_ = np.array(prior.means, float), np.array([0.3, 0.7])
+    covariances = np.array(prior.covariances, float)
+    reference.precisions_cholesky_ = np.linalg.cholesky(np.linalg.inv(covariances))
+    expected = reference.score_samples(z.numpy())
+    np.testing.assert_allclose(prior.log_prob(z).numpy(), expected, rtol=1e-4, atol=1e-4)
+    equal = GaussianMixture([[0, 0], [3, 1]])  # by default all have one probability, and variance 1
+    parts = [scipy.stats.norm.pdf(z.numpy() - mean).prod(axis=1) for mean in equal.means]
+    np.testing.assert_allclose(equal.log_prob(z).exp().numpy(), np.mean(parts, axis=0), rtol=1e-4)
+    petals = Petals()
+    grid = torch.cartesian_prod(*[torch.linspace(-5, 5, 400)] * 2)
+    assert float(petals.log_prob(grid).exp().sum() * (10 / 399) ** 2) == pytest.approx(1, abs=1e-3)
+
+
+def test_log_prob_of_petals_against_scipy():
+    """Of each petal as of the first, which lies along the first axis, turned by its angle."""
+    petals = Petals(3, radius=2.0, length=0.5, width=0.2)
+    z = petals.sample(50, generator=seeded()).numpy()
+    parts = []
+    for angle in 2.0 * np.pi * np.arange(3) / 3.0:
+        along = z @ [np.cos(angle), np.sin(angle)]
+        across = z @ [-np.sin(angle), np.cos(angle)]
+        norm = scipy.stats.norm
+        parts.append(norm(2.0, 0.5).pdf(along) * norm(0.0, 0.2).pdf(across))
+    expected = np.mean(parts, axis=0)
+    np.testing.assert_allclose(
+        petals.log_prob(torch.from_numpy(z)).exp().numpy(), expected, rtol=1e-4
+    )
