@@ -25,6 +25,8 @@ from skaae.priors import (
     Uniform,
     as_prior,
 )
+from skaae.priors._prior import same
+from skaae.priors._shapes import check_probabilities
 
 POINTS = np.random.default_rng(0).normal(size=(200, 2)) + np.array([3, -3])
 OWN = [
@@ -139,6 +141,28 @@ def test_petals_are_longer_than_wide(prior, length, width):
     np.testing.assert_allclose(first.mean(dim=0), [prior.radius, 0.0], atol=0.03)
 
 
+def test_every_petal_is_the_first_turned_by_its_angle():
+    petals = Petals(5)
+    for k, angle in enumerate(2.0 * np.pi * np.arange(5) / 5.0):
+        z = petals.sample(4000, y=np.full(4000, k), generator=seeded()).numpy()
+        turned = z @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        np.testing.assert_allclose(turned.mean(axis=0), [1.4, 0.0], atol=0.03)
+        np.testing.assert_allclose(turned.std(axis=0), [0.5, 0.1], rtol=0.05)
+        assert abs(np.corrcoef(turned.T)[0, 1]) < 0.05
+
+
+def test_one_component_is_enough():
+    for prior in (Petals(1), SwissRoll(1)):
+        assert prior.count_components() == 1
+        assert prior.sample(3, y=[0, 0, -1]).shape == (3, 2)
+
+
+def test_swiss_roll_has_noise_of_the_given_deviation():
+    noisy, clean = (SwissRoll(noise=n).sample(5000, generator=seeded()) for n in (0.3, 0.0))
+    np.testing.assert_allclose((noisy - clean).std(dim=0), 0.3, rtol=0.05)
+    assert clean.norm(dim=1).max() <= 3.0
+
+
 def test_swiss_roll_stretches_run_outwards():
     y = np.repeat(np.arange(10), 200)
     samples = SwissRoll().sample(2000, y=y, generator=seeded()).numpy()
@@ -203,18 +227,18 @@ def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, wor
         (lambda: as_prior("gausian"), ValueError, "'gausian' is not one of"),
         (lambda: as_prior(3), TypeError, "cannot be drawn from"),
         (lambda: as_prior(Gaussian), TypeError, "give an instance"),
-        (lambda: Gaussian(-1), ValueError, "scale > 0"),
-        (lambda: Gaussian(np.nan), ValueError, "scale > 0"),
+        (lambda: Gaussian(-1), ValueError, "Gaussian needs finite scale > 0, got"),
+        (lambda: Gaussian(np.nan), ValueError, "Gaussian needs finite scale > 0, got"),
         (lambda: Uniform(1, 1), ValueError, "low < high"),
         (lambda: Uniform(-np.inf, 1), ValueError, "finite low < high"),
         (lambda: Uniform(0, [1, np.inf]), ValueError, "finite low < high"),
-        (lambda: Petals(0), ValueError, "n_petals >= 1"),
-        (lambda: Petals(length=0.0), ValueError, "length > 0"),
-        (lambda: Petals(width=-1.0), ValueError, "width > 0"),
-        (lambda: SwissRoll(2.5), ValueError, "n_stretches >= 1"),
-        (lambda: SwissRoll(radius=0.0), ValueError, "radius > 0"),
-        (lambda: SwissRoll(turns=-1.0), ValueError, "turns > 0"),
-        (lambda: Petals(radius=-1.0), ValueError, "radius > 0"),
+        (lambda: Petals(0), ValueError, "Petals needs an integer n_petals >= 1, got 0"),
+        (lambda: Petals(length=0.0), ValueError, "Petals needs finite length > 0"),
+        (lambda: Petals(width=-1.0), ValueError, "Petals needs finite width > 0"),
+        (lambda: SwissRoll(2.5), ValueError, "SwissRoll needs an integer n_stretches >= 1"),
+        (lambda: SwissRoll(radius=0.0), ValueError, "SwissRoll needs finite radius > 0"),
+        (lambda: SwissRoll(turns=-1.0), ValueError, "SwissRoll needs finite turns > 0"),
+        (lambda: Petals(radius=-1.0), ValueError, "Petals needs finite radius > 0"),
         (lambda: SwissRoll(noise=-0.1), ValueError, "noise >= 0"),
         (lambda: SwissRoll(noise=np.nan), ValueError, "noise >= 0"),
         (
@@ -222,16 +246,44 @@ def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, wor
             ValueError,
             "must be symmetric",
         ),
-        (lambda: Categorical([0.5, 0.6]), ValueError, "sum to 1"),
+        (
+            lambda: Categorical([0.5, 0.6]),
+            ValueError,
+            "Categorical probabilities must be .*sum to 1",
+        ),
         (lambda: Categorical([1.5, -0.5]), ValueError, "at least 0"),
         (lambda: Categorical([[0.5, 0.5]]), ValueError, r"shape \(n,\), got \(1, 2\)"),
         (lambda: GaussianMixture([0, 1]), ValueError, "finite means of shape"),
         (lambda: GaussianMixture([[0, 1]], np.ones(3)), ValueError, "covariances have shape"),
         (lambda: GaussianMixture([[0, 1]], -1.0), ValueError, "positive"),
-        (lambda: GaussianMixture([[0, 1]], weights=[0.5]), ValueError, "sum to 1"),
+        (
+            lambda: GaussianMixture([[0, 1]], weights=[0.5]),
+            ValueError,
+            "GaussianMixture weights must",
+        ),
         (lambda: GaussianMixture([[0, 1]], weights=[0.5, 0.5]), ValueError, r"shape \(1,\)"),
-        (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, "no components"),
-        (lambda: Uniform().sample(2, y=[0, 0]), ValueError, "no components"),
+        (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, r"Gaussian\(.* has no components"),
+        (lambda: Uniform().sample(2, y=[0, 0]), ValueError, r"Uniform\(.* has no components"),
+        (
+            lambda: Uniform([0, 1, 2], 5).sample(2),
+            ValueError,
+            r"Uniform\(.* has low of shape \(3,\)",
+        ),
+        (
+            lambda: Uniform(0, [1, 2, 3]).sample(2),
+            ValueError,
+            r"Uniform\(.* has high of shape \(3,\)",
+        ),
+        (lambda: SwissRoll().sample(2, 3), ValueError, r"prior SwissRoll\(.* has 2 dimensions"),
+        (lambda: Petals().sample(2, 3), ValueError, r"prior Petals\(.* has 2 dimensions"),
+        (
+            lambda: Petals(3).sample(1, y=[3]),
+            ValueError,
+            r"Petals\(.* has components 0 to 2 .*3 to 3",
+        ),
+        (lambda: Petals(3).sample(2, y=[-2, 0]), ValueError, "got y from -2 to 0"),
+        (lambda: Petals(3).sample(2, y=[1]), ValueError, r"shape \(2,\), got \(1,\)"),
+        (lambda: Categorical().sample(1, 2, y=[2]), ValueError, r"Categorical\(.* 0 to 1 .*2 to 2"),
         (lambda: as_prior(USER_PRIORS["mixture"]).sample(2, y=[0, 0]), ValueError, "no components"),
     ],
 )
@@ -276,8 +328,37 @@ def test_a_prior_that_is_used_as_a_key_cannot_be_changed(prior):
         setattr(prior, field, 3)
 
 
+def test_priors_of_two_kinds_have_two_hashes():
+    assert len({hash(prior) for prior in (Gaussian(), Uniform(), Petals(), Ring())}) == 4
+
+
+def test_parameters_that_make_no_array_are_not_the_same():
+    assert not same([[1], [1, 2]], [[1], [1, 3]])
+    assert same([1, 2], np.array([1.0, 2.0]))
+
+
+def test_priors_without_components_have_none():
+    assert Gaussian().count_components() == Ring().count_components() == 0
+    assert Petals(3).count_components() == SwissRoll(3).count_components() == 3
+
+
 def test_own_subclass():
     assert as_prior(Ring()).sample(5).shape == (5, 2)
+
+
+def test_probabilities_may_be_zero_and_rounded():
+    assert Categorical([1.0, 0.0]).sample(3, 2).tolist() == [[1.0, 0.0]] * 3
+    found = check_probabilities("p", [0.25, 0.7499995])
+    assert found.sum() == 1.0
+    assert found[0] > 0.25
+    with pytest.raises(ValueError, match="p must be at least 0"):
+        check_probabilities("p", [0.25, 0.749998])
+
+
+@pytest.mark.parametrize(("n", "d"), [(5, 1), (1, 2), (1, 1)])
+def test_multivariate_distributions_of_scipy_drop_axes(n, d):
+    prior = as_prior(scipy.stats.multivariate_normal(np.zeros(d), np.eye(d)))
+    assert prior.sample(n, d, generator=seeded()).shape == (n, d)
 
 
 def test_one_dimension_may_be_drawn_as_a_vector():
