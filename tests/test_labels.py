@@ -15,7 +15,7 @@ from skaae.estimators.labels import (
     lookup_labels,
     one_hot,
 )
-from skaae.unlabeled import as_label_array, find_unlabeled, mark_unlabeled
+from skaae.unlabeled import as_label_array, find_unlabeled, is_missing, mark_unlabeled
 
 NAN = float("nan")
 BIG = 2**53 + 1  # the first integer that no float64 holds
@@ -75,11 +75,24 @@ def test_a_missing_value_makes_minus_one_a_marker_again():
         (np.array(["a", "b", -1]), -1, "dtype=object"),
         (np.array(["a", "b", NAN]), "auto", "holds the string 'nan'"),
         (np.array(["a", "b", NAN]), NAN, "holds the string 'nan'"),
-        ([0.5, 1.5, NAN], "auto", "Unknown label type"),
-        ([0.0, np.inf], "auto", "infinity"),
+        ([0.5, 1.5, NAN], "auto", "Unknown label type.* the estimator learns classes, not quant"),
+        ([0.0, np.inf], "auto", r"^Input y contains infinity or .* class label[.]$"),
+        (np.array([1, "a", None], dtype=object), "auto", r"types \['int', 'str'\]"),
+        (np.array([1j, 2.0]), "auto", r"of type complex, such as 1j; make them text or whole num"),
+        (np.array([1, (2, 3), {}], dtype=object), "auto", r"of type tuple, such as \(2, 3\); make"),
+        (np.array([b"a", b"b"]), "auto", "of type bytes, such as b'a'; decode them into text"),
+        (np.array(["a", None, b"b"], dtype=object), "auto", "of type bytes, such as b'b'; decode"),
+        (np.zeros(2, dtype="i4,i4"), "auto", "of type tuple, such as"),
+        ([[1], [1, 2]], "auto", "rows are sequences of different lengths"),
+        (
+            pd.DataFrame({"a": [0, 1], "b": [1, 0]}),
+            "auto",
+            r"shape \(2, 2\) instead. the estimator",
+        ),
+        ([0, 1], [0], r"unlabeled_label=\[0\] must be 'auto', None or one value"),
         (["a", 1, None], "auto", r"mixes labels of types \['int', 'str'\], which have no order"),
-        (None, "auto", "requires y to be passed"),
-        ([[0, 1], [1, 0]], "auto", "1d array"),
+        (None, "auto", "^the estimator requires y to be passed"),
+        ([[0, 1], [1, 0]], "auto", r"1d array, got .* \(2, 2\) instead. the estimator learns one"),
     ],
 )
 def test_bad_labels_are_explained(y, marker, message):
@@ -87,6 +100,49 @@ def test_bad_labels_are_explained(y, marker, message):
         y = np.array(y, dtype=object)
     with pytest.raises(ValueError, match=message):
         encode_labels(y, marker)
+
+
+def test_errors_name_the_estimator_and_the_labels():
+    for refuse in (
+        lambda y: encode_labels(y, estimator_name="Ours"),
+        lambda y: lookup_labels(y, [0, 1], "auto", estimator_name="Ours"),
+    ):
+        with pytest.raises(ValueError, match=r"^Ours requires y to be passed"):
+            refuse(None)
+        with pytest.raises(ValueError, match="Ours learns one label for each row"):
+            refuse([[0, 1]])
+    with pytest.raises(ValueError, match=r"^the estimator requires y"):
+        lookup_labels(None, [0, 1], "auto")
+    with pytest.raises(ValueError, match=r"^y_val holds the label 3"):
+        lookup_labels([0, 3], [0, 1], "auto", name="y_val")
+
+
+def test_some_estimators_need_no_labels():
+    classes, targets = encode_labels([-1, -1, -1], needs_labels=False)
+    assert (classes.dtype, classes.tolist()) == (np.int64, [])
+    assert (targets.dtype, targets.tolist()) == (np.int64, [-1, -1, -1])
+    assert encode_labels([3, -1], needs_labels=False)[1].tolist() == [0, -1]
+
+
+def test_arrays_of_labels_have_the_simplest_type():
+    kinds = [as_label_array(y).dtype.kind for y in ([0, 1], ["a", "b"], [3.0, NAN, 5.0], ["a", 1])]
+    assert kinds == ["i", "U", "f", "O"]
+    with pytest.warns(UserWarning, match="column-vector"):
+        assert encode_labels([[0], [1], [-1]])[1].tolist() == [0, 1, -1]
+
+
+def test_what_is_missing():
+    assert all(is_missing(value) for value in (None, NAN, pd.NA, pd.NaT, np.datetime64("NaT")))
+    assert not any(is_missing(value) for value in (0, "", "nan", np.array([1, 2]), [NAN], ()))
+    spans = np.array([1, "NaT", 3], dtype="m8[s]")
+    assert find_unlabeled(spans).tolist() == [False, True, False]
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="needs numpy 2")
+def test_strings_of_any_length():
+    y = np.array(["b", "a", "c"], dtype=np.dtypes.StringDType())
+    classes, targets = encode_labels(y, "c")
+    assert (classes.tolist(), targets.tolist()) == (["a", "b"], [1, 0, -1])
 
 
 def test_a_string_minus_one_can_be_the_marker_or_a_class():
@@ -154,7 +210,7 @@ def test_columns_of_other_libraries_say_what_their_values_are(method):
 
 
 def test_lookup_refuses_or_marks_strange_labels():
-    with pytest.raises(ValueError, match="label 3, which is not one of the classes"):
+    with pytest.raises(ValueError, match=r"^y holds the label 3, which is not one of"):
         lookup_labels([0, 3], [0, 1], "auto")
     assert lookup_labels([0, 3, -1], [0, 1], "auto", unknown=UNKNOWN).tolist() == [0, -2, -1]
 
