@@ -28,20 +28,20 @@ RESTART = (RESTART_OPTIMIZERS,)
 # Of each stage: what the virtual adversarial loss compares, what trains the label, what ends it.
 MODELS = {
     "or your own classifier, teaches": (
-        taught(consistency=None),
+        lambda: taught(consistency=None),
         {"taught": (None, TEACHERS, ())},
     ),
     'which "auto" mostly chooses': (
-        taught(consistency="components"),
+        lambda: taught(consistency="components"),
         {"taught": ("components", TEACHERS, ())},
     ),
-    "that do not start from k-means": (plain(), {"train": (None, EVERYTHING, ())}),
+    "that do not start from k-means": (plain, {"train": (None, EVERYTHING, ())}),
     "embedding with VAL and `use_labels=True`": (
-        warm_up_first(),
+        lambda: warm_up_first(),
         {"warm-up": (None, EVERYTHING, ()), "refine": ("classes", EVERYTHING, ())},
     ),
     "`components_per_class` above 1": (
-        find_components_first(assigns_later=False),
+        lambda: find_components_first(assigns_later=False),
         {
             "find components": ("components", TEACHERS, ()),
             "find classes": ("classes", TEACHERS, RESTART),
@@ -49,18 +49,18 @@ MODELS = {
         },
     ),
     'with VAL and `init="random"`': (
-        find_clusters_first(),
+        lambda: find_clusters_first(),
         {
             "find clusters": ("components", TEACHERS, RESTART),
             "refine": ("components", EVERYTHING, ()),
         },
     ),
     "and without VAL": (
-        taught_by_kmeans(virtual_adversarial=False),
+        lambda: taught_by_kmeans(virtual_adversarial=False),
         {"taught": (None, EVERYTHING, ()), "free": (None, FREE, ())},
     ),
     "and with VAL": (
-        taught_by_kmeans(virtual_adversarial=True),
+        lambda: taught_by_kmeans(virtual_adversarial=True),
         {
             "warm-up": (None, EVERYTHING, ()),
             "taught": ("components", EVERYTHING, ()),
@@ -79,7 +79,8 @@ def in_guide(model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_stages_are_those_of_the_user_guide(model):
-    stages, wanted = MODELS[model]
+    make, wanted = MODELS[model]
+    stages = make()
     ends = [stage.until for stage in stages]
     found = list(zip([stage.name for stage in stages], [0.0, *ends], ends, strict=False))
     assert found == [(name, float(start), float(end)) for name, start, end in in_guide(model)]
