@@ -37,7 +37,7 @@ MODELS = {
     ),
     "that do not start from k-means": (plain, {"train": (None, EVERYTHING, ())}),
     "embedding with VAL and `use_labels=True`": (
-        lambda: warm_up_first(),
+        warm_up_first,
         {"warm-up": (None, EVERYTHING, ()), "refine": ("classes", EVERYTHING, ())},
     ),
     "`components_per_class` above 1": (
@@ -49,7 +49,7 @@ MODELS = {
         },
     ),
     'with VAL and `init="random"`': (
-        lambda: find_clusters_first(),
+        find_clusters_first,
         {
             "find clusters": ("components", TEACHERS, RESTART),
             "refine": ("components", EVERYTHING, ()),
