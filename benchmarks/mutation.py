@@ -36,7 +36,7 @@ def functions(source):
 
 
 def change(original, mutant):
-    """Return what a mutant changes, as "old -> new", and the numbers of the lines that change."""
+    """Return what a mutant changes, as "start of the lines: old -> new", and their numbers."""
     old, new = ([line.strip() for line in lines[1:]] for lines in (original, mutant))
     places = [
         place
@@ -46,7 +46,18 @@ def change(original, mutant):
     removed = " ".join(line for _, a, b, _, _ in places for line in old[a:b])
     added = " ".join(line for _, _, _, a, b in places for line in new[a:b])
     numbers = [number + 2 for _, a, b, _, _ in places for number in range(a, max(b, a + 1))]
-    return f"{removed} -> {added}", numbers
+    words = [re.findall(r"[\w.]+|\s+|[-+*/<>=!]+|.", text) for text in (removed, added)]
+    first = n_equal(*words)
+    last = n_equal(*(part[first:][::-1] for part in words))
+    parts = ["".join(part[first : len(part) - last]).strip()[:40] for part in words]
+    return f"{removed[:40].strip()}: {parts[0]} -> {parts[1]}".strip(), numbers
+
+
+def n_equal(a, b):
+    """Return how many entries two lists have in common at their start."""
+    return next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
 
 
 def is_text(original, numbers):

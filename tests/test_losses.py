@@ -173,6 +173,7 @@ def test_each_category_column_has_a_softmax_of_its_own():
     wanted = torch.stack([F.cross_entropy(p, c, reduction="none") for p, c in pairs], dim=1)
     wanted[3, 1] = 0.0
     torch.testing.assert_close(found, wanted)
+    assert losses.categorical_cross_entropy(logits.double(), x, column, 3).dtype == torch.float64
 
 
 def test_the_gradient_of_a_softmax_by_column_is_that_of_the_softmax():

@@ -649,3 +649,30 @@ def test_lengths_are_compared_in_proportion_to_their_mean(in_blocks):
     assert not module._have_one_length(circle)
     assert not module._have_one_length(1e-6 * circle)
     assert module._have_one_length(np.array([[200, 100], [100, 200]], dtype=np.uint8))
+
+
+def test_limits_of_one_unit():
+    """At each limit, a table still looks like pixels."""
+
+    def has_one_unit(*steps, top):
+        deviation = np.array(steps)  # of columns that change all the time
+        return module._share_one_unit(deviation, deviation**2, top)
+
+    assert has_one_unit(1.0, 1.0, top=8.0)
+    assert not has_one_unit(1.0, 0.99, top=8.0)
+    assert has_one_unit(*[2.0] * 19, 0.25, top=8.0)  # a twentieth of them are small
+    assert not has_one_unit(*[2.0] * 18, 0.25, 0.25, top=8.0)
+    assert has_one_unit(*[4.0] * 18, 1.0, 1.0, top=25.0)
+
+
+def test_limits_of_a_background():
+    assert module._has_background(np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]), 0.0, 5.0)
+    assert not module._has_background(np.arange(7.0)[None], 0.0, 6.0)
+
+
+def test_limits_of_light():
+    deviation, variance = np.ones(2), np.array([2.0, 4.0])
+    assert module._has_light(deviation, variance, 7.0, 12.0)  # twice the covariance is a sixth of 6
+    assert not module._has_light(deviation, variance, 6.99, 12.0)
+    assert not module._has_light(deviation, variance, 7.0, 12.01)
+    assert not module._has_light(np.ones(1), np.ones(1), 1.0, 1.0)

@@ -224,6 +224,12 @@ def test_penalties_get_what_the_encoder_returns_and_a_sample_of_it(joint):
     assert found["pull"] == 3.0 * drawn.square().mean()
 
 
+def test_neighbours_are_compared_by_a_sample_of_their_codes():
+    step = make_step({"style": Block(2, adversarial=False)}, architecture={"posterior": "gaussian"})
+    pairs = torch.stack([rows(), rows(seed=2)], dim=1)
+    assert step.keep_neighbours(pairs) != step.keep_neighbours(pairs)
+
+
 def test_neighbours_come_close_and_move_the_encoder_alone():
     blocks = {"style": Block(2, adversarial=False)}
     step = make_step(blocks, input_noise=0.01, architecture={"input_dropout": 0.1})
@@ -322,6 +328,16 @@ def test_validation_losses_against_the_formulas(n):
     found = [validation.reconstruction(s, x, None, seed=3)() for s in (step, plain)]
     assert distance > 0.1
     assert found == pytest.approx([errors[0] + distance, errors[1]], rel=1e-5)
+
+
+def test_samples_of_a_prior_become_float32():
+    class Precise(Gaussian):
+        def sample(self, *shape, **settings):
+            return super().sample(*shape, **settings).double()
+
+    step = make_step(STYLE, priors={"style": Precise()})
+    assert step.draw_prior("style", torch.zeros(3, 2)).dtype == torch.float32
+    assert step(rows())["discriminator_style"].dtype == torch.float32
 
 
 def test_code_is_softmax_and_linear():
