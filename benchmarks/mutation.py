@@ -37,7 +37,8 @@ def functions(source):
 
 def change(original, mutant):
     """Return what a mutant changes, as "start of the lines: old -> new", and their numbers."""
-    old, new = ([line.strip() for line in lines[1:]] for lines in (original, mutant))
+    old, new = ([line.strip() for line in lines] for lines in (original, mutant))
+    old[0], new[0] = (re.sub(r"^def .*?\(", "def (", line) for line in (old[0], new[0]))
     places = [
         place
         for place in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
@@ -45,7 +46,7 @@ def change(original, mutant):
     ]
     removed = " ".join(line for _, a, b, _, _ in places for line in old[a:b])
     added = " ".join(line for _, _, _, a, b in places for line in new[a:b])
-    numbers = [number + 2 for _, a, b, _, _ in places for number in range(a, max(b, a + 1))]
+    numbers = [number + 1 for _, a, b, _, _ in places for number in range(a, max(b, a + 1))]
     words = [re.findall(r"[\w.]+|\s+|[-+*/<>=!]+|.", text) for text in (removed, added)]
     first = n_equal(*words)
     last = n_equal(*(part[first:][::-1] for part in words))

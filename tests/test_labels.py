@@ -158,6 +158,8 @@ def test_known_classes_decide_about_minus_one():
     y = np.array([-1, 1])
     assert find_unlabeled(y, "auto", classes=[1, 2]).tolist() == [True, False]
     assert find_unlabeled(y, "auto", classes=[-1, 1]).tolist() == [False, False]
+    assert find_unlabeled(y + 1).tolist() == mark_unlabeled(y + 1).tolist() == [False, False]
+    assert find_unlabeled(y - 2).tolist() == mark_unlabeled(y - 2).tolist() == [False, True]
 
 
 def test_a_class_of_minus_one_is_looked_up():

@@ -8,6 +8,8 @@ from torch.utils._pytree import tree_leaves
 
 from skaae.training import losses
 
+OFFSETS = torch.tensor([1e3, -1e3])
+
 
 def draw(n, d, seed=0, dtype=torch.float32):
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype)
@@ -38,6 +40,7 @@ def slow_discrepancy(codes, prior, scale):
         (5.0 * draw(80, 10), 0.1 * draw(80, 10, seed=1), 0.1),
         (draw(80, 10) + 1e3, draw(80, 10, seed=1) + 1e3, 1.0),  # far from 0: centred first
         (draw(80, 10) + 1e3, draw(80, 10, seed=1), 1.0),
+        (draw(80, 2) + OFFSETS, draw(80, 2, seed=1) + OFFSETS, 1.0),  # of each column another
         (1e4 * draw(20, 10), draw(20, 10, seed=1), 1.0),  # a row is 0 away from itself all the same
         (draw(80, 100) + 1e-4 * draw(80, 100, seed=1), draw(80, 100), 1.0),
         (draw(80, 2), draw(80, 2), 1.0),

@@ -246,6 +246,13 @@ def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, wor
     assert all(word in str(caught.value) for word in words)
 
 
+class NoState:
+    """A model whose samples could not be repeated."""
+
+    def sample(self, n):
+        return np.zeros((n, 2))
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -287,6 +294,41 @@ def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, wor
             "GaussianMixture weights must",
         ),
         (lambda: GaussianMixture([[0, 1]], weights=[0.5, 0.5]), ValueError, r"shape \(1,\)"),
+        (
+            lambda: SwissRoll().log_prob(torch.zeros(1, 2)),
+            ValueError,
+            r"^prior SwissRoll\(.* has no",
+        ),
+        (
+            lambda: as_prior(NoState()).sample(2),
+            TypeError,
+            "^prior .*NoState.* cannot be drawn from: its `sample` takes no random_state",
+        ),
+        (
+            lambda: as_prior(lambda n: n).sample(2),
+            TypeError,
+            "^prior .*lambda.* cannot be drawn from: .* Give a frozen scipy.stats distribution",
+        ),
+        (
+            lambda: as_prior(lambda n, rng: [["a", "b"]] * n).sample(2),
+            ValueError,
+            "^prior .*lambda.* drew no table of numbers: could not convert",
+        ),
+        (
+            lambda: GaussianMixture([[0, 1]], np.ones(3)),
+            ValueError,
+            r"^GaussianMixture covariances have shape \(3,\); with means of shape \(1, 2\)",
+        ),
+        (
+            lambda: GaussianMixture([[0, 1]], -1.0),
+            ValueError,
+            "^GaussianMixture covariances must be",
+        ),
+        (
+            lambda: GaussianMixture([0, 1]),
+            ValueError,
+            r"^GaussianMixture needs .* got shape \(2,\)",
+        ),
         (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, r"Gaussian\(.* has no components"),
         (lambda: Uniform().sample(2, y=[0, 0]), ValueError, r"Uniform\(.* has no components"),
         (
@@ -369,6 +411,11 @@ def test_parameters_that_make_no_array_are_not_the_same():
 def test_priors_without_components_have_none():
     assert Gaussian().count_components() == Ring().count_components() == 0
     assert Petals(3).count_components() == SwissRoll(3).count_components() == 3
+
+
+def test_samples_have_two_dimensions_by_default():
+    for prior in [*OWN, as_prior(USER_PRIORS["callable"])]:
+        assert prior.sample(3).shape == (3, 2)
 
 
 def test_own_subclass():

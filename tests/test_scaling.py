@@ -534,7 +534,7 @@ def test_float32_holds_small_integers(dtype, wanted):
 
 
 def test_values_far_out_become_the_largest(in_blocks):
-    X = np.array([[1e13, 0.0], [-1e13, NAN], [3.0, 1e12], [4.0, -1e12], [1e300, -1e300]])
+    X = np.array([[1e13, 0.0], [-1e13, NAN], [3.0, 1e12], [4.0, -1e12], [1.7e308, -1e300]])
     wanted = X.clip(-1e12, 1e12)
     assert MOST_SCALED == 1e12
     np.testing.assert_array_equal(fit_scaling(X, None).transform(X), wanted)
