@@ -179,6 +179,7 @@ def test_a_class_of_minus_one_is_looked_up():
         (np.array([b"a", b"b"]), 3, [False, False]),
         (np.array([1.5, NAN, 3.0]), 3, [False, True, True]),
         (np.array([True, False]), "True", [False, False]),
+        (np.array(["2026-01-01", "NaT"], dtype="M8[D]"), "b", [False, True]),
     ],
     ids=str,
 )
