@@ -50,8 +50,13 @@ def change(original, mutant):
     words = [re.findall(r"[\w.]+|\s+|[-+*/<>=!]+|.", text) for text in (removed, added)]
     first = n_equal(*words)
     last = n_equal(*(part[first:][::-1] for part in words))
-    parts = ["".join(part[first : len(part) - last]).strip()[:40] for part in words]
-    return f"{removed[:40].strip()}: {parts[0]} -> {parts[1]}".strip(), numbers
+    parts = [short("".join(part[first : len(part) - last])) for part in words]
+    return f"{short(removed)}: {parts[0]} -> {parts[1]}".strip(), numbers
+
+
+def short(text):
+    """Return the whole words among the first 40 characters."""
+    return text.strip() if len(text) <= 40 else re.sub(r"\w*$", "", text[:40]).strip()
 
 
 def n_equal(a, b):

@@ -14,46 +14,46 @@ KINDS = {
 EXPLAINED = {
     "skaae/columns/scaling.py": {
         # the default
-        "working_dtype": {'exact = dtype == np.float32 or np.can_ca: "safe" ->': "same"},
+        "working_dtype": {'exact = dtype == np.float32 or np.: "safe" ->': "same"},
         "_have_one_length": {
-            "rows = rows[rows.any(axis=1)].astype(flo: float -> None": "same",
+            "rows = rows[rows.any(axis=1)].astype(: float -> None": "same",
             "return any(np.ptp(found) <= SAME_LENGTH: <= -> <": "limit",
         },
         # the limit is far from both
         "_within_limits": {
-            "lowest = np.fmin.reduce(X, axis=None, in: 0.0 -> 1.0": "same",
-            "highest = np.fmax.reduce(X, axis=None, i: 0.0 -> 1.0": "same",
+            "lowest = np.fmin.reduce(X, axis=None,: 0.0 -> 1.0": "same",
+            "highest = np.fmax.reduce(X, axis=None,: 0.0 -> 1.0": "same",
         },
         "_moments": {
-            'squared += np.einsum("ij,ij->j", differe: ij,ij->j -> IJ,IJ->J': "same",
+            'squared += np.einsum("ij,ij->j",: ij,ij->j -> IJ,IJ->J': "same",
             # a copy in place of the memory of `difference`
-            "absolute += np.abs(difference, out=diffe: difference -> None": "same",
-            "absolute += np.abs(difference, out=diffe: out=difference ->": "same",
+            "absolute += np.abs(difference, out=: difference -> None": "same",
+            "absolute += np.abs(difference, out=: out=difference ->": "same",
         },
     },
     "skaae/estimators/labels.py": {
         # int64 is what NumPy takes for the marker -1 anyway
         "encode_labels": {
-            "return np.empty(0, dtype=np.int64), np.f: np.int64 -> None": "same",
-            "return np.empty(0, dtype=np.int64), np.f: dtype=np.int64 ->": "same",
-            "targets = np.full(len(y), UNLABELED, dty: np.int64 -> None": "same",
-            "targets = np.full(len(y), UNLABELED, dty: dtype=np.int64 ->": "same",
+            "return np.empty(0, dtype=np.int64), np.: np.int64 -> None": "same",
+            "return np.empty(0, dtype=np.int64), np.: dtype=np.int64 ->": "same",
+            "targets = np.full(len(y), UNLABELED,: np.int64 -> None": "same",
+            "targets = np.full(len(y), UNLABELED,: dtype=np.int64 ->": "same",
         },
         "lookup_labels": {
-            "targets = np.full(len(y), UNLABELED, dty: np.int64 -> None": "same",
-            "targets = np.full(len(y), UNLABELED, dty: dtype=np.int64 ->": "same",
+            "targets = np.full(len(y), UNLABELED,: np.int64 -> None": "same",
+            "targets = np.full(len(y), UNLABELED,: dtype=np.int64 ->": "same",
         },
     },
     "skaae/priors/_drawn.py": {
         "Drawn.sample": {
-            "seed = torch.randint(2**62, (), generato: device_of(generator) -> None": "device",
-            "seed = torch.randint(2**62, (), generato: device=device_of(generator) ->": "device",
-            "seed = torch.randint(2**62, (), generato: generator -> None": "device",
+            "seed = torch.randint(2**62, (),: device_of(generator) -> None": "device",
+            "seed = torch.randint(2**62, (),: device=device_of(generator) ->": "device",
+            "seed = torch.randint(2**62, (),: generator -> None": "device",
             "return checked.to(device_of(generator)): device_of(generator) -> None": "device",
             "return checked.to(device_of(generator)): generator -> None": "device",
         },
         # NumPy infers the length from any negative number
-        "draw_scipy": {"return np.reshape(dist.rvs(size=n, rando: 1 -> 2": "same"},
+        "draw_scipy": {"return np.reshape(dist.rvs(size=n,: 1 -> 2": "same"},
     },
     "skaae/priors/_prior.py": {
         "as_tensor": {
@@ -61,9 +61,9 @@ EXPLAINED = {
             "return _constant(array.tobytes(), array.: generator -> None": "device",
         },
         "uniform": {
-            "return torch.rand(shape, generator=gener: device_of(generator) -> None": "device",
-            "return torch.rand(shape, generator=gener: device=device_of(generator), ->": "device",
-            "return torch.rand(shape, generator=gener: generator -> None": "device",
+            "return torch.rand(shape, generator=: device_of(generator) -> None": "device",
+            "return torch.rand(shape, generator=: device=device_of(generator), ->": "device",
+            "return torch.rand(shape, generator=: generator -> None": "device",
         },
     },
     "skaae/priors/_shapes.py": {
@@ -77,8 +77,8 @@ EXPLAINED = {
             "low, high = np.asarray(self.low, float),: float ->": "same",
         },
         "Uniform.sample": {
-            'low = _per_component(self, "low", self.l: generator -> None': "device",
-            'high = _per_component(self, "high", self: generator -> None': "device",
+            'low = _per_component(self, "low", self.: generator -> None': "device",
+            'high = _per_component(self, "high",: generator -> None': "device",
         },
         "GaussianMixture.__post_init__": {
             "means = np.asarray(self.means, float): float -> None": "same",
@@ -86,37 +86,37 @@ EXPLAINED = {
         },
         "GaussianMixture.sample": {
             "means = as_tensor(self.means, generator): generator -> None": "device",
-            "factors = as_tensor(self._factors, gener: generator -> None": "device",
+            "factors = as_tensor(self._factors,: generator -> None": "device",
             # normal noise is symmetric
-            'return means[chosen] + torch.einsum("nij: + -> -': "same",
-            'return means[chosen] + torch.einsum("nij: nij,nj->ni -> NIJ,NJ->NI': "same",
+            'return means[chosen] + torch.einsum(": + -> -': "same",
+            'return means[chosen] + torch.einsum(": nij,nj->ni -> NIJ,NJ->NI': "same",
         },
         # indices are drawn in proportion to the weights, whatever their sum is
         "Petals.sample": {
-            "drawn = _choose(np.full(self.n_petals, 1: / -> *": "same",
-            "drawn = _choose(np.full(self.n_petals, 1: 1.0 -> 2.0": "same",
-            "spread = as_tensor([self.length, self.wi: generator -> None": "device",
+            "drawn = _choose(np.full(self.n_petals,: / -> *": "same",
+            "drawn = _choose(np.full(self.n_petals,: 1.0 -> 2.0": "same",
+            "spread = as_tensor([self.length, self.: generator -> None": "device",
         },
         "SwissRoll.sample": {
-            "drawn = _choose(np.full(self.n_stretches: / -> *": "same",
-            "drawn = _choose(np.full(self.n_stretches: 1.0 -> 2.0": "same",
-            "return spiral + self.noise * normal(n_sa: + -> -": "same",
+            "drawn = _choose(np.full(self.: / -> *": "same",
+            "drawn = _choose(np.full(self.: 1.0 -> 2.0": "same",
+            "return spiral + self.noise * normal(: + -> -": "same",
         },
         "Categorical.sample": {
-            "weights = np.full(n_components, 1.0 / n_: / -> *": "same",
-            "weights = np.full(n_components, 1.0 / n_: 1.0 -> 2.0": "same",
+            "weights = np.full(n_components, 1.0 /: / -> *": "same",
+            "weights = np.full(n_components, 1.0 /: 1.0 -> 2.0": "same",
             "weights = np.asarray(self.probabilities,: float -> None": "same",
             "weights = np.asarray(self.probabilities,: float ->": "same",
         },
         "check_probabilities": {
             "array = np.asarray(values, float): float -> None": "same",
             "array = np.asarray(values, float): float ->": "same",
-            "if not np.isfinite(array).all() or (arra: > -> >=": "limit",
+            "if not np.isfinite(array).all() or (: > -> >=": "limit",
         },
         "_choose": {"weights = as_tensor(weights, generator): generator -> None": "device"},
         "_labels": {
-            "given = torch.as_tensor(y, device=like.d: like.device -> None": "device",
-            "given = torch.as_tensor(y, device=like.d: device=like.device ->": "device",
+            "given = torch.as_tensor(y, device=like.: like.device -> None": "device",
+            "given = torch.as_tensor(y, device=like.: device=like.device ->": "device",
         },
         "_cholesky_factors": {
             "array = np.asarray(covariances, float): float -> None": "same",
@@ -125,7 +125,7 @@ EXPLAINED = {
     },
     "skaae/training/losses.py": {
         # all rows are the same, and their radii are divided by the mean
-        "local_radii": {"typical = torch.where(typical > 0.0, typ: 1.0 -> 2.0": "same"},
+        "local_radii": {"typical = torch.where(typical > 0.0,: 1.0 -> 2.0": "same"},
         "neighbour_loss": {
             "partner = torch.arange(len(a), device=a.: a.device -> None": "device",
             "partner = torch.arange(len(a), device=a.: device=a.device ->": "device",
@@ -141,13 +141,13 @@ EXPLAINED = {
     "skaae/training/step.py": {
         # both lists come from networks of one architecture
         "AAEStep.load_state_dict": {
-            "for average, saved in zip(self._averages: True -> None": "same",
-            "for average, saved in zip(self._averages: strict=True ->": "same",
-            "for average, saved in zip(self._averages: True -> False": "same",
+            "for average, saved in zip(self.: True -> None": "same",
+            "for average, saved in zip(self.: strict=True ->": "same",
+            "for average, saved in zip(self.: True -> False": "same",
         },
         # 0 is divided, as there are no weights
         "AAEStep.weight_size": {
-            "return float(nn.utils.get_total_norm(wei: 1 -> 2": "same",
+            "return float(nn.utils.get_total_norm(: 1 -> 2": "same",
         },
     },
     "skaae/unlabeled.py": {
@@ -162,25 +162,25 @@ EXPLAINED = {
         "find_missing": {
             'if y.dtype.kind in "mM":: mM -> XXmMXX': "same",
             # the length that NumPy would find out itself
-            "return np.fromiter((is_missing(value) fo: len(y) ->": "same",
+            "return np.fromiter((is_missing(value): len(y) ->": "same",
         },
         "_equal": {"(not is_missing(value) and bool(value ==: len(y) ->": "same"},
         "_minus_one": {
             'if y.dtype.kind in "if":: if -> XXifXX': "same",
-            "return np.fromiter((is_number(value) and: len(y) ->": "same",
+            "return np.fromiter((is_number(value): len(y) ->": "same",
         },
         # arrays of other types, which hold no text, are searched too
         "_refuse_stringified": {
-            'found = texts & set(y.tolist()) if texts: texts and y.dtype.kind in "UO" -> (texts '
-            'and y.dtype.kind in "UO") or True': "same",
-            "found = texts & set(y.tolist()) if texts: and -> or": "same",
-            "found = texts & set(y.tolist()) if texts: UO -> XXUOXX": "same",
+            'found = texts & set(y.tolist()) if: texts and y.dtype.kind in "UO" -> (texts and '
+            'y.dtype.kind in "UO") or True': "same",
+            "found = texts & set(y.tolist()) if: and -> or": "same",
+            "found = texts & set(y.tolist()) if: UO -> XXUOXX": "same",
         },
         "plain": {
             "return np.array(values, dtype=bool): bool -> None": "same",
             "return np.array(values, dtype=bool): dtype=bool ->": "same",
         },
         # without values any limits will do
-        "_integers": {"low, high = (min(values), max(values)) i: 0 -> 1": "same"},
+        "_integers": {"low, high = (min(values), max(values)): 0 -> 1": "same"},
     },
 }
