@@ -19,6 +19,19 @@ EXPLAINED = {
             "rows = rows[rows.any(axis=1)].astype(: float -> None": "same",
             "return any(np.ptp(found) <= SAME_LENGTH: <= -> <": "limit",
         },
+        # 0 becomes 0, and 1 becomes 1
+        "fit_scaling": {
+            "low = 0.0 if 0.0 <= low < 0.5 * high: <= -> <": "same",
+            "high = 1.0 if low == 0.0 and 0.5 < high: <= -> <": "same",
+        },
+        "_deviation": {"deviation, tiny = np.sqrt(variance), np.: < -> <=": "limit"},
+        # a division by 1, and a search for NaN where there is none
+        "_variance": {
+            "total, gaps = np.zeros_like(mean), np.: > -> >=": "same",
+            "if unit != 1.0:: 1.0 -> 2.0": "same",
+            "np.nan_to_num(difference, copy=False): False -> None": "same",
+            'total += np.einsum("ij,ij->j",: ij,ij->j -> IJ,IJ->J': "same",
+        },
         # the limit is far from both
         "_within_limits": {
             "lowest = np.fmin.reduce(X, axis=None,: 0.0 -> 1.0": "same",

@@ -25,7 +25,7 @@ from skaae.priors import (
     Uniform,
     as_prior,
 )
-from skaae.priors._prior import same
+from skaae.priors._prior import check_samples, same
 from skaae.priors._shapes import check_probabilities
 
 POINTS = np.random.default_rng(0).normal(size=(200, 2)) + np.array([3, -3])
@@ -429,6 +429,20 @@ def test_probabilities_may_be_zero_and_rounded():
     assert found[0] > 0.25
     with pytest.raises(ValueError, match="p must be at least 0"):
         check_probabilities("p", [0.25, 0.749998])
+
+
+def test_samples_of_an_own_prior_are_checked():
+    wrong = {
+        "^prior 'mine' drew a ndarray; .* must return a float32 tensor. To draw": np.zeros((3, 2)),
+        r"^prior 'mine' drew an array of shape \(3, 1\) where \(3, 2\) = .* set n_": torch.ones(
+            3, 1
+        ),
+        "^prior 'mine' drew values that are infinite": torch.full((3, 2), torch.inf),
+    }
+    for message, samples in wrong.items():
+        with pytest.raises((TypeError, ValueError), match=message):
+            check_samples("mine", samples, 3, 2)
+    assert check_samples("mine", torch.ones(3, 2), 3, 2).sum() == 6.0
 
 
 @pytest.mark.parametrize(("n", "d"), [(5, 1), (1, 2), (1, 1)])
