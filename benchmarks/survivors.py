@@ -19,6 +19,11 @@ EXPLAINED = {
             "rows = rows[rows.any(axis=1)].astype(: float -> None": "same",
             "return any(np.ptp(found) <= SAME_LENGTH: <= -> <": "limit",
         },
+        "looks_like_pixels": {"if X.shape[1] < FEWEST_PIXELS or not 0.: <= -> <": "limit"},
+        # only whether the least value is NaN counts
+        "has_gaps": {'return values.dtype.kind == "f" and: 0.0 -> 1.0': "same"},
+        # the default
+        "known_range": {"return np.fmin.reduce(X, axis=0), np.: axis=0 ->": "same"},
         # 0 becomes 0, and 1 becomes 1
         "fit_scaling": {
             "low = 0.0 if 0.0 <= low < 0.5 * high: <= -> <": "same",
@@ -126,6 +131,10 @@ EXPLAINED = {
             "array = np.asarray(values, float): float ->": "same",
             "if not np.isfinite(array).all() or (: > -> >=": "limit",
         },
+        "_require_positive": {
+            "array = np.asarray(value, float): float -> None": "same",
+            "array = np.asarray(value, float): float ->": "same",
+        },
         "_choose": {"weights = as_tensor(weights, generator): generator -> None": "device"},
         "_labels": {
             "given = torch.as_tensor(y, device=like.: like.device -> None": "device",
@@ -152,6 +161,12 @@ EXPLAINED = {
         },
     },
     "skaae/training/step.py": {
+        # a label that is given with the row has no discriminator
+        "AAEStep.regularize": {"code = self._code(in_float32(outputs),: y -> None": "same"},
+        "AAEStep.draw_prior": {
+            "return samples.to(code.device, torch.: code.device -> None": "device",
+            "return samples.to(code.device, torch.: code.device, ->": "device",
+        },
         # both lists come from networks of one architecture
         "AAEStep.load_state_dict": {
             "for average, saved in zip(self.: True -> None": "same",

@@ -562,7 +562,7 @@ def test_means_and_deviations_leave_out_gaps(in_blocks):
     for X in forms(GAPS):
         mean, count = mean_and_count(X)
         np.testing.assert_allclose(mean, [0.1, 18.5 / 3, 0.0])
-        assert count.tolist() == [5, 3, 1]
+        assert (count.dtype, count.tolist()) == (np.int64, [5, 3, 1])
         assert has_gaps(X)
         found = fit_scaling(X, "standard")
         np.testing.assert_allclose(found.center, mean)
@@ -577,6 +577,13 @@ def test_means_and_deviations_leave_out_gaps(in_blocks):
         np.testing.assert_allclose(mean, [0.1])
         np.testing.assert_allclose(fit_scaling(X, "standard").scale, GAPS[:, 0].std())
     assert not has_gaps(np.array([[1, 2]]))
+    assert not has_gaps(scipy.sparse.csr_array((3, 2)))
+    assert not has_gaps(np.empty((0, 2)))
+
+
+def test_numbers_whose_squares_are_zero_are_no_pixels():
+    X = np.where(np.random.default_rng(0).random((50, 16)) < 0.5, 1e-200, 0.0)
+    assert not looks_like_pixels(X)
 
 
 def test_the_mean_of_many_float32_is_precise():

@@ -207,6 +207,31 @@ def test_every_phase_drops_inputs_and_adds_noise_anew(joint):
 
 
 @pytest.mark.parametrize("joint", [False, True])
+def test_augmented_rows_take_the_place_of_rows(joint):
+    step = make_step(STYLE, joint=joint)
+    seen, augmented = [], rows(seed=2)
+    wanted = 0.5 * (step.networks(augmented) - augmented).square().sum(dim=1).mean()
+    step.networks.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    found = step(rows(), augmented=augmented)["reconstruction"]
+    torch.testing.assert_close(found, wanted.detach())
+    assert len(seen) == (1 if joint else 2)
+    assert all(torch.equal(inputs, augmented) for inputs in seen)
+
+
+def test_discriminators_of_users_draw_from_the_generator_alone():
+    def noisy(n_inputs, n_outputs):
+        return torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(n_inputs, n_outputs))
+
+    step = make_step(STYLE, architecture={"discriminator": noisy})
+    code, before = code_of(step, rows()), torch.get_rng_state()
+    for phase in (step.discriminate, step.generate):
+        generator = step.generator.get_state()
+        phase({"style": code["style"].detach().requires_grad_()})
+        assert torch.equal(before, torch.get_rng_state())
+        assert not torch.equal(generator, step.generator.get_state())
+
+
+@pytest.mark.parametrize("joint", [False, True])
 def test_penalties_get_what_the_encoder_returns_and_a_sample_of_it(joint):
     seen = []
 
