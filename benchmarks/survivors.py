@@ -90,6 +90,9 @@ EXPLAINED = {
             "scale = z.new_tensor(np.broadcast_to(np.: float -> None": "same",
             "scale = z.new_tensor(np.broadcast_to(np.: float ->": "same",
         },
+        "Gaussian.sample": {
+            'scale = _per_component(self, "scale",: generator -> None': "device",
+        },
         "Uniform.__post_init__": {
             "low, high = np.asarray(self.low, float),: float -> None": "same",
             "low, high = np.asarray(self.low, float),: float ->": "same",

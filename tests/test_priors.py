@@ -228,7 +228,7 @@ def test_categorical_proportions():
     ("prior", "n_components", "words"),
     [
         (Petals(), 3, ["Petals", "2", "n_components=3"]),
-        (Gaussian([1.0, 2.0]), 3, ["Gaussian", "(2,)", "n_components=3"]),
+        (Gaussian([1.0, 2.0]), 3, ["Gaussian", "has scale of shape (2,)", "n_components=3"]),
         (GaussianMixture([[0, 0]]), 3, ["GaussianMixture", "2 dimensions"]),
         (Categorical([0.5, 0.5]), 3, ["Categorical", "2 dimensions"]),
         (scipy.stats.multivariate_normal([0, 0]), 3, ["multivariate_normal", "2)", "3)"]),

@@ -218,6 +218,27 @@ def test_augmented_rows_take_the_place_of_rows(joint):
     assert all(torch.equal(inputs, augmented) for inputs in seen)
 
 
+def test_the_virtual_adversarial_loss_gets_rows_and_augmented_rows():
+    step, seen = make_consistent_step(VirtualAdversarialLoss(0.5)), []
+    loss = step.virtual_adversarial
+
+    def recorded(encoder, x, augmented, generator, **settings):
+        seen.append((x, augmented, generator))
+        return loss(encoder, x, augmented, generator, **settings)
+
+    step.virtual_adversarial = recorded
+    x, augmented = rows(), rows(seed=2)
+    assert {"virtual_adversarial", "reconstruction"} < set(step(x, augmented=augmented))
+    step(x)
+    assert [id(part) for given in seen for part in given[:2]] == [
+        id(x),
+        id(augmented),
+        id(x),
+        id(None),
+    ]
+    assert all(given[2] is step.generator for given in seen)
+
+
 def test_discriminators_of_users_draw_from_the_generator_alone():
     def noisy(n_inputs, n_outputs):
         return torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(n_inputs, n_outputs))
@@ -264,8 +285,9 @@ def test_neighbours_come_close_and_move_the_encoder_alone():
     assert moved(step, lambda: step.keep_neighbours(pairs)) == names(step, "encoder")
     seen = []
     step.networks.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
-    first = step(rows(), pairs=pairs)["neighbours"]
-    x, generator = seen[-1]
+    found = step(rows(), pairs=pairs)
+    assert set(found) == {"reconstruction", "neighbours"}
+    (x, generator), first = seen[-1], found["neighbours"]
     torch.testing.assert_close(x.unflatten(0, (12, 2)), pairs, atol=0.05, rtol=0.0)
     assert generator is step.generator
     assert not first.requires_grad
