@@ -74,6 +74,15 @@ EXPLAINED = {
         "draw_scipy": {"return np.reshape(dist.rvs(size=n,: 1 -> 2": "same"},
     },
     "skaae/priors/_prior.py": {
+        "device_of": {
+            'return torch.device("cpu") if generator: generator is None -> (generator is None) or '
+            "True": "device",
+        },
+        "normal": {
+            "return torch.randn(n, d, generator=: device_of(generator) -> None": "device",
+            "return torch.randn(n, d, generator=: device=device_of(generator), ->": "device",
+            "return torch.randn(n, d, generator=: generator -> None": "device",
+        },
         "as_tensor": {
             "return _constant(array.tobytes(), array.: device_of(generator) -> None": "device",
             "return _constant(array.tobytes(), array.: generator -> None": "device",
@@ -85,6 +94,7 @@ EXPLAINED = {
         },
     },
     "skaae/priors/_shapes.py": {
+        "_per_component": {"tensor = as_tensor(value, generator): generator -> None": "device"},
         # the next operation makes floats of integers
         "Gaussian.log_prob": {
             "scale = z.new_tensor(np.broadcast_to(np.: float -> None": "same",
@@ -170,7 +180,14 @@ EXPLAINED = {
             "return samples.to(code.device, torch.: code.device -> None": "device",
             "return samples.to(code.device, torch.: code.device, ->": "device",
         },
+        # memory is kept for longer
+        "AAEStep._gradients": {"def (self, phase: str, loss: Tensor, *,: False -> True": "same"},
         # both lists come from networks of one architecture
+        "AAEStep.__post_init__": {
+            "pairs = zip(self.trained.: True -> None": "same",
+            "pairs = zip(self.trained.: True -> False": "same",
+            "pairs = zip(self.trained.: strict=True ->": "same",
+        },
         "AAEStep.load_state_dict": {
             "for average, saved in zip(self.: True -> None": "same",
             "for average, saved in zip(self.: strict=True ->": "same",

@@ -255,6 +255,37 @@ def test_discriminators_of_users_drop_and_draw_from_the_generator_alone():
 
 
 @pytest.mark.parametrize("joint", [False, True])
+def test_the_decoder_drops_in_training(joint):
+    step, seen = make_step(joint=joint, architecture={"dropout": 0.5}), []
+    step.networks.decoder.out.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    step(rows())
+    (hidden,) = seen
+    assert 0.2 < float((hidden == 0.0).float().mean()) < 0.8
+
+
+def test_gradients_of_a_phase_have_a_largest_norm_together():
+    """A step of plain SGD is as long as its gradient times the learning rate."""
+
+    def change(**settings):
+        step = make_step(STYLE, solver="sgd", momentum=0.0, **settings)
+        before = [weight.detach().clone() for weight in step.networks.parameters()]
+        step.reconstruct(rows(), rows())
+        pairs = zip(step.networks.parameters(), before, strict=True)
+        return torch.cat([(weight.detach() - old).ravel() for weight, old in pairs])
+
+    free = change()
+    length = float(free.norm())
+    norm = length / 0.05
+    torch.testing.assert_close(change(max_gradient_norm=1.5 * norm), free)
+    for share in (0.8, 0.1):
+        torch.testing.assert_close(change(max_gradient_norm=share * norm), share * free)
+    step = make_step(STYLE, max_gradient_norm=1.0)
+    assert step._excess([None, None]) is None
+    assert float(step._excess([None, torch.full((4,), 3.0)])) == 6.0
+    assert make_step(STYLE)._excess([torch.ones(4)]) is None
+
+
+@pytest.mark.parametrize("joint", [False, True])
 def test_penalties_get_what_the_encoder_returns_and_a_sample_of_it(joint):
     seen = []
 
