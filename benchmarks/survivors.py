@@ -187,6 +187,16 @@ EXPLAINED = {
             "pairs = zip(self.trained.: True -> None": "same",
             "pairs = zip(self.trained.: True -> False": "same",
             "pairs = zip(self.trained.: strict=True ->": "same",
+            "self._averages, self._averaged = [list(: True -> None": "same",
+            "self._averages, self._averaged = [list(: True -> False": "same",
+            "self._averages, self._averaged = [list(: strict=True ->": "same",
+            # at first both networks have the same weights
+            "finite = [pair for pair in pairs if: 0 -> 1": "same",
+            # the default
+            "self.n_steps = torch.zeros((), dtype=: torch.float32 -> None": "same",
+            "self.n_steps = torch.zeros((), dtype=: dtype=torch.float32, ->": "same",
+            "self.n_steps = torch.zeros((), dtype=: self.generator.device -> None": "device",
+            "self.n_steps = torch.zeros((), dtype=: device=self.generator.device ->": "device",
         },
         "AAEStep.load_state_dict": {
             "for average, saved in zip(self.: True -> None": "same",
