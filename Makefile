@@ -5,7 +5,7 @@ PIP_FLAGS = --quiet --disable-pip-version-check
 # PyTorch's threads sleep while they wait: spinning, they keep cores from other programs.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: audit coverage demo docs test test-slow test-oldest lint package clean
+.PHONY: audit coverage demo docs mutation test test-slow test-oldest lint package clean
 
 demo: .venv/demo
 	.venv/bin/python docs/examples/demo_digits.py --output demo
@@ -54,8 +54,15 @@ audit:
 	.venv-audit/bin/python -m pip install $(PIP_FLAGS) pip-audit
 	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
+# Makes small changes to some modules, one at a time, and runs their tests. Fails if no test fails
+# for one of them, unless benchmarks/survivors.py explains it. Takes about an hour on one core; to
+# try one module: make mutation MUTANTS='skaae.training.schedule*'
+mutation: .venv-mutation/test
+	OMP_NUM_THREADS=1 .venv-mutation/bin/mutmut run --max-children 1 $(MUTANTS)
+	.venv-mutation/bin/python benchmarks/mutation.py
+
 clean:
-	rm -rf .venv .venv-oldest .venv-wheel .venv-audit dist demo
+	rm -rf .venv .venv-oldest .venv-wheel .venv-audit .venv-mutation dist demo mutants
 	rm -rf docs/_build docs/auto_examples docs/api/generated
 
 .venv/demo: pyproject.toml constraints.txt
@@ -73,6 +80,11 @@ clean:
 
 .venv/dev: .venv/demo
 	.venv/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv-mutation/test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-mutation
+	.venv-mutation/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[test,mutation]'
 	touch $@
 
 .venv-oldest/test: pyproject.toml constraints-oldest.txt

@@ -666,8 +666,25 @@ def diagnosis():
     return lines
 
 
+def mutation():
+    """Mutants of each module: killed by its tests, or survivors by what explains them."""
+    result = read("mutation")
+    lines = [
+        "| module | mutants | killed | " + " | ".join(result["kinds"]) + " |",
+        "|---|" + "---|" * (2 + len(result["kinds"])),
+    ]
+    counted = {module.removeprefix("skaae/"): found for module, found in result["modules"].items()}
+    columns = next(iter(counted.values()))
+    counted["all"] = {name: sum(one[name] for one in counted.values()) for name in columns}
+    for module, found in counted.items():
+        name = module if module == "all" else f"`{module}`"
+        lines.append(f"| {name} | " + " | ".join(f"{n:,}" for n in found.values()) + " |")
+    return lines
+
+
 TABLES = {
     "diagnosis": diagnosis,
+    "mutation": mutation,
     "memory": memory,
     "maps": maps,
     "synthetic_tables": synthetic_tables,
@@ -711,6 +728,7 @@ PAGES = (
     "README.md",
     "benchmarks/README.md",
     "docs/choosing.md",
+    "docs/reliability.md",
     "docs/reproduction.md",
     "docs/tables.md",
 )

@@ -200,7 +200,7 @@ def is_number(value):
 
 def _equal(y, marker):
     """Return where y equals the marker exactly; a string never equals a number."""
-    if y.dtype.kind == "O" or isinstance(marker, str) != (y.dtype.kind in "US"):
+    if y.dtype.kind == "O":
         return np.fromiter(
             (not is_missing(value) and bool(value == marker) for value in y), bool, len(y)
         )

@@ -13,8 +13,9 @@ from skaae.estimators.labels import (
     encode_labels,
     label_block,
     lookup_labels,
+    one_hot,
 )
-from skaae.unlabeled import find_unlabeled, mark_unlabeled
+from skaae.unlabeled import as_label_array, find_unlabeled, is_missing, mark_unlabeled
 
 NAN = float("nan")
 BIG = 2**53 + 1  # the first integer that no float64 holds
@@ -67,17 +68,31 @@ def test_a_missing_value_makes_minus_one_a_marker_again():
     ("y", "marker", "message"),
     [
         ([-1, -1], -1, "no labeled row"),
+        ([-1, -1], "auto", "no labeled row"),
         ([NAN, NAN], "auto", "no labeled row"),
         ([0, 1, NAN], None, "unlabeled_label='auto'"),
         (["a", "-1"], "auto", "dtype=object"),
         (np.array(["a", "b", -1]), -1, "dtype=object"),
         (np.array(["a", "b", NAN]), "auto", "holds the string 'nan'"),
         (np.array(["a", "b", NAN]), NAN, "holds the string 'nan'"),
-        ([0.5, 1.5, NAN], "auto", "Unknown label type"),
-        ([0.0, np.inf], "auto", "infinity"),
-        (["a", 1, None], "auto", "types"),
-        (None, "auto", "requires y to be passed"),
-        ([[0, 1], [1, 0]], "auto", "1d array"),
+        ([0.5, 1.5, NAN], "auto", "Unknown label type.* the estimator learns classes, not quant"),
+        ([0.0, np.inf], "auto", r"^Input y contains infinity or .* class label[.]$"),
+        (np.array([1, "a", None], dtype=object), "auto", r"types \['int', 'str'\]"),
+        (np.array([1j, 2.0]), "auto", r"of type complex, such as 1j; make them text or whole num"),
+        (np.array([1, (2, 3), {}], dtype=object), "auto", r"of type tuple, such as \(2, 3\); make"),
+        (np.array([b"a", b"b"]), "auto", "of type bytes, such as b'a'; decode them into text"),
+        (np.array(["a", None, b"b"], dtype=object), "auto", "of type bytes, such as b'b'; decode"),
+        (np.zeros(2, dtype="i4,i4"), "auto", "of type tuple, such as"),
+        ([[1], [1, 2]], "auto", "rows are sequences of different lengths"),
+        (
+            pd.DataFrame({"a": [0, 1], "b": [1, 0]}),
+            "auto",
+            r"shape \(2, 2\) instead. the estimator",
+        ),
+        ([0, 1], [0], r"unlabeled_label=\[0\] must be 'auto', None or one value"),
+        (["a", 1, None], "auto", r"mixes labels of types \['int', 'str'\], which have no order"),
+        (None, "auto", "^the estimator requires y to be passed"),
+        ([[0, 1], [1, 0]], "auto", r"1d array, got .* \(2, 2\) instead. the estimator learns one"),
     ],
 )
 def test_bad_labels_are_explained(y, marker, message):
@@ -85,6 +100,49 @@ def test_bad_labels_are_explained(y, marker, message):
         y = np.array(y, dtype=object)
     with pytest.raises(ValueError, match=message):
         encode_labels(y, marker)
+
+
+def test_errors_name_the_estimator_and_the_labels():
+    for refuse in (
+        lambda y: encode_labels(y, estimator_name="Ours"),
+        lambda y: lookup_labels(y, [0, 1], "auto", estimator_name="Ours"),
+    ):
+        with pytest.raises(ValueError, match=r"^Ours requires y to be passed"):
+            refuse(None)
+        with pytest.raises(ValueError, match="Ours learns one label for each row"):
+            refuse([[0, 1]])
+    with pytest.raises(ValueError, match=r"^the estimator requires y"):
+        lookup_labels(None, [0, 1], "auto")
+    with pytest.raises(ValueError, match=r"^y_val holds the label 3"):
+        lookup_labels([0, 3], [0, 1], "auto", name="y_val")
+
+
+def test_some_estimators_need_no_labels():
+    classes, targets = encode_labels([-1, -1, -1], needs_labels=False)
+    assert (classes.dtype, classes.tolist()) == (np.int64, [])
+    assert (targets.dtype, targets.tolist()) == (np.int64, [-1, -1, -1])
+    assert encode_labels([3, -1], needs_labels=False)[1].tolist() == [0, -1]
+
+
+def test_arrays_of_labels_have_the_simplest_type():
+    kinds = [as_label_array(y).dtype.kind for y in ([0, 1], ["a", "b"], [3.0, NAN, 5.0], ["a", 1])]
+    assert kinds == ["i", "U", "f", "O"]
+    with pytest.warns(UserWarning, match="column-vector"):
+        assert encode_labels([[0], [1], [-1]])[1].tolist() == [0, 1, -1]
+
+
+def test_what_is_missing():
+    assert all(is_missing(value) for value in (None, NAN, pd.NA, pd.NaT, np.datetime64("NaT")))
+    assert not any(is_missing(value) for value in (0, "", "nan", np.array([1, 2]), [NAN], ()))
+    spans = np.array([1, "NaT", 3], dtype="m8[s]")
+    assert find_unlabeled(spans).tolist() == [False, True, False]
+
+
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="needs numpy 2")
+def test_strings_of_any_length():
+    y = np.array(["b", "a", "c"], dtype=np.dtypes.StringDType())
+    classes, targets = encode_labels(y, "c")
+    assert (classes.tolist(), targets.tolist()) == (["a", "b"], [1, 0, -1])
 
 
 def test_a_string_minus_one_can_be_the_marker_or_a_class():
@@ -100,10 +158,62 @@ def test_known_classes_decide_about_minus_one():
     y = np.array([-1, 1])
     assert find_unlabeled(y, "auto", classes=[1, 2]).tolist() == [True, False]
     assert find_unlabeled(y, "auto", classes=[-1, 1]).tolist() == [False, False]
+    assert find_unlabeled(y + 1).tolist() == mark_unlabeled(y + 1).tolist() == [False, False]
+    assert find_unlabeled(y - 2).tolist() == mark_unlabeled(y - 2).tolist() == [False, True]
+
+
+def test_a_class_of_minus_one_is_looked_up():
+    assert lookup_labels([-1, -1], [-1, 1], "auto").tolist() == [0, 0]
+    assert lookup_labels([-1, -1], [0, 1], "auto").tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    ("y", "marker", "unlabeled"),
+    [
+        ([7, pd.NA, 99], 99, [False, True, True]),
+        (["b", None, "a", 3], "b", [True, True, False, False]),
+        ([3, "3", NAN, 3.0], 3, [True, False, True, True]),
+        (np.array([1.0, 2.0]), "b", [False, False]),
+        (np.array(["a", "b"]), 3, [False, False]),
+        (np.array(["a", "b"]), "b", [False, True]),
+        (np.array([b"a", b"b"]), 3, [False, False]),
+        (np.array([1.5, NAN, 3.0]), 3, [False, True, True]),
+        (np.array([True, False]), "True", [False, False]),
+        (np.array(["2026-01-01", "NaT"], dtype="M8[D]"), "b", [False, True]),
+    ],
+    ids=str,
+)
+def test_a_marker_is_compared_with_each_entry(y, marker, unlabeled):
+    y = np.array(y, dtype=object) if isinstance(y, list) else y
+    found = mark_unlabeled(y, marker)
+    assert (found.dtype, found.tolist()) == (bool, unlabeled)
+
+
+class Column:
+    """A column of another library: arrays of it have floats, and its entries are objects."""
+
+    def __init__(self, values, method):
+        self.values = values
+        setattr(self, method, lambda *dtype: np.array(values, dtype=object) if dtype else values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([NAN if value is None else value for value in self.values], dtype=float)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __iter__(self):
+        return iter([object() for _ in self.values])
+
+
+@pytest.mark.parametrize("method", ["astype", "to_list", "tolist"])
+def test_columns_of_other_libraries_say_what_their_values_are(method):
+    found = as_label_array(Column([BIG, None, 5], method))
+    assert found.tolist() == [BIG, None, 5]
 
 
 def test_lookup_refuses_or_marks_strange_labels():
-    with pytest.raises(ValueError, match="label 3, which is not one of the classes"):
+    with pytest.raises(ValueError, match=r"^y holds the label 3, which is not one of"):
         lookup_labels([0, 3], [0, 1], "auto")
     assert lookup_labels([0, 3, -1], [0, 1], "auto", unknown=UNKNOWN).tolist() == [0, -2, -1]
 
@@ -116,6 +226,28 @@ def test_label_block_forms():
         label_block(np.ones((2, 3)), [0, 1], 2)
     with pytest.raises(ValueError, match="3 entries for 2 rows"):
         label_block([0, 1, 0], [0, 1], 2)
+    with pytest.raises(ValueError, match="a class for each sample"):
+        one_hot([[0.5, 0.5]], [0, 1], 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "sums"),
+    [
+        ([0.5, 0.502], "1 to 1.002"),
+        ([0.5, 0.498], "0.998 to 1"),
+        ([1.5, -0.5], "1 to 1"),
+        ([np.nan, 1.0], "nan to nan"),
+        ([np.inf, 0.0], "1 to inf"),
+    ],
+)
+def test_each_row_of_a_label_block_is_a_distribution(row, sums):
+    with pytest.raises(ValueError, match=f"at least 0 and sum to 1, but sums are {sums}[.]"):
+        label_block([[0.0, 1.0], row], [0, 1], 2)
+
+
+def test_rounded_probabilities_are_a_distribution():
+    rounded = [[0.3334, 0.3333, 0.333], [0.0, 1.0, 0.0]]
+    np.testing.assert_array_equal(label_block(rounded, [0, 1, 2], 2), rounded)
 
 
 def arrow(values, dtype):
@@ -185,6 +317,24 @@ def test_integers_beyond_int64():
 
 
 @pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([-(2**63), 2**63 - 1], np.int64),
+        ([0, 2**63], np.uint64),
+        ([0, 2**64 - 1], np.uint64),
+        ([], np.int64),
+    ],
+    ids=str,
+)
+def test_integers_up_to_the_limits_of_their_type(values, dtype):
+    column = pl.Series(values, dtype=pl.Int64 if dtype is np.int64 else pl.UInt64)
+    found = as_label_array(column)
+    assert (found.dtype, found.tolist()) == (dtype, values)
+    if values:
+        assert encode_labels([*values, None])[0].dtype == dtype
+
+
+@pytest.mark.parametrize(
     "make",
     [
         lambda: pd.Series([True, pd.NA, False], dtype="boolean"),
@@ -244,6 +394,18 @@ def test_shares_of_labeled_rows_and_equal_ones():
     np.testing.assert_allclose(class_proportions("uniform", [4, 5, 6], TARGETS), 1 / 3)
     with pytest.raises(ValueError, match="'balanced' must be 'labeled', 'uniform', a dict"):
         class_proportions("balanced", [4, 5, 6], TARGETS)
+
+
+def test_shares_of_weighted_rows():
+    """Labeled rows count by their weight; the extra row of a class has the mean of them."""
+    weights = np.array([2.0, 1.0, 3.0, 100.0, 0.0, 4.0])  # the mean of those above 0 is 10 / 4
+    found = class_proportions("labeled", [4, 5, 6, 7], TARGETS, weights)
+    np.testing.assert_allclose(found, np.array([0.8 + 1.0, 0.0 + 1.0, 3.2 + 1.0, 1.0]) / 8.0)
+    np.testing.assert_allclose(
+        class_proportions("labeled", [4, 5, 6], TARGETS, 0.0 * weights), 1 / 3
+    )
+    tiny = class_proportions("labeled", [4, 5, 6, 7], TARGETS, 1e-300 * weights)
+    np.testing.assert_allclose(tiny, found)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +469,7 @@ def test_shares_of_booleans(class_prior):
         (pd.Series([0.1, 0.2, 0.2, 0.5], index=[4, 5, 9, 9]), "9 more than once"),
         ({4: 0.5, 5: 0.5, 9: 0.5}, "sum to 1, got"),
         ({4: 1.5, 5: -0.5, 9: 0.0}, "at least 0"),
-        ([0.5, 0.5], r"shape \(3,\), got \(2,\)"),
+        ([0.5, 0.5], r"^class_prior must have shape \(3,\), got \(2,\)"),
         (pd.DataFrame({4: [0.5], 5: [0.25], 9: [0.25]}), r"shape \(3,\), got \(1, 3\)"),
     ],
 )

@@ -1,11 +1,14 @@
-"""Distances in the losses: as precise as differences, small in memory, smooth where rows meet."""
+"""The losses against their formulas; distances as precise as differences, and small in memory."""
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from skaae.training import losses
+
+OFFSETS = torch.tensor([1e3, -1e3])
 
 
 def draw(n, d, seed=0, dtype=torch.float32):
@@ -37,6 +40,7 @@ def slow_discrepancy(codes, prior, scale):
         (5.0 * draw(80, 10), 0.1 * draw(80, 10, seed=1), 0.1),
         (draw(80, 10) + 1e3, draw(80, 10, seed=1) + 1e3, 1.0),  # far from 0: centred first
         (draw(80, 10) + 1e3, draw(80, 10, seed=1), 1.0),
+        (draw(80, 2) + OFFSETS, draw(80, 2, seed=1) + OFFSETS, 1.0),  # of each column another
         (1e4 * draw(20, 10), draw(20, 10, seed=1), 1.0),  # a row is 0 away from itself all the same
         (draw(80, 100) + 1e-4 * draw(80, 100, seed=1), draw(80, 100), 1.0),
         (draw(80, 2), draw(80, 2), 1.0),
@@ -140,3 +144,83 @@ def test_neighbour_loss_is_the_cross_entropy_of_the_partner():
     losses.neighbour_loss(together, together.detach().clone()).backward()
     assert together.grad.isfinite().all()
     assert float(losses.neighbour_loss(1e3 * a, 1e3 * a)) < 1e-3
+
+
+def test_pixels_outside_of_0_to_1_cost_what_the_nearest_end_costs():
+    """The cross-entropy of such values has no lower bound."""
+    logits = draw(1, 4)
+    found = losses.binary_cross_entropy(logits, torch.tensor([[-3.0, -0.1, 1.1, 7.0]]))
+    ends = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+    torch.testing.assert_close(found, losses.binary_cross_entropy(logits, ends))
+
+
+def test_each_category_column_has_a_softmax_of_its_own():
+    """However large its logits are, and whatever the order of the entries is."""
+    logits, sizes = draw(6, 9), [2, 4, 3]
+    logits[:, 2:6] += 300.0
+    logits[0, 0] = -500.0
+    column = torch.tensor([0, 0, 1, 1, 1, 1, 2, 2, 2])
+    parts = logits.split(sizes, dim=1)
+    wanted = torch.cat([part.log_softmax(dim=1) for part in parts], dim=1)
+    torch.testing.assert_close(losses.log_softmax_by_column(logits, column, 3), wanted)
+    mixed = torch.tensor([8, 3, 0, 5, 1, 7, 2, 4, 6])
+    found = losses.log_softmax_by_column(logits[:, mixed], column[mixed], 3)
+    torch.testing.assert_close(found, wanted[:, mixed])
+
+    chosen = [torch.arange(6) % size for size in sizes]
+    one_hot = [F.one_hot(c, size) for c, size in zip(chosen, sizes, strict=True)]
+    x = torch.cat(one_hot, dim=1).float()
+    x[3, 2:6] = 0.0  # a value that is missing
+    found = losses.categorical_cross_entropy(logits, x, column, 3)
+    pairs = zip(parts, chosen, strict=True)
+    wanted = torch.stack([F.cross_entropy(p, c, reduction="none") for p, c in pairs], dim=1)
+    wanted[3, 1] = 0.0
+    torch.testing.assert_close(found, wanted)
+    assert losses.categorical_cross_entropy(logits.double(), x, column, 3).dtype == torch.float64
+
+
+def test_the_gradient_of_a_softmax_by_column_is_that_of_the_softmax():
+    """The largest logit, which is subtracted first, has no part in it."""
+    logits, weights = draw(4, 5, dtype=torch.float64).requires_grad_(), draw(4, 5, seed=1)
+    column = torch.tensor([0, 0, 1, 1, 1])
+    found = losses.log_softmax_by_column(logits, column, 2)
+    wanted = torch.cat([part.log_softmax(dim=1) for part in logits.split([2, 3], dim=1)], dim=1)
+    ours, theirs = (
+        torch.autograd.grad((weights * out).sum(), logits, retain_graph=True)[0]
+        for out in (found, wanted)
+    )
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_the_median_of_radii_leaves_out_rows_that_occur_twice():
+    x = torch.tensor([[0.0], [1.0], [3.0], [7.0], [15.0], [-99.0], [-99.0]])
+    # distances to the nearest row are 1, 1, 2, 4, 8, 0, 0; those above 0 have the median 2
+    limited = torch.tensor([1.0, 1.0, 2.0, 4.0, 4.0, 0.5, 0.5])
+    wanted = (limited / limited.mean())[:, None]
+    torch.testing.assert_close(losses.local_radii(x, 1.0), wanted)
+    torch.testing.assert_close(losses.local_radii(0.01 * x, 1.0), wanted)
+    same = torch.zeros(6, 2)
+    assert losses.local_radii(same, 0.3).flatten().tolist() == pytest.approx([0.3] * 6)
+
+
+def test_radii_are_precise_for_many_rows_far_from_zero():
+    """Distances of more than 25 rows come from products."""
+    x = (64.0 * draw(40, 3)).round() / 64.0  # exact, also far away
+    far = x + torch.tensor([4096.0, -4096.0, 0.0])
+    torch.testing.assert_close(losses.local_radii(far, 1.0), losses.local_radii(x, 1.0))
+
+
+def test_the_worst_neighbour_is_looked_for_in_the_direction_that_was_drawn():
+    """Labels that change on one side of a row only are noticed from that side only."""
+    found = [
+        losses.virtual_adversarial_loss(
+            lambda rows: torch.cat([rows.relu(), 0.0 * rows], dim=1),
+            torch.zeros(1, 1),
+            torch.zeros(1, 2),
+            torch.full((1, 1), 2.0),
+            torch.tensor([[direction]]),
+        ).item()
+        for direction in (1.0, -1.0)
+    ]
+    p = torch.tensor([2.0, 0.0]).softmax(dim=0)
+    assert found == pytest.approx([float((0.5 * (0.5 / p).log()).sum()), 0.0])

@@ -25,6 +25,8 @@ from skaae.priors import (
     Uniform,
     as_prior,
 )
+from skaae.priors._prior import check_samples, same
+from skaae.priors._shapes import check_probabilities
 
 POINTS = np.random.default_rng(0).normal(size=(200, 2)) + np.array([3, -3])
 OWN = [
@@ -85,6 +87,31 @@ def test_batches_differ(prior):
     assert not torch.equal(first, prior.sample(50, 2, generator=generator))
 
 
+@pytest.mark.parametrize("kind", ["callable", "density"])
+def test_no_batch_comes_back_in_a_long_training(kind):
+    """Each is drawn from a seed of its own, out of many."""
+    prior, generator = as_prior(USER_PRIORS[kind]), seeded()
+    batches = {tuple(prior.sample(1, 2, generator=generator)[0].tolist()) for _ in range(400)}
+    assert len(batches) == 400
+
+
+class Sampler:
+    """A user's object that draws, and that has an estimator inside for its own purposes."""
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+    def sample(self, n):
+        return np.random.RandomState(self.random_state.randint(2**31)).normal(size=(n, 2))
+
+
+def test_an_estimator_inside_is_used_if_only_that_has_a_random_state():
+    whole = as_prior(Sampler(estimator="anything", random_state=3))
+    assert whole.sample(5, generator=seeded()).shape == (5, 2)
+    wrapped = as_prior(Sampler(estimator=Sampler(random_state=3)))
+    assert torch.equal(wrapped.sample(5, generator=seeded()), whole.sample(5, generator=seeded()))
+
+
 @pytest.mark.parametrize("prior", OWN + list(USER_PRIORS.values()), ids=label)
 def test_global_generators_are_left_alone(prior):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
@@ -139,6 +166,28 @@ def test_petals_are_longer_than_wide(prior, length, width):
     np.testing.assert_allclose(first.mean(dim=0), [prior.radius, 0.0], atol=0.03)
 
 
+def test_every_petal_is_the_first_turned_by_its_angle():
+    petals = Petals(5)
+    for k, angle in enumerate(2.0 * np.pi * np.arange(5) / 5.0):
+        z = petals.sample(4000, y=np.full(4000, k), generator=seeded()).numpy()
+        turned = z @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        np.testing.assert_allclose(turned.mean(axis=0), [1.4, 0.0], atol=0.03)
+        np.testing.assert_allclose(turned.std(axis=0), [0.5, 0.1], rtol=0.05)
+        assert abs(np.corrcoef(turned.T)[0, 1]) < 0.05
+
+
+def test_one_component_is_enough():
+    for prior in (Petals(1), SwissRoll(1)):
+        assert prior.count_components() == 1
+        assert prior.sample(3, y=[0, 0, -1]).shape == (3, 2)
+
+
+def test_swiss_roll_has_noise_of_the_given_deviation():
+    noisy, clean = (SwissRoll(noise=n).sample(5000, generator=seeded()) for n in (0.3, 0.0))
+    np.testing.assert_allclose((noisy - clean).std(dim=0), 0.3, rtol=0.05)
+    assert clean.norm(dim=1).max() <= 3.0
+
+
 def test_swiss_roll_stretches_run_outwards():
     y = np.repeat(np.arange(10), 200)
     samples = SwissRoll().sample(2000, y=y, generator=seeded()).numpy()
@@ -179,7 +228,7 @@ def test_categorical_proportions():
     ("prior", "n_components", "words"),
     [
         (Petals(), 3, ["Petals", "2", "n_components=3"]),
-        (Gaussian([1.0, 2.0]), 3, ["Gaussian", "(2,)", "n_components=3"]),
+        (Gaussian([1.0, 2.0]), 3, ["Gaussian", "has scale of shape (2,)", "n_components=3"]),
         (GaussianMixture([[0, 0]]), 3, ["GaussianMixture", "2 dimensions"]),
         (Categorical([0.5, 0.5]), 3, ["Categorical", "2 dimensions"]),
         (scipy.stats.multivariate_normal([0, 0]), 3, ["multivariate_normal", "2)", "3)"]),
@@ -197,24 +246,31 @@ def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, wor
     assert all(word in str(caught.value) for word in words)
 
 
+class NoState:
+    """A model whose samples could not be repeated."""
+
+    def sample(self, n):
+        return np.zeros((n, 2))
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda: as_prior("gausian"), ValueError, "'gausian' is not one of"),
         (lambda: as_prior(3), TypeError, "cannot be drawn from"),
         (lambda: as_prior(Gaussian), TypeError, "give an instance"),
-        (lambda: Gaussian(-1), ValueError, "scale > 0"),
-        (lambda: Gaussian(np.nan), ValueError, "scale > 0"),
+        (lambda: Gaussian(-1), ValueError, "Gaussian needs finite scale > 0, got"),
+        (lambda: Gaussian(np.nan), ValueError, "Gaussian needs finite scale > 0, got"),
         (lambda: Uniform(1, 1), ValueError, "low < high"),
         (lambda: Uniform(-np.inf, 1), ValueError, "finite low < high"),
         (lambda: Uniform(0, [1, np.inf]), ValueError, "finite low < high"),
-        (lambda: Petals(0), ValueError, "n_petals >= 1"),
-        (lambda: Petals(length=0.0), ValueError, "length > 0"),
-        (lambda: Petals(width=-1.0), ValueError, "width > 0"),
-        (lambda: SwissRoll(2.5), ValueError, "n_stretches >= 1"),
-        (lambda: SwissRoll(radius=0.0), ValueError, "radius > 0"),
-        (lambda: SwissRoll(turns=-1.0), ValueError, "turns > 0"),
-        (lambda: Petals(radius=-1.0), ValueError, "radius > 0"),
+        (lambda: Petals(0), ValueError, "Petals needs an integer n_petals >= 1, got 0"),
+        (lambda: Petals(length=0.0), ValueError, "Petals needs finite length > 0"),
+        (lambda: Petals(width=-1.0), ValueError, "Petals needs finite width > 0"),
+        (lambda: SwissRoll(2.5), ValueError, "SwissRoll needs an integer n_stretches >= 1"),
+        (lambda: SwissRoll(radius=0.0), ValueError, "SwissRoll needs finite radius > 0"),
+        (lambda: SwissRoll(turns=-1.0), ValueError, "SwissRoll needs finite turns > 0"),
+        (lambda: Petals(radius=-1.0), ValueError, "Petals needs finite radius > 0"),
         (lambda: SwissRoll(noise=-0.1), ValueError, "noise >= 0"),
         (lambda: SwissRoll(noise=np.nan), ValueError, "noise >= 0"),
         (
@@ -222,17 +278,84 @@ def test_wrong_dimension_or_value_names_prior_and_shape(prior, n_components, wor
             ValueError,
             "must be symmetric",
         ),
-        (lambda: Categorical([0.5, 0.6]), ValueError, "sum to 1"),
+        (
+            lambda: Categorical([0.5, 0.6]),
+            ValueError,
+            "Categorical probabilities must be .*sum to 1",
+        ),
         (lambda: Categorical([1.5, -0.5]), ValueError, "at least 0"),
         (lambda: Categorical([[0.5, 0.5]]), ValueError, r"shape \(n,\), got \(1, 2\)"),
         (lambda: GaussianMixture([0, 1]), ValueError, "finite means of shape"),
         (lambda: GaussianMixture([[0, 1]], np.ones(3)), ValueError, "covariances have shape"),
         (lambda: GaussianMixture([[0, 1]], -1.0), ValueError, "positive"),
-        (lambda: GaussianMixture([[0, 1]], weights=[0.5]), ValueError, "sum to 1"),
+        (
+            lambda: GaussianMixture([[0, 1]], weights=[0.5]),
+            ValueError,
+            "GaussianMixture weights must",
+        ),
         (lambda: GaussianMixture([[0, 1]], weights=[0.5, 0.5]), ValueError, r"shape \(1,\)"),
-        (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, "no components"),
-        (lambda: Uniform().sample(2, y=[0, 0]), ValueError, "no components"),
-        (lambda: as_prior(USER_PRIORS["mixture"]).sample(2, y=[0, 0]), ValueError, "no components"),
+        (
+            lambda: SwissRoll().log_prob(torch.zeros(1, 2)),
+            ValueError,
+            r"^prior SwissRoll\(.* has no",
+        ),
+        (
+            lambda: as_prior(NoState()).sample(2),
+            TypeError,
+            "^prior .*NoState.* cannot be drawn from: its `sample` takes no random_state",
+        ),
+        (
+            lambda: as_prior(lambda n: n).sample(2),
+            TypeError,
+            "^prior .*lambda.* cannot be drawn from: .* Give a frozen scipy.stats distribution",
+        ),
+        (
+            lambda: as_prior(lambda n, rng: [["a", "b"]] * n).sample(2),
+            ValueError,
+            "^prior .*lambda.* drew no table of numbers: could not convert",
+        ),
+        (
+            lambda: GaussianMixture([[0, 1]], np.ones(3)),
+            ValueError,
+            r"^GaussianMixture covariances have shape \(3,\); with means of shape \(1, 2\)",
+        ),
+        (
+            lambda: GaussianMixture([[0, 1]], -1.0),
+            ValueError,
+            "^GaussianMixture covariances must be",
+        ),
+        (
+            lambda: GaussianMixture([0, 1]),
+            ValueError,
+            r"^GaussianMixture needs .* got shape \(2,\)",
+        ),
+        (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, r"Gaussian\(.* has no components"),
+        (lambda: Uniform().sample(2, y=[0, 0]), ValueError, r"Uniform\(.* has no components"),
+        (
+            lambda: Uniform([0, 1, 2], 5).sample(2),
+            ValueError,
+            r"Uniform\(.* has low of shape \(3,\)",
+        ),
+        (
+            lambda: Uniform(0, [1, 2, 3]).sample(2),
+            ValueError,
+            r"Uniform\(.* has high of shape \(3,\)",
+        ),
+        (lambda: SwissRoll().sample(2, 3), ValueError, r"prior SwissRoll\(.* has 2 dimensions"),
+        (lambda: Petals().sample(2, 3), ValueError, r"prior Petals\(.* has 2 dimensions"),
+        (
+            lambda: Petals(3).sample(1, y=[3]),
+            ValueError,
+            r"Petals\(.* has components 0 to 2 .*3 to 3",
+        ),
+        (lambda: Petals(3).sample(2, y=[-2, 0]), ValueError, "got y from -2 to 0"),
+        (lambda: Petals(3).sample(2, y=[1]), ValueError, r"shape \(2,\), got \(1,\)"),
+        (lambda: Categorical().sample(1, 2, y=[2]), ValueError, r"Categorical\(.* 0 to 1 .*2 to 2"),
+        (
+            lambda: as_prior(USER_PRIORS["mixture"]).sample(2, y=[0, 0]),
+            ValueError,
+            r"GaussianMixture\(.* has no components",
+        ),
     ],
 )
 def test_errors(make, error, message):
@@ -276,8 +399,56 @@ def test_a_prior_that_is_used_as_a_key_cannot_be_changed(prior):
         setattr(prior, field, 3)
 
 
+def test_priors_of_two_kinds_have_two_hashes():
+    assert len({hash(prior) for prior in (Gaussian(), Uniform(), Petals(), Ring())}) == 4
+
+
+def test_parameters_that_make_no_array_are_not_the_same():
+    assert not same([[1], [1, 2]], [[1], [1, 3]])
+    assert same([1, 2], np.array([1.0, 2.0]))
+
+
+def test_priors_without_components_have_none():
+    assert Gaussian().count_components() == Ring().count_components() == 0
+    assert Petals(3).count_components() == SwissRoll(3).count_components() == 3
+
+
+def test_samples_have_two_dimensions_by_default():
+    for prior in [*OWN, as_prior(USER_PRIORS["callable"])]:
+        assert prior.sample(3).shape == (3, 2)
+
+
 def test_own_subclass():
     assert as_prior(Ring()).sample(5).shape == (5, 2)
+
+
+def test_probabilities_may_be_zero_and_rounded():
+    assert Categorical([1.0, 0.0]).sample(3, 2).tolist() == [[1.0, 0.0]] * 3
+    found = check_probabilities("p", [0.25, 0.7499995])
+    assert found.sum() == 1.0
+    assert found[0] > 0.25
+    with pytest.raises(ValueError, match="p must be at least 0"):
+        check_probabilities("p", [0.25, 0.749998])
+
+
+def test_samples_of_an_own_prior_are_checked():
+    wrong = {
+        "^prior 'mine' drew a ndarray; .* must return a float32 tensor. To draw": np.zeros((3, 2)),
+        r"^prior 'mine' drew an array of shape \(3, 1\) where \(3, 2\) = .* set n_": torch.ones(
+            3, 1
+        ),
+        "^prior 'mine' drew values that are infinite": torch.full((3, 2), torch.inf),
+    }
+    for message, samples in wrong.items():
+        with pytest.raises((TypeError, ValueError), match=message):
+            check_samples("mine", samples, 3, 2)
+    assert check_samples("mine", torch.ones(3, 2), 3, 2).sum() == 6.0
+
+
+@pytest.mark.parametrize(("n", "d"), [(5, 1), (1, 2), (1, 1)])
+def test_multivariate_distributions_of_scipy_drop_axes(n, d):
+    prior = as_prior(scipy.stats.multivariate_normal(np.zeros(d), np.eye(d)))
+    assert prior.sample(n, d, generator=seeded()).shape == (n, d)
 
 
 def test_one_dimension_may_be_drawn_as_a_vector():
@@ -303,3 +474,47 @@ def test_a_clone_keeps_a_fitted_model_as_its_prior(blobs, kind):
     assert np.isfinite(cross_val_score(model, X, cv=2)).all()
     grid = {"prior": [as_prior(USER_PRIORS[kind])], "n_components": [2]}
     assert np.isfinite(GridSearchCV(model, grid, cv=2).fit(X).best_score_)
+
+
+def test_log_prob_of_a_gaussian_against_scipy():
+    z = 3.0 * torch.randn(20, 2, generator=seeded())
+    for scale in (0.5, [2.0, 0.1]):
+        expected = scipy.stats.norm(scale=scale).logpdf(z.numpy()).sum(axis=1)
+        np.testing.assert_allclose(Gaussian(scale).log_prob(z).numpy(), expected, rtol=1e-5)
+    found = Gaussian().log_prob(z.double())
+    assert found.dtype == torch.float64
+
+
+def test_log_prob_of_mixtures_against_scikit_learn():
+    prior = GaussianMixture(
+        [[0, 0], [3, 1]], [[[1, 0.5], [0.5, 1]], [[2, 0], [0, 0.3]]], [0.3, 0.7]
+    )
+    z = prior.sample(200, 2, generator=seeded())
+    reference = FittedMixture(2)
+    reference.means_, reference.weights_ = np.array(prior.means, float), np.array([0.3, 0.7])
+    covariances = np.array(prior.covariances, float)
+    reference.precisions_cholesky_ = np.linalg.cholesky(np.linalg.inv(covariances))
+    expected = reference.score_samples(z.numpy())
+    np.testing.assert_allclose(prior.log_prob(z).numpy(), expected, rtol=1e-4, atol=1e-4)
+    equal = GaussianMixture([[0, 0], [3, 1]])  # by default all have one probability, and variance 1
+    parts = [scipy.stats.norm.pdf(z.numpy() - mean).prod(axis=1) for mean in equal.means]
+    np.testing.assert_allclose(equal.log_prob(z).exp().numpy(), np.mean(parts, axis=0), rtol=1e-4)
+    petals = Petals()
+    grid = torch.cartesian_prod(*[torch.linspace(-5, 5, 400)] * 2)
+    assert float(petals.log_prob(grid).exp().sum() * (10 / 399) ** 2) == pytest.approx(1, abs=1e-3)
+
+
+def test_log_prob_of_petals_against_scipy():
+    """Of each petal as of the first, which lies along the first axis, turned by its angle."""
+    petals = Petals(3, radius=2.0, length=0.5, width=0.2)
+    z = petals.sample(50, generator=seeded()).numpy()
+    parts = []
+    for angle in 2.0 * np.pi * np.arange(3) / 3.0:
+        along = z @ [np.cos(angle), np.sin(angle)]
+        across = z @ [-np.sin(angle), np.cos(angle)]
+        norm = scipy.stats.norm
+        parts.append(norm(2.0, 0.5).pdf(along) * norm(0.0, 0.2).pdf(across))
+    expected = np.mean(parts, axis=0)
+    np.testing.assert_allclose(
+        petals.log_prob(torch.from_numpy(z)).exp().numpy(), expected, rtol=1e-4
+    )

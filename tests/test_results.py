@@ -30,6 +30,7 @@ def report():
         "README.md",
         "benchmarks/README.md",
         "docs/choosing.md",
+        "docs/reliability.md",
         "docs/reproduction.md",
         "docs/tables.md",
     ],

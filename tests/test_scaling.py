@@ -18,7 +18,19 @@ from sklearn.datasets import (
     load_wine,
 )
 
-from skaae.columns.scaling import BLOCK_SIZE, fit_scaling, looks_like_pixels
+from skaae.columns import scaling as module
+from skaae.columns.scaling import (
+    BLOCK_SIZE,
+    MOST_SCALED,
+    Scaling,
+    column_range,
+    fit_scaling,
+    has_gaps,
+    known_range,
+    looks_like_pixels,
+    mean_and_count,
+    working_dtype,
+)
 
 RNG = np.random.default_rng(0)
 TABLES = {
@@ -434,3 +446,240 @@ def test_texts_are_no_images():
     assert not looks_like_pixels(drawings / np.linalg.norm(drawings, axis=1, keepdims=True))
     assert not looks_like_pixels(drawings / drawings.sum(axis=1, keepdims=True))
     assert not looks_like_pixels(scipy.sparse.csr_array(drawings))
+
+
+# Parts, in blocks of three rows ------------------------------------------------------------------
+
+NAN = np.nan
+GAPS = np.array(
+    [[1.0, NAN, NAN], [2.0, 5.0, NAN], [4.0, NAN, NAN], [-8.0, 6.0, NAN], [1.5, 7.5, NAN]]
+)
+
+
+@pytest.fixture
+def in_blocks(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_SIZE", 9)
+
+
+def forms(X):
+    """Return a table as a dense and as a sparse array."""
+    return X, scipy.sparse.csr_array(X)
+
+
+@pytest.mark.parametrize(
+    ("ends", "center", "scale"),
+    [
+        ((0, 255), 0, 255),
+        ((10, 255), 0, 255),
+        ((127, 255), 0, 255),
+        ((128, 256), 128, 128),  # half of the largest
+        ((200, 255), 200, 55),
+        ((-1, 1), -1, 2),
+        ((-0.25, 0.75), -0.25, 1),
+        ((0.1, 0.9), 0, 1),
+        ((0.1, 1.0), 0, 1),
+        ((0.0, 1.25), 0, 1.25),
+        ((0.1, 0.5), 0, 0.5),
+        ((0.1, 0.51), 0, 1),
+        ((0.5, 0.75), 0.5, 0.25),
+        ((3, 3), 3, 1),
+        ((0, 0), 0, 1),
+        ((-2, -2), -2, 1),
+    ],
+)
+def test_a_range_maps_the_whole_table(ends, center, scale):
+    for X in forms(np.array([ends, ends[::-1]], dtype=float)):
+        found = fit_scaling(X, "range")
+        assert (found.kind, found.center.shape, found.scale.shape) == ("range", (), ())
+        assert (float(found.center), float(found.scale)) == (center, pytest.approx(scale))
+
+
+def test_a_table_without_columns_has_a_range():
+    found = fit_scaling(np.empty((3, 0)), "range")
+    assert (float(found.center), float(found.scale)) == (0.0, 1.0)
+
+
+def test_kinds_of_scaling():
+    X = TABLES["iris"]
+    assert [fit_scaling(X, kind).kind for kind in ("auto", "range", None)] == [
+        "standard",
+        "range",
+        "none",
+    ]
+    assert fit_scaling(X, "auto", bounded=True).kind == "range"
+    assert fit_scaling(PIXELS["[0, 255]"], "auto").kind == "range"
+    assert fit_scaling(X, None).is_identity
+    assert not Scaling("none", np.zeros(2), np.array([1.0, 2.0])).is_identity
+    assert not Scaling("none", np.array([0.0, 1.0]), np.ones(2)).is_identity
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wanted"),
+    [
+        ("f4", "f4"),
+        ("f2", "f4"),
+        ("f8", "f8"),
+        ("i2", "f4"),
+        ("u2", "f4"),
+        ("i4", "f8"),
+        ("i8", "f8"),
+        ("?", "f4"),
+    ],
+)
+def test_float32_holds_small_integers(dtype, wanted):
+    assert working_dtype(np.dtype(dtype)) == wanted
+    X = np.zeros((2, 2), dtype=dtype)
+    assert fit_scaling(X, None).transform(X).dtype == wanted
+    assert fit_scaling(X, "standard").transform(X).dtype == wanted
+
+
+def test_values_far_out_become_the_largest(in_blocks):
+    X = np.array([[1e13, 0.0], [-1e13, NAN], [3.0, 1e12], [4.0, -1e12], [1.7e308, -1e300]])
+    wanted = X.clip(-1e12, 1e12)
+    assert MOST_SCALED == 1e12
+    np.testing.assert_array_equal(fit_scaling(X, None).transform(X), wanted)
+    halved = Scaling("standard", np.zeros(2), np.array([0.5, 2.0]))
+    wanted = np.array([[1e12, 0.0], [-1e12, NAN], [6.0, 5e11], [8.0, -5e11], [1e12, -1e12]])
+    np.testing.assert_array_equal(halved.transform(X), wanted)
+    for far in ([[1.0, 2e12]], [[1.0, -2e12]], [[NAN, 2e12]]):
+        table = np.array(far)
+        assert np.nanmax(np.abs(fit_scaling(table, None).transform(table))) == 1e12
+    for near in (X[2:4], X[2:3], -X[2:3], np.full((2, 2), NAN), np.empty((0, 2))):
+        assert fit_scaling(near, None).transform(near) is near
+    assert fit_scaling(X, None).inverse_transform(X) is X
+
+
+def test_rows_are_scaled_and_come_back_in_blocks(in_blocks):
+    scaling = Scaling("standard", np.array([1.0, -2.0, 0.0]), np.array([2.0, 4.0, 0.5]))
+    X = np.arange(21.0).reshape(7, 3)
+    wanted = (X - [1.0, -2.0, 0.0]) / [2.0, 4.0, 0.5]
+    for table in forms(X):
+        np.testing.assert_array_equal(scaling.transform(table), wanted)
+    np.testing.assert_array_equal(scaling.inverse_transform(wanted), X)
+
+
+def test_means_and_deviations_leave_out_gaps(in_blocks):
+    for X in forms(GAPS):
+        mean, count = mean_and_count(X)
+        np.testing.assert_allclose(mean, [0.1, 18.5 / 3, 0.0])
+        assert (count.dtype, count.tolist()) == (np.int64, [5, 3, 1])
+        assert has_gaps(X)
+        found = fit_scaling(X, "standard")
+        np.testing.assert_allclose(found.center, mean)
+        np.testing.assert_allclose(found.scale, [GAPS[:, 0].std(), np.nanstd(GAPS[:, 1]), 1.0])
+        lowest, highest = column_range(X)
+        assert (lowest.tolist(), highest.tolist()) == ([-8.0, 5.0, 0.0], [4.0, 7.5, 0.0])
+        np.testing.assert_array_equal(known_range(X), [[-8.0, 5.0, NAN], [4.0, 7.5, NAN]])
+    for X in forms(GAPS[:, :1]):
+        assert not has_gaps(X)
+        mean, count = mean_and_count(X)
+        assert (mean.shape, count) == ((1,), 5)
+        np.testing.assert_allclose(mean, [0.1])
+        np.testing.assert_allclose(fit_scaling(X, "standard").scale, GAPS[:, 0].std())
+    assert not has_gaps(np.array([[1, 2]]))
+    assert not has_gaps(scipy.sparse.csr_array((3, 2)))
+    assert not has_gaps(np.empty((0, 2)))
+
+
+def test_numbers_whose_squares_are_zero_are_no_pixels():
+    X = np.where(np.random.default_rng(0).random((50, 16)) < 0.5, 1e-200, 0.0)
+    assert not looks_like_pixels(X)
+
+
+def test_the_mean_of_many_float32_is_precise():
+    X = np.full((100_000, 1), 0.1, dtype=np.float32)
+    mean, _ = mean_and_count(X)
+    assert mean.dtype == np.float64
+    np.testing.assert_allclose(mean, np.float32(0.1), rtol=1e-12)
+    X[0] = NAN
+    np.testing.assert_allclose(mean_and_count(X)[0], np.float32(0.1), rtol=1e-12)
+
+
+def test_deviations_of_tiny_numbers_are_not_zero(in_blocks):
+    """Their squares are below the smallest float."""
+    X = np.array([[1e-170, 1.0, NAN], [3e-170, 2.0, 5e-180], [2e-170, 9.0, 7e-180]])
+    found = module._deviation(X, *mean_and_count(X))
+    np.testing.assert_allclose(found, [(2 / 3) ** 0.5 * 1e-170, X[:, 1].std(), 1e-180])
+    found = module._deviation(X[:, :2], *mean_and_count(X[:, :2]))
+    np.testing.assert_allclose(found, [(2 / 3) ** 0.5 * 1e-170, X[:, 1].std()])
+    assert module._deviation(np.zeros((3, 1)), np.zeros(1), 3).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(("dtype", "epsilon"), [(np.float32, 2.0**-23), (np.float64, 2.0**-52)])
+def test_a_column_is_constant_if_it_varies_by_rounding_alone(dtype, epsilon):
+    """Up to ten times the precision of its mean."""
+    steps = np.array([-1.0, 1.0] * 4)[:, None]
+    less, more = (1024.0 * (1.0 + factor * epsilon * steps) for factor in (8.0, 12.0))
+    constant, varied = (fit_scaling(X.astype(dtype), "standard") for X in (less, more))
+    assert float(constant.scale[0]) == 1.0
+    np.testing.assert_allclose(varied.scale, 1024.0 * 12.0 * epsilon)
+    large = fit_scaling(np.full((5, 1), -1e9, dtype=dtype), "standard")
+    np.testing.assert_allclose(large.scale, max(1.0, 10.0 * epsilon * 1e9))
+
+
+def test_the_spread_is_the_mean_squared_distance_from_the_mean(in_blocks):
+    X = np.arange(21.0).reshape(7, 3) ** 2
+    scaling = Scaling("standard", np.ones(3), np.array([2.0, 4.0, 0.5]))
+    scaled = scaling.transform(X)
+    wanted = ((scaled - scaled.mean(axis=0)) ** 2).sum(axis=1).mean()
+    for table in forms(X):
+        assert scaling.spread(table) == pytest.approx(wanted)
+    assert fit_scaling(X, "standard").spread(X) == pytest.approx(3.0)
+
+
+def test_moments_are_added_over_blocks(in_blocks):
+    X = np.random.default_rng(0).gamma(2.0, size=(8, 3))
+    absolute, squared, of_sums = module._moments(X)
+    np.testing.assert_allclose(absolute, np.abs(X - X.mean(axis=0)).mean(axis=0))
+    np.testing.assert_allclose(squared, X.var(axis=0))
+    assert of_sums == pytest.approx(X.sum(axis=1).var())
+
+
+def test_blocks_hold_as_many_rows_as_fit(in_blocks):
+    for X in forms(np.arange(21.0).reshape(7, 3)):
+        parts = list(module.blocks(X))
+        assert [part.shape for part in parts] == [(3, 3), (3, 3), (1, 3)]
+        np.testing.assert_array_equal(np.concatenate(parts), np.arange(21.0).reshape(7, 3))
+    assert [part.shape for part in module.blocks(np.zeros((2, 20)))] == [(1, 20), (1, 20)]
+    assert [part.shape for part in module.blocks(np.zeros((11, 0)))] == [(9, 0), (2, 0)]
+
+
+def test_lengths_are_compared_in_proportion_to_their_mean(in_blocks):
+    """Rows of zeros have none."""
+    angles = np.linspace(0.1, 1.4, 10)
+    circle = 1000.0 * np.column_stack([np.cos(angles), np.sin(angles), 0.0 * angles])
+    circle[4] = 0.0
+    assert module._have_one_length(circle)
+    assert module._have_one_length(circle.astype(np.float32))
+    assert module._have_one_length(np.array([[1, 3], [2, 2], [0, 0], [4, 0]], dtype=np.uint8))
+    circle[3] *= 1.01
+    assert not module._have_one_length(circle)
+    assert not module._have_one_length(1e-6 * circle)
+    assert module._have_one_length(np.array([[200, 100], [100, 200]], dtype=np.uint8))
+
+
+def test_limits_of_one_unit():
+    """At each limit, a table still looks like pixels."""
+
+    def has_one_unit(*steps, top):
+        deviation = np.array(steps)  # of columns that change all the time
+        return module._share_one_unit(deviation, deviation**2, top)
+
+    assert has_one_unit(1.0, 1.0, top=8.0)
+    assert not has_one_unit(1.0, 0.99, top=8.0)
+    assert has_one_unit(*[2.0] * 19, 0.25, top=8.0)  # a twentieth of them are small
+    assert not has_one_unit(*[2.0] * 18, 0.25, 0.25, top=8.0)
+    assert has_one_unit(*[4.0] * 18, 1.0, 1.0, top=25.0)
+
+
+def test_limits_of_a_background():
+    assert module._has_background(np.array([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]]), 0.0, 5.0)
+    assert not module._has_background(np.arange(7.0)[None], 0.0, 6.0)
+
+
+def test_limits_of_light():
+    deviation, variance = np.ones(2), np.array([2.0, 4.0])
+    assert module._has_light(deviation, variance, 7.0, 12.0)  # twice the covariance is a sixth of 6
+    assert not module._has_light(deviation, variance, 6.99, 12.0)
+    assert not module._has_light(deviation, variance, 7.0, 12.01)
+    assert not module._has_light(np.ones(1), np.ones(1), 1.0, 1.0)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from conftest import FITS, classifier, hide, label, transformer
 from scipy.stats import norm
-from sklearn.mixture import GaussianMixture as FittedMixture
 from test_transformer import distance_to_prior
 from torch import nn
 
@@ -267,22 +266,6 @@ def test_parzen_errors(blobs, fitted_transformer):
         fitted_transformer.parzen_log_likelihood(blobs[0], bandwidth=-1.0)
     with pytest.raises(ValueError, match=r"bandwidth='0.5' must be a finite number above 0"):
         fitted_transformer.parzen_log_likelihood(blobs[0], bandwidth="0.5")
-
-
-def test_log_prob_of_mixtures_against_scikit_learn():
-    prior = GaussianMixture(
-        [[0, 0], [3, 1]], [[[1, 0.5], [0.5, 1]], [[2, 0], [0, 0.3]]], [0.3, 0.7]
-    )
-    z = prior.sample(200, 2, generator=seeded())
-    reference = FittedMixture(2)
-    reference.means_, reference.weights_ = np.array(prior.means, float), np.array([0.3, 0.7])
-    covariances = np.array(prior.covariances, float)
-    reference.precisions_cholesky_ = np.linalg.cholesky(np.linalg.inv(covariances))
-    expected = reference.score_samples(z.numpy())
-    np.testing.assert_allclose(prior.log_prob(z).numpy(), expected, rtol=1e-4, atol=1e-4)
-    petals = Petals()
-    grid = torch.cartesian_prod(*[torch.linspace(-5, 5, 400)] * 2)
-    assert float(petals.log_prob(grid).exp().sum() * (10 / 399) ** 2) == pytest.approx(1, abs=1e-3)
 
 
 # Images and own networks --------------------------------------------------------------------------

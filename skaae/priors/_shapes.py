@@ -351,7 +351,7 @@ def _per_component(prior, name, value, n_components, generator) -> Tensor | floa
     if np.ndim(value) == 0:
         return float(value)  # a copy to a GPU would wait for the GPU
     tensor = as_tensor(value, generator)
-    if tensor.ndim > 0 and tensor.shape != (n_components,):
+    if tensor.shape != (n_components,):
         raise ValueError(
             f"prior {prior!r} has {name} of shape {tuple(tensor.shape)}, but "
             f"n_components={n_components} needs a number or shape ({n_components},)."

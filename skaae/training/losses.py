@@ -120,7 +120,7 @@ def local_radii(x: Tensor, radius: float) -> Tensor:
     gaps = torch.cdist(centred, centred).fill_diagonal_(torch.inf).amin(dim=1)
     # the median of distances above 0, computed without waiting for the device to return a number
     n_twice = (gaps == 0.0).sum()
-    middle = (n_twice + (len(x) - n_twice - 1) // 2).clamp(max=len(x) - 1)
+    middle = n_twice + (len(x) - n_twice - 1) // 2
     typical = gaps.sort().values.gather(0, middle[None])
     typical = torch.where(typical > 0.0, typical, 1.0)
     gaps = torch.minimum(torch.maximum(gaps, 0.25 * typical), 2.0 * typical)
