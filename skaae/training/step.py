@@ -440,7 +440,8 @@ class AAEStep:
         """Return the weights that a phase trains."""
         encoder, decoder = self.networks.encoder, self.networks.decoder
         modules: dict[str, list[Any]] = {
-            "reconstruction": [encoder, decoder],
+            # only the neighbours of a row should move it on a map that keeps them
+            "reconstruction": [decoder] if "neighbours" in self.rates else [encoder, decoder],
             "discriminator": [self.networks.discriminators],
             "generator": [encoder],
             "neighbours": [encoder],
