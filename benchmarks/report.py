@@ -557,8 +557,8 @@ def maps():
     lines = [
         f"{result['circumstances']['hardware']}, one thread; seconds of the processor:",
         "",
-        "| table | rows | method | trustworthiness | 1-NN | trustworthiness, new rows | 1-NN, new rows "
-        "| error | sure | seconds |",
+        "| table | rows | method | trustworthiness | 1-NN | trustworthiness, new rows "
+        "| 1-NN, new rows | error | sure | seconds |",
         "|---|---|---|" + "---|" * len(figures),
     ]
     for table, entry in result["tables"].items():

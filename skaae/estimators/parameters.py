@@ -245,8 +245,9 @@ def layer_sizes(name, value, n_features, image_shape=None, width=None, n_layers=
     """Return the width of each hidden layer; with an image_shape, the channels of convolutions.
 
     "auto" is `n_layers` layers of `width` units, or of 3 units per feature if it is None, at least
-    64 and at most 1000. For convolutions, "auto" starts with 32 channels and doubles them in each layer, up to 256. It has as many layers
-    as reduce the shorter side of the image to 8 pixels or fewer, but at least two.
+    64 and at most 1000. For convolutions, "auto" starts with 32 channels and doubles them in each
+    layer, up to 256. It has as many layers as reduce the shorter side of the image to 8 pixels or
+    fewer, but at least two.
     """
     if isinstance(value, str) and image_shape is not None:
         halvings = math.log2(min(image_shape[:2]))
