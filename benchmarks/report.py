@@ -606,14 +606,14 @@ def maps():
     lines = [
         f"{result['circumstances']['hardware']}, one thread; seconds of the processor:",
         "",
-        "| table | method | trustworthiness | 1-NN | trustworthiness, new rows | 1-NN, new rows "
-        "| error | sure | seconds |",
-        "|---|---|" + "---|" * len(figures),
+        "| table | rows | method | trustworthiness | 1-NN | trustworthiness, new rows "
+        "| 1-NN, new rows | error | sure | seconds |",
+        "|---|---|---|" + "---|" * len(figures),
     ]
     for table, entry in result["tables"].items():
         for name, found in entry["methods"].items():
             cells = [number(found.get(key), digits) for key, digits in figures.items()]
-            lines.append(f"| {table} | {name} | " + " | ".join(cells) + " |")
+            lines.append(f"| {table} | {entry['rows']} | {name} | " + " | ".join(cells) + " |")
     return lines
 
 

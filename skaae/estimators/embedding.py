@@ -66,8 +66,8 @@ class AAEEmbedding(
 
     By default the map keeps neighbours, which is not in the paper. The encoder is trained on pairs
     of neighbours: their positions attract each other, and those of other rows repel each other, as
-    in t-SNE. The decoder learns to decode positions. There is no prior and no discriminator, so new
-    rows are sampled from where the map has points; see `sample_prior`.
+    in t-SNE. The reconstruction loss trains only the decoder. There is no prior and no
+    discriminator, so new rows are sampled from where the map has points; see `sample_prior`.
 
     The map of section 7 of "Adversarial Autoencoders" (arXiv:1511.05644) has cluster heads. It is
     learned with n_neighbors=None, with use_labels=True, or if n_clusters is given. Each cluster has
@@ -90,9 +90,9 @@ class AAEEmbedding(
         map with cluster heads. "auto" is 10, or None if use_labels=True or n_clusters,
         cluster_heads, head_distance, prior, init or virtual_adversarial has another value than its
         default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, 0.05
-        for input_noise, two layers of 256 units, 200 rows for batch_size, and for max_iter the
-        epochs that take 2,500 mini-batches, at least 20 and at most 500. With heads, solver is
-        `SGD` and input_noise 0.3.
+        for input_noise, three layers of 128 units, 200 rows for batch_size, and for max_iter the
+        epochs that take 8,000 mini-batches, at least 20 and at most 400: up to 4,000 rows, the time
+        of a fit grows with their number. With heads, solver is `SGD` and input_noise 0.3.
     n_clusters : "auto" or int, default="auto"
         Number of clusters, each with its head. "auto" is 20. With use_labels this is ignored, and
         each class has a head.

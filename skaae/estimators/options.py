@@ -273,7 +273,8 @@ class Adam(Solver):
     Parameters
     ----------
     reconstruction_learning_rate : "auto" or float, default="auto"
-        Learning rate of the reconstruction phase. "auto" is 0.001.
+        Learning rate of the reconstruction phase. "auto" is 0.003 for `AAEEmbedding` if it keeps
+        neighbours, and 0.001 otherwise.
     adversarial_learning_rate : "auto" or float, default="auto"
         Learning rate of the adversarial phases, which train the discriminators and the encoder
         against each other. "auto" is 0.0003 for estimators that predict classes or clusters, 0.003

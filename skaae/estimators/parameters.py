@@ -176,7 +176,12 @@ def make_architecture(
         n_features=n_features,
         blocks=model.blocks,
         hidden=layer_sizes(
-            "hidden_layer_sizes", estimator.hidden_layer_sizes, n_features, shape, width
+            "hidden_layer_sizes",
+            estimator.hidden_layer_sizes,
+            n_features,
+            shape,
+            width,
+            model.recipe.n_layers,
         ),
         discriminator_hidden=layer_sizes(
             "discriminator_hidden_layer_sizes",
@@ -236,20 +241,20 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
     return Schedule(stages, pseudo_labels_at)
 
 
-def layer_sizes(name, value, n_features, image_shape=None, width=None):
+def layer_sizes(name, value, n_features, image_shape=None, width=None, n_layers=2):
     """Return the width of each hidden layer; with an image_shape, the channels of convolutions.
 
-    "auto" is two layers of `width` units, or of 3 units per feature if it is None, at least 64 and
-    at most 1000. For convolutions,
-    "auto" starts with 32 channels and doubles them in each layer, up to 256. It has as many layers
-    as reduce the shorter side of the image to 8 pixels or fewer, but at least two.
+    "auto" is `n_layers` layers of `width` units, or of 3 units per feature if it is None, at least
+    64 and at most 1000. For convolutions, "auto" starts with 32 channels and doubles them in each
+    layer, up to 256. It has as many layers as reduce the shorter side of the image to 8 pixels or
+    fewer, but at least two.
     """
     if isinstance(value, str) and image_shape is not None:
         halvings = math.log2(min(image_shape[:2]))
         n_layers = min(max(2, math.ceil(halvings - 3)), math.floor(halvings))
         return tuple(min(32 * 2**layer, 256) for layer in range(n_layers))
     if isinstance(value, str):
-        return (width or min(1000, max(64, 3 * n_features)),) * 2
+        return (width or min(1000, max(64, 3 * n_features)),) * n_layers
     sizes = tuple(np.atleast_1d(value).tolist())
     if any(not isinstance(size, Integral) or size < 1 for size in sizes):
         raise ValueError(

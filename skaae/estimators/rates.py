@@ -39,6 +39,9 @@ AUTO_STYLE_RATE = 0.001
 # component of the prior.
 AUTO_BY_COMPONENT_RATE = 0.003
 
+# Reconstruction rate of "adam" where it trains the decoder alone.
+AUTO_DECODER_RATE = 0.003
+
 
 def phase_rates(
     solver: Solver, model: Model, *, sigmoid: bool, spread: float
@@ -52,6 +55,8 @@ def phase_rates(
     if kind == "adam" and not model.classifies:
         by_component = any(block.by_component for block in blocks)
         auto["adversarial"] = AUTO_BY_COMPONENT_RATE if by_component else AUTO_STYLE_RATE
+    if kind == "adam" and model.keeps_neighbours:
+        auto["reconstruction"] = AUTO_DECODER_RATE
     if kind == "sgd" and sigmoid:
         factor = MNIST_SPREAD / max(spread, 1e-12)
         auto["reconstruction"] *= min(max(factor, 1.0), MAX_SIGMOID_FACTOR)

@@ -18,6 +18,7 @@ class Recipe:
     average_weights : whether inference uses a running average of the weights.
     width : units of each hidden layer; None: in proportion to the columns. The discriminators have
         half of it.
+    n_layers : hidden layers of the encoder.
     batch_norm : layers with batch normalization; see `MLP`.
     weight_init : distribution of initial weights; None: by the solver.
     batch_size : rows of a mini-batch.
@@ -34,6 +35,7 @@ class Recipe:
     schedule: str = "constant"
     average_weights: bool = False
     width: int | None = None
+    n_layers: int = 2
     batch_norm: str | None = None
     weight_init: Any = None
     batch_size: int = 100
@@ -74,16 +76,18 @@ COMPONENTS = Recipe(
     radius=0.24,
 )
 COMPONENTS_PER_CLASS = 5
-# Maps that keep neighbours. Each row of a mini-batch repels all others, so it is large.
+# Maps that keep neighbours. Each row of a mini-batch repels all others, so it is large. A map needs
+# as many epochs for many rows as for few, until the fit would take too long (benchmarks/maps.py).
 NEIGHBOURS = Recipe(
     solver="adam",
     schedule="cosine",
-    width=256,
+    width=128,
+    n_layers=3,
     batch_norm="hidden",
     batch_size=200,
     input_noise=0.05,
-    n_steps=2_500,
-    most_epochs=500,
+    n_steps=8_000,
+    most_epochs=400,
 )
 # The same for clusters. Small ones are found, and then merged into as many as are wanted.
 CLUSTERS = Recipe(batch_norm="encoder")

@@ -5,7 +5,7 @@ With `torch.optim`, small networks would spend much of a step's time on its book
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,11 +176,14 @@ def make_optimizer(solver: str, weights: Sequence[Tensor], rates: PhaseRates) ->
     return {"sgd": SGD, "adam": Adam}[solver](weights, rates)
 
 
-def weights_of(networks: AdversarialAutoencoder, phase: str) -> list[Tensor]:
-    """Return the weights that a phase trains."""
+def weights_of(
+    networks: AdversarialAutoencoder, phase: str, phases: Collection[str]
+) -> list[Tensor]:
+    """Return the weights that a phase trains, in a model that has these phases."""
     encoder, decoder = networks.encoder, networks.decoder
     modules: dict[str, list[Any]] = {
-        "reconstruction": [encoder, decoder],
+        # only the neighbours of a row should move it on a map that keeps them
+        "reconstruction": [decoder] if "neighbours" in phases else [encoder, decoder],
         "discriminator": [networks.discriminators],
         "generator": [encoder],
         "neighbours": [encoder],

@@ -96,7 +96,7 @@ class AAEStep:
         self.stage = self.schedule.stages[0]
         phases = [p for p in self.rates if not (self.joint and p == "classification")]
         # with user modules a phase may have no weights to train
-        trained = {phase: weights_of(self.networks, phase) for phase in phases}
+        trained = {phase: weights_of(self.networks, phase, self.rates) for phase in phases}
         self.optimizers = {
             phase: make_optimizer(self.solver, weights, self.rates[phase])
             for phase, weights in trained.items()
