@@ -426,7 +426,7 @@ def step_overhead():
         cells = [f"{gain:.2f}" for gain in found["gain"].values()]
         lines.append(f"| {name} | {found['alone, ms']:.2f} ms | " + " | ".join(cells) + " |")
     where = result["circumstances"]
-    about = f"{where['hardware']}, {result['processes']} cores. PyTorch {where['torch']}."
+    about = f"{where['hardware']}, {where['threads']} thread. PyTorch {where['torch']}."
     return [*lines, "", about]
 
 

@@ -6,15 +6,13 @@ Recorded: PyTorch's `make_fx` turns a step into a flat list of operations, witho
 autograd. We compare it with the step as it is, and count the seconds that recording takes.
 
 Many at once: the weights of several models as one tensor, and each layer as one batched product.
-An autoencoder with Adam, written out without anything else, trains alone on one thread, and with
-others on all threads. The gain is that over as many processes as there are threads, each of which
-trains one model at a time: what a grid search does. Writes results/step_overhead.json.
+An autoencoder with Adam, written out without anything else, trains alone and with others, both on
+one thread, as each process of a grid search does. Writes results/step_overhead.json.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import time
 import warnings
 from unittest import mock
@@ -166,18 +164,16 @@ def training(n_models, n_columns, width):
     return step
 
 
-def models_together(n_threads):
+def models_together():
     """Return milliseconds of a step of each model, alone and with others, and the gain."""
     result = {}
     for n_columns, width in SIZES:
-        torch.set_num_threads(1)
         alone = least_ms(training(None, n_columns, width))
         found = {"alone, ms": round(alone, 4), "gain": {}}
-        torch.set_num_threads(n_threads)
         for n_models in N_MODELS:
             n_calls = max(3, CALLS // n_models)
             together = least_ms(training(n_models, n_columns, width), n_calls) / n_models
-            found["gain"][str(n_models)] = round(alone / n_threads / together, 2)
+            found["gain"][str(n_models)] = round(alone / together, 2)
         result[f"{n_columns}-{width}-{width}"] = found
         print(n_columns, width, found, flush=True)
     return result
@@ -185,10 +181,9 @@ def models_together(n_threads):
 
 def main():
     warnings.simplefilter("ignore")  # of few epochs
-    n_threads = os.cpu_count()
     torch.set_num_threads(1)
     result = {"experiment": "what is beyond the products", "recorded": steps_recorded()}
-    result |= {"together": models_together(n_threads), "processes": n_threads}
+    result["together"] = models_together()
     print("written", save("step_overhead", result))
 
 
