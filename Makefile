@@ -55,8 +55,8 @@ audit:
 	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 # Makes small changes to some modules, one at a time, and runs their tests. Fails if no test fails
-# for one of them, unless benchmarks/survivors.py explains it. Takes about an hour on one core; to
-# try one module: make mutation MUTANTS='skaae.training.schedule*'
+# for one of them, unless it changes only an error or a warning, or benchmarks/survivors.py explains
+# it. Takes about an hour on one core. One module: make mutation MUTANTS='skaae.training.schedule*'
 mutation: .venv-mutation/test
 	OMP_NUM_THREADS=1 .venv-mutation/bin/mutmut run --max-children 1 $(MUTANTS)
 	.venv-mutation/bin/python benchmarks/mutation.py

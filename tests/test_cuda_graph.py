@@ -12,6 +12,7 @@ from skaae.priors import Prior
 from skaae.priors._drawn import Drawn
 from skaae.training import cuda_graph
 from skaae.training.cuda_graph import N_WARM_UP, Captured, Recording, captured, record_graph
+from skaae.training.step import AAEStep
 
 CPU = torch.Generator()
 
@@ -169,7 +170,8 @@ class Ring(Prior):
     draws_on_host = True
 
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-        seed = int(torch.randint(1000, (), generator=generator))
+        device = None if generator is None else generator.device
+        seed = int(torch.randint(1000, (), generator=generator, device=device))
         angle = np.random.default_rng(seed).uniform(0.0, 6.3, n_samples)
         found = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
         return torch.from_numpy(found)
@@ -203,6 +205,87 @@ def test_a_step_draws_nothing_from_a_prior_of_numpy(blobs, monkeypatch, prior, r
     if not isinstance(prior, Ring):
         assert torch.cat(samples).mean().item() == pytest.approx(5.0, abs=0.1)
     assert model._step._samples == {}
+
+
+class Ends(Prior):
+    """A user's prior of two components, at -4 and 4."""
+
+    draws_on_host = True
+
+    def count_components(self):
+        return 2
+
+    def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+        drawn = np.full(n_samples, -1) if y is None else np.asarray(torch.as_tensor(y).cpu())
+        drawn = np.where(drawn < 0, np.arange(n_samples) % 2, drawn)
+        return torch.from_numpy(np.tile(8.0 * drawn[:, None] - 4.0, n_components)).float()
+
+
+def before(step, generator, stage):
+    """Call the step as a recording is called, on any device."""
+    return lambda **batch: step(**batch)
+
+
+def test_samples_drawn_before_the_step_are_of_the_classes(blobs, monkeypatch):
+    X, y = blobs
+    seen = []
+
+    def recording(step, generator, stage):
+        def call(**batch):
+            seen.append((batch["y"], batch["style"]))
+            return step(**batch)
+
+        return call
+
+    monkeypatch.setattr(fitting, "captured", recording)
+    labels = np.where(y == 2, -1, y)
+    settings = {"use_labels": True, "max_iter": 2, "random_state": 0, "device": "cpu"}
+    AAETransformer(2, prior=Ends(), **settings).fit(X, labels)
+    for of_class in (0, 1):
+        found = torch.cat([style[y == of_class] for y, style in seen])
+        assert (found == 8.0 * of_class - 4.0).all()
+
+
+def test_samples_of_a_step_that_failed_are_forgotten(blobs, monkeypatch):
+    X, _ = blobs
+    monkeypatch.setattr(fitting, "captured", before)
+    model = AAETransformer(2, prior=norm(), random_state=0, batch_size=120, device="cpu")
+    model.partial_fit(X[:120])
+    with monkeypatch.context() as context:
+        context.setattr(type(model._step), "reconstruct", None)
+        with pytest.raises(TypeError):
+            model.partial_fit(X[:120])
+    sizes = []
+    discriminate = type(model._step).discriminate
+
+    def watch(step, code, y=None):
+        sizes.append(len(step._samples["style"]))
+        return discriminate(step, code, y)
+
+    monkeypatch.setattr(type(model._step), "discriminate", watch)
+    model.partial_fit(X[:60])
+    assert sizes == [60]
+
+
+@pytest.mark.parametrize("settings", [{"regularizer": None}, {"regularizer": "kl"}], ids=label)
+def test_nothing_is_drawn_from_a_prior_that_no_phase_uses(blobs, monkeypatch, settings):
+    monkeypatch.setattr(fitting, "captured", before)
+    prior = norm() if settings["regularizer"] is None else "gaussian"
+    posterior = "gaussian" if settings["regularizer"] == "kl" else "deterministic"
+    model = AAETransformer(
+        2, prior=prior, posterior=posterior, max_iter=1, random_state=0, device="cpu", **settings
+    )
+    with monkeypatch.context() as context:
+        given = []
+        step = AAEStep.__call__
+        context.setattr(
+            AAEStep,
+            "__call__",
+            lambda self, **batch: given.append(set(batch)) or step(self, **batch),
+        )
+        model.fit(blobs[0])
+    assert given
+    assert all("style" not in names for names in given)
 
 
 @pytest.mark.parametrize(

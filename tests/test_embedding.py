@@ -171,6 +171,12 @@ def test_a_map_of_many_rows_trains_as_many_epochs_until_they_take_too_long(n_row
     assert rates.epochs("auto", n_rows, NEIGHBOURS.batch_size, NEIGHBOURS) == n_epochs
 
 
+@pytest.mark.parametrize(("scaling", "noise"), [("standard", 0.05), ("range", 0.1)])
+def test_a_map_of_images_has_more_noise(blobs, scaling, noise):
+    model = make(AAEEmbedding, scaling=scaling, max_iter=1).fit(blobs[0])
+    assert model._settings.input_noise == noise
+
+
 def test_networks_of_a_map_by_default(blobs):
     model = embedding(hidden_layer_sizes="auto", max_iter=40).fit(blobs[0])
     assert model._settings.architecture.hidden == (128, 128, 128)

@@ -1,5 +1,8 @@
 """The committee of classifiers that labels the unlabeled rows of a table."""
 
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -504,3 +507,40 @@ def test_a_minimisation_gives_the_threads_back_after_an_error():
         with pytest.raises(KeyboardInterrupt), OneBlasThread():
             raise KeyboardInterrupt
         assert blas_threads() == {2}
+
+
+FORKS = """
+import os, signal, threading
+import numpy
+from threadpoolctl import ThreadpoolController
+from skaae.teaching.threads import OneBlasThread
+
+blas = ThreadpoolController().select(user_api="blas")
+inside, done = threading.Event(), threading.Event()
+
+def other():
+    with OneBlasThread():
+        inside.set()
+        done.wait()
+
+thread = threading.Thread(target=other)
+thread.start()
+inside.wait()
+OneBlasThread._lock.acquire()  # as if a thread were about to enter
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    blas.limit(limits=2)
+    with OneBlasThread():
+        ones = {library["num_threads"] for library in blas.info()}
+    os._exit(0 if ones == {1} else 1)
+OneBlasThread._lock.release()
+done.set()
+thread.join()
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_no_blocks_of_other_threads():
+    subprocess.run([sys.executable, "-c", FORKS], check=True)

@@ -27,7 +27,7 @@ from skaae.estimators.options import (
 )
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE
-from skaae.estimators.recipes import HEADS, NEIGHBOURS
+from skaae.estimators.recipes import HEADS, NEIGHBOURS, NEIGHBOURS_OF_IMAGES
 from skaae.estimators.starts import StartsFromClusters
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
@@ -90,9 +90,10 @@ class AAEEmbedding(
         map with cluster heads. "auto" is 10, or None if use_labels=True or n_clusters,
         cluster_heads, head_distance, prior, init or virtual_adversarial has another value than its
         default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, 0.05
-        for input_noise, three layers of 128 units, 200 rows for batch_size, and for max_iter the
-        epochs that take 8,000 mini-batches, at least 20 and at most 400: up to 4,000 rows, the time
-        of a fit grows with their number. With heads, solver is `SGD` and input_noise 0.3.
+        for input_noise or 0.1 with scaling "range", three layers of 128 units, 200 rows for
+        batch_size, and for max_iter the epochs that take 8,000 mini-batches, at least 20 and at
+        most 400: up to 4,000 rows, the time of a fit grows with their number. With heads, solver is
+        `SGD` and input_noise 0.3.
     n_clusters : "auto" or int, default="auto"
         Number of clusters, each with its head. "auto" is 20. With use_labels this is ignored, and
         each class has a head.
@@ -426,7 +427,7 @@ default="labeled"
                 {"style": Block(self.n_components, adversarial=False)},
                 {"style": as_prior(self.prior)},
                 keeps_neighbours=True,
-                recipe=NEIGHBOURS,
+                recipe=NEIGHBOURS_OF_IMAGES if table.scaling.kind == "range" else NEIGHBOURS,
                 augment=self.augment,
             )
         proportions = np.full(self._count_clusters(), 1.0 / self._count_clusters())

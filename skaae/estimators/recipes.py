@@ -89,7 +89,9 @@ NEIGHBOURS = Recipe(
     n_steps=8_000,
     most_epochs=400,
 )
-# The same for clusters. Small ones are found, and then merged into as many as are wanted.
+# Of images: new rows are placed better with more noise.
+NEIGHBOURS_OF_IMAGES = replace(NEIGHBOURS, input_noise=0.1)
+# Many images, for clusters. Small ones are found, and then merged into as many as are wanted.
 CLUSTERS = Recipe(batch_norm="encoder")
 SMALL_CLUSTERS = replace(COMPONENTS, schedule="constant")
 # Maps with cluster heads.

@@ -20,9 +20,9 @@ class Prior(ABC):
     Attributes
     ----------
     draws_on_host : bool
-        Whether `sample` computes on the CPU even for a generator on a GPU, as a prior does that
-        draws with NumPy. If it is True, the samples of a training step on a GPU are drawn before
-        the step, because it is recorded as a CUDA graph. The default is False.
+        Whether `sample` computes on the CPU even if the generator is on a GPU, as a prior does that
+        draws with NumPy. Its samples may then be on the CPU too. In training on a GPU they are
+        drawn before each step, because the step is recorded as a CUDA graph. The default is False.
 
     Examples
     --------
@@ -30,7 +30,8 @@ class Prior(ABC):
     >>> from skaae.priors import Prior
     >>> class Ring(Prior):
     ...     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
-    ...         z = torch.randn(n_samples, n_components, generator=generator)
+    ...         device = None if generator is None else generator.device
+    ...         z = torch.randn(n_samples, n_components, generator=generator, device=device)
     ...         return z / z.norm(dim=1, keepdim=True)
     >>> Ring().sample(5).shape
     torch.Size([5, 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from typing import Any
 
@@ -21,6 +22,11 @@ class OneBlasThread:
     _n_blocks = 0
     _limit: Any = None
 
+    @classmethod
+    def restart(cls) -> None:
+        """Forget the blocks of other threads, which a forked process does not have."""
+        cls._lock, cls._n_blocks = threading.Lock(), 0
+
     def __enter__(self) -> None:
         cls = OneBlasThread
         with cls._lock:
@@ -34,6 +40,10 @@ class OneBlasThread:
             cls._n_blocks -= 1
             if cls._n_blocks == 0:
                 cls._limit.restore_original_limits()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=OneBlasThread.restart)
 
 
 @functools.cache

@@ -2,7 +2,8 @@
 
 A step consists of hundreds of kernels of a few microseconds each, and launching them one by one
 takes longer than running them. A step can be any callable that takes tensors as keyword arguments,
-returns a dict of detached losses, and never waits for the device.
+returns a dict of detached losses, and never waits for the device. What our step needs from the CPU
+is computed before it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -115,12 +117,17 @@ def captured(step: Step, generator: torch.Generator, stage: Callable[[], Hashabl
 
 def with_samples(call: Step, step: AAEStep) -> Step:
     """Return a call of the step that first draws from the prior, if this one draws on the CPU."""
-    prior = step.priors.get("style")
-    if prior is None or not prior.draws_on_host:
+    prior, discriminators = step.priors.get("style"), step.networks.discriminators
+    is_used = "style" in discriminators or "discrepancy" in step.penalties
+    if prior is None or not prior.draws_on_host or not is_used:
         return call
+    by_class = "style" in discriminators and cast(Any, discriminators["style"]).by_component
+    n_components = step.networks.n_components
 
     def call_with_samples(x: Tensor, **others: Tensor) -> dict[str, Tensor]:
-        samples = step.draw_prior("style", x.new_empty(len(x), step.networks.n_components))
-        return call(x=x, style=samples, **others)
+        y = others.get("y") if by_class else None
+        with torch.no_grad():
+            samples = prior.sample(len(x), n_components, y=y, generator=step.generator)
+        return call(x=x, style=samples.to(x.device, torch.float32), **others)
 
     return call_with_samples

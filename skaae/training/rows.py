@@ -25,7 +25,7 @@ class BatchedRows:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the table is sparse, as a tensor may be too."""
+        """Whether the table is sparse; named as of a tensor, which these rows stand in for."""
         return issparse(self.rows.rows)
 
     def __len__(self) -> int:

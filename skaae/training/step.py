@@ -117,16 +117,16 @@ class AAEStep:
         y_labeled: Tensor | None = None,
         augmented: Tensor | None = None,
         pairs: Tensor | None = None,
-        **samples: Tensor,
+        style: Tensor | None = None,
     ) -> Losses:
         """Update on rows x (batch, n_features), then on labeled rows; return detached losses.
 
         y (batch,) are the classes of x for class-conditional networks, -1 where unlabeled.
         `augmented` are the rows x after augmentation. The phases train on them in place of x.
         `pairs` (batch, 2, n_features) are rows beside one of their neighbours.
-        `samples` (batch, size) are of priors that draw before the step, by the name of their block.
+        `style` (batch, n_components) are samples of its prior, if they are drawn before the step.
         """
-        self._samples = samples
+        self._samples = {} if style is None else {"style": style}
         labeled = None
         if x_labeled is not None and y_labeled is not None and self._moves_label("classification"):
             labeled = x_labeled, y_labeled
@@ -139,7 +139,6 @@ class AAEStep:
         self.n_steps.add_(1.0)
         if self.average:
             self._update_average()
-        self._samples = {}
         return step_losses
 
     def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
@@ -393,7 +392,7 @@ class AAEStep:
 
     def draw_prior(self, name: str, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Return samples of a block's prior, in the shape and on the device of `code`."""
-        if name in self._samples:
+        if name in self._samples:  # of this step, and only once
             return self._samples.pop(name)
         with torch.no_grad():
             samples = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
