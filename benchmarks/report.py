@@ -373,7 +373,7 @@ def time_to_accuracy():
                 curve = list(zip(found["accuracy"], found["seconds"], strict=True))
                 reached = [second for accuracy, second in curve if accuracy >= target]
                 best, when = max(curve, key=lambda pair: (pair[0], -pair[1]))
-                until = seconds_of(reached[0]) if reached else "never"
+                until = seconds_of(reached[0]) if reached else "not reached"
                 cells = [task, f"{target:g} %", name, until, f"{best:.1f} %", seconds_of(when)]
                 lines.append("| " + " | ".join(cells) + " |")
     where = result["circumstances"]
