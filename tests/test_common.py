@@ -27,8 +27,8 @@ ESTIMATORS = [
     AAEEmbedding(n_clusters=20, max_iter=20, **DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=None, **DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=-1, **DEVICE),
-    SemiSupervisedAAEClassifier(components_per_class=2, **DEVICE),
-    AAEClusterer(overclustering=12, **DEVICE),
+    SemiSupervisedAAEClassifier(components_per_class=2, max_iter=60, **DEVICE),
+    AAEClusterer(overclustering=12, max_iter=60, **DEVICE),
 ]
 
 
