@@ -204,7 +204,7 @@ def test_a_step_draws_nothing_from_a_prior_of_numpy(blobs, monkeypatch, prior, r
     assert not torch.equal(samples[0], samples[1])
     if not isinstance(prior, Ring):
         assert torch.cat(samples).mean().item() == pytest.approx(5.0, abs=0.1)
-    assert model._step._samples == {}
+    assert model._step._style is None
 
 
 class Ends(Prior):
@@ -259,7 +259,7 @@ def test_samples_of_a_step_that_failed_are_forgotten(blobs, monkeypatch):
     discriminate = type(model._step).discriminate
 
     def watch(step, code, y=None):
-        sizes.append(len(step._samples["style"]))
+        sizes.append(len(step._style))
         return discriminate(step, code, y)
 
     monkeypatch.setattr(type(model._step), "discriminate", watch)

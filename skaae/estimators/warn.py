@@ -79,8 +79,8 @@ def of_divergences(errors, run, settings):
 def of_no_checkpoint(path, error):
     """Warn that the state of a fit cannot be saved."""
     user(
-        f"The checkpoint {str(path)!r} could not be written: {error}. The fit goes on without; if "
-        "it is killed, it starts from the last checkpoint that could be written.",
+        f"The checkpoint {str(path)!r} could not be written: {error}. The fit goes on. "
+        "If it is killed, the same fit starts from the last checkpoint that was written.",
         UserWarning,
     )
 

@@ -89,7 +89,7 @@ class AAEStep:
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
     spare: Any = field(init=False, repr=False, default=None)
-    _samples: Losses = field(init=False, repr=False, default_factory=dict)
+    _style: Tensor | None = field(init=False, repr=False, default=None)
     _copies: dict[str, nn.Module] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,7 +126,7 @@ class AAEStep:
         `pairs` (batch, 2, n_features) are rows beside one of their neighbours.
         `style` (batch, n_components) are samples of its prior, if they are drawn before the step.
         """
-        self._samples = {} if style is None else {"style": style}
+        self._style = style
         labeled = None
         if x_labeled is not None and y_labeled is not None and self._moves_label("classification"):
             labeled = x_labeled, y_labeled
@@ -392,8 +392,9 @@ class AAEStep:
 
     def draw_prior(self, name: str, code: Tensor, y: Tensor | None = None) -> Tensor:
         """Return samples of a block's prior, in the shape and on the device of `code`."""
-        if name in self._samples:  # of this step, and only once
-            return self._samples.pop(name)
+        if name == "style" and self._style is not None:
+            style, self._style = self._style, None
+            return style
         with torch.no_grad():
             samples = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
         return samples.to(code.device, torch.float32)
