@@ -410,6 +410,24 @@ def test_validation_losses_against_the_formulas(n):
     assert found == pytest.approx([errors[0] + distance, errors[1]], rel=1e-5)
 
 
+def test_samples_drawn_before_the_step_train_the_discriminator_of_the_style_alone():
+    step, given, seen = make_step({"label": Block(3), "style": Block(2)}), torch.rand(12, 2), {}
+    for name, discriminator in step.networks.discriminators.items():
+
+        def keep(module, arguments, name=name):
+            seen.setdefault(name, arguments[0])  # the first call is the one with samples
+
+        discriminator.register_forward_pre_hook(keep)
+    step(rows(), style=given)
+    torch.testing.assert_close(seen["style"][:12], given)
+    assert step._style is None  # used once
+    assert set(seen["label"][:12].flatten().tolist()) == {0.0, 1.0}  # drawn from its own prior
+    seen.clear()
+    step(rows())
+    assert not torch.equal(seen["style"][:12], given)
+    assert not torch.equal(step.draw_prior("style", given), given)
+
+
 def test_samples_of_a_prior_become_float32():
     class Precise(Gaussian):
         def sample(self, *shape, **settings):
