@@ -108,6 +108,10 @@ class PlainPort:
         raw = self.encoder(x)
         return torch.softmax(raw[:, : self.n_classes], dim=1), raw[:, self.n_classes :]
 
+    def epochs(self, number):
+        for _ in range(number):
+            self.epoch()
+
     def epoch(self):
         modules = (self.encoder, self.decoder, self.d_cat, self.d_gauss)
         labeled = iter(self.labeled)

@@ -140,16 +140,17 @@ def steps_recorded():
 # Many at once -------------------------------------------------------------------------------------
 
 
-def training(n_models, n_columns, width):
+def training(n_models, n_columns, width, device="cpu"):
     """Return a function that makes a step of `n_models` autoencoders with two layers each."""
+    place = {"device": device}
     sizes = [n_columns, width, width, N_CODES, width, width, n_columns]
     shape = () if n_models is None else (n_models,)
     layers = list(itertools.pairwise(sizes))
-    weights = [torch.randn(*shape, n, m).mul_(n**-0.5).requires_grad_() for n, m in layers]
-    offsets = [torch.zeros(*shape, 1, m).requires_grad_() for _, m in layers]
-    x, trained = torch.randn(*shape, BATCH, n_columns), weights + offsets
+    weights = [torch.randn(*shape, n, m, **place).mul_(n**-0.5).requires_grad_() for n, m in layers]
+    offsets = [torch.zeros(*shape, 1, m, **place).requires_grad_() for _, m in layers]
+    x, trained = torch.randn(*shape, BATCH, n_columns, **place), weights + offsets
     multiply = torch.addmm if n_models is None else torch.baddbmm
-    optimizer = torch.optim.Adam(trained, fused=True)
+    optimizer = torch.optim.Adam(trained, fused=True, capturable=device != "cpu")
 
     def step():
         h = x

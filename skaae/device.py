@@ -62,9 +62,7 @@ def fits_on(device: torch.device, n_bytes: int) -> bool:
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Return the tensor on a device; a copy to a GPU does not block the processor."""
-    if tensor.device == device:
-        return tensor
-    if device.type == "cuda":
+    if device.type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 

@@ -17,6 +17,7 @@ from skaae.device import (
     n_training_threads,
     resolve_device,
     resolve_precision,
+    to_device,
     training_threads,
 )
 
@@ -34,6 +35,26 @@ def four_threads():
 def several_threads():
     with four_threads():
         yield
+
+
+class OnGpu:
+    """Stands in for a tensor on the first GPU, which can be moved but not pinned."""
+
+    device = torch.device("cuda:0")
+
+    def to(self, device, non_blocking):
+        return self
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0"])
+def test_only_tensors_in_the_hosts_memory_are_pinned(monkeypatch, name):
+    on_gpu = OnGpu()
+    assert to_device(on_gpu, torch.device(name)) is on_gpu
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: pinned.append(x) or on_gpu)
+    x = torch.ones(2)
+    assert to_device(x, torch.device(name)) is on_gpu
+    assert pinned[0] is x
 
 
 @pytest.mark.parametrize(
