@@ -158,14 +158,53 @@ def gpu():
         title = EXPERIMENTS[row].title.split(":")[0]
         lines.append(f"| {title} | {found['seconds']:.0f} s | - | {found['error']:.2f} % |")
     for fit, found in result["defaults"].items():
-        lines.append(f"| {fit} | {found['GPU']:.1f} s | {found['processor']:.1f} s | - |")
+        on_cpu = f"{found['processor']:.1f} s" if "processor" in found else "-"
+        lines.append(f"| {fit} | {found['GPU']:.1f} s | {on_cpu} | - |")
+    return [*lines, *of_gpu(result)]
+
+
+def of_gpu(result):
+    """Return the lines that say what a result of gpu.py was measured on."""
     about = result["circumstances"]
-    lines += [
+    return [
         "",
-        f"{about['hardware']}; processor: {about['threads']} threads of the same machine. "
+        f"{about['hardware']}; the processor is that of the same machine. "
         f"PyTorch {about['torch']}, skaae {about['skaae']}.",
     ]
-    return lines
+
+
+def gpu_steps():
+    """Milliseconds of a training step on a GPU, recorded and not, beside the processor."""
+    result = read("gpu")
+    columns = ("recorded", "not recorded", "plain port", "processor")
+    lines = ["| networks | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    for name, found in result["training"].items():
+        cells = (f"{found[column]:.1f} ms" if column in found else "-" for column in columns)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, *of_gpu(result)]
+
+
+def gpu_inference():
+    """Rows per second on a GPU, beside the processor."""
+    result = read("gpu")
+    lines = ["| method | GPU | processor |", "|---|---|---|"]
+    for method, found in result["inference"].items():
+        lines.append(f"| `{method}` | {found['GPU']:,} | {found['processor']:,} |")
+    return [*lines, *of_gpu(result)]
+
+
+def gpu_together():
+    """What several autoencoders gain on a GPU if they train in the same recorded step."""
+    result = read("gpu")["together"]
+    numbers = [number for number in next(iter(result.values())) if number != "1"]
+    lines = [
+        "| networks | one model | " + " | ".join(f"{n} models" for n in numbers) + " |",
+        "|---|---|" + "---|" * len(numbers),
+    ]
+    for name, found in result.items():
+        gains = (f"{found['1'] * int(n) / found[n]:.0f} times" for n in numbers)
+        lines.append(f"| {name} | {found['1']:.2f} ms a step | " + " | ".join(gains) + " |")
+    return [*lines, *of_gpu(read("gpu"))]
 
 
 def times():
@@ -708,6 +747,9 @@ TABLES = {
     "step_overhead": step_overhead,
     "samples": samples,
     "gpu": gpu,
+    "gpu_steps": gpu_steps,
+    "gpu_inference": gpu_inference,
+    "gpu_together": gpu_together,
     "times": times,
     "prior_match": prior_match,
     "highlights": highlights,

@@ -20,6 +20,7 @@ OUT_OF_MEMORY = {
     "GPU": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
     "Apple's GPU": RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"),
     "CPU": RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to"),
+    "cuBLAS": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate"),
     "Python": MemoryError(),
 }
 

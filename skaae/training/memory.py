@@ -10,8 +10,9 @@ import torch
 
 from skaae.training.loop import Losses, Run, Trainable, merge, takes_part
 
-# What PyTorch says without an exception of its own: on Apple's GPUs, and on the CPU.
-SIGNS = ("out of memory", "not enough memory", "can't allocate memory")
+# What PyTorch says without an exception of its own: on Apple's GPUs, on the CPU, and where cuBLAS
+# and cuDNN find no memory for themselves.
+SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
