@@ -1,12 +1,14 @@
 """Tables larger than memory: how much memory a fit takes, and how fast it goes through the rows.
 
     python benchmarks/out_of_core.py --folder FOLDER
+    python benchmarks/out_of_core.py --folder FOLDER --data FOLDER_OF_MNIST --draws 2
 
 Writes a table of float32 into the folder (20 GB by default) and trains on it for one epoch. Each
 process may use 2 GB of memory of its own; that of a mapped file does not count, as the system takes
 it back when it is needed. A process also trains on a part of the table that is in its memory. Then
 both are compared in rows per second. The pages of the file are dropped from memory before they are
-read. Writes results/out_of_core.json.
+read. The second command counts errors on MNIST with 100 labels and default parameters, with an
+eighth of the rows in memory at a time. Both write results/out_of_core.json.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from pathlib import Path
 import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import torch
-from _common import save
+from _common import RESULTS, save
+from experiments import EXPERIMENTS
 
 from skaae import AAETransformer, OutOfCore
 
@@ -33,6 +36,7 @@ N_COLUMNS = 784
 ALLOWED = 2_000_000_000
 N_IN_MEMORY = 150_000
 N_INFERRED = 1_000_000
+PARTS = 8  # of MNIST: so much of it is in a group of blocks
 ROWS_AT_ONCE = 50_000
 BATCH = 500
 # Units of a hidden layer, and how many rows of the table are used.
@@ -99,13 +103,36 @@ def child(path, task, width, n_used):
     print(json.dumps(found))
 
 
+def errors_on_mnist(path, data, n_draws):
+    """Yield each draw with the test error in % of a fit that reads its rows from disk."""
+    experiment = EXPERIMENTS["labels-100-defaults"]
+    rows = experiment.load(data)
+    np.save(path, rows.X)
+    for draw in range(n_draws):
+        stored = OutOfCore(np.load(path, mmap_mode="r"), memory=4 * rows.X.nbytes // PARTS)
+        model = experiment.make(draw).fit(stored, experiment.labels(rows, draw))
+        yield draw, round(experiment.measure(model, rows), 3)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", required=True, help="for the table, which is then removed")
     parser.add_argument("--gigabytes", type=float, default=20.0)
+    parser.add_argument("--data", help="folder with mnist.npz")
+    parser.add_argument("--draws", type=int, default=2, help="of labels, on MNIST")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     path = Path(arguments.folder) / "table.npy"
+    if arguments.data is not None:
+        path = path.with_name("mnist.npy")
+        result = json.loads((RESULTS / "out_of_core.json").read_text())
+        result["mnist"] = {"parts": PARTS, "errors": {}}
+        for draw, error in errors_on_mnist(path, arguments.data, arguments.draws):
+            result["mnist"]["errors"][str(draw)] = error
+            print("MNIST, draw", draw, error, flush=True)
+            save("out_of_core", result)
+        path.unlink()
+        return
     if arguments.child is not None:
         task, width, n_used = arguments.child
         child(path, task, int(width), int(n_used))

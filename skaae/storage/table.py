@@ -49,7 +49,7 @@ class OutOfCore:
         Columns of a pyarrow dataset to use. None uses all.
     memory : int, default=512_000_000
         About how many bytes of rows a fit holds in memory. More memory mixes rows better. The
-        networks, y and 16 bytes for each row of the table come on top.
+        networks, y and 24 bytes for each row of the table come on top.
 
     Attributes
     ----------

@@ -50,6 +50,8 @@ class Stream:
                 every = torch.arange(len(stored[0])) if rows is None else rows.cpu()
                 weights = self.weights[every]
                 rows = repeat_by_weight(every.to(generator.device), weights, generator)
+            elif rows is not None and len(rows) == len(stored[0]):
+                rows = None  # all of them
             order = stored[0].shuffle(None if rows is None else rows.cpu(), generator)
             return list(order.tensor_split(math.ceil(len(self) / size)))
         order = torch.randperm(len(self), generator=generator, device=generator.device)
