@@ -1,5 +1,7 @@
 """Tables that are read from disk: the same rows, in any order, in the memory that they may take."""
 
+import pickle
+import threading
 import warnings
 
 import h5py
@@ -10,9 +12,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+import scipy.sparse
 import torch
 import zarr
 from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import cross_val_score
 
 from skaae import (
     AAEClusterer,
@@ -26,6 +30,7 @@ from skaae import (
 from skaae.columns.table import NetworkRows
 from skaae.storage import sources, table
 from skaae.training.blocks import BlockRows
+from skaae.training.loop import Run
 from tests.conftest import classifier, hide, transformer
 
 N_ROWS, N_COLUMNS = 900, 6
@@ -37,6 +42,8 @@ def small_blocks(monkeypatch):
     """Blocks of 20 rows and memory of a few kilobytes, so that small tables have many groups."""
     monkeypatch.setattr(sources, "BLOCK_BYTES", 20 * 4 * N_COLUMNS)
     monkeypatch.setattr(table, "LEAST_MEMORY", 1)
+    monkeypatch.setattr(table, "LEAST_SAMPLED", 20)
+    monkeypatch.setattr(sources, "LEAST_BLOCKS", 8)
 
 
 @pytest.fixture(scope="module")
@@ -142,15 +149,79 @@ def test_parquet_with_text_and_gaps_is_read_as_a_data_frame(tmp_path, monkeypatc
     assert type(model.sample(2)).__module__.startswith(library)
 
 
-def test_large_mapped_arrays_and_arrays_on_disk_need_no_wrapper(rows, tmp_path, monkeypatch):
+def test_arrays_on_disk_need_no_wrapper(rows, tmp_path):
     X, _ = rows
-    assert table.as_out_of_core(mapped(X, tmp_path)) is None
-    monkeypatch.setattr(table, "LARGEST_MAPPED", X.nbytes - 1)
-    assert isinstance(table.as_out_of_core(mapped(X, tmp_path)), OutOfCore)
     for kind in KINDS:
         assert isinstance(table.as_out_of_core(on_disk(kind, X, tmp_path)), OutOfCore)
-    for other in (X, X.tolist(), pd.DataFrame(X), torch.from_numpy(X), None):
+    in_memory = (X, X.tolist(), pd.DataFrame(X), torch.from_numpy(X), mapped(X, tmp_path), None)
+    for other in in_memory:
         assert table.as_out_of_core(other) is None
+
+
+def test_dtypes_are_those_of_rows_in_memory(rows, tmp_path):
+    X, _ = rows
+    model = transformer(max_iter=1).fit(X)
+    for dtype in ("float64", "float16", "int32", "uint8", ">f4"):
+        own = X.astype(dtype)
+        stored = OutOfCore(mapped(own, tmp_path))
+        expected = model.transform(own)
+        found = model.transform(stored)
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_masked_entries_are_gaps(rows):
+    X = np.ma.masked_array(rows[0], mask=rows[0] > 5.0)
+    stored = OutOfCore(X)
+    np.testing.assert_array_equal(np.isnan(stored.sample()), X.mask)
+
+
+def test_the_index_of_pandas_is_no_column(rows, tmp_path):
+    frame = pd.DataFrame(rows[0], columns=list("abcdef"))
+    frame[frame.a > 0].to_parquet(tmp_path / "some.parquet")
+    stored = OutOfCore(ds.dataset(tmp_path / "some.parquet"))
+    assert stored.shape == ((frame.a > 0).sum(), 6)
+    assert list(stored.sample().columns) == list("abcdef")
+
+
+def test_a_table_and_its_fits_can_be_pickled(rows, tmp_path):
+    X, _ = rows
+    stored = pickle.loads(pickle.dumps(OutOfCore(on_disk("zarr", X, tmp_path))))
+    np.testing.assert_array_equal(stored.sample(), X)
+
+
+class Counted(torch.utils.data.Dataset):
+    """A dataset that no two threads may read at once, and that counts its reads."""
+
+    def __init__(self, X):
+        self.X, self.n_reads, self.lock = X, 0, threading.Lock()
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, i):
+        assert self.lock.acquire(blocking=False)
+        self.n_reads += 1
+        row = self.X[i]
+        self.lock.release()
+        return row
+
+
+def test_one_thread_reads_at_a_time_and_nothing_twice(rows):
+    X, y = rows
+    stored = OutOfCore(Counted(X), memory=40_000)
+    classifier(max_iter=2, unlabeled_label=None).fit(stored, y)
+    before = stored.data.n_reads
+    transformer(max_iter=2).fit(stored)
+    sample = 40_000 // (32 * N_COLUMNS)
+    assert stored.data.n_reads - before == 1 + sample + 2 * N_ROWS
+
+
+def test_a_sample_keeps_no_chunks_in_memory(rows, tmp_path):
+    stored = OutOfCore(on_disk("zarr", rows[0], tmp_path))
+    stored.sample(300)
+    part = stored.source.read(0, 5)
+    assert part.base is None
 
 
 # All estimators -----------------------------------------------------------------------------------
@@ -171,6 +242,8 @@ def test_every_estimator_but_the_map_fits(rows, tmp_path):
         AAEEmbedding().fit(stored)
     with pytest.raises(ValueError, match="impute needs rows in memory"):
         detector.impute(stored)
+    with pytest.raises(TypeError, match="cross-validate with some rows"):
+        cross_val_score(transformer(), stored)
 
 
 def test_the_transformer_is_as_good_as_with_the_rows_in_memory(rows, tmp_path):
@@ -184,7 +257,7 @@ def test_the_transformer_is_as_good_as_with_the_rows_in_memory(rows, tmp_path):
 
 def test_labels_of_all_rows_weights_and_early_stopping(rows, tmp_path):
     X, y = rows
-    stored = OutOfCore(mapped(X, tmp_path), memory=16_000)
+    stored = OutOfCore(mapped(X, tmp_path), memory=40_000)
     model = classifier(max_iter=10, unlabeled_label=None, early_stopping=True)
     model.fit(stored, y, sample_weight=1.0 + y)
     assert model.score(X, y) > 0.98
@@ -204,7 +277,7 @@ def test_rows_for_early_stopping_may_be_on_disk(rows, tmp_path):
 
 def test_partial_fit_and_warm_start_go_on(rows, tmp_path):
     X, y = rows
-    stored = OutOfCore(mapped(X, tmp_path), memory=16_000)
+    stored = OutOfCore(mapped(X, tmp_path), memory=40_000)
     model = classifier(max_iter=2, warm_start=True).fit(X, hide(y, 5))
     model.partial_fit(stored, y)
     assert model.n_iter_ == 3
@@ -212,31 +285,50 @@ def test_partial_fit_and_warm_start_go_on(rows, tmp_path):
     assert model.n_iter_ == 5
 
 
-def test_a_killed_fit_goes_on_with_the_same_result(rows, tmp_path, monkeypatch):
-    X, y = rows
-    stored = OutOfCore(mapped(X, tmp_path), memory=16_000)
-    every = Checkpoint(folder=tmp_path / "checkpoints", epochs=1)
-    params = {**BRIEF, "max_iter": 4, "pseudo_labels": False, "unlabeled_label": None}
-    expected = SemiSupervisedAAEClassifier(**params).fit(stored, y)
-    epochs = []
+class Killed(BaseException):
+    """Stands in for the end of a process."""
 
-    class Killed(BaseException):
-        pass
 
-    def kill(self, *args):
-        epochs.append(1)
-        if len(epochs) == 3:
+def killed_in_epoch(number, monkeypatch):
+    """Let the process end where it prepares an epoch."""
+    prepare = Run.prepare
+
+    def kill(self, step, epoch):
+        if epoch == number:
             raise Killed
-        return shuffle(self, *args)
+        return prepare(self, step, epoch)
 
-    shuffle = BlockRows.shuffle
-    monkeypatch.setattr(BlockRows, "shuffle", kill)
+    monkeypatch.setattr(Run, "prepare", kill)
+
+
+@pytest.mark.parametrize(
+    ("labels", "params"),
+    [
+        ("all", {"pseudo_labels": False, "unlabeled_label": None}),
+        ("few", {"pseudo_labels": False}),
+        ("few", {"scaling": "range", "components_per_class": 1}),  # a graph adds labels
+    ],
+)
+def test_a_killed_fit_goes_on_with_the_same_result(rows, tmp_path, monkeypatch, labels, params):
+    X, y = rows[0][::2], rows[1][::2]
+    y = y if labels == "all" else hide(y, 10)
+    stored = OutOfCore(mapped(X, tmp_path), memory=40_000)
+    params = {"hidden_layer_sizes": (16,), "max_iter": 12, "random_state": 0, **params}
+    expected = SemiSupervisedAAEClassifier(**params).fit(stored, y)
+    every = Checkpoint(folder=tmp_path / "checkpoints", epochs=1)
     model = SemiSupervisedAAEClassifier(**params, checkpoint=every)
-    with pytest.raises(Killed):
-        model.fit(stored, y)
-    monkeypatch.setattr(BlockRows, "shuffle", shuffle)
+    with monkeypatch.context() as patched:
+        killed_in_epoch(9, patched)
+        with pytest.raises(Killed):
+            model.fit(stored, y)
+    with monkeypatch.context() as patched:  # other memory is another fit
+        killed_in_epoch(9, patched)
+        with pytest.raises(Killed):
+            model.fit(OutOfCore(stored.data, memory=80_000), y)
+    assert len(list((tmp_path / "checkpoints").glob("*.checkpoint"))) == 2
     model.fit(stored, y)
     np.testing.assert_array_equal(model.transform(X), expected.transform(X))
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
 # Order --------------------------------------------------------------------------------------------
@@ -296,8 +388,8 @@ def test_mini_batches_mix_a_sorted_table(rows, tmp_path):
 
 def test_blocks_that_do_not_fit_are_refused(rows, tmp_path):
     X, _ = rows
-    with pytest.raises(ValueError, match=r"a block of 20 rows.*memory=\.\.\."):
-        transformer().fit(OutOfCore(mapped(X, tmp_path), memory=1_500))
+    with pytest.raises(ValueError, match=r"a chunk or row group of 33 rows.*memory=6336\)"):
+        transformer().fit(OutOfCore(on_disk("parquet", X, tmp_path), memory=3_000))
 
 
 # What goes wrong ----------------------------------------------------------------------------------
@@ -343,6 +435,22 @@ def test_numbers_far_from_the_sample_warn(rows, tmp_path, monkeypatch):
         transformer(max_iter=2).fit(stored)
 
 
+def test_numbers_in_a_flag_warn(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.normal(size=900), "count": np.repeat([0, 1, 1, 4], 225)})
+    pq.write_table(pa.Table.from_pandas(frame), tmp_path / "x.parquet", row_group_size=30)
+    monkeypatch.setattr(OutOfCore, "_sample_runs", lambda self, n: [(0, 600)])
+    stored = OutOfCore(ds.dataset(tmp_path / "x.parquet"), memory=16_000)
+    with pytest.warns(UserWarning, match="Column 'count' of X holds numbers from 4 to 4, but it"):
+        transformer(max_iter=2).fit(stored)
+
+
+def test_batches_larger_than_a_group_are_refused(rows, tmp_path):
+    stored = OutOfCore(mapped(rows[0], tmp_path), memory=16_000)
+    with pytest.raises(ValueError, match="batch_size=400 is more than the 166 rows"):
+        transformer(batch_size=400).fit(stored)
+
+
 def test_later_rows_of_partial_fit_far_from_the_first_warn(rows):
     X, _ = rows
     first, later = X.copy(), X.copy()
@@ -366,7 +474,13 @@ class Endless(torch.utils.data.IterableDataset):
     [
         (np.zeros((4, 2, 2)), {}, r"2 dimensions.*\(4, 2, 2\)"),
         ([1, 2], {}, "list, which has no shape"),
-        (np.zeros((4, 2)), {"memory": 0}, "memory=0 bytes"),
+        (np.zeros((4, 2)), {"memory": 0}, "memory=0 must be a number of bytes"),
+        (np.zeros((4, 2)), {"memory": "1GB"}, "memory='1GB' must be"),
+        (np.zeros((4, 200)), {"memory": 1000}, "too little for 200 columns.* at least 6400"),
+        (np.zeros((0, 2)), {}, r"shape \(0, 2\); give at least a row"),
+        (scipy.sparse.eye_array(4, format="csr"), {}, "csr_array, which has no"),
+        (torch.utils.data.TensorDataset(torch.zeros(0, 2)), {}, "at least a row"),
+        ([{"a": 1}], {}, "list, which has no shape"),
         (np.zeros((4, 2)), {"columns": ["a"]}, r"columns=\['a'\].*ndarray"),
         (Endless(), {}, "IterableDataset.*partial_fit"),
         (
@@ -397,7 +511,7 @@ def test_images_of_one_channel_are_flattened():
 def test_a_sample_comes_from_all_over_the_table(rows, tmp_path):
     stored = OutOfCore(mapped(np.arange(N_ROWS)[:, None], tmp_path))
     found = stored.sample(300).ravel()
-    assert len(np.unique(found)) == len(found) <= 300
+    assert len(np.unique(found)) == len(found) == 300
     assert (
         np.abs(np.quantile(found, [0, 0.25, 0.5, 0.75, 1]) / N_ROWS - [0, 0.25, 0.5, 0.75, 1]).max()
         < 0.05

@@ -115,12 +115,22 @@ class Table:
 
     def describe_far(self, rows: Rows) -> str:
         """Return a warning if numbers to train on are far from those of the first rows, or ""."""
-        ends = np.stack([ends[self.numbers] for ends in known_range(numbers_of(rows))])
+        both = np.stack(known_range(numbers_of(rows)))
+        ends = both[:, self.numbers]
+        names = [c.name for c in self.schema.columns if c.kind != CATEGORY]
+        no_flags = (both[0, self.flags] < 0.0) | (both[1, self.flags] > 1.0)
+        if no_flags.any():
+            place = self.flags[int(np.argmax(no_flags))]
+            return (
+                f"Column {names[place]!r} of X holds numbers from {both[0, place]:.3g} to "
+                f"{both[1, place]:.3g}, but it held only 0 and 1 in the rows from which the "
+                "columns were learned, so it is read as a flag: larger numbers count as 1. Fit a "
+                "new estimator, whose first rows have numbers of all sizes."
+            )
         scaled = np.abs(self.scaling.transform(ends))
         if not np.fmax.reduce(scaled, axis=None, initial=0.0) > self.usual_size():
             return ""
         column = int(np.nanargmax(np.fmax.reduce(scaled, axis=0)))
-        names = [c.name for c in self.schema.columns if c.kind != CATEGORY]
         low, high = self.lowest[column], self.highest[column]
         return (
             f"Column {names[self.numbers[column]]!r} of X holds numbers from {ends[0, column]:.3g} "

@@ -259,7 +259,9 @@ class BaseAdversarialAutoencoder(
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
             chosen = expand("categorical_features", self.categorical_features)
             stored = as_out_of_core(X)
-            self._schema = describe(X if stored is None else stored.sample(), chosen.features)
+            X = X if stored is None else stored
+            some = X if stored is None else stored.known_rows()[0]
+            self._schema = describe(some, chosen.features)
             checks = {"reset": True, "ensure_min_samples": 2, "learns": True}
             return check_rows(self, X, self._schema, **checks)
         if not partial:
@@ -304,7 +306,9 @@ class BaseAdversarialAutoencoder(
         Early stopping uses the `Validation` rows, if there are any.
         """
         known, known_targets = in_memory(X, targets)
-        saver = None if partial else make_saver(self, known, targets, weights, validation)
+        of_table = [X.table.shape, X.table.memory, X.starts] if known is not X else []
+        data = (known, *of_table, targets, weights, validation)
+        saver = None if partial else make_saver(self, *data)
         if hasattr(self, "_step") and (partial or self.warm_start):
             start = self._start_again(NetworkRows(known, self._table), partial=partial)
         else:

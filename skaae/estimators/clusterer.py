@@ -33,6 +33,7 @@ from skaae.inference import pieces
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
+from skaae.storage.rows import in_memory
 
 
 @with_shared_parameters(
@@ -321,9 +322,10 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
 
     def _require_rows(self, X):
         """Raise ValueError if there are fewer rows than clusters."""
-        if X.shape[0] < self.n_clusters:
+        n_rows = in_memory(X)[0].shape[0]
+        if n_rows < self.n_clusters:
             raise ValueError(
-                f"X has n_samples={X.shape[0]} rows, fewer than n_clusters={self.n_clusters}; "
+                f"X has n_samples={n_rows} rows, fewer than n_clusters={self.n_clusters}; "
                 "lower n_clusters, or give more rows."
             )
 

@@ -25,6 +25,7 @@ from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.progress import Bar
 from skaae.storage.rows import StoredRows
+from skaae.storage.table import as_out_of_core
 from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured, with_samples
@@ -220,7 +221,8 @@ def frozen_parameters(estimator):
 
 def require_same_columns(n_features, X):
     """Raise ValueError if a warm start gets rows with a different number of columns."""
-    shape = getattr(X, "shape", None) or np.shape(X)
+    stored = as_out_of_core(X)
+    shape = getattr(X if stored is None else stored, "shape", None) or np.shape(X)
     if len(shape) == 2 and shape[1] != n_features:
         raise ValueError(
             f"warm_start=True goes on with a model of {n_features} features, but X has {shape[1]} "

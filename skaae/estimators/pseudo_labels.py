@@ -14,6 +14,7 @@ from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.estimators.model import are_auto, are_many_images
 from skaae.estimators.options import replace_auto
 from skaae.teaching.committee import Classifier, default_members, teach
+from skaae.training.blocks import BlockRows
 from skaae.training.rows import as_arrays, pick
 from skaae.training.schedule import ADD_PSEUDO_LABELS, has_few_labels
 from skaae.unlabeled import UNLABELED
@@ -122,7 +123,8 @@ class TakesPseudoLabels:
         if not taught or x.is_sparse:
             return targets[held_out]
         seed = self._settings.seed
-        drawn = np.random.default_rng(seed).permutation(others)[:MAX_ROWS]
+        most = min(MAX_ROWS, x.n_rows_of_stream()) if isinstance(x, BlockRows) else MAX_ROWS
+        drawn = np.random.default_rng(seed).permutation(others)[:most]
         rows = np.sort(np.concatenate([labeled, drawn]))
         unknown = held_out[targets[held_out] < 0]
         y = torch.from_numpy(self._probabilities(streams[0], targets, np.append(rows, unknown)))

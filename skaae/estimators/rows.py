@@ -42,7 +42,11 @@ def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1, learn
         require_rows(stored.shape, ensure_min_samples)
         if reset:
             check_rows(estimator, stored.source.read(0, 1), schema, reset=True)
-        return read_stored(stored, lambda rows: check_rows(estimator, rows, schema), learns=learns)
+        found = stored.source.dtype
+        dtype = found if found in DTYPES else np.dtype(np.float64)
+        return read_stored(
+            stored, lambda rows: check_rows(estimator, rows, schema), dtype, learns=learns
+        )
     if not schema.is_mixed:
         return check_numbers(estimator, X, reset=reset, ensure_min_samples=ensure_min_samples)
     validate_data(estimator, X, skip_check_array=True, reset=reset)
@@ -75,7 +79,13 @@ def check_more_rows(estimator, name, X, *, ensure_min_samples=1):
     begun = estimator.__dict__.get("_schema")  # of a fit that has not built a model yet
     schema = estimator._table.schema if begun is None else begun
     stored = as_out_of_core(X)
-    X = X if stored is None else stored.source.read(0, len(stored))
+    if stored is not None:
+        if 8 * len(stored) * stored.shape[1] > stored.memory:
+            raise ValueError(
+                f"{name} has {len(stored)} rows on disk, more than its memory={stored.memory} "
+                "bytes; give fewer rows, as X.sample(10_000), or more memory."
+            )
+        X = stored.source.read(0, len(stored))
     try:
         return check_rows(estimator, X, schema, ensure_min_samples=ensure_min_samples)
     except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skaae.columns.schema import stack
-from skaae.storage.table import MOST_SAMPLED, OutOfCore
+from skaae.storage.table import OutOfCore
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ class StoredRows:
         return stack(*found)[inverse]
 
 
-def read_stored(table: OutOfCore, check: Callable[[Any], Any], *, learns: bool) -> StoredRows:
+def read_stored(
+    table: OutOfCore, check: Callable[[Any], Any], dtype: np.dtype, *, learns: bool
+) -> StoredRows:
     """Return the rows of a table out of memory; `learns`: with some of them in memory."""
     if not learns:
-        first = check(table.source.read(0, 1))
-        return StoredRows(table, check, None, np.arange(0), first.dtype)
-    n_bytes = 8 * max(1, table.shape[1])
-    runs = table._sample_runs(max(2, min(MOST_SAMPLED, table.memory // (4 * n_bytes))))
-    known = check(table.source.read_runs(runs))
-    index = np.concatenate([np.arange(start, stop) for start, stop in runs])
-    return StoredRows(table, check, known, index, known.dtype)
+        check(table.source.read(0, 1))
+        return StoredRows(table, check, None, np.arange(0), dtype)
+    rows, index = table.known_rows()
+    table.forget()
+    return StoredRows(table, check, check(rows), index, dtype)
 
 
 def of_all_rows(X: Any, values: np.ndarray, other: int) -> np.ndarray:

@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 
 # Blocks of sources without chunks of their own have about so many bytes, as float32.
 BLOCK_BYTES = 1 << 20
+# The memory for rows holds at least so many of them.
+LEAST_BLOCKS = 64
 
 
 class Source(ABC):
@@ -26,26 +29,36 @@ class Source(ABC):
     ----------
     shape : number of rows and columns.
     starts : int64 array (n_blocks + 1,), the first row of each block, and the number of rows.
+    dtype : of the numbers.
     whole : whether a part of a block takes as long to read as the block.
     """
 
     shape: tuple[int, int]
     starts: np.ndarray
+    dtype: np.dtype
     whole = False
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # a fit reads ahead in a second thread
+        self._lock = threading.Lock()  # a fit reads in several threads
         self._block: tuple[int, Any] | None = None  # the last one that was read, and its rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: v for name, v in vars(self).items() if name not in ("_lock", "_block")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Source.__init__(self)
+        self.__dict__.update(state)
 
     def read(self, start: int, stop: int) -> Any:
         """Return some rows, as an array or a data frame."""
-        if not self.whole:
-            return self._finish(self._read(start, stop))
-        parts = []
-        for block, first, last in self.parts(start, stop):
-            rows, offset = self._whole_block(block), int(self.starts[block])
-            parts.append(self._cut(rows, first - offset, last - offset))
-        return self._finish(parts[0] if len(parts) == 1 else self._join(parts))
+        with self._lock:
+            if not self.whole:
+                return self._finish(self._read(start, stop))
+            parts = []
+            for block, first, last in self.parts(start, stop):
+                rows, offset = self._whole_block(block), int(self.starts[block])
+                parts.append(self._cut(rows, first - offset, last - offset))
+            return self._finish(parts[0] if len(parts) == 1 else self._join(parts))
 
     def read_runs(self, runs: list[tuple[int, int]]) -> Any:
         """Return the rows of several ranges, one below the other."""
@@ -61,11 +74,10 @@ class Source(ABC):
 
     def _whole_block(self, block: int) -> Any:
         """Return a block; the last one that was read is kept."""
-        with self._lock:
-            if self._block is None or self._block[0] != block:
-                self._block = None  # frees its memory before the next one is read
-                self._block = block, self._read(*map(int, self.starts[block : block + 2]))
-            return self._block[1]
+        if self._block is None or self._block[0] != block:
+            self._block = None  # frees its memory before the next one is read
+            self._block = block, self._read(*map(int, self.starts[block : block + 2]))
+        return self._block[1]
 
     @abstractmethod
     def _read(self, start: int, stop: int) -> Any:
@@ -91,7 +103,7 @@ class Source(ABC):
 class ArraySource(Source):
     """An object with shape, dtype and slices of rows, as those of NumPy, zarr, h5py and Dask."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, block_bytes: int) -> None:
         super().__init__()
         if len(data.shape) != 2:
             raise ValueError(
@@ -106,8 +118,8 @@ class ArraySource(Source):
                 f"the shape {data.shape} is not known yet; call compute_chunk_sizes() of the "
                 "Dask array first."
             ) from None
-        self.shape = n_rows, n_columns
-        size = rows_of_block(n_columns)
+        self.shape, self.dtype = (n_rows, n_columns), np.dtype(data.dtype)
+        size = rows_in(block_bytes, n_columns)
         self.whole = chunks is not None
         if chunks is not None and isinstance(chunks[0], tuple):
             self.starts = np.concatenate([[0], np.cumsum(chunks[0])]).astype(np.int64)
@@ -117,25 +129,41 @@ class ArraySource(Source):
         self.starts = np.append(np.arange(0, n_rows, size), n_rows)
 
     def _read(self, start: int, stop: int) -> np.ndarray:
-        return np.asarray(self.data[start:stop])
+        found = self.data[start:stop]
+        if isinstance(found, np.ma.MaskedArray):  # masked entries are gaps
+            dtype = np.result_type(found.dtype, np.float32)
+            return np.ma.filled(found.astype(dtype), np.nan)
+        return np.asarray(found)
+
+    def _cut(self, rows: np.ndarray, start: int, stop: int) -> np.ndarray:
+        part = rows[start:stop]
+        return part if len(part) == len(rows) else part.copy()  # a view would keep the block
 
 
 class DatasetSource(Source):
     """A map-style dataset of PyTorch; its items are rows, or tuples that begin with one."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, block_bytes: int) -> None:
         super().__init__()
-        self.data = data
-        self.shape = len(data), len(self._row(data[0]))
-        self.starts = np.append(np.arange(0, len(data), rows_of_block(self.shape[1])), len(data))
+        self.data, n_rows = data, len(data)
+        first = self._row(data[0]) if n_rows else np.empty(0)
+        self.shape, self.dtype = (n_rows, len(first)), first.dtype
+        self.starts = np.append(np.arange(0, n_rows, rows_in(block_bytes, len(first))), n_rows)
 
     def _row(self, item: Any) -> np.ndarray:
-        row = item[0] if isinstance(item, tuple | list) else item
-        found = np.asarray(row.cpu() if isinstance(row, torch.Tensor) else row)
+        begins = isinstance(item, tuple | list) and len(item) and np.ndim(item[0]) > 0
+        row = item[0] if begins else item
+        found = np.asarray(row.detach().cpu() if isinstance(row, torch.Tensor) else row)
+        if found.dtype.kind not in "biuf":
+            raise ValueError(
+                f"an item of the dataset is a {type(item).__name__}, which is no row; make items "
+                "rows of numbers, or tuples whose first entry is such a row."
+            )
         if found.ndim > 2 and found.shape[0] > 1:
             raise ValueError(
-                f"an item of the dataset has the shape {found.shape}; make it a flat row, images "
-                "with several channels with the channels last: x.movedim(0, -1).flatten()."
+                f"an item of the dataset has the shape {found.shape}; make it a flat row. Networks "
+                "of convolutions need the channels last: for images of the shape (channels, "
+                "height, width) this is x.movedim(0, -1).flatten()."
             )
         return found.reshape(-1)
 
@@ -153,7 +181,10 @@ class ArrowSource(Source):
 
     def __init__(self, data: Any, columns: list[str] | None) -> None:
         super().__init__()
-        self.columns = list(data.schema.names) if columns is None else list(columns)
+        pandas = data.schema.pandas_metadata or {}  # of files that pandas has written
+        index = [name for name in pandas.get("index_columns", []) if isinstance(name, str)]
+        usual = [name for name in data.schema.names if name not in index]
+        self.columns = usual if columns is None else list(columns)
         unknown = [name for name in self.columns if name not in data.schema.names]
         if unknown:
             raise ValueError(
@@ -162,7 +193,14 @@ class ArrowSource(Source):
             )
         self._library = frame_library()
         self._parts, sizes = [], []
-        for fragment in data.get_fragments():
+        try:
+            fragments = list(data.get_fragments())
+        except NotImplementedError as error:  # pyarrow's error is one of these
+            raise ValueError(
+                f"the files of this dataset cannot be read one by one ({error}); give the dataset "
+                "without filter, or write the filtered rows to files first."
+            ) from error
+        for fragment in fragments:
             split = getattr(fragment, "split_by_row_group", None)  # of Parquet files
             for part in [fragment] if split is None else split():
                 self._parts.append(part)
@@ -175,6 +213,8 @@ class ArrowSource(Source):
         self._parts = [self._parts[index] for index in kept]
         self.starts = np.concatenate([[0], np.cumsum([sizes[i] for i in kept])]).astype(np.int64)
         self.shape = int(self.starts[-1]), len(self.columns)
+        types = {str(data.schema.field(name).type) for name in self.columns}
+        self.dtype = np.dtype(np.float32 if types == {"float"} else np.float64)
 
     def _read(self, start: int, stop: int) -> Any:
         block = int(np.searchsorted(self.starts, start))
@@ -187,9 +227,8 @@ class ArrowSource(Source):
         return sys.modules["pyarrow"].concat_tables(parts)
 
     def _finish(self, rows: Any) -> Any:
-        return rows.to_pandas() if self._library.__name__ == "pandas" else self._from_arrow(rows)
-
-    def _from_arrow(self, rows: Any) -> Any:
+        if self._library.__name__ == "pandas":
+            return rows.to_pandas(ignore_metadata=True)  # of an index, which is left out
         return self._library.from_arrow(rows)
 
     def join(self, parts: list[Any]) -> Any:
@@ -211,13 +250,17 @@ def frame_library() -> Any:
     )
 
 
-def rows_of_block(n_columns: int) -> int:
-    """Return how many rows of float32 have about BLOCK_BYTES."""
-    return max(1, BLOCK_BYTES // (4 * max(1, n_columns)))
+def rows_in(n_bytes: int, n_columns: int) -> int:
+    """Return how many rows of float32 have about so many bytes."""
+    return max(1, n_bytes // (4 * max(1, n_columns)))
 
 
-def as_source(data: Any, columns: list[str] | None) -> Source | None:
-    """Return the source of some data, or None if nothing is known to read them with."""
+def as_source(data: Any, columns: list[str] | None, memory: int) -> Source | None:
+    """Return the source of some data, or None if nothing is known to read them with.
+
+    Blocks of sources without chunks are small parts of the `memory` for rows.
+    """
+    block_bytes = min(BLOCK_BYTES, memory // LEAST_BLOCKS)
     arrow = sys.modules.get("pyarrow.dataset")
     if arrow is not None and isinstance(data, arrow.Dataset):
         return ArrowSource(data, columns)
@@ -232,6 +275,6 @@ def as_source(data: Any, columns: list[str] | None) -> Source | None:
             "__getitem__, or call partial_fit on one chunk of rows after the other."
         )
     if isinstance(data, torch.utils.data.Dataset):
-        return DatasetSource(data)
+        return DatasetSource(data, block_bytes)
     sliced = all(hasattr(data, name) for name in ("shape", "dtype", "__getitem__"))
-    return ArraySource(data) if sliced else None
+    return ArraySource(data, block_bytes) if sliced and not issparse(data) else None

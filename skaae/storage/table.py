@@ -11,13 +11,11 @@ from scipy.sparse import issparse
 
 from skaae.storage.sources import Source, as_source
 
-# Memory-mapped arrays of more bytes are read a block at a time, as if in `OutOfCore`.
-LARGEST_MAPPED = 1_000_000_000
 MEMORY = 512_000_000
 LEAST_MEMORY = 1_000_000
-# What is learned from some rows alone (scaling, categories, first clusters) is learned from so many
-# at most, in so many runs of neighbouring rows.
-MOST_SAMPLED = 100_000
+# What is learned from some rows alone (scaling, categories, first clusters) is learned from at most
+# and at least so many, in so many runs of neighbouring rows.
+MOST_SAMPLED, LEAST_SAMPLED = 100_000, 1_000
 N_RUNS = 256
 # Packages whose arrays lie on disk. Those of other packages may lie in memory.
 ON_DISK = ("zarr", "h5py")
@@ -26,9 +24,10 @@ ON_DISK = ("zarr", "h5py")
 class OutOfCore:
     """A table that does not fit into memory, for `fit`, `transform`, `predict` and the like.
 
-    Estimators take arrays of zarr and h5py, memory-mapped arrays of more than 1 GB, datasets of
-    pyarrow, and map-style datasets of PyTorch without this class. It is needed to set `memory` or
-    `columns`, and for objects of other packages.
+    Estimators take arrays of zarr and h5py, datasets of pyarrow, and map-style datasets of PyTorch
+    without this class. It is needed to set `memory` or `columns`, for memory-mapped arrays, and for
+    objects of other packages. A memory-mapped array that is passed as it is counts as a table in
+    memory.
 
     A fit learns the scaling, the categories and the first clusters from a sample of the rows: at
     most 100,000, from 256 places all over the table. Networks are trained on all rows. Each epoch
@@ -44,12 +43,14 @@ class OutOfCore:
         * a `pyarrow.dataset.Dataset`; rows are read as data frames of pandas, or of polars if
           pandas is not installed,
         * a `torch.utils.data.Dataset` with `__len__` and `__getitem__`. Its items are rows, or
-          tuples whose first entry is a row. Labels are always passed as y.
+          tuples whose first entry is a row. One thread reads at a time. Labels are always passed
+          as y.
     columns : list of str, default=None
         Columns of a pyarrow dataset to use. None uses all.
     memory : int, default=512_000_000
-        About how many bytes of rows a fit holds in memory. More memory mixes rows better. The
-        networks, y and 24 bytes for each row of the table come on top.
+        About how many bytes of rows a fit holds in memory. More memory mixes rows better. Networks,
+        y, and some numbers for each row of the table (24 to 64 bytes) come on top, and so does a
+        block while it is read.
 
     Attributes
     ----------
@@ -59,7 +60,8 @@ class OutOfCore:
     Raises
     ------
     ValueError
-        If the data are of another kind, have not two dimensions, or `memory` is less than 1 MB.
+        If the data are of another kind, have no row or not two dimensions, if `memory` is less than
+        1 MB, or if 1000 rows do not fit into it.
 
     Examples
     --------
@@ -76,9 +78,12 @@ class OutOfCore:
     """
 
     def __init__(self, data: Any, *, columns: list[str] | None = None, memory: int = MEMORY):
-        if memory < LEAST_MEMORY:
-            raise ValueError(f"memory={memory} bytes is too little; give at least {LEAST_MEMORY}.")
-        source = as_source(data, columns)
+        if not isinstance(memory, int | np.integer) or memory < LEAST_MEMORY:
+            raise ValueError(
+                f"memory={memory!r} must be a number of bytes, at least {LEAST_MEMORY:,}."
+            )
+        memory = int(memory)
+        source = as_source(data, columns, memory)
         if source is None:
             raise ValueError(
                 f"data is a {type(data).__name__}, which has no shape, dtype and slices of rows; "
@@ -88,6 +93,15 @@ class OutOfCore:
         self.data, self.columns, self.memory = data, columns, memory
         self.source: Source = source
         self.shape = source.shape
+        self._known: Any = None
+        if 0 in self.shape:
+            raise ValueError(f"data has the shape {self.shape}; give at least a row and a column.")
+        needed = 8 * self.shape[1] * min(len(self), LEAST_SAMPLED)
+        if needed > memory:
+            raise ValueError(
+                f"memory={memory} bytes is too little for {self.shape[1]} columns, as some rows "
+                f"are kept in memory; give at least {needed}."
+            )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -107,26 +121,45 @@ class OutOfCore:
         -------
         X : ndarray or data frame of shape (n_samples, n_features)
         """
-        return self.source.read_runs(self._sample_runs(n_samples))
+        if not isinstance(n_samples, int | np.integer) or n_samples < 1:
+            raise ValueError(f"n_samples={n_samples!r} must be a number of rows, at least 1.")
+        return self.source.read_runs(self._sample_runs(int(n_samples)))
 
     def _sample_runs(self, n_samples: int) -> list[tuple[int, int]]:
-        """Return ranges of rows, which contain at most `n_samples` rows in all."""
+        """Return ranges of rows, which contain `n_samples` rows in all, or all rows."""
         n_rows = len(self)
         if n_samples >= n_rows:
             return [(0, n_rows)]
-        n_runs = min(N_RUNS, n_samples)
-        length, edges = n_samples // n_runs, np.linspace(0, n_rows, n_runs + 1).astype(int)
-        rng = np.random.default_rng(0)
-        first = rng.integers(edges[:-1], np.maximum(edges[1:] - length, edges[:-1]) + 1)
-        return [(int(start), int(start) + length) for start in first]
+        ends = np.linspace(0, n_samples, min(N_RUNS, n_samples) + 1).astype(int)
+        lengths, edges = np.diff(ends), np.linspace(0, n_rows, len(ends)).astype(int)
+        latest = np.maximum(edges[1:] - lengths, edges[:-1])
+        first = np.random.default_rng(0).integers(edges[:-1], latest + 1)
+        return [(int(start), int(start + n)) for start, n in zip(first, lengths, strict=True)]
+
+    def known_rows(self) -> Any:
+        """Return the rows that a fit learns the scaling from; they are kept until `forget`."""
+        if self._known is None:
+            n_samples = min(MOST_SAMPLED, self.memory // (32 * self.shape[1]))
+            runs = self._sample_runs(max(LEAST_SAMPLED, n_samples))
+            index = np.concatenate([np.arange(start, stop) for start, stop in runs])
+            self._known = self.source.read_runs(runs), index
+        return self._known
+
+    def forget(self) -> None:
+        """Keep no rows."""
+        self._known = None
+
+    def __getitem__(self, rows: Any) -> Any:
+        raise TypeError(
+            "a table that is read from disk gives no choice of rows, as cross-validation needs; "
+            "cross-validate with some rows in memory: X.sample(10_000)."
+        )
 
 
 def as_out_of_core(X: Any) -> OutOfCore | None:
     """Return X as a table out of memory, or None if it is one in memory."""
     if isinstance(X, OutOfCore):
         return X
-    if isinstance(X, np.memmap):
-        return OutOfCore(X) if X.nbytes > LARGEST_MAPPED and X.ndim == 2 else None
     if isinstance(X, np.ndarray | torch.Tensor) or issparse(X):
         return None
     arrow = sys.modules.get("pyarrow.dataset")

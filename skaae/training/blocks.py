@@ -41,10 +41,10 @@ class BlockRows:
         largest = int(self.sizes.max())
         if 8 * largest * self.width > memory:
             raise ValueError(
-                f"a block of {largest} rows has {4 * largest * self.width:,} bytes as float32, and "
-                f"two of them are more than the {memory:,} bytes for rows in training; use "
-                "OutOfCore(data, memory=...) with twice as much at least, or write the data in "
-                "smaller row groups or chunks."
+                f"a chunk or row group of {largest} rows has {4 * largest * self.width:,} bytes as "
+                f"float32, and two of them are more than the {memory:,} bytes for rows in "
+                f"training; use OutOfCore(data, memory={32 * largest * self.width}), or write the "
+                "data in smaller chunks or row groups."
             )
         self.capacity = min(memory // (4 * self.width), len(rows))  # in rows
         self.memory = torch.empty(0, self.width)
@@ -66,9 +66,9 @@ class BlockRows:
         """Return the same rows with a memory of their own, half as large, for another stream."""
         return BlockRows(self.rows, self.bytes // 2)
 
-    def has_room_for(self, n_rows: int) -> bool:
-        """Return whether so many rows of another stream may be in memory all the time."""
-        return 4 * n_rows * self.width <= self.bytes // 2
+    def n_rows_of_stream(self) -> int:
+        """Return how many rows of another stream may be in memory all the time."""
+        return self.bytes // (8 * self.width)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -85,7 +85,9 @@ class BlockRows:
 
     def _read(self, which: Any) -> Tensor:
         """Read some rows at once."""
-        return torch.from_numpy(np.require(self.rows[which], None, ["C", "W"]))
+        found = self._scaled(self.rows.rows[which])
+        self._warn()
+        return torch.from_numpy(np.require(found, np.float32, ["C", "W"]))
 
     def shuffle(self, index: Tensor | None, generator: torch.Generator) -> Tensor:
         """Begin a pass; return the rows to use, all or those of an index, in their order.
@@ -147,9 +149,7 @@ class BlockRows:
             number, future = self.coming
             self.coming = None
             self.place[self.groups[number]] = future.result()
-            if self.far and not self.has_warned:
-                self.has_warned = True
-                warnings.warn(self.far, UserWarning, stacklevel=2)
+            self._warn()
             self.held.append(number)
             self._send_for_next()
 
@@ -174,16 +174,31 @@ class BlockRows:
         place, places, memory = (number % 2) * (self.capacity // 2), [], self.memory.numpy()
         for block in self.groups[number].tolist():
             size = int(self.sizes[block])
-            memory[place : place + size] = self._block(int(self.starts[block]), size)
+            start = int(self.starts[block])
+            memory[place : place + size] = self._scaled(self.rows.rows[start : start + size])
             places.append(place)
             place += size
         return torch.tensor(places)
 
-    def _block(self, start: int, size: int) -> np.ndarray:
-        """Return the rows of a block; raise or note if they are far from those of the scaling."""
-        checked, table = self.rows.rows[start : start + size], self.rows.table
+    def _scaled(self, checked: Any) -> np.ndarray:
+        """Return rows as networks see them; raise or note if they are far from the first rows."""
+        table = self.rows.table
         rows = table.transform(checked)
-        if rows.size and max(-rows.min(), rows.max()) > self.usual:
+        if rows.size and (len(table.flags) or max(-rows.min(), rows.max()) > self.usual):
             table.require_near(checked)
             self.far = self.far or table.describe_far(checked)
         return rows
+
+    def _warn(self) -> None:
+        """Warn, once, if rows are far from those from which the scaling was learned."""
+        if self.far and not self.has_warned:
+            self.has_warned = True
+            warnings.warn(self.far, UserWarning, stacklevel=2)
+
+    def require_group_of(self, size: int) -> None:
+        """Raise ValueError if a mini-batch of so many rows needs more than two groups."""
+        if len(self.groups) > 2 and size > self.capacity // 2:
+            raise ValueError(
+                f"batch_size={size} is more than the {self.capacity // 2} rows that are read at a "
+                "time; use smaller batches, or OutOfCore(data, memory=...) with more memory."
+            )

@@ -33,6 +33,8 @@ class Stream:
     rows: Tensor | None = None
     phase: str | None = None
     weights: Tensor | None = None
+    # of rows that were picked from a table on disk: that table, which rows, y and weights of all
+    picked: tuple[BlockRows, Tensor, Tensor, Tensor | None] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())) if self.rows is None else self.rows)
@@ -53,6 +55,7 @@ class Stream:
             elif rows is not None and len(rows) == len(stored[0]):
                 rows = None  # all of them
             order = stored[0].shuffle(None if rows is None else rows.cpu(), generator)
+            stored[0].require_group_of(min(size, len(self)))
             return list(order.tensor_split(math.ceil(len(self) / size)))
         order = torch.randperm(len(self), generator=generator, device=generator.device)
         if self.rows is not None:
@@ -85,9 +88,10 @@ class Stream:
         weights : of all rows, or None.
         """
         if isinstance(x, BlockRows):
-            if not x.has_room_for(len(rows)):
+            if len(rows) > x.n_rows_of_stream():
                 x = x.again()
             else:  # few rows are read only once
+                self.picked = x, rows, y, weights
                 index = rows.cpu()
                 x, y = pick(x, index.numpy()), y[rows]
                 rows = torch.arange(len(index), device=rows.device)
@@ -96,11 +100,19 @@ class Stream:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what changes during a run: the rows in use, and their classes."""
+        if self.picked is not None:
+            _, rows, y, _ = self.picked
+            return {"rows": rows, "classes": {"y_labeled": y}}
         classes = {name: y for name, y in self.tensors.items() if name.startswith("y")}
         return {"rows": self.rows, "classes": classes}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict`."""
+        if self.picked is not None:
+            x, rows, y, weights = self.picked
+            rows, y = state["rows"].to(rows.device), state["classes"]["y_labeled"].to(y.device)
+            self.take_labeled(x, y, rows, weights)
+            return
         device = None if self.rows is None else self.rows.device
         self.rows = state["rows"] if device is None else state["rows"].to(device)
         classes = {name: y.to(self.tensors[name].device) for name, y in state["classes"].items()}
