@@ -117,7 +117,7 @@ class BlockRows:
         if int(self.sizes[order].sum()) <= self.capacity:  # all are in one group, and stay
             if len(self.groups) == 1 and bool((self.group[order] == 0).all()):
                 return
-            sizes = [len(order)]
+            order, sizes = order.sort().values, [len(order)]  # as in all passes
         else:
             ends, sizes, used = self.sizes[order].tolist(), [0], 0
             for size in ends:
