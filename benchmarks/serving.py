@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from http.client import HTTPConnection
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import _waiting  # noqa: F401 (before torch)
@@ -129,7 +130,7 @@ def load(port, bodies, n_requests, n_connections):
         thread.join()
     if failures:
         raise failures[0]
-    return sum(found, []), time.perf_counter() - start
+    return list(chain.from_iterable(found)), time.perf_counter() - start
 
 
 def measure(path, name, bodies, n_connections):
@@ -147,8 +148,8 @@ def measure(path, name, bodies, n_connections):
         "request": name,
         "connections": n_connections,
         "requests per second": round(len(answers) / (first_seconds + later_seconds)),
-        "p50": round(1e3 * p50, 3),
-        "p99": round(1e3 * p99, 3),
+        "p50": round(1e3 * float(p50), 3),
+        "p99": round(1e3 * float(p99), 3),
         "MB": [round(mb, 1) for mb in used],
         "statuses": dict(sorted(Counter(status for status, *_ in answers).items())),
         "without a reason": sum(not reason for _, reason, _ in answers),
