@@ -173,30 +173,25 @@ def partitions(table):
     return dd.from_pandas(table[0], npartitions=3)
 
 
-def in_threads(lazy):
-    """Compute without a cluster, which needs no second process and no network."""
-    return lazy.compute(scheduler="threads", num_workers=2)
-
-
-def test_predictions_of_a_dask_frame(table, partitions):
+def test_predictions_of_a_dask_frame(dask_cluster, table, partitions):
     frame, y = table
     model = small_classifier().fit(frame, make_unlabeled(y, 40, random_state=0))
     for method in (model.predict, model.predict_proba):
         expected = method(frame)
         lazy = partitions.map_partitions(method, meta=expected[:0])
         assert (lazy.dtype, lazy.ndim) == (expected.dtype, expected.ndim)
-        np.testing.assert_array_equal(in_threads(lazy), expected)
+        np.testing.assert_array_equal(lazy.compute(), expected)
 
 
-def test_codes_of_a_dask_frame_are_frames(table, partitions):
+def test_codes_of_a_dask_frame_are_frames(dask_cluster, table, partitions):
     frame, _ = table
     model = transformer(max_iter=2).fit(frame).set_output(transform="pandas")
     expected = model.transform(frame)
     lazy = partitions.map_partitions(model.transform, meta=expected[:0])
     assert lazy.dtypes.equals(expected.dtypes)
-    pd.testing.assert_frame_equal(in_threads(lazy), expected)
+    pd.testing.assert_frame_equal(lazy.compute(), expected)
     decoded = lazy.map_partitions(model.inverse_transform, meta=frame[:0])
-    rows = in_threads(decoded).reset_index(drop=True)  # each partition is numbered from 0
+    rows = decoded.compute().reset_index(drop=True)  # each partition is numbered from 0
     pd.testing.assert_frame_equal(rows, model.inverse_transform(expected))
 
 
@@ -208,26 +203,26 @@ def test_a_dask_frame_needs_no_meta(table, partitions):
     assert lazy.dtypes.equals(model.transform(frame).dtypes)
 
 
-def test_blocks_of_a_dask_array(blobs):
+def test_blocks_of_a_dask_array(dask_cluster, blobs):
     da = pytest.importorskip("dask.array", reason="needs dask[array]")
     X, y = blobs
     rows = da.from_array(X, chunks=(50, -1))
     model = small_classifier().fit(X, hide(y, 5))
     labels = rows.map_blocks(model.predict, drop_axis=1, meta=model.predict(X[:1])[:0])
     assert (labels.shape, labels.dtype) == ((180,), model.classes_.dtype)
-    np.testing.assert_array_equal(in_threads(labels), model.predict(X))
+    np.testing.assert_array_equal(labels.compute(), model.predict(X))
     codes = model.transform(X)
     lazy = rows.map_blocks(
         model.transform, chunks=(rows.chunks[0], codes.shape[1:]), meta=codes[:0]
     )
     assert (lazy.shape, lazy.dtype) == (codes.shape, codes.dtype)
-    np.testing.assert_allclose(in_threads(lazy), codes, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(lazy.compute(), codes, rtol=1e-6, atol=1e-8)
 
 
-def test_columns_of_a_row_must_be_in_one_block(blobs):
+def test_columns_of_a_row_must_be_in_one_block(dask_cluster, blobs):
     da = pytest.importorskip("dask.array", reason="needs dask[array]")
     X, _ = blobs
     model = transformer(max_iter=2).fit(X)
     lazy = da.from_array(X, chunks=(50, 3)).map_blocks(model.transform, dtype=X.dtype)
     with pytest.raises(ValueError, match="X has 3 features, but AAETransformer is expecting 6"):
-        in_threads(lazy)
+        lazy.compute()
