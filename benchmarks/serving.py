@@ -7,8 +7,9 @@ Each case starts a server of its own, a process with one thread for products. Cl
 this process with a connection each, send 10,000 requests: one row, 100 rows, or bad requests of
 eight kinds in turn. p50 and p99 are the median and the 99th percentile of the time from sending a
 request until its answer is read. The memory is the resident set of the server after its first
-answer, after 1,000 requests and after 10,000. Writes results/serving.json. Run it on a machine that
-does nothing else: the clients need a core, and the server another.
+answer, after 1,000 requests and after 10,000. The processor time is that of the server. Writes
+results/serving.json. Run it on a machine that does nothing else: the clients need a core, and the
+server another. The load is how many processes wanted a core in the minute before the first case.
 """
 
 from __future__ import annotations
@@ -99,6 +100,12 @@ def memory(pid):
     return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
 
+def processor(pid):
+    """Return the seconds of the processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def ask(connection, body):
     """Send a request; return its status, whether the answer has a reason, and the seconds."""
     start = time.perf_counter()
@@ -137,17 +144,19 @@ def measure(path, name, bodies, n_connections):
     """Return the figures of a case, on a new server."""
     with server(path) as (pid, port):
         load(port, bodies[:1], 1, 1)
-        used = [memory(pid)]
+        used, before = [memory(pid)], processor(pid)
         first, first_seconds = load(port, bodies, N_FIRST, n_connections)
         used.append(memory(pid))
         later, later_seconds = load(port, bodies, N_REQUESTS - N_FIRST, n_connections)
         used.append(memory(pid))
+        busy = processor(pid) - before
     answers = first + later
     p50, p99 = np.percentile([seconds for *_, seconds in answers], [50, 99])
     return {
         "request": name,
         "connections": n_connections,
         "requests per second": round(len(answers) / (first_seconds + later_seconds)),
+        "processor ms": round(1e3 * busy / len(answers), 2),
         "p50": round(1e3 * float(p50), 3),
         "p99": round(1e3 * float(p99), 3),
         "MB": [round(mb, 1) for mb in used],
@@ -162,6 +171,7 @@ def main():
     result = {
         "experiment": "serving",
         "cores": os.cpu_count(),
+        "load before": round(os.getloadavg()[0], 2),
         "requests": N_REQUESTS,
         "versions": {name: version(name) for name in packages},
         "cases": [],
