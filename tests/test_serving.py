@@ -47,15 +47,15 @@ def serving(app):
             assert time.monotonic() < deadline, "the server did not start in time"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        connection = HTTPConnection("127.0.0.1", port, timeout=30)
 
         def send(body, path="/predict", method="POST"):
-            connection.request(method, path, body)
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            # a new connection each time, as the server ends those that wait for long
+            with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+                connection.request(method, path, body)
+                response = connection.getresponse()
+                return response.status, json.loads(response.read())
 
         yield send
-        connection.close()
     finally:
         server.should_exit = True
         thread.join()
