@@ -698,8 +698,8 @@ def serving():
         *lines,
         "",
         f"{n_bad - n_silent:,} of {n_bad:,} bad requests got a reason. {about['hardware']}, "
-        f"{result['cores']} cores, of which other work took "
-        f"{result['load before']:.1f} at the start; {versions}.",
+        f"{result['cores']} cores, for which {result['load before']:.1f} processes of other "
+        f"programs waited or worked at the start; {versions}.",
     ]
 
 
