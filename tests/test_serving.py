@@ -129,6 +129,21 @@ def test_names_of_a_table_of_numbers(example, rows, tmp_path):
     np.testing.assert_allclose(answer["Z"], model.transform(frame.head(3)), atol=1e-5)
 
 
+def test_arrays_with_text(example, rows, tmp_path):
+    """Their columns have no names, so their rows are lists."""
+    X = np.empty((150, 2), dtype=object)
+    X[:, 0], X[:, 1] = rows[:, 0], np.repeat(["red", "green", "blue"], 50)
+    model = transformer(max_iter=2, categorical_features=[1]).fit(X)
+    export_onnx(model, tmp_path / "text.onnx", method="transform")
+    with serving(example.make_app(str(tmp_path / "text.onnx"))) as send:
+        assert list(send(None, "/", "GET")[1]["columns"].values()) == ["numbers", "text"]
+        answer = predict(send, X[::50].tolist())
+        status, error = send('{"rows": [[1.0, 2.0]]}')
+    np.testing.assert_allclose(answer["Z"], model.transform(X[::50]), atol=1e-5)
+    assert status == 422
+    assert "is 2.0, and the column takes text" in error["error"]
+
+
 def test_labels_that_are_floats(example, rows, tmp_path):
     model = classifier(max_iter=2, pseudo_labels=False, unlabeled_label=None)
     export_onnx(
@@ -168,7 +183,7 @@ def test_what_the_model_takes(arrays, tables):
         ('{"row": [[1, 2, 3, 4]]}', 422, r'the entries \["row"\]; send an object with the entry'),
         ('{"rows": []}', 422, r'"rows" is \[\]; it must be a list of at least one row'),
         ('{"rows": 7}', 422, '"rows" is 7'),
-        ('{"rows": [[1, 2, 3, 4], 5]}', 422, "row 1 is 5; a row must be a list of 4 numbers"),
+        ('{"rows": [[1, 2, 3, 4], 5]}', 422, "row 1 is 5; a row must be a list of 4 values"),
         ('{"rows": [{"a": 1}]}', 422, r'row 0 is {"a": 1}; a row must be a list'),
         ('{"rows": [[1, 2, 3, 4], [1, 2, 3]]}', 422, "row 1 has 3 values, .* 4 columns; send"),
         ('{"rows": [[1, 2, "3", 4]]}', 422, 'row 0, column 2 is "3", which is text, .* takes num'),

@@ -58,11 +58,13 @@ class Model:
         self.inputs = {tensor.name: tensor.type for tensor in self.session.get_inputs()}
         self.outputs = [tensor.name for tensor in self.session.get_outputs()]
         self.names = json.loads(self.about.get("feature_names", "null"))
-        # a table with text has an input for each column, all others one for the whole row
-        self.by_column = list(self.inputs) == self.names
-        self.columns = self.names
-        if self.names is None:
-            self.columns = list(range(self.session.get_inputs()[0].shape[1]))
+        # a table with text has an input for each column, all others have one input, X
+        first = self.session.get_inputs()[0]
+        several = len(self.inputs) > 1 or first.type not in DTYPES
+        self.by_column = several or list(self.inputs) == self.names
+        self.columns = self.names or list(self.inputs)
+        if self.names is None and not self.by_column:
+            self.columns = list(range(first.shape[1]))
 
     def describe(self):
         """Return what the model is and what it takes."""
@@ -76,7 +78,7 @@ class Model:
                 name: self.about[name]
                 for name in ("estimator", "method", "skaae_version")
             },
-            "columns": kinds if self.names else len(kinds),
+            "columns": kinds if self.names or self.by_column else len(kinds),
             "outputs": self.outputs,
             "most rows": MAX_ROWS,
         }
@@ -117,7 +119,7 @@ class Model:
         kind = list if self.names is None else dict
         for index, row in enumerate(rows):
             if type(row) is not kind:
-                wanted = f"a list of {len(self.columns)} numbers"
+                wanted = f"a list of {len(self.columns)} values"
                 if self.names is not None:
                     wanted = f"an object with the columns {shown(self.names)}"
                 raise Refused(
