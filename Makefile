@@ -15,10 +15,10 @@ docs: .venv/docs
 	.venv/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 test: .venv/test
-	.venv/bin/python -m pytest -n 2
+	.venv/bin/python -m pytest -n 2 --dist loadscope
 
 test-slow: .venv/test
-	.venv/bin/python -m pytest -n 2 --slow
+	.venv/bin/python -m pytest -n 2 --dist loadscope --slow
 
 # Fails if less than 95 % of the lines and branches of the package are tested.
 coverage: .venv/test .venv/dev
@@ -27,7 +27,7 @@ coverage: .venv/test .venv/dev
 
 # The oldest versions that pyproject.toml allows; they have wheels for python 3.11 and 3.12.
 test-oldest: .venv-oldest/test
-	.venv-oldest/bin/python -m pytest -n 2
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadscope
 
 lint: .venv/dev
 	.venv/bin/ruff format --check .

@@ -207,6 +207,38 @@ def gpu_together():
     return [*lines, *of_gpu(read("gpu"))]
 
 
+def out_of_core():
+    """Rows per second and memory of fits on a table that is read from disk."""
+    result = read("out_of_core")
+    lines = [
+        "| hidden layers | rows | in memory | from disk | ratio | memory | `transform` from disk |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, found in result["fits"].items():
+        here, disk = found["in memory"], found["from disk"]
+        ratio = disk["rows per second"] / here["rows per second"]
+        lines.append(
+            f"| {name} | {disk['rows']:,} | {here['rows per second']:,} rows/s "
+            f"| {disk['rows per second']:,} rows/s | {ratio:.2f} | {disk['memory, MB']} MB "
+            f"| {found['transform']['rows per second']:,} rows/s |"
+        )
+    errors = result["mnist"]["errors"]
+    before = [
+        read(f"reproduction/labels-100-defaults_draw_{draw}")["figures"][-1] for draw in errors
+    ]
+    return [
+        *lines,
+        "",
+        f"{result['bytes'] / 1e9:.0f} GB of float32 with 784 columns, batches of 500, one thread "
+        f"for the networks, {result['circumstances']['hardware']}. Rows in memory are a part of "
+        "the same table.",
+        "",
+        f"MNIST with 100 labels, default parameters, a group of an eighth of the rows: test error "
+        f"{', '.join(f'{error:.2f}' for error in errors.values())} % in {len(errors)} draws of "
+        f"labels. With all rows in memory it is {', '.join(f'{e:.2f}' for e in before)} %.",
+    ]
+
+
 def times():
     """Processor seconds of a fit with default parameters, by estimator and table."""
     result = read("times")
@@ -784,6 +816,7 @@ TABLES = {
     "latency": latency,
     "step_overhead": step_overhead,
     "samples": samples,
+    "out_of_core": out_of_core,
     "gpu": gpu,
     "gpu_steps": gpu_steps,
     "gpu_inference": gpu_inference,

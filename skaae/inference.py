@@ -6,7 +6,7 @@ Inference does not change the networks, so several threads may use them at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from skaae.training.step import AAEStep
 
 Rows = np.ndarray | NetworkRows
 
+# Rows of a piece: a multiple of the rows that pass through the networks at once.
+PIECE_ROWS = 1 << 17
 # Most training rows that the noise of sampled numbers is learned from.
 MOST_ROWS = 10_000
 # Rows of earlier calls that count as much as the rows of a `partial_fit`.
@@ -135,6 +137,12 @@ def noise_of_numbers(
 def present(*arrays: Rows | None) -> list[Rows]:
     """Return the arrays that are not None."""
     return [array for array in arrays if array is not None]
+
+
+def pieces(index: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield an index in pieces, so that not all results of rows need to be in memory at once."""
+    for start in range(0, len(index), PIECE_ROWS):
+        yield index[start : start + PIECE_ROWS]
 
 
 def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.ndarray:

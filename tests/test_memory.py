@@ -12,7 +12,7 @@ import torch
 from conftest import FITS, classifier, hide, make, transformer
 
 from skaae import AAEClusterer, AAEEmbedding, AAETransformer
-from skaae.estimators import base
+from skaae.estimators import rows
 from skaae.training.memory import is_out_of_memory
 from skaae.training.step import AAEStep
 
@@ -221,7 +221,7 @@ def test_rows_scaled_by_batches_train_to_the_same_bits(blobs, monkeypatch, kind)
         "clusters": lambda: make(AAEClusterer, max_iter=3, n_clusters=3).fit(X).transform(X),
     }
     expected = {name: fit() for name, fit in fits.items()}
-    monkeypatch.setattr(base, "LARGEST_COPY", -1)
+    monkeypatch.setattr(rows, "LARGEST_COPY", -1)
     for name, fit in fits.items():
         np.testing.assert_array_equal(fit(), expected[name], err_msg=name)
 

@@ -28,7 +28,7 @@ ROOMS = [
         "teaching",
         "likelihood",
     },
-    {"device", "draws"},
+    {"device", "draws", "storage"},
     {"networks"},
     {"training"},
     {"inference"},

@@ -30,9 +30,9 @@ from skaae import (
     SupervisedAAETransformer,
 )
 from skaae.columns.categories import fit_categories
+from skaae.columns.fit import fit_table
 from skaae.columns.layout import Layout
 from skaae.columns.schema import describe
-from skaae.columns.table import fit_table
 from skaae.displays import ReconstructionDisplay
 from skaae.training.losses import categorical_cross_entropy
 from skaae.training.reconstruction import Reconstruction

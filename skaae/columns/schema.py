@@ -51,20 +51,21 @@ class MixedRows:
         return replace(self[rows], source=source)
 
 
-def stack(X: Any, others: Any) -> Any:
+def stack(X: Any, *others: Any) -> Any:
     """Return checked rows X and others, one below the other: an array, a CSR array or `MixedRows`.
 
     The result is of the kind of X.
     """
     if isinstance(X, MixedRows):
         return MixedRows(
-            np.concatenate([X.numbers, others.numbers]),
-            np.concatenate([X.categories, others.categories]),
+            np.concatenate([X.numbers, *(other.numbers for other in others)]),
+            np.concatenate([X.categories, *(other.categories for other in others)]),
             X.source,
         )
     if scipy.sparse.issparse(X):
-        return scipy.sparse.vstack([X, others], format="csr")
-    return np.concatenate([X, others.toarray() if scipy.sparse.issparse(others) else others])
+        return scipy.sparse.vstack([X, *others], format="csr")
+    dense = [other.toarray() if scipy.sparse.issparse(other) else other for other in others]
+    return np.concatenate([X, *dense])
 
 
 @dataclass(frozen=True)

@@ -18,25 +18,27 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skaae import inference
 from skaae.columns import frames
+from skaae.columns.fit import fit_table
 from skaae.columns.schema import describe
-from skaae.columns.table import NetworkRows, fit_table
-from skaae.device import fits_on, training_threads
+from skaae.columns.table import NetworkRows
+from skaae.device import training_threads
 from skaae.estimators import fitting, parameters, rates, warn
 from skaae.estimators.checkpoints import make_saver
 from skaae.estimators.documentation import page_of_estimator
 from skaae.estimators.options import expand, parameters_as_fields, replace_auto, solver_of
 from skaae.estimators.ranges import check_count
-from skaae.estimators.rows import check_rows, require_unit_interval
+from skaae.estimators.rows import check_in_memory, check_rows, require_unit_interval, training_rows
 from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
+from skaae.storage.rows import in_memory, of_all_rows
+from skaae.storage.table import as_out_of_core
 from skaae.training.loop import DivergenceError, Loop, Run
 from skaae.training.memory import explaining_memory
-from skaae.training.rows import BatchedRows, pick
+from skaae.training.rows import pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
+from skaae.unlabeled import UNLABELED
 
-# On the CPU, rows whose copy for the networks would take more bytes are not copied as a whole.
-LARGEST_COPY = 64_000_000
 WARM_START = ("warm_start=True", "set warm_start=False")
 
 
@@ -101,6 +103,13 @@ class BaseAdversarialAutoencoder(
         """Return the fitted attributes computed from the trained weights, by name; set nothing.
 
         X and targets are those of the last `fit`, or of the last `partial_fit` if `partial`.
+        """
+        return {}
+
+    def _of_all_rows(self, X, targets, found):
+        """Return the fitted attributes with an entry for each row of X, a table out of memory.
+
+        `found` are those that `_results` has computed from some of the rows.
         """
         return {}
 
@@ -194,7 +203,7 @@ class BaseAdversarialAutoencoder(
         0
         """
         check_is_fitted(self)
-        rows = self._check_rows(X)
+        rows = check_in_memory(self, X)
         found = inference.reconstruct(self._step, NetworkRows(rows, self._table))
         return self._table.fill(X, rows, found)
 
@@ -235,27 +244,13 @@ class BaseAdversarialAutoencoder(
 
     # Rows -----------------------------------------------------------------------------------------
 
-    def _check_rows(self, X):
+    def _check_rows(self, X, *, learns=False):
         """Return X as checked rows, read like the training rows."""
-        return check_rows(self, X, self._table.schema)
+        return check_rows(self, X, self._table.schema, learns=learns)
 
     def _network_rows(self, X):
         """Return checked rows of X as the networks see them; they are scaled when sliced."""
         return NetworkRows(self._check_rows(X), self._table)
-
-    def _to_tensor(self, X):
-        """Return training rows as a float32 tensor, on the training device if they fit there.
-
-        On the CPU it may share its memory with X; PyTorch wants memory that it could write to. Rows
-        of a sparse table, and of one whose copy would be large, are scaled a mini-batch at a time.
-        """
-        self._table.require_near(X)
-        rows = NetworkRows(X, self._table, in_float32=True)
-        device = self._step.generator.device
-        if issparse(X) or (device.type == "cpu" and rows.size_of_copy > LARGEST_COPY):
-            return BatchedRows(rows)
-        scaled = np.require(rows[:], None, ["C", "W"])
-        return torch.from_numpy(scaled).to(device if fits_on(device, scaled.nbytes) else "cpu")
 
     # Fitting --------------------------------------------------------------------------------------
 
@@ -263,11 +258,14 @@ class BaseAdversarialAutoencoder(
         """Return checked training rows; raise if a model that continues cannot train on them."""
         if not (hasattr(self, "_step") and (partial or self.warm_start)):
             chosen = expand("categorical_features", self.categorical_features)
-            self._schema = describe(X, chosen.features)
-            return check_rows(self, X, self._schema, reset=True, ensure_min_samples=2)
+            stored = as_out_of_core(X)
+            self._schema = describe(X if stored is None else stored.sample(), chosen.features)
+            checks = {"reset": True, "ensure_min_samples": 2, "learns": True}
+            return check_rows(self, X, self._schema, **checks)
         if not partial:
             fitting.require_same_columns(self.n_features_in_, X)
-        rows = self._check_rows(X)
+        rows = self._check_rows(X, learns=True)
+        warn.of_far_rows(self._table, in_memory(rows)[0])
         how = ("partial_fit", "call fit") if partial else WARM_START
         fitting.require_same_parameters(self, self._frozen, *how)
         return rows
@@ -276,8 +274,9 @@ class BaseAdversarialAutoencoder(
         """Build networks and step for rows X, with new weights; return what `_start` returned."""
         bounded = self.reconstruction_loss == "binary_cross_entropy"
         categories = expand("categorical_features", self.categorical_features)
+        known, _ = in_memory(X, None)
         table = fit_table(
-            X,
+            known,
             self.__dict__.pop("_schema"),
             self.scaling,
             bounded=bounded,
@@ -287,9 +286,9 @@ class BaseAdversarialAutoencoder(
         )
         if bounded:
             require_unit_interval(table)
-        start = self._start(NetworkRows(X, table), partial=partial)
+        start = self._start(NetworkRows(known, table), partial=partial)
         model = self._model(targets, table, dense=not (partial or issparse(X)), start=start)
-        self._settings = parameters.resolve(self, model, X, table)
+        self._settings = parameters.resolve(self, model, known, table)
         self._recipe = model.recipe
         self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
@@ -304,39 +303,46 @@ class BaseAdversarialAutoencoder(
         A `partial` fit is one epoch that continues training. Rows may have weights (n_samples,).
         Early stopping uses the `Validation` rows, if there are any.
         """
-        saver = None if partial else make_saver(self, X, targets, weights, validation)
+        known, known_targets = in_memory(X, targets)
+        saver = None if partial else make_saver(self, known, targets, weights, validation)
         if hasattr(self, "_step") and (partial or self.warm_start):
-            start = self._start_again(NetworkRows(X, self._table), partial=partial)
+            start = self._start_again(NetworkRows(known, self._table), partial=partial)
         else:
             start = self._build(X, targets, partial=partial)
         rows, held_out = fitting.split_rows(self, X, targets, validation, partial=partial)
         self._goes_on = partial
-        x, step = self._to_tensor(X), self._step
+        step, device = self._step, self._step.generator.device
+        x = training_rows(X, self._table, device)
         # falling rates need a known last epoch, and would be too low for further fits
         ends = not (partial or self.warm_start) and held_out is validation is None
-        run = self._plan(x, targets, rows, start, partial=partial, weights=weights, ends=ends)
+        shown = fitting.shown(self, known, known_targets)
+        learned = targets if start is None else of_all_rows(X, start.labels, UNLABELED)
+        run = self._plan(x, learned, rows, partial=partial, weights=weights, ends=ends)
         run.actions = self._actions(X, targets, run.streams)
-        known = None if partial else self._teach(run.streams, targets, held_out)
+        taught = None if partial else self._teach(run.streams, targets, held_out)
         if held_out is not None:
             own = weights if weights is None else weights[held_out]
-            validation = fitting.Validation(pick(x, held_out), known, own)
+            validation = fitting.Validation(pick(x, held_out), taught, own)
         elif validation is not None:
-            validation = dataclasses.replace(validation, rows=self._to_tensor(validation.rows))
+            validation = dataclasses.replace(
+                validation, rows=training_rows(validation.rows, self._table, device)
+            )
         if validation is not None:
             run.stopping = fitting.early_stopping(self, run, validation)
 
         def results(n_iter):
             if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
                 run.actions[ASSIGN_COMPONENTS]()
-            found = self._results(X, targets, partial=partial)
-            y = targets if step.networks.n_observed else None
+            found = self._results(known, known_targets, partial=partial)
+            found |= {} if known is X else self._of_all_rows(X, targets, found)
+            y = known_targets if step.networks.n_observed else None
             before = getattr(self, "_noise", None) if partial else None
-            noise = inference.noise_of_numbers(step, NetworkRows(X, self._table), y, before)
+            noise = inference.noise_of_numbers(step, NetworkRows(known, self._table), y, before)
             return {**found, "_noise": noise, "n_iter_": n_iter}
 
-        watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results, saver)
+        watch = fitting.Watch(self, run, shown, results, saver)
         try:
-            with training_threads(step.generator.device, self._settings.thread_width):
+            with training_threads(device, self._settings.thread_width):
                 call = fitting.as_called(step, self._settings.augment)
                 loop = Loop(step, run, call, watch)
                 watch.go_on(loop)
@@ -355,18 +361,16 @@ class BaseAdversarialAutoencoder(
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)
         if not partial:
-            warn.of_collapse(self, NetworkRows(X, self._table), run)
+            warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows))
         watch.end(loop)
 
-    def _plan(self, x, targets, rows, start, *, partial, weights, ends):
+    def _plan(self, x, targets, rows, *, partial, weights, ends):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch.
 
         `ends` says whether its last epoch is known and the model's last.
         """
         done = self.n_iter_
         device = self._step.generator.device
-        if start is not None:
-            targets = start.labels
         by_class = self._classifies
         streams = fitting.make_streams(x, targets, rows, device, weights, classifies=by_class)
         recipe = self._recipe

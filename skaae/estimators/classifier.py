@@ -6,16 +6,14 @@ from dataclasses import field
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import ClassifierMixin
 
-from skaae import inference
-from skaae.clustering.assign import assign_components
 from skaae.columns.schema import MixedRows, stack
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters, recipes, warn
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
+from skaae.estimators.components import HasComponents
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.model import Model
@@ -33,9 +31,11 @@ from skaae.estimators.pseudo_labels import TakesPseudoLabels
 from skaae.estimators.ranges import AUTO, COUNT
 from skaae.estimators.rows import check_more_rows
 from skaae.estimators.weights import log_class_weights, row_weights
+from skaae.inference import pieces
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import HasMethods, StrOptions
+from skaae.storage.rows import StoredRows
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.unlabeled import UNLABELED
 
@@ -68,6 +68,7 @@ from skaae.unlabeled import UNLABELED
 )
 @parameters_as_fields
 class SemiSupervisedAAEClassifier(
+    HasComponents,
     PredictsClasses,
     ClassifierMixin,
     TakesPseudoLabels,
@@ -285,6 +286,11 @@ default="labeled"
         targets = self._read_classes(X, y, weights)
         validation = self._validation(X_val, y_val)
         if X_unlabeled is not None:
+            if isinstance(X, StoredRows):
+                raise ValueError(
+                    "X_unlabeled is given, but X is read from disk; put the unlabeled rows into "
+                    "the same table, with -1 in y."
+                )
             more = check_more_rows(self, "X_unlabeled", X_unlabeled, ensure_min_samples=0)
             warn.of_markers(self, y, targets)
             warn.of_other_units(X, more)
@@ -362,6 +368,11 @@ default="labeled"
                 "classes, but training needs at least two rows, and `fit` labels of at least two "
                 "classes; give more rows a weight above 0."
             )
+        if isinstance(X, StoredRows):
+            raise ValueError(
+                f"sample_weight is 0 for {(~used).sum()} rows of a table that is read from disk; "
+                "leave these rows out of the table, or give them a weight above 0."
+            )
         rows = X.with_source(used) if isinstance(X, MixedRows) else X[used]
         own = row_weights(weights[used], rows)
         self._fit(rows, targets[used], partial=partial, weights=own, validation=validation)
@@ -401,49 +412,24 @@ default="labeled"
         actions = {ASSIGN_COMPONENTS: lambda: self._assign_components(X, targets, rows)}
         return actions | self._graph_action(streams, targets)
 
-    def _assign_components(self, X, targets, rows):
-        """Assign each component to a class, using the labels of the training rows X[rows].
-
-        Do nothing if a class has no labeled row.
-        """
-        classes = np.arange(len(self.classes_))
-        if np.isin(classes, targets[rows]).all():
-            found = assign_components(self._encode_label(X[rows]), targets[rows], len(classes))
-            self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
-
     def _transduce(self, X, targets):
         """Return the given class of each checked row X, or the predicted one if it is unlabeled."""
-        labeled, found = targets != UNLABELED, targets.copy()
-        if not labeled.all():
-            rows = NetworkRows(X[~labeled], self._table)
-            found[~labeled] = self._weighted_logits(rows).argmax(axis=1)
+        found, rows = targets.copy(), NetworkRows(X, self._table)
+        for index in pieces(np.flatnonzero(targets == UNLABELED)):
+            found[index] = self._weighted_logits(rows.select(index)).argmax(axis=1)
         return self.classes_[found]
 
-    def _results(self, X, targets, *, partial):
+    def _of_all_rows(self, X, targets, found):
         labeled = targets != UNLABELED
         return {
             "transduction_": self._transduce(X, targets),
             "n_labeled_": int(labeled.sum()),
             "n_unlabeled_": int(len(targets) - labeled.sum()),
+        }
+
+    def _results(self, X, targets, *, partial):
+        return {
+            **self._of_all_rows(X, targets, {}),
             "_proportions_of_components": self._count_components(X),
             "_styles": self._learn_styles(X, partial=partial),
         }
-
-    def _count_components(self, X):
-        """Return the proportion of each component in its class among rows X.
-
-        The shape is (n_classes, n_components). None means that each class has one component.
-        """
-        if self._settings.components_per_class == 1:
-            return None
-        sizes = self._encode_label(X).mean(axis=0, dtype=float) + np.finfo(float).tiny
-        members = self._step.trained.encoder.state_dict()["members"]
-        found = members.cpu().numpy() * sizes
-        return found / found.sum(axis=1, keepdims=True)
-
-    def _component_proportions(self):
-        return self._proportions_of_components
-
-    def _encode_label(self, X):
-        """Return the label of checked rows X, (n_samples, n_components): an entry per component."""
-        return inference.encode(self._step, NetworkRows(X, self._table), "label")

@@ -29,6 +29,7 @@ from skaae.estimators.options import (
 )
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, check_count
 from skaae.estimators.starts import StartsFromClusters
+from skaae.inference import pieces
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
@@ -335,6 +336,13 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
             in_use = np.concatenate([numbered, others])
         found = self._describe(merge_components(logits, self.n_clusters, in_use), logits)
         return {**found, "_styles": self._learn_styles(X, partial=partial)}
+
+    def _of_all_rows(self, X, targets, found):
+        labels, rows = np.empty(len(X), dtype=np.int64), NetworkRows(X, self._table)
+        for index in pieces(np.arange(len(X))):
+            logits = inference.logits(self._step, rows.select(index))
+            labels[index] = found["_merged"].probabilities(logits).argmax(axis=1)
+        return {"labels_": labels}
 
     def _describe(self, merged, logits):
         """Return the fitted attributes for merged clusters and for rows with these logits."""

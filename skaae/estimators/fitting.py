@@ -24,6 +24,7 @@ from skaae.estimators.rows import check_more_rows
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.progress import Bar
+from skaae.storage.rows import StoredRows
 from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured, with_samples
@@ -52,7 +53,7 @@ LIVE_PARAMETERS = {
 
 # Early stopping waits for an improvement for at least as many epochs.
 LEAST_PATIENCE = 10
-# Largest number of unlabeled rows that are held out.
+# Largest number of rows that are held out if they are unlabeled or of a table out of memory.
 MOST_HELD_OUT = 2_000
 # The shares among fewer unlabeled rows say little.
 LEAST_UNLABELED = 20
@@ -140,7 +141,8 @@ def split_rows(estimator, X, targets, validation, *, partial):
     by_class = classes and not taught
     candidates = rows[(targets < 0) if taught else (targets >= 0)] if classes else rows
     size = estimator.validation_fraction
-    if taught and size * len(candidates) > MOST_HELD_OUT:  # the committee has to label them too
+    # the committee has to label them too, and those of a table out of memory are read into it
+    if (taught or isinstance(X, StoredRows)) and size * len(candidates) > MOST_HELD_OUT:
         size = MOST_HELD_OUT
     try:
         _, held_out = train_test_split(
@@ -182,9 +184,8 @@ def make_streams(x, targets, rows, device, weights=None, *, classifies):
         return [Stream({"x": x, "y": y}, index, weights=weights)]
     streams, labeled = [Stream({"x": x}, index, weights=weights)], rows[targets[rows] >= 0]
     if len(labeled):
-        index = torch.from_numpy(labeled).to(device)
-        labels = {"x_labeled": x, "y_labeled": y}
-        streams.append(Stream(labels, index, "classification", weights))
+        streams.append(Stream({}, phase="classification"))
+        streams[1].take_labeled(x, y, torch.from_numpy(labeled).to(device), weights)
     return streams
 
 

@@ -14,6 +14,7 @@ from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import check_count
 from skaae.estimators.tensors import with_tensors
 from skaae.neighbours import nearest, neighbour_graph
+from skaae.storage.table import as_out_of_core
 from skaae.training.rows import RowPairs, as_arrays
 from skaae.training.streams import Stream
 
@@ -45,6 +46,15 @@ class KeepsNeighbours:
     _settings: Any
     _step: Any
     _decode_samples: Any
+
+    def _begin(self, X, *, partial=False):
+        if as_out_of_core(X) is not None:
+            raise ValueError(
+                "X is read from disk, and a map needs all its rows in memory, to find the "
+                "neighbours of each. Fit the map on some rows, as OutOfCore(X).sample(10_000), and "
+                "call transform with X."
+            )
+        return super()._begin(X, partial=partial)  # type: ignore[misc]
 
     @property
     def _has_heads(self):

@@ -98,8 +98,9 @@ class TakesPseudoLabels:
             return
         y = np.full(len(x), UNLABELED)
         y[rows] = np.where(given >= 0, given, predicted)
-        streams[1].tensors = {"x_labeled": x, "y_labeled": torch.from_numpy(y).to(index.device)}
-        streams[1].rows = torch.from_numpy(rows[clear]).to(index.device)
+        chosen = torch.from_numpy(rows[clear]).to(index.device)
+        y_labeled = torch.from_numpy(y).to(index.device)
+        streams[1].take_labeled(x, y_labeled, chosen, streams[0].weights)
 
     def _teach(self, streams, targets, held_out):
         """Replace the labeled stream by rows with the class probabilities of a committee.

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from skaae.columns import frames
 from skaae.columns.schema import how_to_flatten
+from skaae.columns.table import NetworkRows
+from skaae.device import fits_on
+from skaae.storage.rows import StoredRows, in_memory, read_stored
+from skaae.storage.table import as_out_of_core
+from skaae.training.blocks import BlockRows
+from skaae.training.rows import BatchedRows
 
+# On the CPU, rows whose copy for the networks would take more bytes are not copied as a whole.
+LARGEST_COPY = 64_000_000
 # The dtypes of X that are used as they are; all others become float64.
 DTYPES: list[type] = [
     *(np.float64, np.float32, np.float16, np.bool_),
@@ -20,28 +30,52 @@ WHAT_TO_GIVE = (
 )
 
 
-def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1):
-    """Return X as checked rows: a C-ordered array, a CSR array, or `MixedRows`.
+def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1, learns=False):
+    """Return X as checked rows: a C-ordered array, a CSR array, `MixedRows` or `StoredRows`.
 
     The schema says how the columns are read. With `reset` the estimator keeps the names and the
-    number of the columns, otherwise they are compared with those that it has.
+    number of the columns, otherwise they are compared with those that it has. `learns` says that
+    X are rows of a fit.
     """
+    stored = as_out_of_core(X)
+    if stored is not None:
+        require_rows(stored.shape, ensure_min_samples)
+        if reset:
+            check_rows(estimator, stored.source.read(0, 1), schema, reset=True)
+        return read_stored(stored, lambda rows: check_rows(estimator, rows, schema), learns=learns)
     if not schema.is_mixed:
         return check_numbers(estimator, X, reset=reset, ensure_min_samples=ensure_min_samples)
     validate_data(estimator, X, skip_check_array=True, reset=reset)
     rows = schema.read(X)
-    if len(rows) < ensure_min_samples:
+    require_rows(rows.shape, ensure_min_samples)
+    return rows
+
+
+def require_rows(shape, ensure_min_samples):
+    """Raise ValueError if a table of this shape has too few rows."""
+    if shape[0] < ensure_min_samples:
         raise ValueError(
-            f"Found array with {len(rows)} sample(s) (shape={rows.shape}) while a minimum of "
+            f"Found array with {shape[0]} sample(s) (shape={shape}) while a minimum of "
             f"{ensure_min_samples} is required."
         )
-    return rows
+
+
+def check_in_memory(estimator, X):
+    """Return X, rows for `impute`, as checked rows that are in memory."""
+    if as_out_of_core(X) is not None:
+        raise ValueError(
+            "impute needs rows in memory, but X is read from disk; call it with one part of the "
+            "rows after the other."
+        )
+    return estimator._check_rows(X)
 
 
 def check_more_rows(estimator, name, X, *, ensure_min_samples=1):
     """Return X, the argument `name` of a fit, as checked rows with the columns of its X."""
     begun = estimator.__dict__.get("_schema")  # of a fit that has not built a model yet
     schema = estimator._table.schema if begun is None else begun
+    stored = as_out_of_core(X)
+    X = X if stored is None else stored.source.read(0, len(stored))
     try:
         return check_rows(estimator, X, schema, ensure_min_samples=ensure_min_samples)
     except ValueError as error:
@@ -106,6 +140,23 @@ def _place_of_strange(X):
             where = ", ".join(str(index) for index in place)
             return f"X[{where}] is {table[place]!r:.60}. "
     return ""
+
+
+def training_rows(X, table, device):
+    """Return checked training rows as a float32 tensor, on the training device if they fit there.
+
+    On the CPU it may share its memory with X; PyTorch wants memory that it could write to. Rows of
+    a sparse table, and of one whose copy would be large, are scaled a mini-batch at a time. Those
+    of a table out of memory are read from disk.
+    """
+    table.require_near(in_memory(X)[0])
+    rows = NetworkRows(X, table, in_float32=True)
+    if isinstance(X, StoredRows):
+        return BlockRows(rows, X.table.memory // 2)
+    if issparse(X) or (device.type == "cpu" and rows.size_of_copy > LARGEST_COPY):
+        return BatchedRows(rows)
+    scaled = np.require(rows[:], None, ["C", "W"])
+    return torch.from_numpy(scaled).to(device if fits_on(device, scaled.nbytes) else "cpu")
 
 
 def require_unit_interval(table):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
 from skaae.columns import frames
+from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
@@ -20,6 +21,7 @@ from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import require_gaussian
 from skaae.estimators.recipes import Recipe
+from skaae.estimators.rows import check_in_memory
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 
@@ -241,7 +243,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
             Only a column without any value in the training rows keeps its gaps.
         """
         check_is_fitted(self)
-        rows = self._network_rows(X)
+        rows = NetworkRows(check_in_memory(self, X), self._table)
         found = inference.reconstruct(self._step, rows, self._lookup(y, rows))
         return self._table.fill(X, rows.rows, found)
 

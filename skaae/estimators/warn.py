@@ -108,12 +108,12 @@ def of_few_epochs(estimator, run, n_rows, *, partial):
     )
 
 
-def of_collapse(estimator, rows, run):
-    """Warn if all training rows, `NetworkRows`, are in one cluster, or have the same code.
+def of_collapse(estimator, rows, run, n_rows):
+    """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or have the same code.
 
     After few epochs this is no surprise, so it is not said.
     """
-    part = estimator.n_iter_ / epochs("auto", len(rows), run.batch_size, estimator._recipe)
+    part = estimator.n_iter_ / epochs("auto", n_rows, run.batch_size, estimator._recipe)
     some = rows.select(np.unique(np.linspace(0, len(rows) - 1, MOST_COMPARED).astype(int)))
     if FEW_EPOCHS * part < 1.0 or not (some[:].std(axis=0) > 0.0).any():
         return
@@ -182,6 +182,13 @@ def of_other_units(X, others):
             "as it does X only with transform_input=['X_unlabeled'].",
             UserWarning,
         )
+
+
+def of_far_rows(table, rows):
+    """Warn if rows of a fit that goes on are far from the first rows, which gave the scaling."""
+    found = table.describe_far(rows)
+    if found:
+        user(found, UserWarning)
 
 
 def of_shares(estimator, labeled, weights=None):

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from torch import Tensor
 
 from skaae.columns.table import NetworkRows
+from skaae.training.blocks import BlockRows
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class BatchedRows:
         return torch.from_numpy(np.require(found, None, ["C", "W"]))
 
 
-Rows = Tensor | BatchedRows
+Rows = Tensor | BatchedRows | BlockRows
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,14 @@ class RowPairs:
 
 
 def pick(x: Rows, index: np.ndarray) -> Rows:
-    """Return some of the rows, in the form of x."""
+    """Return some of the rows, in the form of x; rows that are on disk are read into a tensor."""
+    if isinstance(x, BlockRows):
+        return x[index]
     return BatchedRows(x.rows.select(index)) if isinstance(x, BatchedRows) else x[index]
 
 
 def as_arrays(x: Rows, index: np.ndarray) -> np.ndarray | NetworkRows:
     """Return some of the rows as an array, or as what returns an array for a slice of them."""
-    if isinstance(x, BatchedRows):
+    if isinstance(x, BatchedRows | BlockRows):
         return x.rows.select(index)
     return x[torch.from_numpy(index).to(x.device)].cpu().numpy()

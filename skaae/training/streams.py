@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from skaae.device import to_device
+from skaae.training.blocks import BlockRows
+from skaae.training.rows import pick
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Stream:
         not train the label leave the rows out.
     """
 
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, Any]  # tensors, and what stands in for one
     rows: Tensor | None = None
     phase: str | None = None
     weights: Tensor | None = None
@@ -38,8 +40,20 @@ class Stream:
     def shuffled(self, size: int, generator: torch.Generator) -> list[Tensor]:
         """Return the indices of the shuffled rows, in batches of nearly equal size, up to `size`.
 
-        With weights, as many rows are drawn as there are, each as often as its weight says.
+        With weights, as many rows are drawn as there are, each as often as its weight says. Rows
+        that are read from disk are shuffled by the blocks in which they lie.
         """
+        stored = [tensor for tensor in self.tensors.values() if isinstance(tensor, BlockRows)]
+        if stored:
+            rows = self.rows
+            if self.weights is not None:
+                every = torch.arange(len(stored[0])) if rows is None else rows.cpu()
+                weights = self.weights[every]
+                rows = repeat_by_weight(every.to(generator.device), weights, generator)
+            elif rows is not None and len(rows) == len(stored[0]):
+                rows = None  # all of them
+            order = stored[0].shuffle(None if rows is None else rows.cpu(), generator)
+            return list(order.tensor_split(math.ceil(len(self) / size)))
         order = torch.randperm(len(self), generator=generator, device=generator.device)
         if self.rows is not None:
             order = self.rows[order]
@@ -60,6 +74,25 @@ class Stream:
         """Yield the shuffled rows once, in batches of nearly equal size, none over `size`."""
         for index in self.shuffled(size, generator):
             yield self.batch(index, generator.device)
+
+    def take_labeled(self, x: Any, y: Tensor, rows: Tensor, weights: Tensor | None = None) -> None:
+        """Use some rows of a table, with their classes.
+
+        Parameters
+        ----------
+        x, y : all rows of the table, and their classes.
+        rows : indices of those to use.
+        weights : of all rows, or None.
+        """
+        if isinstance(x, BlockRows):
+            if not x.has_room_for(len(rows)):
+                x = x.again()
+            else:  # few rows are read only once
+                index = rows.cpu()
+                x, y = pick(x, index.numpy()), y[rows]
+                rows = torch.arange(len(index), device=rows.device)
+                weights = None if weights is None else weights[index]
+        self.tensors, self.rows, self.weights = {"x_labeled": x, "y_labeled": y}, rows, weights
 
     def state_dict(self) -> dict[str, Any]:
         """Return what changes during a run: the rows in use, and their classes."""

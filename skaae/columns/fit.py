@@ -1,0 +1,179 @@
+"""Learning from training rows how networks see a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skaae.columns import frames
+from skaae.columns.categories import Categories, fit_categories, is_gap
+from skaae.columns.layout import Layout
+from skaae.columns.limits import require_moderate
+from skaae.columns.quantiles import QuantileScaling, fit_quantiles
+from skaae.columns.scaling import (
+    Scaling,
+    auto_kind,
+    blocks,
+    fit_scaling,
+    has_gaps,
+    known_range,
+    mean_and_count,
+    working_dtype,
+)
+from skaae.columns.schema import CATEGORY, FLAG, NUMBER, MixedRows, Schema
+from skaae.columns.table import BLOCK_ROWS, Rows, Table, numbers_of, starts
+
+# Loss of a standardised number whose mean is predicted: what a flag or a category costs at first.
+LOSS_OF_NUMBER = 0.5
+# Entropies below this many nats count as this: the loss of a rare flag is not weighed without end.
+LEAST_ENTROPY = 0.05
+# With min_frequency="auto", categories in fewer rows than this are rare, or in fewer than 1 %.
+RARE_ROWS = 5
+
+
+def fit_table(
+    rows: Rows,
+    schema: Schema,
+    scaling: str | None,
+    *,
+    bounded: bool = False,
+    of_mixed: str = "quantile",
+    min_frequency: Any = "auto",
+    weight: float = 1.0,
+) -> Table:
+    """Learn from training rows how networks see a table.
+
+    Parameters
+    ----------
+    rows : checked rows.
+    schema : their columns.
+    scaling : see `fit_scaling`.
+    bounded : whether the loss needs numbers in [0, 1].
+    of_mixed : what scaling "auto" is for a data frame with flags or categories.
+    min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
+    weight : weight of the losses of flags and categories beside those of numbers.
+    """
+    found = numbers_of(rows)
+    if not schema.columns:
+        schema = Schema(tuple(frames.Column(i, NUMBER) for i in range(found.shape[1])))
+    lowest, highest = known_range(found)
+    names = [column.name for column in schema.columns if column.kind != CATEGORY]
+    require_moderate(lowest, highest, names, scaling)
+    if scaling == "auto":
+        mixed = schema.is_mixed and not bounded
+        scaling = of_mixed if mixed else auto_kind(found, bounded=bounded)
+    kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
+    is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)
+    whole = np.zeros(len(kinds), dtype=bool)
+    if schema.library is not None:
+        whole = are_whole(found)
+        if scaling in ("standard", "quantile"):  # pixels of 0 and 1 are no flags
+            is_flag |= whole & (lowest == 0.0) & (highest == 1.0)
+    numbers, flags = np.flatnonzero(~is_flag), np.flatnonzero(is_flag)
+    categories = None
+    if isinstance(rows, MixedRows) and rows.categories.shape[1]:
+        names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
+        rare = min_frequency
+        if min_frequency == "auto":
+            rare = min(RARE_ROWS, max(1, rows.shape[0] // 100))
+        categories = fit_categories(rows.categories, names, rare)
+    if np.isnan(lowest).all() and not (categories is not None and any(categories.sizes)):
+        names = [column.name for column in schema.columns[:10]]
+        raise ValueError(
+            f"no column of X has a value in the training rows: columns {names} hold gaps only; "
+            "give rows with values."
+        )
+    of_numbers = found if not len(flags) else found[:, numbers]
+    fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded)
+    means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
+    gaps = gaps_in(rows, order)
+    typical = np.append(fitted.transform(means[None, numbers]), means[flags])
+    typical[[column for column in gaps if column < len(order)]] = 0.0
+    return Table(
+        schema,
+        fitted,
+        Layout(
+            len(numbers),
+            len(flags),
+            () if categories is None else categories.sizes,
+            gaps=gaps,
+            weights=loss_weights(found[:, flags], categories, weight),
+        ),
+        numbers,
+        flags,
+        categories,
+        lowest[numbers],
+        highest[numbers],
+        typical,
+        whole[numbers],
+        working_dtype(found.dtype),
+        binary=scaling == "range" and has_two_values(found, lowest, highest),
+    )
+
+
+def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
+    """Return whether numbers (n_rows, n_columns) have no more than two values in all columns."""
+    if np.isnan(lowest).all():  # there are no numbers, or gaps only
+        return False
+    low, high = np.nanmin(lowest), np.nanmax(highest)
+    if not isinstance(found, np.ndarray):  # zeros need no look, as they are in the range
+        low, high, found = min(low, 0.0), max(high, 0.0), found.data
+    for start in starts(found):
+        block = found[start : start + BLOCK_ROWS]
+        if not ((block == low) | (block == high)).all():
+            return False
+    return True
+
+
+def fit_any_scaling(X: Any, kind: str | None, *, bounded: bool) -> Scaling | QuantileScaling:
+    """Fit the scaling of a kind to the numbers of training rows."""
+    if kind != "quantile":
+        return fit_scaling(X, kind, bounded=bounded)
+    if not isinstance(X, np.ndarray):
+        raise ValueError(
+            "scaling='quantile' needs a dense table, but X is sparse; use 'standard' or 'range'."
+        )
+    return fit_quantiles(X)
+
+
+def are_whole(X: np.ndarray) -> np.ndarray:
+    """Return which columns hold whole numbers and gaps only."""
+    whole = np.ones(X.shape[1], dtype=bool)
+    for rows in blocks(X):
+        whole &= ((rows == np.rint(rows)) | np.isnan(rows)).all(axis=0)
+    return whole
+
+
+def gaps_in(rows: Rows, order: np.ndarray) -> tuple[int, ...]:
+    """Return which columns have gaps: those that are no categories in an order, then categories."""
+    found = numbers_of(rows)
+    gaps = np.zeros(found.shape[1], dtype=bool)
+    if has_gaps(found):
+        for block in blocks(found):
+            gaps |= np.isnan(block).any(axis=0)
+    gaps = gaps[order]
+    if isinstance(rows, MixedRows):
+        gaps = np.concatenate([gaps, is_gap(rows.categories).any(axis=0)])
+    return tuple(np.flatnonzero(gaps).tolist())
+
+
+def loss_weights(flags: Any, categories: Categories | None, weight: float) -> tuple[float, ...]:
+    """Return the weights of the losses of flags (n_rows, n_flags) and of category columns.
+
+    With them each column costs as much as a standardised number where the frequencies of its values
+    are predicted for every row. So no column drowns another, however many categories it has.
+    """
+    entropies = []
+    if flags.shape[1]:
+        ones, _ = mean_and_count(flags)
+        entropies = [entropy(np.array([1.0 - share, share])) for share in ones]
+    if categories is not None:
+        entropies += [entropy(found) for found in categories.frequencies]
+    return tuple(weight * LOSS_OF_NUMBER / max(value, LEAST_ENTROPY) for value in entropies)
+
+
+def entropy(frequencies: np.ndarray) -> float:
+    """Return the entropy of frequencies in nats."""
+    positive = frequencies[frequencies > 0.0]
+    return float(-(positive * np.log(positive)).sum())

@@ -1,0 +1,58 @@
+"""Several components of the label for each class: their assignment to classes and their sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from skaae import inference
+from skaae.clustering.assign import assign_components
+from skaae.columns.table import NetworkRows
+from skaae.storage.rows import StoredRows
+from skaae.storage.table import MOST_SAMPLED
+from skaae.unlabeled import UNLABELED
+
+
+class HasComponents:
+    """Assigns the components of the label to classes, and counts them."""
+
+    # Attributes of the classifier.
+    classes_: Any
+    _settings: Any
+    _step: Any
+    _table: Any
+    _proportions_of_components: Any
+
+    def _assign_components(self, X, targets, rows):
+        """Assign each component to a class, using the labels of the training rows X[rows].
+
+        Do nothing if a class has no labeled row.
+        """
+        classes = np.arange(len(self.classes_))
+        if np.isin(classes, targets[rows]).all():
+            if isinstance(X, StoredRows):  # labeled rows, and the rows that stand for all
+                labeled = rows[targets[rows] != UNLABELED][:MOST_SAMPLED]
+                rows = np.union1d(labeled, np.intersect1d(X.index, rows))
+            found = assign_components(self._encode_label(X[rows]), targets[rows], len(classes))
+            self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
+
+    def _count_components(self, X):
+        """Return the proportion of each component in its class among rows X.
+
+        The shape is (n_classes, n_components). None means that each class has one component.
+        """
+        if self._settings.components_per_class == 1:
+            return None
+        sizes = self._encode_label(X).mean(axis=0, dtype=float) + np.finfo(float).tiny
+        members = self._step.trained.encoder.state_dict()["members"]
+        found = members.cpu().numpy() * sizes
+        return found / found.sum(axis=1, keepdims=True)
+
+    def _component_proportions(self):
+        return self._proportions_of_components
+
+    def _encode_label(self, X):
+        """Return the label of checked rows X, (n_samples, n_components): an entry per component."""
+        return inference.encode(self._step, NetworkRows(X, self._table), "label")

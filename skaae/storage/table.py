@@ -1,0 +1,137 @@
+"""`OutOfCore`: a table that is read from disk as training and inference need it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+
+from skaae.storage.sources import Source, as_source
+
+# Memory-mapped arrays of more bytes are read a block at a time, as if in `OutOfCore`.
+LARGEST_MAPPED = 1_000_000_000
+MEMORY = 512_000_000
+LEAST_MEMORY = 1_000_000
+# What is learned from some rows alone (scaling, categories, first clusters) is learned from so many
+# at most, in so many runs of neighbouring rows.
+MOST_SAMPLED = 100_000
+N_RUNS = 256
+# Packages whose arrays lie on disk. Those of other packages may lie in memory.
+ON_DISK = ("zarr", "h5py")
+
+
+class OutOfCore:
+    """A table that does not fit into memory, for `fit`, `transform`, `predict` and the like.
+
+    Estimators take arrays of zarr and h5py, memory-mapped arrays of more than 1 GB, datasets of
+    pyarrow, and map-style datasets of PyTorch without this class. It is needed to set `memory` or
+    `columns`, and for objects of other packages.
+
+    A fit learns the scaling, the categories and the first clusters from a sample of the rows: at
+    most 100,000, from 256 places all over the table. Networks are trained on all rows. Each epoch
+    goes through the blocks of the table in random order. It reads many blocks at a time and draws
+    its mini-batches from these rows, while a second thread reads the next blocks.
+
+    Parameters
+    ----------
+    data : object
+        One of:
+
+        * an object with a two-dimensional `shape`, a `dtype`, and slices of rows,
+        * a `pyarrow.dataset.Dataset`; rows are read as data frames of pandas, or of polars if
+          pandas is not installed,
+        * a `torch.utils.data.Dataset` with `__len__` and `__getitem__`. Its items are rows, or
+          tuples whose first entry is a row. Labels are always passed as y.
+    columns : list of str, default=None
+        Columns of a pyarrow dataset to use. None uses all.
+    memory : int, default=512_000_000
+        About how many bytes of rows a fit holds in memory. More memory mixes rows better. The
+        networks, y and 24 bytes for each row of the table come on top.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Number of rows and columns.
+
+    Raises
+    ------
+    ValueError
+        If the data are of another kind, have not two dimensions, or `memory` is less than 1 MB.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skaae import AAETransformer, OutOfCore
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/digits.npy", X)
+    ...     on_disk = OutOfCore(np.load(f"{folder}/digits.npy", mmap_mode="r"))
+    ...     AAETransformer(max_iter=5, random_state=0).fit(on_disk).transform(on_disk).shape
+    (1797, 2)
+    """
+
+    def __init__(self, data: Any, *, columns: list[str] | None = None, memory: int = MEMORY):
+        if memory < LEAST_MEMORY:
+            raise ValueError(f"memory={memory} bytes is too little; give at least {LEAST_MEMORY}.")
+        source = as_source(data, columns)
+        if source is None:
+            raise ValueError(
+                f"data is a {type(data).__name__}, which has no shape, dtype and slices of rows; "
+                "give an array on disk, a pyarrow dataset, or a PyTorch dataset. Rows in memory "
+                "need no OutOfCore."
+            )
+        self.data, self.columns, self.memory = data, columns, memory
+        self.source: Source = source
+        self.shape = source.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"OutOfCore({type(self.data).__name__} of shape {self.shape}, memory={self.memory})"
+
+    def sample(self, n_samples: int = MOST_SAMPLED) -> Any:
+        """Return rows from all over the table, always the same, as an array or a data frame.
+
+        Parameters
+        ----------
+        n_samples : int, default=100_000
+            Number of rows. At most all rows are returned.
+
+        Returns
+        -------
+        X : ndarray or data frame of shape (n_samples, n_features)
+        """
+        return self.source.read_runs(self._sample_runs(n_samples))
+
+    def _sample_runs(self, n_samples: int) -> list[tuple[int, int]]:
+        """Return ranges of rows, which contain at most `n_samples` rows in all."""
+        n_rows = len(self)
+        if n_samples >= n_rows:
+            return [(0, n_rows)]
+        n_runs = min(N_RUNS, n_samples)
+        length, edges = n_samples // n_runs, np.linspace(0, n_rows, n_runs + 1).astype(int)
+        rng = np.random.default_rng(0)
+        first = rng.integers(edges[:-1], np.maximum(edges[1:] - length, edges[:-1]) + 1)
+        return [(int(start), int(start) + length) for start in first]
+
+
+def as_out_of_core(X: Any) -> OutOfCore | None:
+    """Return X as a table out of memory, or None if it is one in memory."""
+    if isinstance(X, OutOfCore):
+        return X
+    if isinstance(X, np.memmap):
+        return OutOfCore(X) if X.nbytes > LARGEST_MAPPED and X.ndim == 2 else None
+    if isinstance(X, np.ndarray | torch.Tensor) or issparse(X):
+        return None
+    arrow = sys.modules.get("pyarrow.dataset")
+    is_arrow = arrow is not None and isinstance(X, arrow.Dataset)
+    package = type(X).__module__.partition(".")[0]
+    if is_arrow or package in ON_DISK or isinstance(X, torch.utils.data.Dataset):
+        return OutOfCore(X)
+    return None
