@@ -698,6 +698,43 @@ def memory():
     return lines
 
 
+def serving():
+    """Speed and memory of the example of a web server, by kind of request and connections."""
+    result = read("serving")
+    lines = [
+        "| request | connections | requests per second | p50 | p99 | processor time | memory "
+        "| answers |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for case in result["cases"]:
+        statuses = ", ".join(f"{status}: {n:,}" for status, n in case["statuses"].items())
+        cells = [
+            case["request"],
+            case["connections"],
+            f"{case['requests per second']:,}",
+            f"{case['p50']:.1f} ms",
+            f"{case['p99']:.1f} ms",
+            f"{case['processor ms']:.2f} ms",
+            ", ".join(f"{mb:.1f}" for mb in case["MB"]) + " MB",
+            statuses,
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    bad = [case for case in result["cases"] if "200" not in case["statuses"]]
+    n_bad, n_silent = (
+        sum(count(case) for case in bad)
+        for count in (lambda c: sum(c["statuses"].values()), lambda c: c["without a reason"])
+    )
+    about = result["circumstances"]
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    return [
+        *lines,
+        "",
+        f"{n_bad - n_silent:,} of {n_bad:,} bad requests got a reason. {about['hardware']}, "
+        f"{result['cores']} cores, for which {result['load before']:.1f} processes of other "
+        f"programs waited or worked at the start; {versions}.",
+    ]
+
+
 def diagnosis():
     """Numbers of the checks of `diagnose`: the limit, the worst of healthy fits, failed fits."""
     result = read("diagnosis")
@@ -757,6 +794,7 @@ TABLES = {
     "diagnosis": diagnosis,
     "mutation": mutation,
     "memory": memory,
+    "serving": serving,
     "maps": maps,
     "synthetic_tables": synthetic_tables,
     "imputation": imputation,

@@ -37,7 +37,8 @@ def nearest(X, n_neighbors):
 
     There are fewer neighbours if X has not enough rows.
     """
-    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(X) - 1)).fit(X)
+    # one job: joblib's backend for whole fits, as that of Dask, would get parts of this search
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(X) - 1), n_jobs=1).fit(X)
     return search.kneighbors()
 
 
@@ -136,7 +137,7 @@ class Neighbourhood:
         A row has no copy of itself for a neighbour. So the distances of training rows compare with
         those of new rows.
         """
-        search = NearestNeighbors(n_neighbors=self.n_neighbors + 1).fit(self.rows)
+        search = NearestNeighbors(n_neighbors=self.n_neighbors + 1, n_jobs=1).fit(self.rows)
         found = np.empty(len(X))
         for start in range(0, len(X), MOST_KEPT):
             block = slice(start, start + MOST_KEPT)

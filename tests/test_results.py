@@ -32,6 +32,7 @@ def report():
         "docs/choosing.md",
         "docs/reliability.md",
         "docs/reproduction.md",
+        "docs/scaling_up.md",
         "docs/tables.md",
     ],
 )

@@ -33,6 +33,7 @@ PAGES = [
             "tables",
             "user_guide",
             "model_selection",
+            "scaling_up",
             "changes",
         )
     ),

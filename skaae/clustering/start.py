@@ -105,7 +105,7 @@ def spectral_labels(X, n_clusters, seed):
     basis = whitening(rows, seed)
     rows = rows @ basis
     found = partition(neighbour_graph(rows, N_NEIGHBORS), n_clusters, seed)
-    nearest = NearestNeighbors(n_neighbors=1).fit(rows)
+    nearest = NearestNeighbors(n_neighbors=1, n_jobs=1).fit(rows)
     places = [
         nearest.kneighbors(X[i : i + BLOCK_ROWS] @ basis, return_distance=False).ravel()
         for i in range(0, len(X), BLOCK_ROWS)

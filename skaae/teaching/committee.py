@@ -36,7 +36,8 @@ def default_members(X, targets, seed, weights=None):
     rows, places = distinct(X)
     rows = rows @ whitening(rows, seed)
     members = [
-        Classifier(ExtraTreesClassifier(), seed, prior=3.0),
+        # several jobs would add the trees' votes in any order, and Dask would send each tree away
+        Classifier(ExtraTreesClassifier(n_jobs=1), seed, prior=3.0),
         InformationMaximization(X, seed, kernel=False, weights=weights),
         InformationMaximization(rows[places], seed, kernel=True, weights=weights),
     ]
