@@ -32,6 +32,7 @@ from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.training.loop import DivergenceError, Loop, Run
 from skaae.training.memory import explaining_memory
+from skaae.training.ranks import end_together, first, training_together
 from skaae.training.rows import BatchedRows, pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 
@@ -287,7 +288,7 @@ class BaseAdversarialAutoencoder(
         )
         if bounded:
             require_unit_interval(table)
-        start = self._start(NetworkRows(X, table), partial=partial)
+        start = first(self._start(NetworkRows(X, table), partial=partial))
         model = self._model(targets, table, dense=not (partial or issparse(X)), start=start)
         self._settings = parameters.resolve(self, model, X, table)
         self._recipe = model.recipe
@@ -304,9 +305,10 @@ class BaseAdversarialAutoencoder(
         A `partial` fit is one epoch that continues training. Rows may have weights (n_samples,).
         Early stopping uses the `Validation` rows, if there are any.
         """
+        fitting.require_same_everywhere(self, X, targets, weights)
         saver = None if partial else make_saver(self, X, targets, weights, validation)
         if hasattr(self, "_step") and (partial or self.warm_start):
-            start = self._start_again(NetworkRows(X, self._table), partial=partial)
+            start = first(self._start_again(NetworkRows(X, self._table), partial=partial))
         else:
             start = self._build(X, targets, partial=partial)
         rows, held_out = fitting.split_rows(self, X, targets, validation, partial=partial)
@@ -336,7 +338,8 @@ class BaseAdversarialAutoencoder(
 
         watch = fitting.Watch(self, run, fitting.shown(self, X, targets), results, saver)
         try:
-            with training_threads(step.generator.device, self._settings.thread_width):
+            threads = training_threads(step.generator.device, self._settings.thread_width)
+            with threads, training_together(step):
                 call = fitting.as_called(step, self._settings.augment)
                 loop = Loop(step, run, call, watch)
                 watch.go_on(loop)
@@ -351,6 +354,7 @@ class BaseAdversarialAutoencoder(
         if run.stopping is not None:
             run.history["validation"] = run.stopping.losses
             run.stopping.restore_best()
+        end_together(step, loop.order)
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,15 @@ class Stream:
         A row is drawn in proportion to its weight.
     phase : the only phase of the step that uses the rows, or None. Stages in which this phase may
         not train the label leave the rows out.
+    part : called with the name of the first tensor and the indices of a mini-batch; returns those
+        of this process, if several train together.
     """
 
     tensors: Mapping[str, Tensor]
     rows: Tensor | None = None
     phase: str | None = None
     weights: Tensor | None = None
+    part: Callable[[str, Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())) if self.rows is None else self.rows)
@@ -51,6 +54,8 @@ class Stream:
 
     def batch(self, index: Tensor, device: torch.device) -> dict[str, Tensor]:
         """Return the rows with these indices on a device, by name."""
+        if self.part is not None:
+            index = self.part(next(iter(self.tensors)), index)
         return {
             name: to_device(tensor[index.to(tensor.device)], device)
             for name, tensor in self.tensors.items()
