@@ -146,10 +146,13 @@ class BatchNorm(nn.BatchNorm1d):
         )
 
     def _normalize(self, h: Tensor, moments: Moments, follows: bool) -> Tensor:
-        """Return h normalized by `moments` of the whole batch, which has more than one row."""
+        """Return h normalized by `moments` of the whole batch, as `F.batch_norm` does."""
         assert self.running_mean is not None
         assert self.running_var is not None
         mean, variance, n = moments(h, self.running_mean.clone())
+        is_batch = n > 1.5 * h[0, 0].numel()  # more than one row
+        mean = torch.where(is_batch, mean, self.running_mean)
+        variance = torch.where(is_batch, variance, self.running_var)
         if follows:
             with torch.no_grad():
                 self.running_mean.lerp_(mean, 0.1)

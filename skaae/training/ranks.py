@@ -142,11 +142,13 @@ class Ranks:
     size : the number of processes.
     sizes : number of rows of the whole mini-batch that this rank last took its part of, by the name
         of the stream.
+    passing : the streams whose rows pass through the networks.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.rank, self.size, self.device = dist.get_rank(), dist.get_world_size(), device
         self.sizes: dict[str, int] = {}
+        self.passing: tuple[str, ...] = ("x",)
         self._wants_to_end = False
         # its own group, as the timeout of the user's may be half an hour
         with explaining_loss():
@@ -232,6 +234,11 @@ class Ranks:
         n, mine = self.sizes[name], self._mine(name)
         return 1.0 / self.size if n < self.size else (mine.stop - mine.start) / n
 
+    def shared(self, phase: str, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the mean losses of this rank add to those of the whole mini-batch."""
+        share = self.share(phase)
+        return {name: share * loss for name, loss in parts.items()}
+
     def gather(self, rows: Tensor, name: str = "x") -> Tensor:
         """Return the rows of the whole mini-batch from the parts of all ranks, differentiable."""
         n, mine = self.sizes[name], self._mine(name)
@@ -281,18 +288,14 @@ class Ranks:
         return centre + mean, (second / n - mean.square()).clamp(min=0.0), n
 
     def _weights(self, h: Tensor) -> Tensor:
-        """Return the weight of each row of h: less than 1 for rows that every rank has.
-
-        Rows of two streams are in one batch only if updates are joint.
-        """
+        """Return the weight of each row of h: less than 1 for rows that every rank has."""
+        lengths = [self._mine(name).stop - self._mine(name).start for name in self.passing]
+        if self.passing == ("pairs",):
+            lengths = [2 * length for length in lengths]
         weights = h.new_ones(len(h), dtype=torch.float32)
-        names = [name for name in ("x", "x_labeled") if name in self.sizes]
-        lengths = [mine.stop - mine.start for mine in map(self._mine, names)]
-        if len(names) == 2 and sum(lengths) == len(h):
-            copies = [self.sizes[name] < self.size for name in names]
-            for copied, rows in zip(copies, weights.split(lengths), strict=True):
-                if copied:
-                    rows.fill_(1.0 / self.size)
+        for name, rows in zip(self.passing, weights.split(lengths), strict=True):
+            if self.sizes[name] < self.size:
+                rows.fill_(1.0 / self.size)
         return weights
 
     # A fit ----------------------------------------------------------------------------------------

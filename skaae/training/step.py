@@ -163,7 +163,7 @@ class AAEStep:
         its own update and momentum.
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
-        with self._autocast():
+        with self._passing("x", *(() if labeled is None else ("x_labeled",))):
             all_outputs = self.networks.encoder(
                 self._add_noise(rows, self.input_noise), self.generator
             )
@@ -194,7 +194,7 @@ class AAEStep:
 
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
         """Update encoder and decoder on the loss between x without noise and its reconstruction."""
-        with self._autocast():
+        with self._passing():
             outputs = self.networks.encoder(x_noisy, self.generator)
             code = self._code(outputs, y)
         parts = self._reconstruction(outputs, code, x)
@@ -205,7 +205,7 @@ class AAEStep:
 
         Both use one encoding, because the encoder's weights do not change in between.
         """
-        with self._autocast():
+        with self._passing():
             outputs = self.networks.encoder(x, self.generator)
         code = self._code(in_float32(outputs), y)
         return self.discriminate(code, y) | self.generate(code, y)
@@ -223,7 +223,7 @@ class AAEStep:
             pairs[name] = self._add_noise(both, self.discriminator_noise)
         twice = None if y is None else torch.cat([y, y])
         parts = {}
-        with self._autocast():
+        with self._passing():
             for name, both in pairs.items():
                 logits = self.networks.discriminators[name](both, twice, self.generator).float()
                 parts[f"discriminator_{name}"] = losses.discriminator_loss(*logits.chunk(2))
@@ -236,7 +236,7 @@ class AAEStep:
 
     def classify(self, x: Tensor, y: Tensor) -> Losses:
         """Update the weights of the encoder's label on the cross-entropy of labeled rows."""
-        with self._autocast():
+        with self._passing("x_labeled"):
             outputs = self.networks.encoder(self._add_noise(x, self.input_noise), self.generator)
         logits = self.networks.encoder.class_logits(in_float32(outputs))
         loss = losses.classification_loss(logits, y)
@@ -254,7 +254,7 @@ class AAEStep:
             augmented,
             self.generator,
             stage=self.stage,
-            autocast=self._autocast(),
+            autocast=self._passing(),
             ranks=self.ranks,
         )
         return self._update("virtual_adversarial", parts)
@@ -262,7 +262,7 @@ class AAEStep:
     def keep_neighbours(self, pairs: Tensor) -> Losses:
         """Update the encoder so that neighbours, pairs (batch, 2, n_features), are close."""
         x = self._add_noise(pairs.flatten(0, 1), self.input_noise)
-        with self._autocast():
+        with self._passing("pairs"):
             outputs = self.networks.encoder(x, self.generator)
         code = self.networks.code(in_float32(outputs), None, self.generator)
         ends = self.networks.decoder.combine(code).unflatten(0, (-1, 2))
@@ -289,7 +289,7 @@ class AAEStep:
 
     def _reconstruction(self, outputs: Code, code: Code, x: Tensor) -> Losses:
         """Return the reconstruction loss of rows x (without noise) and the penalties, by name."""
-        with self._autocast():
+        with self._passing():
             output = self.networks.decoder(code, self.generator)
         parts = {"reconstruction": self.reconstruction.losses(output.float(), x).mean()}
         for name, penalty in self.penalties.items():
@@ -299,7 +299,7 @@ class AAEStep:
     def _generation(self, code: Code, y: Tensor | None) -> Losses:
         """Return the generator losses of codes, by name."""
         parts, code = {}, self.networks.discriminator_inputs(code)
-        with self._autocast():
+        with self._passing():
             for name, discriminator in self._active_discriminators():
                 seen = self._add_noise(code[name], self.discriminator_noise)
                 logits = discriminator(seen, y, self.generator).float()
@@ -329,9 +329,8 @@ class AAEStep:
     def is_regularized(self) -> bool:
         """Whether a discriminator or a penalty trains the style to follow its prior."""
         adversarial = "style" in self.networks.discriminators
-        if adversarial and self.rates["generator"].learning_rate > 0.0:
-            return True
-        return bool({"divergence", "discrepancy"} & set(self.penalties))
+        adversarial = adversarial and self.rates["generator"].learning_rate > 0.0
+        return adversarial or bool({"divergence", "discrepancy"} & set(self.penalties))
 
     def scale_learning_rates(self, factor: float) -> None:
         """Set every learning rate to its initial value times `factor`."""
@@ -418,8 +417,10 @@ class AAEStep:
         noise = torch.empty_like(x).normal_(0.0, deviation, generator=self.generator)
         return noise.add_(x)
 
-    def _autocast(self) -> AbstractContextManager[object]:
-        """Return a new autocast context; a phase needs its own, as it caches converted weights."""
+    def _passing(self, *streams: str) -> AbstractContextManager[object]:
+        """Return a phase's own autocast context, for rows of these streams (by default, of "x")."""
+        if self.ranks is not None:
+            self.ranks.passing = streams or ("x",)
         return autocast(self.generator.device, self.precision)
 
     def _update(self, phase: str, parts: Losses) -> Losses:
@@ -429,9 +430,8 @@ class AAEStep:
 
     def _shared(self, phase: str, parts: Losses) -> Losses:
         """Return detached losses; with several ranks, what this one adds to those of them all."""
-        share = 1.0 if self.ranks is None else self.ranks.share(phase)
         found = detached(parts)
-        return found if share == 1.0 else {name: share * loss for name, loss in found.items()}
+        return found if self.ranks is None else self.ranks.shared(phase, found)
 
     def _gradients(self, phase: str, loss: Tensor, *, keep: bool = False) -> Gradients:
         """Return the gradients of a phase's weights; `keep` allows another backward pass."""
