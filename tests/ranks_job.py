@@ -36,7 +36,7 @@ def table():
     """Return three groups of rows, with labels of 8 rows in each."""
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], 67)
-    X = 3.0 * rng.normal(size=(3, 6))[y] + rng.normal(size=(201, 6))
+    X = 1.2 * rng.normal(size=(3, 6))[y] + rng.normal(size=(201, 6))
     order = rng.permutation(201)
     X, y = X[order].astype(np.float32), y[order]
     hidden = np.full(201, -1)
@@ -292,8 +292,13 @@ def everything():
     return {job.__name__: job() for job in jobs}
 
 
-def lose_one():
-    """Train with checkpoints until rank 1 is killed in the third epoch."""
+def halt_one():
+    """Train until rank 1 no longer answers."""
+    lose_one(signal.SIGSTOP)
+
+
+def lose_one(how=signal.SIGKILL):
+    """Train with checkpoints until rank 1 gets a signal in the third epoch."""
     X, _, _ = table()
     keep = ranks.Ranks.begin_epoch
     epochs = []
@@ -301,7 +306,8 @@ def lose_one():
     def begin(self, *args):
         epochs.append(len(epochs))
         if self.rank == 1 and len(epochs) == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
+            (Path(sys.argv[2]) / "halted").touch()
+            os.kill(os.getpid(), how)
         return keep(self, *args)
 
     ranks.Ranks.begin_epoch = begin
@@ -310,7 +316,7 @@ def lose_one():
 
 def long(folder):
     """Return a model that saves each epoch to a folder."""
-    return quiet(checkpoint=Checkpoint(folder / "saved", epochs=1)).set_params(max_iter=6)
+    return quiet(checkpoint=Checkpoint(folder=folder / "saved", epochs=1)).set_params(max_iter=6)
 
 
 def resume():
