@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
+WHERE = ("within", "between")  # machines
 ON_LABELS_ALONE = ("forest", "SVC", "logistic", "MLPClassifier", "RealMLP", "TabM")
 
 
@@ -205,6 +206,59 @@ def gpu_together():
         gains = (f"{found['1'] * int(n) / found[n]:.0f} times" for n in numbers)
         lines.append(f"| {name} | {found['1']:.2f} ms a step | " + " | ".join(gains) + " |")
     return [*lines, *of_gpu(read("gpu"))]
+
+
+def ranks():
+    """Milliseconds of a training step in several processes of one machine."""
+    result = read("ranks")
+    lines = [
+        f"{result['circumstances']['hardware']}, {result['cores']} cores, one thread each:",
+        "",
+        "| networks | mini-batch | processes | step | processor, each | rows per second "
+        "| messages | numbers |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in result["steps"]["2"]:
+        networks, kind = name.split(", ")
+        for n, found in result["steps"].items():
+            row = found.get(name, result["steps"]["1"][f"{networks}, same"])
+            batch = result["batch"] * (1 if kind == "same" else int(n))
+            seconds = row["milliseconds"] / 1e3
+            lines.append(
+                f"| {networks} | {batch} rows | {n} | {row['milliseconds']:.1f} ms "
+                f"| {row['processor']:.1f} ms | {batch / seconds:,.0f} | {row['messages']} "
+                f"| {row['numbers']:,} |"
+            )
+    sums = (f"{int(n):,} numbers in {ms:.1f} ms" for n, ms in result["sums"].items())
+    return [*lines, "", f"Two processes add up {', '.join(sums)}."]
+
+
+def ranks_paper():
+    """Milliseconds of a step of many GPUs, computed from measured and from assumed values."""
+    result = read("ranks")
+    paper, batch = result["paper"], result["batch"]
+    kinds = list(paper["milliseconds"])
+    lines = [
+        "| GPUs | rows of a step | " + " | ".join(f"{kind} | efficiency" for kind in kinds) + " |",
+        "|---|---|" + "---|---|" * len(kinds),
+    ]
+    for n in paper["milliseconds"][kinds[0]]:
+        cells = []
+        for kind in kinds:
+            found = paper["milliseconds"][kind]
+            cells += [f"{found[n]:.2f} ms", f"{100 * found['1'] / found[n]:.0f} %"]
+        lines.append(f"| {n} | {batch * int(n):,} | " + " | ".join(cells) + " |")
+    assumed = paper["assumed"]
+    inside, between = (assumed[f"bytes per second {place}"] / 1e9 for place in WHERE)
+    waits = " and ".join(f"{1e6 * assumed[f'seconds {place}']:.0f}" for place in WHERE)
+    return [
+        *lines,
+        "",
+        f"{paper['networks']}; the step of one GPU was measured on {paper['hardware']}. Assumed, "
+        f"not measured: {assumed['GPUs of a machine']} GPUs in a machine; {inside:.0f} GB/s of "
+        f"each GPU within it, and {between:.0f} GB/s between machines; {waits} µs until a message "
+        "arrives.",
+    ]
 
 
 def times():
@@ -750,6 +804,8 @@ TABLES = {
     "gpu_steps": gpu_steps,
     "gpu_inference": gpu_inference,
     "gpu_together": gpu_together,
+    "ranks": ranks,
+    "ranks_paper": ranks_paper,
     "times": times,
     "prior_match": prior_match,
     "highlights": highlights,

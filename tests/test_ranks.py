@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import ranks_job
 import torch
 
+import skaae
 from skaae.training import ranks
 
 JOB = Path(ranks_job.__file__)
@@ -228,12 +230,29 @@ def test_four_ranks_lose_one_and_two_go_on_under_torchrun(tmp_path):
         np.testing.assert_allclose(codes, alone.transform(X), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
+def test_the_command_of_the_page_runs(tmp_path):
+    page = (JOB.parents[1] / "docs" / "scaling_up.md").read_text()
+    (tmp_path / "train.py").write_text(re.search(r"```python\n(.*?)```", page, re.S)[1])
+    (command,) = re.findall(r"^torchrun (--standalone .*)$", page, re.M)
+    done = run_torchrun(command.split(), tmp_path)
+    assert done.returncode == 0, done.stdout
+    (score,) = done.stdout.split()  # of one rank
+    assert float(score) > 0.85
+    assert len(skaae.load(tmp_path / "digits.skaae").classes_) == 10
+
+
 def torchrun(job, folder, n_ranks):
     """Run a job with the command line of PyTorch, and return the completed process."""
-    options = ["--standalone", f"--nproc-per-node={n_ranks}"]
-    command = [sys.executable, "-m", "torch.distributed.run", *options, str(JOB), job, str(folder)]
+    arguments = ["--standalone", f"--nproc-per-node={n_ranks}", str(JOB), job, str(folder)]
+    return run_torchrun(arguments, folder)
+
+
+def run_torchrun(arguments, folder):
+    """Run PyTorch's command in a folder."""
     return subprocess.run(
-        command,
+        [sys.executable, "-m", "torch.distributed.run", *arguments],
+        cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

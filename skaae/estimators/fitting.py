@@ -30,7 +30,7 @@ from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured, with_samples
 from skaae.training.loop import Hooks
-from skaae.training.ranks import current, first, is_first, joined
+from skaae.training.ranks import current, is_first, joined
 from skaae.training.schedule import ADD_PSEUDO_LABELS
 from skaae.training.snapshots import EarlyStopping, Snapshot
 from skaae.training.streams import Stream
@@ -226,8 +226,10 @@ def early_stopping(estimator, run, validation):
         loss = losses.reconstruction(step, validation.rows, y, estimator._settings.seed + 2)
     patience = replace_auto(estimator.n_iter_no_change, max(LEAST_PATIENCE, run.n_epochs // 5))
     adds = ADD_PSEUDO_LABELS in run.actions
-    first_epoch = step.schedule.settled_at(run.n_epochs) if adds else 0
-    return EarlyStopping(lambda: first(loss()), step, patience, estimator.tol, first_epoch)
+    first = step.schedule.settled_at(run.n_epochs) if adds else 0
+    ranks = current()
+    common = loss if ranks is None else (lambda: ranks.first(loss()))
+    return EarlyStopping(common, step, patience, estimator.tol, first)
 
 
 def frozen_parameters(estimator):

@@ -51,9 +51,15 @@ def is_first() -> bool:
 
 
 def first(value: T) -> T:
-    """Return the value that rank 0 has; a process alone has its own."""
+    """Return the value that rank 0 has; a process alone has its own.
+
+    Ranks may need long for their values, such as clusters, so they wait for each other.
+    """
     ranks = current()
-    return value if ranks is None else ranks.first(value)
+    if ranks is None:
+        return value
+    ranks.wait()
+    return ranks.first(value)
 
 
 @contextlib.contextmanager
@@ -151,8 +157,8 @@ class Ranks:
         self.passing: tuple[str, ...] = ("x",)
         self._wants_to_end = False
         # its own group, as the timeout of the user's may be half an hour
+        self.wait()
         with explaining_loss():
-            dist.barrier()
             self._group = dist.new_group(
                 timeout=datetime.timedelta(seconds=SECONDS_TO_ANSWER), backend=backend_for(device)
             )
@@ -163,6 +169,11 @@ class Ranks:
     def close(self) -> None:
         """Close the connections; a rank that still waits for this one gets an error."""
         dist.destroy_process_group(self._group)
+
+    def wait(self) -> None:
+        """Wait until all ranks are here, as long as for their start."""
+        with explaining_loss():
+            dist.barrier()
 
     # Values that all ranks share ------------------------------------------------------------------
 
@@ -311,7 +322,7 @@ class Ranks:
             if isinstance(module, BatchNorm):
                 module.moments = self.moments
         step.ranks = self
-        before = signal.getsignal(signal.SIGINT)
+        before = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
 
         def note(*_: Any) -> None:
             self._wants_to_end = True
@@ -333,7 +344,7 @@ class Ranks:
         """
         self.align(step.tensors())
         for stream in streams:
-            state = self.first(stream.state_dict())
+            state = self.first(on_cpu(stream.state_dict()))
             if self.rank:
                 stream.load_state_dict(state)
         same = torch.Generator(order.device)
@@ -344,9 +355,17 @@ class Ranks:
 
     def common(self, generator: torch.Generator) -> torch.Generator:
         """Return a generator that draws the same numbers on all ranks: what rank 0's would draw."""
+        self.wait()
         found = torch.Generator(generator.device)
         found.set_state(self.first(generator.get_state()))
         return found
+
+
+def on_cpu(tree: Any) -> Any:
+    """Return nested dicts with all tensors on the CPU, as another rank may have another device."""
+    if isinstance(tree, Mapping):
+        return {name: on_cpu(value) for name, value in tree.items()}
+    return tree.cpu() if isinstance(tree, Tensor) else tree
 
 
 class Sum(torch.autograd.Function):
