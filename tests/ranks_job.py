@@ -11,14 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits
 
 from skaae import (
     MLP,
     SGD,
+    AAEClusterer,
     AAEEmbedding,
+    AAEOutlierDetector,
     AAETransformer,
     Checkpoint,
+    Conv,
     SemiSupervisedAAEClassifier,
+    SupervisedAAETransformer,
+    VirtualAdversarial,
 )
 from skaae.networks.autoencoder import Architecture, Block
 from skaae.priors import Categorical, Gaussian
@@ -64,8 +71,14 @@ def quiet(**others):
 
 def classifier(**others):
     """Return a model with noise, priors, labels, and a committee that teaches it."""
-    settings = {"batch_size": 20, "max_iter": 12, "random_state": 0, "device": "cpu"}
-    return SemiSupervisedAAEClassifier(hidden_layer_sizes=(32,), **{**settings, **others})
+    settings = {
+        "hidden_layer_sizes": (32,),
+        "batch_size": 20,
+        "max_iter": 12,
+        "random_state": 0,
+        "device": "cpu",
+    }
+    return SemiSupervisedAAEClassifier(**{**settings, **others})
 
 
 # Steps -------------------------------------------------------------------------------------------
@@ -186,7 +199,7 @@ def compare_steps():
 
 
 def fit_quiet():
-    """Return a fitted model, and an array that shows its weights, history and generator."""
+    """Return what is compared of a model whose training draws no noise."""
     X, _, _ = table()
     return facts(quiet().fit(X), X)
 
@@ -227,7 +240,7 @@ def watch_rows():
 
 
 def fit_classifier():
-    """Return a fitted classifier, and its error on all rows."""
+    """Return the same of a classifier, its probabilities, and its error on all rows."""
     X, y, hidden = table()
     model = classifier(early_stopping=True, validation_fraction=0.2).fit(X, hidden)
     return facts(model, X) | {
@@ -236,8 +249,33 @@ def fit_classifier():
     }
 
 
+def fit_images():
+    """Return the same of a model of small images, with normalized convolutions."""
+    X = load_digits().data[:50]
+    model = quiet().set_params(network=Conv(batch_norm="autoencoder"), hidden_layer_sizes=(4, 6))
+    return facts(model.fit(X), X)
+
+
+def fit_others():
+    """Return the states of small models of other kinds."""
+    X, y, hidden = table()
+    few = {"max_iter": 3, "hidden_layer_sizes": (8,), "random_state": 0, "device": "cpu"}
+    models = {
+        "clusterer": AAEClusterer(3, **few).fit(X),
+        "outliers": AAEOutlierDetector(**few).fit(X),
+        "supervised": SupervisedAAETransformer(**few).fit(X, y),
+        "mmd": AAETransformer(regularizer="mmd", **few).fit(csr_array(X)),
+        "components": classifier(components_per_class=2, max_iter=4).fit(X, hidden),
+        "graph": classifier(
+            pseudo_labels=True, virtual_adversarial=VirtualAdversarial(), **few
+        ).fit(X, hidden),
+        "parts": AAETransformer(**few).partial_fit(X).partial_fit(X),
+    }
+    return {name: facts(model, X)["state"] for name, model in models.items()}
+
+
 def fit_map():
-    """Return what differs between the maps of ranks: nothing."""
+    """Return the same of a map that keeps neighbours."""
     X, _, _ = table()
     return facts(AAEEmbedding(max_iter=2, random_state=0, device="cpu").fit(X[:60]), X[:60])
 
@@ -288,7 +326,16 @@ def refused():
 
 def everything():
     """Run all jobs that need no process of their own."""
-    jobs = [compare_steps, fit_quiet, watch_rows, fit_classifier, fit_map, stop_one, refused]
+    jobs = [
+        compare_steps,
+        fit_quiet,
+        watch_rows,
+        fit_images,
+        fit_classifier,
+        fit_map,
+        stop_one,
+        refused,
+    ]
     return {job.__name__: job() for job in jobs}
 
 
