@@ -1,6 +1,6 @@
 """What the processes of `tests/test_ranks.py` run: fits and steps of several ranks.
 
-`python ranks_job.py NAME FOLDER` runs one job; each rank pickles what it found to FOLDER.
+`python ranks_job.py NAME,NAME FOLDER` runs some jobs; each rank pickles what it found to FOLDER.
 """
 
 import os
@@ -358,7 +358,10 @@ def lose_one(how=signal.SIGKILL):
         return keep(self, *args)
 
     ranks.Ranks.begin_epoch = begin
-    return long(Path(sys.argv[2])).fit(X).n_iter_
+    try:
+        return long(Path(sys.argv[2])).fit(X).n_iter_
+    finally:
+        (Path(sys.argv[2]) / "lost").touch()
 
 
 def long(folder):
@@ -373,11 +376,12 @@ def resume():
 
 
 def main():
-    """Run the job that the command line names."""
+    """Run the jobs that the command line names."""
     torch.set_num_threads(1)
-    name, folder = sys.argv[1], Path(sys.argv[2])
-    found = globals()[name]()
-    (folder / f"{name}-{os.environ['RANK']}.pkl").write_bytes(pickle.dumps(found))
+    folder = Path(sys.argv[2])
+    for name in sys.argv[1].split(","):
+        found = globals()[name]()
+        (folder / f"{name}-{os.environ['RANK']}.pkl").write_bytes(pickle.dumps(found))
 
 
 if __name__ == "__main__":
