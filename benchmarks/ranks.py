@@ -3,9 +3,9 @@
     python benchmarks/ranks.py
 
 Writes results/ranks.json. "steps": the step of SemiSupervisedAAEClassifier, as in gpu.py, in 1, 2
-and 4 processes of one thread each on this machine. "same" divides mini-batches of 100 rows, and
-"more" gives each process 100 rows. The milliseconds are medians of the time from one step to the
-next, and "processor" is the processor's time for it in one process. "messages" and "numbers" are
+and 4 processes of one thread each on this machine, which divide mini-batches of 100 or 1000 rows.
+The milliseconds are medians of the time from one step to the next, and "processor" is the
+processor's time for it in one process. "messages" and "numbers" are
 what a step adds up over the processes. "sums": milliseconds to add up so many numbers in two
 processes on loopback. "paper": milliseconds of a step of so many GPUs, from the measured step of
 one GPU in results/gpu.json, the counted messages, and the ASSUMED speeds of the network.
@@ -36,7 +36,8 @@ from skaae import MLP, SemiSupervisedAAEClassifier
 from skaae.training import ranks
 from skaae.training.step import AAEStep
 
-BATCH = 100
+BATCHES = (100, 1000)
+ROWS_OF_GPU = 100
 PROCESSES = (1, 2, 4)
 SUMS = (10_000, 100_000, 1_000_000, 4_000_000)
 GPUS = (1, 8, 16, 64, 128, 512)
@@ -118,10 +119,9 @@ def work(arguments):
     n = int(os.environ.get("WORLD_SIZE", "1"))
     found = {"steps": {}}
     for networks in SHAPES:
-        for kind, batch in (("same", BATCH), ("more", n * BATCH)):
-            if kind == "same" or n > 1:
-                how = (networks, batch, arguments.steps, arguments.epochs)
-                found["steps"][f"{networks}, {kind}"] = steps_of(*how)
+        for batch in BATCHES:
+            how = (networks, batch, arguments.steps, arguments.epochs)
+            found["steps"][f"{networks}, {batch}"] = steps_of(*how)
     if n == 2:
         found["sums"] = seconds_of_sums()
     if os.environ.get("RANK", "0") == "0":
@@ -173,10 +173,10 @@ def on_paper(steps):
     """Return milliseconds of a step by the number of GPUs, each with 100 rows of its own."""
     gpu = json.loads((RESULTS / "gpu.json").read_text())
     networks = "784-1000-1000"
-    counted = steps["2"][f"{networks}, more"]
+    counted = steps["2"][f"{networks}, {ROWS_OF_GPU}"]
     found = {}
     for kind in ("not recorded", "recorded"):
-        alone = gpu["training"][f"{networks}, batch {BATCH}"][kind]
+        alone = gpu["training"][f"{networks}, batch {ROWS_OF_GPU}"][kind]
         found[kind] = {
             str(n): round(
                 alone + 1e3 * seconds_to_add(n, counted["messages"], counted["numbers"]), 3
@@ -193,8 +193,8 @@ def on_paper(steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=8, help="of an epoch")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=6, help="of an epoch")
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--worker", help="the file of a process that this script started")
     arguments = parser.parse_args()
     if arguments.worker:
@@ -202,7 +202,12 @@ def main():
         return
     found = {str(n): measure(n, arguments) for n in PROCESSES}
     steps = {n: one["steps"] for n, one in found.items()}
-    result = {"experiment": "ranks", "batch": BATCH, "steps": steps, "sums": found["2"]["sums"]}
+    result = {
+        "experiment": "ranks",
+        "rows of a GPU": ROWS_OF_GPU,
+        "steps": steps,
+        "sums": found["2"]["sums"],
+    }
     result |= {"cores": os.cpu_count(), "paper": on_paper(steps)}
     print("written", save("ranks", result))
 

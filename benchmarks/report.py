@@ -218,16 +218,15 @@ def ranks():
         "| messages | numbers |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name in result["steps"]["2"]:
-        networks, kind = name.split(", ")
-        for n, found in result["steps"].items():
-            row = found.get(name, result["steps"]["1"][f"{networks}, same"])
-            batch = result["batch"] * (1 if kind == "same" else int(n))
-            seconds = row["milliseconds"] / 1e3
+    for name in result["steps"]["1"]:
+        networks, batch = name.split(", ")
+        for n, steps in result["steps"].items():
+            found = steps[name]
+            speed = 1e3 * int(batch) / found["milliseconds"]
             lines.append(
-                f"| {networks} | {batch} rows | {n} | {row['milliseconds']:.1f} ms "
-                f"| {row['processor']:.1f} ms | {batch / seconds:,.0f} | {row['messages']} "
-                f"| {row['numbers']:,} |"
+                f"| {networks} | {batch} rows | {n} | {found['milliseconds']:.1f} ms "
+                f"| {found['processor']:.1f} ms | {speed:,.0f} | {found['messages']} "
+                f"| {found['numbers']:,} |"
             )
     sums = (f"{int(n):,} numbers in {ms:.1f} ms" for n, ms in result["sums"].items())
     return [*lines, "", f"Two processes add up {', '.join(sums)}."]
@@ -236,7 +235,7 @@ def ranks():
 def ranks_paper():
     """Milliseconds of a step of many GPUs, computed from measured and from assumed values."""
     result = read("ranks")
-    paper, batch = result["paper"], result["batch"]
+    paper, batch = result["paper"], result["rows of a GPU"]
     kinds = list(paper["milliseconds"])
     lines = [
         "| GPUs | rows of a step | " + " | ".join(f"{kind} | efficiency" for kind in kinds) + " |",
