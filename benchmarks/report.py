@@ -214,18 +214,18 @@ def ranks():
     lines = [
         f"{result['circumstances']['hardware']}, {result['cores']} cores, one thread each:",
         "",
-        "| networks | mini-batch | processes | step | processor, each | rows per second "
-        "| messages | numbers |",
+        "| networks | mini-batch | processes | least time of a step | processor, each "
+        "| gain at most | messages | numbers |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in result["steps"]["1"]:
         networks, batch = name.split(", ")
         for n, steps in result["steps"].items():
             found = steps[name]
-            speed = 1e3 * int(batch) / found["milliseconds"]
+            gain = result["steps"]["1"][name]["processor"] / found["processor"]
             lines.append(
                 f"| {networks} | {batch} rows | {n} | {found['milliseconds']:.1f} ms "
-                f"| {found['processor']:.1f} ms | {speed:,.0f} | {found['messages']} "
+                f"| {found['processor']:.1f} ms | {gain:.2f} | {found['messages']} "
                 f"| {found['numbers']:,} |"
             )
     sums = (f"{int(n):,} numbers in {ms:.1f} ms" for n, ms in result["sums"].items())
