@@ -5,10 +5,11 @@
 Writes results/ranks.json. "steps": the step of SemiSupervisedAAEClassifier, as in gpu.py, in 1, 2
 and 4 processes of one thread each on this machine, which divide mini-batches of 100 or 1000 rows.
 The milliseconds are the least time from one step to the next, and "processor" is the median of the
-processor's time for it in one process, which says more on a machine that others use too. "messages" and "numbers" are
-what a step adds up over the processes. "sums": milliseconds to add up so many numbers in two
-processes on loopback. "paper": milliseconds of a step of so many GPUs, from the measured step of
-one GPU in results/gpu.json, the counted messages, and the ASSUMED speeds of the network.
+processor's time for it in one process, which says more on a machine that others use too. "messages"
+and "numbers" are what a step adds up over the processes. "sums": milliseconds to add up so many
+numbers in two processes on loopback. "paper": milliseconds of a step of so many GPUs, from the
+measured step of one GPU in results/gpu.json, the counted messages, and the ASSUMED speeds of the
+network.
 """
 
 from __future__ import annotations
@@ -154,8 +155,8 @@ def measure(n, arguments):
 def seconds_to_add(n_gpus, n_messages, n_numbers):
     """Return the seconds in which GPUs add up the messages of a step, under the assumptions.
 
-    Each machine first sums in a ring within, then machines sum the part of each GPU in a ring, or
-    in a tree as far as the time of short messages goes. Numbers have 4 bytes.
+    Each machine sums in a ring within it. Then machines sum the parts of their GPUs: these move as
+    many bytes as in a ring, and wait for as many messages as in a tree. Numbers have 4 bytes.
     """
     inside = min(n_gpus, ASSUMED["GPUs of a machine"])
     machines = math.ceil(n_gpus / ASSUMED["GPUs of a machine"])
