@@ -292,6 +292,17 @@ def test_one_process_joins_nobody(monkeypatch):
     assert not joins()
 
 
+def test_a_process_without_a_gpu_of_its_own_is_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    used = []
+    monkeypatch.setattr(torch.cuda, "set_device", used.append)
+    ranks.use_gpu(1)
+    assert used == [1]
+    with pytest.raises(ValueError, match="process 2 of this machine has no GPU of its own"):
+        ranks.use_gpu(2)
+    assert ranks.backend_for(torch.device("cuda", 1)) == "cpu:gloo,cuda:nccl"
+
+
 def test_a_thread_of_a_rank_must_not_fit(monkeypatch):
     monkeypatch.setattr(ranks, "is_rank", lambda: True)
     monkeypatch.setattr(ranks.threading, "current_thread", lambda: None)

@@ -103,15 +103,26 @@ def start(device: Callable[[], torch.device]) -> torch.device:
     """Initialise torch.distributed if nobody has; return the device of the fit."""
     global _process_id
     _process_id = os.getpid()
-    if torch.cuda.is_available() and dist.is_torchelastic_launched():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # which "cuda" then means
     found = device()
+    if found.type == "cuda" and found.index is None and "LOCAL_RANK" in os.environ:
+        use_gpu(int(os.environ["LOCAL_RANK"]))
     if not dist.is_initialized():
         timeout = datetime.timedelta(seconds=SECONDS_TO_START)
         with explaining_loss():
             dist.init_process_group(backend_for(found), timeout=timeout)
         atexit.register(dist.destroy_process_group)
     return found
+
+
+def use_gpu(number: int) -> None:
+    """Let "cuda" mean the GPU of this number; raise ValueError if the machine has too few."""
+    n_gpus = torch.cuda.device_count()
+    if number >= n_gpus:
+        raise ValueError(
+            f"process {number} of this machine has no GPU of its own, as there are {n_gpus}; start "
+            f"{n_gpus} processes on a machine (--nproc-per-node), or set device='cpu'."
+        )
+    torch.cuda.set_device(number)
 
 
 def backend_for(device: torch.device) -> str:
