@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
+WHERE = ("within", "between")  # machines
 ON_LABELS_ALONE = ("forest", "SVC", "logistic", "MLPClassifier", "RealMLP", "TabM")
 
 
@@ -236,6 +237,58 @@ def out_of_core():
         f"MNIST with 100 labels, default parameters, a group of an eighth of the rows: test error "
         f"{', '.join(f'{error:.2f}' for error in errors.values())} % in {len(errors)} draws of "
         f"labels. With all rows in memory it is {', '.join(f'{e:.2f}' for e in before)} %.",
+    ]
+
+
+def ranks():
+    """Milliseconds of a training step in several processes of one machine."""
+    result = read("ranks")
+    lines = [
+        f"{result['circumstances']['hardware']}, {result['cores']} cores, one thread each:",
+        "",
+        "| networks | mini-batch | processes | least time of a step | processor, each "
+        "| gain at most | messages | numbers |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in result["steps"]["1"]:
+        networks, batch = name.split(", ")
+        for n, steps in result["steps"].items():
+            found = steps[name]
+            gain = result["steps"]["1"][name]["processor"] / found["processor"]
+            lines.append(
+                f"| {networks} | {batch} rows | {n} | {found['milliseconds']:.1f} ms "
+                f"| {found['processor']:.1f} ms | {gain:.2f} | {found['messages']} "
+                f"| {found['numbers']:,} |"
+            )
+    sums = (f"{int(n):,} numbers in {ms:.1f} ms" for n, ms in result["sums"].items())
+    return [*lines, "", f"Two processes add up {', '.join(sums)}."]
+
+
+def ranks_paper():
+    """Milliseconds of a step of many GPUs, computed from measured and from assumed values."""
+    result = read("ranks")
+    paper, batch = result["paper"], result["rows of a GPU"]
+    kinds = list(paper["milliseconds"])
+    lines = [
+        "| GPUs | rows of a step | " + " | ".join(f"{kind} | efficiency" for kind in kinds) + " |",
+        "|---|---|" + "---|---|" * len(kinds),
+    ]
+    for n in paper["milliseconds"][kinds[0]]:
+        cells = []
+        for kind in kinds:
+            found = paper["milliseconds"][kind]
+            cells += [f"{found[n]:.2f} ms", f"{100 * found['1'] / found[n]:.0f} %"]
+        lines.append(f"| {n} | {batch * int(n):,} | " + " | ".join(cells) + " |")
+    assumed = paper["assumed"]
+    inside, between = (assumed[f"bytes per second {place}"] / 1e9 for place in WHERE)
+    waits = " and ".join(f"{1e6 * assumed[f'seconds {place}']:.0f}" for place in WHERE)
+    return [
+        *lines,
+        "",
+        f"{paper['networks']}; the step of one GPU was measured on {paper['hardware']}. Assumed, "
+        f"not measured: {assumed['GPUs of a machine']} GPUs in a machine; {inside:.0f} GB/s of "
+        f"each GPU within it, and {between:.0f} GB/s between machines; {waits} µs until a message "
+        "arrives.",
     ]
 
 
@@ -821,6 +874,8 @@ TABLES = {
     "gpu_steps": gpu_steps,
     "gpu_inference": gpu_inference,
     "gpu_together": gpu_together,
+    "ranks": ranks,
+    "ranks_paper": ranks_paper,
     "times": times,
     "prior_match": prior_match,
     "highlights": highlights,

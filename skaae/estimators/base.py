@@ -31,10 +31,11 @@ from skaae.estimators.rows import check_in_memory, check_rows, require_unit_inte
 from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
 from skaae.private_sklearn import CallbackSupportMixin, output_library
-from skaae.storage.rows import in_memory, of_all_rows
+from skaae.storage.rows import identity_of, in_memory, of_all_rows
 from skaae.storage.table import as_out_of_core
 from skaae.training.loop import DivergenceError, Loop, Run
 from skaae.training.memory import explaining_memory
+from skaae.training.ranks import end_together, first, training_together
 from skaae.training.rows import pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.unlabeled import UNLABELED
@@ -288,7 +289,7 @@ class BaseAdversarialAutoencoder(
         )
         if bounded:
             require_unit_interval(table)
-        start = self._start(NetworkRows(known, table), partial=partial)
+        start = first(self._start(NetworkRows(known, table), partial=partial))
         model = self._model(targets, table, dense=not (partial or issparse(X)), start=start)
         self._settings = parameters.resolve(self, model, known, table)
         self._recipe = model.recipe
@@ -305,12 +306,12 @@ class BaseAdversarialAutoencoder(
         A `partial` fit is one epoch that continues training. Rows may have weights (n_samples,).
         Early stopping uses the `Validation` rows, if there are any.
         """
+        fitting.require_same_everywhere(self, X, targets, weights)
         known, known_targets = in_memory(X, targets)
-        of_table = [X.table.shape, X.table.memory, X.starts] if known is not X else []
-        data = (known, *of_table, targets, weights, validation)
+        data = known, *identity_of(X), targets, weights, validation
         saver = None if partial else make_saver(self, *data)
         if hasattr(self, "_step") and (partial or self.warm_start):
-            start = self._start_again(NetworkRows(known, self._table), partial=partial)
+            start = first(self._start_again(NetworkRows(known, self._table), partial=partial))
         else:
             start = self._build(X, targets, partial=partial)
         rows, held_out = fitting.split_rows(self, X, targets, validation, partial=partial)
@@ -346,7 +347,8 @@ class BaseAdversarialAutoencoder(
 
         watch = fitting.Watch(self, run, shown, results, saver)
         try:
-            with training_threads(device, self._settings.thread_width):
+            threads = training_threads(device, self._settings.thread_width)
+            with threads, training_together(step):
                 call = fitting.as_called(step, self._settings.augment)
                 loop = Loop(step, run, call, watch)
                 watch.go_on(loop)
@@ -361,6 +363,7 @@ class BaseAdversarialAutoencoder(
         if run.stopping is not None:
             run.history["validation"] = run.stopping.losses
             run.stopping.restore_best()
+        end_together(step, loop.order)
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)

@@ -22,6 +22,7 @@ from skaae.estimators.options import Checkpoint, expand
 from skaae.files.container import read_tree, require_safetensors, write_tree
 from skaae.files.kinds import FileError
 from skaae.training.loop import Loop
+from skaae.training.ranks import first, is_first
 from skaae.training.settings import to_numpy, to_torch
 
 KIND = "checkpoint"
@@ -47,24 +48,36 @@ class Saver:
     _n_saved: int = 0
 
     def restore(self, loop: Loop) -> int:
-        """Restore the saved state, if there is one; return the number of epochs it has."""
-        if self.path.exists():
-            try:
-                state = read_tree(self.path, KIND)
-            except FileError as error:
-                raise ValueError(
-                    f"the checkpoint {os.fspath(self.path)!r} is damaged, so this fit cannot go on "
-                    "from it; remove the file, and `fit` starts afresh."
-                ) from error
+        """Restore the saved state, if there is one; return the number of epochs it has.
+
+        If several processes train together, the first one reads the file.
+        """
+        state = first(self._read() if is_first() else None)
+        if state is not None:
             loop.load_state_dict(to_torch(state))
             self._n_saved = loop.n_epochs
         return self._n_saved
 
+    def _read(self) -> Any:
+        """Return the saved state, or None if there is none."""
+        if not self.path.exists():
+            return None
+        try:
+            return read_tree(self.path, KIND)
+        except FileError as error:
+            raise ValueError(
+                f"the checkpoint {os.fspath(self.path)!r} is damaged, so this fit cannot go on "
+                "from it; remove the file, and `fit` starts afresh."
+            ) from error
+
     def after_epoch(self, loop: Loop, *, now: bool) -> None:
         """Save the state of a loop, if it is time to, or `now`.
 
-        If it cannot be written, as on a full disk, warn and let the fit go on.
+        If it cannot be written, as on a full disk, warn and let the fit go on. If several processes
+        train together, the first one writes for all.
         """
+        if not is_first():
+            return
         minutes = (time.monotonic() - self._saved_at) / 60.0
         epochs = math.inf if self.every.epochs is None else self.every.epochs
         if now or minutes >= self.every.minutes or loop.n_epochs - self._n_saved >= epochs:
@@ -76,6 +89,8 @@ class Saver:
 
     def remove(self) -> None:
         """Remove the file, as the fit is complete, and what killed processes left beside it."""
+        if not is_first():
+            return
         for path in (self.path, *self.path.parent.glob(f"{self.path.name}.*.tmp")):
             path.unlink(missing_ok=True)
 

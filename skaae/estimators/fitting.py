@@ -17,7 +17,9 @@ from sklearn.model_selection import train_test_split
 
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows
+from skaae.device import resolve_device
 from skaae.estimators import warn
+from skaae.estimators.fingerprints import digest
 from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
 from skaae.estimators.rows import check_more_rows
@@ -30,6 +32,7 @@ from skaae.training import validation as losses
 from skaae.training.augmentation import with_augmentation
 from skaae.training.cuda_graph import captured, with_samples
 from skaae.training.loop import Hooks
+from skaae.training.ranks import current, is_first, joined
 from skaae.training.schedule import ADD_PSEUDO_LABELS
 from skaae.training.snapshots import EarlyStopping, Snapshot
 from skaae.training.streams import Stream
@@ -58,6 +61,8 @@ LEAST_PATIENCE = 10
 MOST_HELD_OUT = 2_000
 # The shares among fewer unlabeled rows say little.
 LEAST_UNLABELED = 20
+# Number of rows whose values are compared between processes that train together.
+MOST_COMPARED = 1_000
 
 
 def fits(method):
@@ -73,7 +78,8 @@ def fits(method):
         before, step = self.__dict__.copy(), self.__dict__.get("_step")
         snapshot = None
         try:
-            with torch.inference_mode(False), torch.enable_grad():
+            together = joined(lambda: resolve_device(self.device))
+            with torch.inference_mode(False), torch.enable_grad(), together:
                 # training changes weights in place, so a copy of `__dict__` does not hold them
                 if step is not None and method.__name__ == "partial_fit":
                     snapshot = Snapshot.again(step)  # reuses memory, as there may be many calls
@@ -112,6 +118,27 @@ class Validation:
     rows: Any
     targets: np.ndarray | None = None
     weights: np.ndarray | None = None
+
+
+def require_same_everywhere(estimator, X, targets, weights):
+    """Raise ValueError if the processes that train together were given different things.
+
+    Some rows stand for the table, as all of it would take long.
+    """
+    ranks = current()
+    if ranks is None:
+        return
+    if estimator.random_state is None:
+        raise ValueError(
+            "random_state=None draws another seed in each of the processes that train together; "
+            "set random_state to an int."
+        )
+    some = X[np.unique(np.linspace(0, X.shape[0] - 1, MOST_COMPARED).astype(int))]
+    found = {"X": [X.shape, digest(some)], "y": digest(targets), "sample_weight": digest(weights)}
+    for name, value in estimator.get_params(deep=False).items():
+        if name not in ("verbose", "device") and not callable(value):
+            found[name] = digest(value)
+    ranks.require_same({name: str(text) for name, text in found.items()})
 
 
 def given_validation(estimator, X_val):
@@ -202,7 +229,9 @@ def early_stopping(estimator, run, validation):
     patience = replace_auto(estimator.n_iter_no_change, max(LEAST_PATIENCE, run.n_epochs // 5))
     adds = ADD_PSEUDO_LABELS in run.actions
     first = step.schedule.settled_at(run.n_epochs) if adds else 0
-    return EarlyStopping(loss, step, patience, estimator.tol, first)
+    ranks = current()
+    common = loss if ranks is None else (lambda: ranks.first(loss()))
+    return EarlyStopping(common, step, patience, estimator.tol, first)
 
 
 def frozen_parameters(estimator):
@@ -260,9 +289,11 @@ def shown(estimator, X, targets):
 def as_called(step, augment):
     """Return the step as the loop calls it: as a CUDA graph if possible, with augmentation.
 
-    A graph cannot contain what is computed on the CPU, so that is done before it.
+    A graph cannot contain what is computed on the CPU, so that is done before it. Steps that wait
+    for other processes are not recorded.
     """
-    call = captured(step, step.generator, lambda: step.stage.name)
+    alone = current() is None
+    call = captured(step, step.generator, lambda: step.stage.name) if alone else step
     if call is not step:
         call = with_samples(call, step)
     return call if augment is None else with_augmentation(call, augment.scaled(step.generator))
@@ -283,12 +314,12 @@ class Watch(Hooks):
 
     def __init__(self, estimator, run, shown, results, saver=None):
         self.estimator, self.run, self.shown, self.results = estimator, run, shown, results
-        self.saver = saver
+        self.saver, self.verbose = saver, estimator.verbose if is_first() else 0
         self.interrupted = False
         self.context = callback_context(estimator, run.n_epochs)
         self.context.call_on_fit_task_begin(estimator=estimator, **shown)
-        self.bar = Bar(f"epochs of {type(estimator).__name__}", run.n_epochs)
-        if estimator.verbose and run.n_done == 0:
+        self.bar = Bar(f"epochs of {type(estimator).__name__}", run.n_epochs if is_first() else 0)
+        if self.verbose and run.n_done == 0:
             print(f"Scaling of X: {estimator.scaling_}")
 
     def go_on(self, loop):
@@ -297,7 +328,7 @@ class Watch(Hooks):
         self.bar.advance(n_before)
         for _ in range(n_before):  # callbacks count epochs by these
             self.context.subcontext(task_name="epoch")
-        if n_before and self.estimator.verbose:
+        if n_before and self.verbose:
             print(f"Going on after epoch {self.run.n_done + n_before}, from {self.saver.path}")
 
     def before_epoch(self, epoch):
@@ -309,7 +340,7 @@ class Watch(Hooks):
         """Report the end of an epoch, with its mean losses; return whether a callback stops."""
         self.bar.advance()
         n_iter = self.run.n_done + epoch + 1
-        if self.estimator.verbose:
+        if self.verbose:
             losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
             stage = self.run.history["stage"][-1]
             print(f"Epoch {n_iter}/{self.run.n_planned} ({stage}): {losses}")
@@ -321,7 +352,7 @@ class Watch(Hooks):
 
     def on_return(self, error, epoch):
         """Print that an epoch diverged and is repeated."""
-        if self.estimator.verbose:
+        if self.verbose:
             print(f"Diverged, as {error}; learning rates are now times {self.run.slowdown:.3g}")
 
     def on_interrupt(self, n_epochs):

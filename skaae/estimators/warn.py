@@ -16,6 +16,7 @@ from skaae.device import cpu_generator
 from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
 from skaae.training.loop import SECONDS_BETWEEN_INTERRUPTS, DivergenceError
+from skaae.training.ranks import is_first
 from skaae.unlabeled import UNLABELED, as_label_array, find_missing, is_auto
 
 # Predicted shares of classes may differ from the assumed ones by this total variation distance.
@@ -36,7 +37,12 @@ LEAST_ROWS = 20
 
 
 def user(message, category):
-    """Warn, and name the line of the user's code that called the package."""
+    """Warn, and name the line of the user's code that called the package.
+
+    If several processes train together, only the first one warns.
+    """
+    if not is_first():
+        return
     frame: Any = sys._getframe(1)
     level = 2
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in OURS:

@@ -51,6 +51,8 @@ class NoDraws:
 
 
 Source = torch.Generator | NoDraws | None
+# Called with values (n, n_channels, ...) and a centre; returns mean, variance, number of values.
+Moments = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
 def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
@@ -119,10 +121,19 @@ class BatchNorm(nn.BatchNorm1d):
 
     In training (with a generator) it uses the statistics of the batch, if that has more than one
     row. Otherwise it uses the running statistics.
+
+    Attributes
+    ----------
+    moments : None, or what computes the statistics if the batch is spread over several processes;
+        see `Ranks.moments` in `skaae.training.ranks`.
     """
+
+    moments: Moments | None = None
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         follows = not isinstance(generator, NoDraws) or generator.updates
+        if self.moments is not None and generator is not None:
+            return self._normalize(h, self.moments, follows)
         return F.batch_norm(
             h,
             self.running_mean,
@@ -133,6 +144,23 @@ class BatchNorm(nn.BatchNorm1d):
             momentum=0.1 if follows else 0.0,
             eps=self.eps,
         )
+
+    def _normalize(self, h: Tensor, moments: Moments, follows: bool) -> Tensor:
+        """Return h normalized by `moments` of the whole batch, as `F.batch_norm` does."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        mean, variance, n = moments(h, self.running_mean.clone())
+        is_batch = n > 1.5 * h[0, 0].numel()  # more than one row
+        mean = torch.where(is_batch, mean, self.running_mean)
+        variance = torch.where(is_batch, variance, self.running_var)
+        if follows:
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, 0.1)
+                self.running_var.lerp_(variance * n / (n - 1.0).clamp(min=1.0), 0.1)
+        shape = [1, -1] + [1] * (h.dim() - 2)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        normalized = (h.float() - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)
+        return normalized.to(h.dtype)
 
 
 class MLP(nn.Module):

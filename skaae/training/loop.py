@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skaae.training import ranks
 from skaae.training.schedule import ADD_PSEUDO_LABELS
 from skaae.training.snapshots import EarlyStopping, Losses, Snapshot, Trainable
 from skaae.training.streams import Cycle, Stream
@@ -133,6 +134,7 @@ class Loop:
     Attributes
     ----------
     n_epochs : number of epochs of this run that are done.
+    order : source of the order of rows. With several ranks it is not the generator of the step.
     returns : what diverged and in which epoch, for each time that the loop went back.
     ended : whether no epoch is left, or early stopping or a hook has ended the training.
     """
@@ -148,11 +150,17 @@ class Loop:
     ) -> None:
         self.step, self.run, self.call, self.hooks = step, run, call or step, hooks or Hooks()
         self.first, *others = run.streams
-        self.cycles = [Cycle(other, run.batch_size, step.generator) for other in others]
+        self.ranks, self.order = ranks.current(), step.generator
+        if self.ranks is not None:  # the step draws other numbers on each rank
+            self.order = self.ranks.common(step.generator)
+            for stream in run.streams:
+                stream.part = self.ranks.part
+        self.cycles = [Cycle(other, run.batch_size, self.order) for other in others]
         self.n_epochs, self.ended = 0, False
         self.returns: list[tuple[str, int]] = []
         self._start: Snapshot | None = None  # of the epoch
         self._left: list[list[Tensor]] = []  # of the cycles at the start of the epoch
+        self._order = self.order.get_state()  # there too
         self._is_whole = True  # whether no epoch has begun to change weights
 
     def train(self) -> None:
@@ -184,18 +192,22 @@ class Loop:
         """Train for one epoch."""
         step, run, epoch = self.step, self.run, self.n_epochs
         run.prepare(step, epoch)
+        if self.ranks is not None:
+            self.ranks.begin_epoch(step, run.streams, self.order)
         step.forget_copies()
         self.hooks.before_epoch(epoch)
         self._keep_start()
         size = step.weight_size()
         while True:
-            batches = self.first.batches(run.batch_size, step.generator)
+            batches = self.first.batches(run.batch_size, self.order)
             cycles = [cycle for cycle in self.cycles if takes_part(step, cycle.stream.phase)]
             parts = zip(batches, *cycles, strict=False)
             losses = MeanLosses()
             for part in parts:
                 losses.add(self.call(**merge(part)))
             means = losses.means()
+            if self.ranks is not None:
+                means = self.ranks.total(means)
             step.forget_copies()  # the model may have been used for inference during the epoch
             error = divergence(means, step.weight_size(), size, run.n_done + epoch)
             if error is None:
@@ -209,6 +221,10 @@ class Loop:
             self.ended = True
         if run.stopping is not None and run.stopping():
             self.ended = True
+        if self.ranks is not None:
+            self.ended, interrupted = self.ranks.agree(self.ended)
+            if interrupted:
+                self.hooks.on_interrupt(self.n_epochs)
         self.hooks.after_all(self)
 
     def _keep_start(self) -> None:
@@ -220,12 +236,14 @@ class Loop:
         else:
             self._start.take()
         self._left = [list(cycle.left) for cycle in self.cycles]
+        self._order = self.order.get_state()
         self._is_whole = False
 
     def _go_back(self) -> None:
         """Restore the state at the start of the epoch."""
         assert self._start is not None
         self._start.restore()
+        self.order.set_state(self._order)
         for cycle, left in zip(self.cycles, self._left, strict=True):
             cycle.left = list(left)
 
@@ -256,7 +274,8 @@ class Loop:
         """Return what a new loop needs to go on after the last epoch, as tensors and values."""
         stopping = self.run.stopping
         return {
-            "step": self.step.state_dict(),
+            # the other random numbers follow from the order, for any number of ranks
+            "step": {**self.step.state_dict(), "generator": self.order.get_state()},
             "n_epochs": self.n_epochs,
             "ended": self.ended,
             "returns": self.returns,
@@ -270,6 +289,7 @@ class Loop:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict` of a loop with the same step and run."""
         self.step.load_state_dict(state["step"])
+        self.order.set_state(self.step.generator.get_state())
         self.n_epochs, self.ended = state["n_epochs"], state["ended"]
         self.returns = [tuple(found) for found in state["returns"]]
         self.run.slowdown = state["slowdown"]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from skaae.training.loop import Losses, Run, Trainable, merge, takes_part
+from skaae.training.ranks import leave
 
 # What PyTorch says without an exception of its own: on Apple's GPUs, on the CPU, and where cuBLAS
 # and cuDNN find no memory for themselves.
@@ -36,6 +37,7 @@ def explaining_memory(step: Trainable, run: Run, call: Callable[..., Losses]) ->
             raise
         device, first_line = step.generator.device, (str(error).splitlines() or [""])[0]
         free(error, device)
+        leave(step)  # other ranks would not take part in these steps
         size = size_that_fits(step, run, call)
         remedy = (
             f"One step with batch_size={size} did fit: set batch_size={size}, or less if other "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from skaae.networks.autoencoder import AdversarialAutoencoder
-from skaae.private_torch import foreach_div, foreach_zero, fused_adam, fused_sgd
+from skaae.private_torch import foreach_div, foreach_norm, foreach_zero, fused_adam, fused_sgd
 
 
 @dataclass
@@ -169,6 +169,15 @@ def in_layout_of(weight: Tensor, gradient: Tensor) -> Tensor:
     if gradient.stride() == weight.stride():
         return gradient
     return torch.empty_like(weight).copy_(gradient)
+
+
+def excess(gradients: Sequence[Tensor | None], largest: float | None) -> Tensor | None:
+    """Return the divisor of gradients: their norm over the largest allowed, at least 1."""
+    found = [gradient for gradient in gradients if gradient is not None]
+    if largest is None or not found:
+        return None
+    norm = torch.linalg.vector_norm(torch.stack(foreach_norm(found)))
+    return (norm / largest).clamp(min=1.0)
 
 
 def make_optimizer(solver: str, weights: Sequence[Tensor], rates: PhaseRates) -> Optimizer:

@@ -29,9 +29,12 @@ def discrepancy(weight: float) -> Penalty:
     """Return the penalty of Wasserstein autoencoders: the MMD between codes and the prior."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
-        samples = step.draw_prior("style", code["style"])
+        codes = code["style"]
+        samples = step.draw_prior("style", codes)
+        if step.ranks is not None:  # all pairs of rows count, also those of two ranks
+            codes, samples = step.ranks.gather(codes), step.ranks.gather(samples)
         scale = samples.square().mean().sqrt()
-        return weight * losses.maximum_mean_discrepancy(code["style"], samples, scale)
+        return weight * losses.maximum_mean_discrepancy(codes, samples, scale)
 
     return penalty
 

@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from skaae.device import autocast
 from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminator
 from skaae.priors import Prior
-from skaae.private_torch import foreach_lerp, foreach_norm
+from skaae.private_torch import foreach_lerp
 from skaae.training import losses
 from skaae.training.losses import detached, in_float32, total
-from skaae.training.optimizers import Optimizer, PhaseRates, make_optimizer, weights_of
+from skaae.training.optimizers import Optimizer, PhaseRates, excess, make_optimizer, weights_of
+from skaae.training.ranks import Ranks
 from skaae.training.reconstruction import Reconstruction
 from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
@@ -63,6 +64,7 @@ class AAEStep:
 
     Attributes
     ----------
+    ranks : the other processes that train on parts of the same mini-batch, or None.
     stage : the current stage of the schedule.
     spare : a snapshot whose memory the next snapshot reuses, or None.
     trained : networks for inference: `networks`, or with `average` their running average.
@@ -84,6 +86,7 @@ class AAEStep:
     joint: bool = False
     virtual_adversarial: VirtualAdversarialLoss | None = None
     schedule: Schedule = field(default_factory=lambda: Schedule(plain()))
+    ranks: Ranks | None = field(init=False, repr=False, default=None)
     stage: Stage = field(init=False)
     n_steps: Tensor = field(init=False)
     trained: AdversarialAutoencoder = field(init=False)
@@ -160,20 +163,23 @@ class AAEStep:
         its own update and momentum.
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
-        with self._autocast():
+        with self._passing("x", *(() if labeled is None else ("x_labeled",))):
             all_outputs = self.networks.encoder(
                 self._add_noise(rows, self.input_noise), self.generator
             )
             outputs = {name: output[: len(x)] for name, output in all_outputs.items()}
             code = self._code(outputs, y)
         parts = self._reconstruction(outputs, code, x)
-        loss, step_losses = total(parts), detached(parts)
+        loss, step_losses = total(parts), self._shared("reconstruction", parts)
         if labeled is not None:
             logits = self.networks.encoder.class_logits(in_float32(all_outputs))
             part = losses.classification_loss(logits[len(x) :], labeled[1])
             rate = self.rates["reconstruction"].learning_rate
-            loss = loss + self.rates["classification"].learning_rate / rate * part
-            step_losses["classification"] = part.detach()
+            ratio = self.rates["classification"].learning_rate / rate
+            if self.ranks is not None:  # whose shares of both kinds of rows may differ
+                ratio *= self.ranks.share("classification") / self.ranks.share("reconstruction")
+            loss = loss + ratio * part
+            step_losses |= self._shared("classification", {"classification": part})
         # weights change only after the last gradient is known, as all belong to one encoding
         gradients = {"reconstruction": self._gradients("reconstruction", loss, keep=True)}
         if self.networks.discriminators:
@@ -181,26 +187,25 @@ class AAEStep:
             step_losses |= self.discriminate(code, y)
             parts = self._generation(code, y)
             gradients["generator"] = self._gradients("generator", total(parts))
-            step_losses |= detached(parts)
+            step_losses |= self._shared("generator", parts)
         for phase, found in gradients.items():
             self._move(phase, found)
         return step_losses
 
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
         """Update encoder and decoder on the loss between x without noise and its reconstruction."""
-        with self._autocast():
+        with self._passing():
             outputs = self.networks.encoder(x_noisy, self.generator)
             code = self._code(outputs, y)
         parts = self._reconstruction(outputs, code, x)
-        self._update("reconstruction", total(parts))
-        return detached(parts)
+        return self._update("reconstruction", parts)
 
     def regularize(self, x: Tensor, y: Tensor | None = None) -> Losses:
         """Update the discriminators, then the encoder against them.
 
         Both use one encoding, because the encoder's weights do not change in between.
         """
-        with self._autocast():
+        with self._passing():
             outputs = self.networks.encoder(x, self.generator)
         code = self._code(in_float32(outputs), y)
         return self.discriminate(code, y) | self.generate(code, y)
@@ -218,27 +223,24 @@ class AAEStep:
             pairs[name] = self._add_noise(both, self.discriminator_noise)
         twice = None if y is None else torch.cat([y, y])
         parts = {}
-        with self._autocast():
+        with self._passing():
             for name, both in pairs.items():
                 logits = self.networks.discriminators[name](both, twice, self.generator).float()
                 parts[f"discriminator_{name}"] = losses.discriminator_loss(*logits.chunk(2))
-        self._update("discriminator", total(parts))
-        return detached(parts)
+        return self._update("discriminator", parts)
 
     def generate(self, code: Code, y: Tensor | None = None) -> Losses:
         """Update the encoder so that discriminators take its codes for samples of the priors."""
         parts = self._generation(code, y)
-        self._update("generator", total(parts))
-        return detached(parts)
+        return self._update("generator", parts)
 
     def classify(self, x: Tensor, y: Tensor) -> Losses:
         """Update the weights of the encoder's label on the cross-entropy of labeled rows."""
-        with self._autocast():
+        with self._passing("x_labeled"):
             outputs = self.networks.encoder(self._add_noise(x, self.input_noise), self.generator)
         logits = self.networks.encoder.class_logits(in_float32(outputs))
         loss = losses.classification_loss(logits, y)
-        self._update("classification", loss)
-        return {"classification": loss.detach()}
+        return self._update("classification", {"classification": loss})
 
     def keep_labels(self, x: Tensor, augmented: Tensor | None = None) -> Losses:
         """Update the weights of the encoder's label on the virtual adversarial loss.
@@ -252,21 +254,22 @@ class AAEStep:
             augmented,
             self.generator,
             stage=self.stage,
-            autocast=self._autocast(),
+            autocast=self._passing(),
+            ranks=self.ranks,
         )
-        self._update("virtual_adversarial", total(parts))
-        return detached(parts)
+        return self._update("virtual_adversarial", parts)
 
     def keep_neighbours(self, pairs: Tensor) -> Losses:
         """Update the encoder so that neighbours, pairs (batch, 2, n_features), are close."""
         x = self._add_noise(pairs.flatten(0, 1), self.input_noise)
-        with self._autocast():
+        with self._passing("pairs"):
             outputs = self.networks.encoder(x, self.generator)
         code = self.networks.code(in_float32(outputs), None, self.generator)
         ends = self.networks.decoder.combine(code).unflatten(0, (-1, 2))
+        if self.ranks is not None:  # each row is compared with all others
+            ends = self.ranks.gather(ends, "pairs")
         loss = losses.neighbour_loss(ends[:, 0], ends[:, 1])
-        self._update("neighbours", loss)
-        return {"neighbours": loss.detach()}
+        return self._update("neighbours", {"neighbours": loss})
 
     def _moves_label(self, phase: str) -> bool:
         """Return whether a phase may train the label in this stage."""
@@ -286,7 +289,7 @@ class AAEStep:
 
     def _reconstruction(self, outputs: Code, code: Code, x: Tensor) -> Losses:
         """Return the reconstruction loss of rows x (without noise) and the penalties, by name."""
-        with self._autocast():
+        with self._passing():
             output = self.networks.decoder(code, self.generator)
         parts = {"reconstruction": self.reconstruction.losses(output.float(), x).mean()}
         for name, penalty in self.penalties.items():
@@ -296,7 +299,7 @@ class AAEStep:
     def _generation(self, code: Code, y: Tensor | None) -> Losses:
         """Return the generator losses of codes, by name."""
         parts, code = {}, self.networks.discriminator_inputs(code)
-        with self._autocast():
+        with self._passing():
             for name, discriminator in self._active_discriminators():
                 seen = self._add_noise(code[name], self.discriminator_noise)
                 logits = discriminator(seen, y, self.generator).float()
@@ -326,9 +329,8 @@ class AAEStep:
     def is_regularized(self) -> bool:
         """Whether a discriminator or a penalty trains the style to follow its prior."""
         adversarial = "style" in self.networks.discriminators
-        if adversarial and self.rates["generator"].learning_rate > 0.0:
-            return True
-        return bool({"divergence", "discrepancy"} & set(self.penalties))
+        adversarial = adversarial and self.rates["generator"].learning_rate > 0.0
+        return adversarial or bool({"divergence", "discrepancy"} & set(self.penalties))
 
     def scale_learning_rates(self, factor: float) -> None:
         """Set every learning rate to its initial value times `factor`."""
@@ -415,30 +417,33 @@ class AAEStep:
         noise = torch.empty_like(x).normal_(0.0, deviation, generator=self.generator)
         return noise.add_(x)
 
-    def _autocast(self) -> AbstractContextManager[object]:
-        """Return a new autocast context; a phase needs its own, as it caches converted weights."""
+    def _passing(self, *streams: str) -> AbstractContextManager[object]:
+        """Return a phase's own autocast context, for rows of these streams (by default, of "x")."""
+        if self.ranks is not None:
+            self.ranks.passing = streams or ("x",)
         return autocast(self.generator.device, self.precision)
 
-    def _update(self, phase: str, loss: Tensor) -> None:
-        """Update the weights of one phase; other weights get no gradient."""
-        self._move(phase, self._gradients(phase, loss))
+    def _update(self, phase: str, parts: Losses) -> Losses:
+        """Update the weights of one phase on its losses, and return these; see `_shared`."""
+        self._move(phase, self._gradients(phase, total(parts)))
+        return self._shared(phase, parts)
+
+    def _shared(self, phase: str, parts: Losses) -> Losses:
+        """Return detached losses; with several ranks, what this one adds to those of them all."""
+        found = detached(parts)
+        return found if self.ranks is None else self.ranks.shared(phase, found)
 
     def _gradients(self, phase: str, loss: Tensor, *, keep: bool = False) -> Gradients:
         """Return the gradients of a phase's weights; `keep` allows another backward pass."""
         if phase not in self.optimizers:
             return []
         weights = self.optimizers[phase].weights
-        return torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
+        if self.ranks is not None:
+            loss = self.ranks.share(phase) * loss
+        found = torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
+        return found if self.ranks is None else self.ranks.add_gradients(found)
 
     def _move(self, phase: str, gradients: Gradients) -> None:
         """Update the weights of a phase with gradients, scaled down to the largest norm allowed."""
         if gradients:
-            self.optimizers[phase].step(gradients, self._excess(gradients))
-
-    def _excess(self, gradients: Gradients) -> Tensor | None:
-        """Return the divisor of gradients: their norm over the largest allowed, at least 1."""
-        found = [gradient for gradient in gradients if gradient is not None]
-        if self.max_gradient_norm is None or not found:
-            return None
-        norm = torch.linalg.vector_norm(torch.stack(foreach_norm(found)))
-        return (norm / self.max_gradient_norm).clamp(min=1.0)
+            self.optimizers[phase].step(gradients, excess(gradients, self.max_gradient_norm))

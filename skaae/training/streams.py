@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,15 @@ class Stream:
         A row is drawn in proportion to its weight.
     phase : the only phase of the step that uses the rows, or None. Stages in which this phase may
         not train the label leave the rows out.
+    part : called with the name of the first tensor and the indices of a mini-batch; returns those
+        of this process, if several train together.
     """
 
     tensors: Mapping[str, Any]  # tensors, and what stands in for one
     rows: Tensor | None = None
     phase: str | None = None
     weights: Tensor | None = None
+    part: Callable[[str, Tensor], Tensor] | None = None
     # of rows that were picked from a table on disk: that table, which rows, y and weights of all
     picked: tuple[BlockRows, Tensor, Tensor, Tensor | None] | None = None
 
@@ -68,6 +71,8 @@ class Stream:
 
     def batch(self, index: Tensor, device: torch.device) -> dict[str, Tensor]:
         """Return the rows with these indices on a device, by name."""
+        if self.part is not None:
+            index = self.part(next(iter(self.tensors)), index)
         return {
             name: to_device(tensor[index.to(tensor.device)], device)
             for name, tensor in self.tensors.items()
@@ -110,8 +115,9 @@ class Stream:
         """Restore the result of `state_dict`."""
         if self.picked is not None:
             x, rows, y, weights = self.picked
-            rows, y = state["rows"].to(rows.device), state["classes"]["y_labeled"].to(y.device)
-            self.take_labeled(x, y, rows, weights)
+            found = state["rows"].to(rows.device), state["classes"]["y_labeled"].to(y.device)
+            if not (torch.equal(found[0], rows) and torch.equal(found[1], y)):
+                self.take_labeled(x, found[1], found[0], weights)
             return
         device = None if self.rows is None else self.rows.device
         self.rows = state["rows"] if device is None else state["rows"].to(device)

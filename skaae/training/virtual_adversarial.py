@@ -16,6 +16,7 @@ from torch import Tensor
 from skaae.networks.autoencoder import Encoder
 from skaae.networks.layers import NoDraws
 from skaae.training import losses
+from skaae.training.ranks import Ranks
 from skaae.training.schedule import Stage
 
 # Weights relative to a virtual adversarial loss that finds the clusters, as in Hu et al.
@@ -49,6 +50,7 @@ class VirtualAdversarialLoss:
         *,
         stage: Stage,
         autocast: AbstractContextManager[object],
+        ranks: Ranks | None = None,
     ) -> dict[str, Tensor]:
         """Return the losses of rows x (batch, n_features), by name.
 
@@ -59,6 +61,8 @@ class VirtualAdversarialLoss:
 
         There is no dropout, because it would change labels more than the step to a neighbour. A row
         and its neighbours get the same noise inputs, if the encoder has any.
+
+        If `ranks` train together, x are the rows of one of them.
         """
         noise = x.new_empty(len(x), encoder.n_noise).normal_(generator=generator)
         class_level = stage.consistency == "classes"
@@ -69,7 +73,10 @@ class VirtualAdversarialLoss:
             return encoder.class_logits(outputs) if class_level else outputs["label"]
 
         direction = torch.empty_like(x).normal_(generator=generator)
-        radii = losses.local_radii(x, self.radius)
+        if ranks is None:
+            radii = losses.local_radii(x, self.radius)
+        else:  # the nearest row may be another rank's
+            radii = ranks.pick(losses.local_radii(ranks.gather(x), self.radius))
         with autocast:
             logits = label(x, typical=True)
             rows = x if augmented is None else augmented
@@ -84,5 +91,6 @@ class VirtualAdversarialLoss:
             if not class_level:
                 assigned = not stage.assigns_later
                 proportions = encoder.component_proportions(proportions, assigned=assigned)
-            parts["class_balance"] = weight * losses.class_balance_loss(logits, proportions)
+            every = logits if ranks is None else ranks.gather(logits)
+            parts["class_balance"] = weight * losses.class_balance_loss(every, proportions)
         return parts
