@@ -6,6 +6,7 @@ when something is plotted.
 """
 
 from skaae.displays._diagnosis import DiagnosisDisplay
+from skaae.displays._explore import Exploration, explore
 from skaae.displays._images import (
     ClusterHeadsDisplay,
     ReconstructionDisplay,
@@ -19,10 +20,12 @@ from skaae.displays._training_curves import TrainingCurvesDisplay
 __all__ = [
     "ClusterHeadsDisplay",
     "DiagnosisDisplay",
+    "Exploration",
     "LabelBudgetDisplay",
     "LatentSpaceDisplay",
     "ManifoldDisplay",
     "ReconstructionDisplay",
     "StyleDisplay",
     "TrainingCurvesDisplay",
+    "explore",
 ]
