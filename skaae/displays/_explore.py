@@ -112,9 +112,9 @@ def explore(estimator, X, y=None, *, image_shape=None, max_rows=2000, random_sta
         takes the classes or clusters that the estimator predicts, if it has `predict`.
         `SupervisedAAETransformer` decodes the rows of X with these classes.
     image_shape : tuple (height, width) or (height, width, 3), default=None
-        Shape of the image in each row of X. None means a square image of one channel if the columns
-        share one scale, as pixels do, and their number is the square of 4 or more. Otherwise the
-        page shows columns.
+        Shape of the image in each row of X. None means the shape of `Conv`, or a square image of
+        one channel if the columns share one scale, as pixels do, and their number is the square of
+        4 or more. Otherwise the page shows columns.
     max_rows : int, default=2000
         Largest number of rows in the page. If X has more, this many are drawn at random.
     random_state : int, RandomState instance or None, default=0
@@ -234,6 +234,8 @@ def image_of(decoder: PlainDecoder, image_shape: Any) -> dict[str, Any] | None:
     """Return shape and range of the images that rows are, or None if they are columns."""
     n_columns = len(decoder.columns)
     side = round(np.sqrt(n_columns))
+    if image_shape is None and decoder.layers[-1].shapes:  # that of a convolution
+        image_shape = decoder.layers[-1].shapes[-1]
     if image_shape is None:
         if not decoder.are_pixels or side**2 != n_columns or n_columns < FEWEST_PIXELS:
             return None

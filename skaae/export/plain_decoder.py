@@ -153,9 +153,9 @@ def layers_of(decoder: Decoder) -> list[Layer]:
     assert isinstance(body, MLP)
     found = []
     for index, linear in enumerate(body.layers):
-        factor, offset = normalization(body.norms, index, linear.out_features)
-        weight = numbers(linear.weight) * factor[:, None]
-        found.append(Layer(weight, numbers(linear.bias) * factor + offset, body.activation))
+        weight, bias = numbers(linear.weight), numbers(linear.bias)
+        factor, offset = normalization(body.norms, index, len(bias))
+        found.append(Layer(weight * factor[:, None], bias * factor + offset, body.activation))
     return [*found, Layer(numbers(decoder.out.weight), numbers(decoder.out.bias))]
 
 
@@ -163,21 +163,25 @@ def convolutions(body: TransposedConvolutions) -> Iterator[Layer]:
     """Yield the layers of a network of transposed convolutions, with the channels last."""
     n_channels, height, width = body.first_map
     n_layers = len(body.layers)
+    weight, bias = (
+        numbers(values).reshape(n_channels, height * width, -1)
+        for values in (body.fill.weight, body.fill.bias)
+    )
     factor, offset = normalization(body.norms, 0, n_channels)
-    filled = numbers(body.fill.weight).reshape(n_channels, height * width, -1)
-    weight = (filled * factor[:, None, None]).swapaxes(0, 1).reshape(len(body.fill.bias), -1)
-    bias = numbers(body.fill.bias).reshape(n_channels, -1) * factor[:, None] + offset[:, None]
-    yield Layer(weight, bias.T.ravel(), body.activation if n_layers else "identity")
-    for index, layer in enumerate(body.layers):
-        factor, offset = normalization(body.norms, index + 1, layer.out_channels)
-        above, right = layer.output_padding
-        larger = (2 * height + above, 2 * width + right)
-        shapes = ((height, width, layer.in_channels), (*larger, layer.out_channels))
+    weight = (weight * factor[:, None, None]).swapaxes(0, 1).reshape(bias.size, -1)
+    bias = (bias[:, :, 0] * factor[:, None] + offset[:, None]).T.ravel()
+    yield Layer(weight, bias, body.activation if n_layers else "identity")
+    layers: Any = body.layers
+    for index, layer in enumerate(layers):
+        weight, bias = numbers(layer.weight).transpose(0, 2, 3, 1), numbers(layer.bias)
+        factor, offset = normalization(body.norms, index + 1, len(bias))
+        more, right = layer.output_padding
+        larger = (2 * height + more, 2 * width + right)
         yield Layer(
-            numbers(layer.weight).transpose(0, 2, 3, 1) * factor,
-            numbers(layer.bias) * factor + offset,
+            weight * factor,
+            bias * factor + offset,
             body.activation if index + 1 < n_layers else "identity",
-            shapes,
+            ((height, width, len(weight)), (*larger, len(bias))),
         )
         height, width = larger
 

@@ -74,12 +74,13 @@ function nameOfPlace() {
 // ---- colours
 
 function colorOf(row) {
+  if (!groups.shown) return colorOfGroup(0);
   return groups.names === null ? colorOfValue(rows.target[row]) : colorOfGroup(groupOf(row));
 }
 
 function colorOfGroup(group) {
   const colors = dark.matches ? data.colors.dark : data.colors.light;
-  return group === groups.names.length ? css("--grey") : colors[group % colors.length];
+  return group === groups.names?.length ? css("--grey") : colors[group % colors.length];
 }
 
 function colorOfValue(value) {
@@ -229,6 +230,7 @@ function drawMarks(near) {
 // ---- the panel
 
 let waiting = false;
+let decoded = []; // the row of the place, as it is shown
 
 // Show the state with the next frame, however often it changes before.
 function show() {
@@ -238,17 +240,17 @@ function show() {
     waiting = false;
     const near = nearest(state.point, N_NEIGHBOURS);
     const row = state.held ?? near[0] ?? null;
-    const decoded = decoder.decode(state.point, decoder.mix(state.choice));
+    decoded = decoder.decode(state.point, decoder.mix(state.choice));
     drawMarks(near);
     element("place").textContent = nameOfPlace();
     showChoice();
-    if (image === null) showBars(decoded, row);
-    else showPictures(decoded, row);
+    if (image === null) showBars(row);
+    else showPictures(row);
     showNeighbours(near);
   });
 }
 
-function showPictures(decoded, row) {
+function showPictures(row) {
   const [here, original, again] = element("pictures").children;
   paint(here.firstChild, levelsOf(decoded));
   original.hidden = again.hidden = row === null;
@@ -258,12 +260,13 @@ function showPictures(decoded, row) {
   original.lastChild.textContent = nameOf(row);
 }
 
-function showBars(decoded, row) {
+function showBars(row) {
   const again = row === null ? null : reconstruct(row);
-  const [, , , ofRow] = element("bars").tHead.rows[0].cells;
-  ofRow.textContent = row === null ? "" : nameOf(row);
+  const table = element("bars");
+  table.tHead.rows[0].cells[3].textContent = row === null ? "" : `row ${rows.index[row]}`;
+  table.caption.textContent = row === null ? "" : `The mark in each bar is ${nameOf(row)}.`;
   decoder.columns.forEach((column, index) => {
-    const [, track, here, original, reconstruction] = element("bars").tBodies[0].rows[index].cells;
+    const [, track, here, original, reconstruction] = table.tBodies[0].rows[index].cells;
     const [bar, tick] = track.firstChild.children;
     const value = row === null ? null : rows.values[row][index];
     bar.style.width = `${100 * decoded[index].length}%`;
@@ -365,7 +368,7 @@ function build() {
   element("bars").hidden = image !== null;
   if (image === null) buildBars();
   else {
-    for (const name of ["this place", "row", "its reconstruction"]) {
+    for (const name of ["this place", "row", "reconstruction"]) {
       const caption = make("figcaption", { textContent: name });
       element("pictures").append(make("figure", {}, picture(name), caption));
     }
@@ -380,7 +383,7 @@ function build() {
 }
 
 function buildBars() {
-  const titles = ["", "", "here", "row", "decoded again"];
+  const titles = ["", "", "here", "row", "recon\u00adstruction"];
   const head = make("thead", {}, make("tr", {}, ...titles.map((text) => make("th", { scope: "col", textContent: text }))));
   const lines = decoder.columns.map((column) =>
     make(
@@ -391,7 +394,7 @@ function buildBars() {
       ...[1, 2, 3].map(() => make("td")),
     ),
   );
-  element("bars").append(head, make("tbody", {}, ...lines));
+  element("bars").append(make("caption"), head, make("tbody", {}, ...lines));
 }
 
 function buildLegend() {
@@ -496,13 +499,17 @@ function readAddress() {
   show();
 }
 
-// For scripts of others: decode a point as the page does, and read what it shows.
+// For scripts of others: what the page shows, and decoding as the page does it.
 window.skaae = {
-  decode: (point, choice = null) => decoder.decode(point, decoder.mix(choice)).map(({ value }) => value),
-  reconstruct: (row) => reconstruct(row).map(({ value }) => value),
-  nearest,
   state,
+  shown: () => valuesOf(decoded),
+  decode: (point, choice = null) => valuesOf(decoder.decode(point, decoder.mix(choice))),
+  reconstruct: (row) => valuesOf(reconstruct(row)),
 };
+
+function valuesOf(columns) {
+  return columns.map(({ value }) => value);
+}
 
 build();
 new ResizeObserver(fit).observe(plane);
