@@ -257,6 +257,9 @@ def test_many_rows_are_drawn_at_random():
     assert len(set(index)) == 20
     assert drawn[0]["rows"]["target"] == Y[index].tolist()
     np.testing.assert_allclose(drawn[0]["rows"]["values"], table[index])
+    for case in ("mixed", "polars"):
+        rows = explore(*fitted(case), max_rows=20).data["rows"]
+        assert [row[2] for row in rows["values"]] == (Y[rows["index"]] > 0).tolist()
     other = explore(estimator, table, max_rows=20, random_state=1).data["rows"]["index"]
     assert other != index
 

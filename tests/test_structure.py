@@ -35,8 +35,8 @@ ROOMS = [
     {"estimators"},
     {"export", "diagnosis"},
 ]
-# displays read fitted estimators through public methods alone; what a missing label is, is known;
-# model selection works with estimators of any package, and imports none
+# displays read fitted estimators through public methods, and decoders as they are exported; what a
+# missing label is, is known; model selection works with estimators of any package, and imports none
 BESIDE = {
     "displays": {
         "displays",
