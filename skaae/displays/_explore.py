@@ -17,7 +17,7 @@ from skaae.displays._colors import marker_of, read_targets
 from skaae.displays._display import COLORS
 from skaae.displays._tiles import as_images
 from skaae.export.plain_decoder import Layer, PlainDecoder, plain_decoder
-from skaae.unlabeled import as_label_array
+from skaae.unlabeled import as_label_array, mark_unlabeled
 
 # The same hues as COLORS, lighter, for a dark background.
 DARK_COLORS = (
@@ -131,7 +131,8 @@ def explore(estimator, X, y=None, *, image_shape=None, max_rows=2000, random_sta
         If the estimator is none of skaae.
     ValueError
         If codes do not have two dimensions, the decoder is a network that you have written, rows
-        do not fit image_shape, or max_rows is less than 1.
+        do not fit image_shape, y contains a value that is no class of a
+        `SupervisedAAETransformer`, or max_rows is less than 1.
 
     Examples
     --------
@@ -183,16 +184,11 @@ def draw_rows(X, y, max_rows, random_state):
     y, index = None if y is None else as_label_array(y), np.arange(n_rows)
     if n_rows <= max_rows:
         return {"X": X, "y": y, "index": index}
-    drawn = check_random_state(random_state)
-    X, y, index = resample(
-        X,
-        index if y is None else y,
-        index,
-        replace=False,
-        n_samples=max_rows,
-        random_state=drawn,
+    tables = [X, index] if y is None else [X, index, y]
+    X, index, *rest = resample(
+        *tables, replace=False, n_samples=max_rows, random_state=check_random_state(random_state)
     )
-    return {"X": X, "y": None if y is index else y, "index": index}
+    return {"X": X, "y": rest[0] if rest else None, "index": index}
 
 
 def read_groups(estimator, X, y):
@@ -222,11 +218,18 @@ def shares_of(decoder: PlainDecoder, estimator: Any, rows: dict[str, Any]) -> np
     if hasattr(estimator, "predict_proba"):
         return estimator.predict_proba(rows["X"])
     shares = np.tile(decoder.proportions, (len(rows["index"]), 1))
-    if rows["y"] is not None:
-        known = {label: index for index, label in enumerate(decoder.classes)}
-        for row, label in enumerate(rows["y"].tolist()):
-            if label in known:
-                shares[row] = np.eye(len(known))[known[label]]
+    if rows["y"] is None:
+        return shares
+    known = {label: index for index, label in enumerate(decoder.classes)}
+    labels = rows["y"].tolist()
+    for row in np.flatnonzero(~mark_unlabeled(rows["y"], marker_of(estimator))):
+        label = labels[row]
+        if label not in known:
+            raise ValueError(
+                f"y contains {label!r}, but this {type(estimator).__name__} decodes the classes "
+                f"{list(known)}; give one of them for each row, or None for a row without a class."
+            )
+        shares[row] = np.eye(len(known))[known[label]]
     return shares
 
 
