@@ -326,7 +326,7 @@ def test_errors_say_what_to_do():
         explore({}, table)
     network = MLP(decoder=lambda n_in, n_out: nn.Linear(n_in, n_out))
     estimator = AAETransformer(network=network, max_iter=1, **FITS).fit(table)
-    with pytest.raises(ValueError, match="module of yours, Linear, which only PyTorch"):
+    with pytest.raises(ValueError, match="Linear, which only PyTorch can compute; fit an"):
         explore(estimator, table)
 
 
@@ -404,6 +404,17 @@ def test_the_row_under_the_pointer_is_shown(visit, browser):
         cells = browser.run(each("tbody td:nth-child(3)", "textContent"))
         written = [float(cell.replace("\u2212", "-")) for cell in cells]
         np.testing.assert_allclose(written, wanted[0], rtol=0.01)
+
+
+def test_bars_have_a_mark_where_the_row_has_a_number(visit, browser):
+    visit("mixed", address="#row=9")
+    assert browser.run(each(".track b", "hidden")) == [False, True, False, True, False, True]
+    places = [
+        float(left.rstrip("%")) for left in browser.run(each(".track b", "style.left || '0'"))
+    ]
+    whole = MIXED["whole"]
+    np.testing.assert_allclose(places[0], 100 * (whole[9] - whole.min()) / np.ptp(whole), atol=0.01)
+    assert places[2] == 100 * MIXED["flag"][9]
 
 
 def test_pixels_of_the_picture_are_those_of_inverse_transform(visit, browser):

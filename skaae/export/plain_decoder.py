@@ -113,8 +113,8 @@ def plain_decoder(estimator: Any) -> PlainDecoder:
     if isinstance(decoder.body, UserModule):
         raise ValueError(
             f"the decoder of this {type(estimator).__name__} is a module of yours, "
-            f"{type(decoder.body.module).__name__}, which only PyTorch can compute; use an "
-            "estimator with network='mlp' or 'conv'."
+            f"{type(decoder.body.module).__name__}, which only PyTorch can compute; fit an "
+            "estimator without `decoder` in its network."
         )
     first, *others = layers_of(decoder)
     weight, n_classes = first.weight, module.n_classes

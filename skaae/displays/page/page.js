@@ -273,9 +273,9 @@ function showBars(row) {
     here.textContent = format(decoded[index].value);
     original.textContent = row === null ? "" : format(value);
     reconstruction.textContent = again === null ? "" : format(again[index].value);
-    const has = typeof value === "number" && column.kind !== "category";
-    tick.hidden = !has;
-    if (has) tick.style.left = `${100 * within(value, column.kind === "flag" ? [0, 1] : column.range)}%`;
+    const ends = { number: column.range, flag: [0, 1], category: null }[column.kind];
+    tick.hidden = ends === null || value === null;
+    if (!tick.hidden) tick.style.left = `${100 * within(Number(value), ends)}%`;
   });
 }
 
