@@ -429,21 +429,23 @@ def test_pixels_of_the_picture_are_those_of_inverse_transform(visit, browser):
 def test_a_row_is_held_and_dragged(visit, browser):
     estimator, data = visit("classifier")
     codes, table = codes_of(data), fitted("classifier")[1]
-    row = int(np.argmax(codes[:, 0]))  # no other row is as far to the right
+    likely = estimator.predict_proba(table).argmax(axis=1)
+    distances = np.sort(np.hypot(*(codes[:, None] - codes).transpose(2, 0, 1)), axis=1)
+    # the row of another class than the first that is farthest from all others
+    row = int(np.argmax(np.where(likely > 0, distances[:, 1], -1.0)))
     browser.mouse("mousePressed", *place_of(browser, codes[row]), button="left", clickCount=1)
     assert browser.run("skaae.state.held") == row
-    assert browser.run("skaae.state.choice") == estimator.predict_proba(table)[row].argmax()
+    assert browser.run("skaae.state.choice") == likely[row]
+    assert likely[row] > 0
     again = estimator.inverse_transform(codes[[row]], estimator.predict_proba(table[[row]]))
     assert_same([browser.run(f"skaae.reconstruct({row})")], again.tolist())
-    assert f"row {row}, class {Y[row]}" in browser.run(
-        "document.querySelector('caption').textContent"
-    )
     goal = codes.mean(axis=0)
     browser.mouse("mouseMoved", *place_of(browser, goal), button="left", buttons=1)
     browser.mouse("mouseReleased", *place_of(browser, goal), button="left", clickCount=1)
     assert browser.run("skaae.state.held") == row
     point = browser.run("skaae.state.point")
     np.testing.assert_allclose(point, goal, atol=1.0 / browser.run("view.scale"))
+    assert f"row {row}, class {Y[row]}." in browser.run(each("caption", "textContent"))[0]
     near = [int(row) for row in browser.run(each("#neighbours button", "dataset.row"))]
     order = np.argsort(np.hypot(*(codes - point).T), kind="stable")
     assert near == order[:8].tolist()
@@ -526,3 +528,6 @@ def test_any_colours_are_drawn(y, visit, browser):
     visit("map", y)
     colors = np.reshape(browser.run(painted_on("points")), (-1, 4))
     assert len(np.unique(colors[colors[:, 3] > 200], axis=0)) > 1
+    unlabeled = y is not None and -1 in y
+    grey = browser.run("rows.index.map((row) => colorOf(row) === css('--grey'))")
+    assert grey == [unlabeled and label == 1 for label in Y]
