@@ -24,6 +24,7 @@ ESTIMATORS = [
 ]
 PUBLIC = [getattr(skaae, name) for name in skaae.__all__ if inspect.isclass(getattr(skaae, name))]
 PUBLIC += [getattr(skaae.priors, name) for name in skaae.priors.__all__]
+PUBLIC += [getattr(skaae.displays, name) for name in skaae.displays.__all__]
 PUBLIC += [getattr(skaae.model_selection, name) for name in skaae.model_selection.__all__]
 
 

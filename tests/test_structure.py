@@ -35,10 +35,17 @@ ROOMS = [
     {"estimators"},
     {"export", "diagnosis"},
 ]
-# displays read fitted estimators through public methods alone; what a missing label is, is known;
-# model selection works with estimators of any package, and imports none
+# displays read fitted estimators through public methods, and decoders as they are exported; what a
+# missing label is, is known; model selection works with estimators of any package, and imports none
 BESIDE = {
-    "displays": {"displays", "diagnosis", "estimators", "model_selection", "unlabeled"},
+    "displays": {
+        "displays",
+        "diagnosis",
+        "estimators",
+        "export",
+        "model_selection",
+        "unlabeled",
+    },
     "model_selection": {"model_selection", "private_sklearn", "unlabeled"},
 }
 TORCH_HALF = set().union(*ROOMS[:6]) - {

@@ -2,10 +2,11 @@
 
 The class method `from_estimator` of a display computes the data and plots them; `plot` draws them
 again. Displays use only public methods and attributes of estimators. matplotlib is imported only
-when something is plotted.
+when something is plotted. `explore` makes a page for the browser.
 """
 
 from skaae.displays._diagnosis import DiagnosisDisplay
+from skaae.displays._explore import Exploration, explore
 from skaae.displays._images import (
     ClusterHeadsDisplay,
     ReconstructionDisplay,
@@ -19,10 +20,12 @@ from skaae.displays._training_curves import TrainingCurvesDisplay
 __all__ = [
     "ClusterHeadsDisplay",
     "DiagnosisDisplay",
+    "Exploration",
     "LabelBudgetDisplay",
     "LatentSpaceDisplay",
     "ManifoldDisplay",
     "ReconstructionDisplay",
     "StyleDisplay",
     "TrainingCurvesDisplay",
+    "explore",
 ]
