@@ -212,7 +212,7 @@ def out_of_core():
     """Rows per second and memory of fits on a table that is read from disk."""
     result = read("out_of_core")
     lines = [
-        "| hidden layers | rows | in memory | from disk | ratio | memory | `transform` from disk |",
+        "| hidden layers | rows | in memory | from disk | ratio | process | `transform` from disk |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, found in result["fits"].items():
@@ -235,7 +235,7 @@ def out_of_core():
         "the same table.",
         "",
         f"MNIST with 100 labels, default parameters, a group of an eighth of the rows: test error "
-        f"{', '.join(f'{error:.2f}' for error in errors.values())} % in {len(errors)} draws of "
+        f"{', '.join(f'{error:.2f}' for error in errors.values())} % in {len(errors)} draw(s) of "
         f"labels. With all rows in memory it is {', '.join(f'{e:.2f}' for e in before)} %.",
     ]
 
