@@ -212,7 +212,7 @@ def out_of_core():
     """Rows per second and memory of fits on a table that is read from disk."""
     result = read("out_of_core")
     lines = [
-        "| hidden layers | rows | in memory | from disk | ratio | process | `transform` from disk |",
+        "| hidden layers | rows | in memory | from disk | ratio | process | `transform`, disk |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, found in result["fits"].items():
