@@ -32,11 +32,11 @@ import torch
 from _common import RESULTS, hide_labels, save
 from experiments import EXPERIMENTS
 from sklearn.datasets import load_digits, make_classification
-from speed import N_STYLE, SHAPES, PlainPort, interleaved, make_rows
+from speed import SHAPES, PlainPort, interleaved, make_rows, plain_classifier
 from step_overhead import least_ms
 from step_overhead import training as training_of_many
 
-from skaae import MLP, AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
+from skaae import AAEClusterer, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
 from skaae.estimators import fitting
 
 PARTS = ("defaults", "training", "inference", "together", "images", "tutorial")
@@ -69,16 +69,7 @@ def training(device, n_steps):
     for networks, (n_features, hidden) in SHAPES.items():
         for batch in (100, 500):
             X, y = make_rows(batch * n_steps, n_features)
-            widths = (hidden, hidden)
-            model = SemiSupervisedAAEClassifier(
-                N_STYLE,
-                hidden_layer_sizes=widths,
-                network=MLP(discriminator_hidden_layer_sizes=widths),
-                batch_size=batch,
-                virtual_adversarial=None,
-                pseudo_labels=False,
-                random_state=0,
-            )
+            model = plain_classifier(hidden, batch)
 
             def fit(n_epochs, model=model, X=X, y=y):
                 model.set_params(max_iter=n_epochs, device=device).fit(X, y)

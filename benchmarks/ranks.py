@@ -30,10 +30,8 @@ from pathlib import Path
 import _waiting  # noqa: F401 (before torch)
 import torch
 from _common import RESULTS, save
-from gpu import N_STYLE, SHAPES
-from speed import make_rows
+from speed import SHAPES, make_rows, plain_classifier
 
-from skaae import MLP, SemiSupervisedAAEClassifier
 from skaae.training import ranks
 from skaae.training.step import AAEStep
 
@@ -57,18 +55,7 @@ def steps_of(networks, batch, n_steps, n_epochs):
     """Return what a step of a fit takes in this process, and what it adds up over processes."""
     n_features, hidden = SHAPES[networks]
     X, y = make_rows(batch * n_steps, n_features)
-    widths = (hidden, hidden)
-    model = SemiSupervisedAAEClassifier(
-        N_STYLE,
-        hidden_layer_sizes=widths,
-        network=MLP(discriminator_hidden_layer_sizes=widths),
-        batch_size=batch,
-        max_iter=n_epochs,
-        virtual_adversarial=None,
-        pseudo_labels=False,
-        random_state=0,
-        device="cpu",
-    )
+    model = plain_classifier(hidden, batch, max_iter=n_epochs, device="cpu")
     times, sums = [], []
     call, add = AAEStep.__call__, ranks.Ranks.add
 

@@ -50,6 +50,21 @@ def make_rows(n_rows, n_features, seed=0):
     return X, y
 
 
+def plain_classifier(hidden, batch, **params):
+    """Return our classifier as its steps are timed, without losses and labels of our own."""
+    widths = (hidden, hidden)
+    return SemiSupervisedAAEClassifier(
+        N_STYLE,
+        hidden_layer_sizes=widths,
+        network=MLP(discriminator_hidden_layer_sizes=widths),
+        batch_size=batch,
+        virtual_adversarial=None,
+        pseudo_labels=False,
+        random_state=0,
+        **params,
+    )
+
+
 def interleaved(rounds, **functions):
     """Return {name: seconds of each round}; functions take turns, after a round unmeasured."""
     seconds = {name: [] for name in functions}

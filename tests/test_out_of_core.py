@@ -31,6 +31,7 @@ from skaae.columns.table import NetworkRows
 from skaae.storage import sources, table
 from skaae.training.blocks import BlockRows
 from skaae.training.loop import Run
+from skaae.training.streams import Stream
 from tests.conftest import classifier, hide, transformer
 
 N_ROWS, N_COLUMNS = 900, 6
@@ -374,6 +375,23 @@ def test_some_rows_as_often_as_asked(rows, tmp_path):
     order = x.shuffle(index, torch.Generator().manual_seed(0))
     assert sorted(order.tolist()) == sorted(index.tolist())
     np.testing.assert_array_equal(x[order], X[order.numpy()])
+
+
+def test_a_stream_saves_the_labels_that_it_has_now(rows, tmp_path):
+    """Few labeled rows are picked from the table; with more of them, it is read again."""
+    x, X = block_rows(rows, tmp_path, 16_000)
+    y = torch.from_numpy(rows[1])
+    stream, other = Stream({}, phase="classification"), Stream({}, phase="classification")
+    for used in (stream, other):
+        used.take_labeled(x, y, torch.arange(0, 900, 100))
+    few = torch.arange(5, 900, 100)
+    stream.take_labeled(x, y + 1, few)
+    other.load_state_dict(stream.state_dict())
+    np.testing.assert_array_equal(other.tensors["x_labeled"], X[few.numpy()])
+    np.testing.assert_array_equal(other.tensors["y_labeled"], y[few] + 1)
+    many = torch.arange(x.n_rows_of_stream() + 1)
+    stream.take_labeled(x, y, many)
+    assert stream.state_dict()["rows"] is many
 
 
 def test_mini_batches_mix_a_sorted_table(rows, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from skaae.columns import frames
 from skaae.columns.categories import Categories, is_gap
 from skaae.columns.layout import Layout
-from skaae.columns.limits import exceeds_float32, limits_of, require_near
+from skaae.columns.limits import AT_LIMIT, exceeds_float32, limits_of, require_near
 from skaae.columns.noise import draw_noise, fit_noise
 from skaae.columns.quantiles import QuantileScaling
 from skaae.columns.scaling import (
@@ -114,7 +114,10 @@ class Table:
         return FAR * max(1.0, float(np.fmax.reduce(np.abs(scaled), axis=None, initial=0.0)))
 
     def describe_far(self, rows: Rows) -> str:
-        """Return a warning if numbers to train on are far from those of the first rows, or ""."""
+        """Return a warning if numbers to train on are far from those of the first rows, or "".
+
+        It is "" too if they are so far that `require_near` raises an error.
+        """
         both = np.stack(known_range(numbers_of(rows)))
         ends = both[:, self.numbers]
         names = [c.name for c in self.schema.columns if c.kind != CATEGORY]
@@ -128,7 +131,7 @@ class Table:
                 "new estimator, whose first rows have numbers of all sizes."
             )
         scaled = np.abs(self.scaling.transform(ends))
-        if not np.fmax.reduce(scaled, axis=None, initial=0.0) > self.usual_size():
+        if not self.usual_size() < np.fmax.reduce(scaled, axis=None, initial=0.0) < AT_LIMIT:
             return ""
         column = int(np.nanargmax(np.fmax.reduce(scaled, axis=0)))
         low, high = self.lowest[column], self.highest[column]

@@ -130,7 +130,7 @@ class TakesPseudoLabels:
         y = torch.from_numpy(self._probabilities(streams[0], targets, np.append(rows, unknown)))
         y = y.to(index.device)
         streams[1].tensors = {"x_labeled": pick(x, rows), "y_labeled": y[: len(rows)]}
-        streams[1].rows = None
+        streams[1].rows = streams[1].picked = None
         if streams[0].weights is not None:
             streams[1].weights = streams[0].weights[rows]
         return y[len(rows) :].cpu().numpy() if len(unknown) else targets[held_out]

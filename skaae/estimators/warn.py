@@ -191,11 +191,7 @@ def of_other_units(X, others):
 
 
 def of_far_rows(table, rows):
-    """Warn if rows of a fit that goes on are far from the first rows, which gave the scaling.
-
-    Raise ValueError if they are too far.
-    """
-    table.require_near(rows)
+    """Warn if rows of a fit that goes on are far from the first rows, which gave the scaling."""
     found = table.describe_far(rows)
     if found:
         user(found, UserWarning)

@@ -151,8 +151,8 @@ class OutOfCore:
 
     def __getitem__(self, rows: Any) -> Any:
         raise TypeError(
-            "a table that is read from disk gives no choice of rows, as cross-validation needs; "
-            "cross-validate with some rows in memory: X.sample(10_000)."
+            "a table that is read from disk gives no choice of rows, as cross-validation and "
+            "displays need; show or cross-validate with some rows in memory: X.sample(10_000)."
         )
 
 

@@ -92,6 +92,7 @@ class Stream:
         rows : indices of those to use.
         weights : of all rows, or None.
         """
+        self.picked = None
         if isinstance(x, BlockRows):
             if len(rows) > x.n_rows_of_stream():
                 x = x.again()
