@@ -142,6 +142,11 @@ def test_augmented_images_stay_about_where_they_are():
     length = resized[:, 7].sum(1)
     assert 0.75 * 11 < length.min() < 0.9 * 11
     assert 1.1 * 11 < length.max() < 1.25 * 11
+    colours = torch.stack([x, 2.0 * x, 0.0 * x], dim=3).flatten(1)
+    shifted = experiments.RandomAffine(0.0, 2.0, 0.0, channels=3)(colours).reshape(500, -1, 3)
+    assert shifted[:, :, 0].max() > 0.5
+    torch.testing.assert_close(shifted[:, :, 1], 2.0 * shifted[:, :, 0])
+    assert not shifted[:, :, 2].any()
 
 
 def test_svhn_is_read_as_its_files_hold_it(tmp_path):
@@ -161,3 +166,24 @@ def test_svhn_is_read_as_its_files_hold_it(tmp_path):
         experiments.load_svhn(tmp_path)
     with pytest.raises(FileNotFoundError, match="give --data"):
         experiments.load_svhn(None)
+
+
+def test_toronto_faces_are_read_as_their_file_holds_them(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (9, 48, 48), dtype=np.uint8)
+    part = np.array([3, 1, 0, 2, 0, 1, 2, 0, 3])
+    folds = np.column_stack([part, *[rng.permutation(part) for _ in range(4)]])
+    y = np.array([1, 2, -1, 3, -1, 4, 5, -1, 6], dtype=np.int16)[:, None]
+    savemat(tmp_path / "TFD_48x48.mat", {"images": images, "folds": folds, "labs_ex": y})
+    rows = experiments.load_faces(tmp_path)
+    assert rows.X.shape == (7, 48 * 48)
+    assert rows.X.dtype == np.float32
+    assert rows.y.tolist() == [-1, -1, -1, 2, 4, 3, 5]  # validation rows last
+    np.testing.assert_allclose(rows.X[5].reshape(48, 48), images[3] / 255, rtol=1e-6)
+    np.testing.assert_allclose(rows.X_test, images[[0, 8]].reshape(2, -1) / 255, rtol=1e-6)
+    assert rows.y_test.tolist() == [1, 6]
+    (tmp_path / "TFD_48x48.mat").unlink()
+    with pytest.raises(FileNotFoundError, match=r"TFD_48x48\.mat does not exist"):
+        experiments.load_faces(tmp_path)
+    with pytest.raises(FileNotFoundError, match="give --data"):
+        experiments.load_faces(None)
