@@ -151,6 +151,30 @@ def samples():
     return lines
 
 
+def convolutions():
+    """Figures of test images by network: means over draws, and seconds of all draws' fits."""
+    figures = {
+        "accuracy": "accuracy, %",
+        "accuracy with augment": "with `augment`, %",
+        "clusters": "clusters: Rand index",
+        "reconstruction": "variance reconstructed, %",
+    }
+    lines = [
+        "| images | rows | labels | draws | network | " + " | ".join(figures.values()) + " |",
+        "|---|---|---|---|---|" + "---|" * len(figures),
+    ]
+    for name, found in read("convolutions")["images"].items():
+        for network, values in found["networks"].items():
+            cells = []
+            for figure in figures:
+                seconds = np.mean(values[f"seconds of {figure}"])
+                cells.append(f"{100 * np.mean(values[figure]):.1f} ({seconds:.0f} s)")
+            draws = len(values["accuracy"])
+            start = f"| {name} | {found['rows']} | {found['labels']} | {draws} | {network} | "
+            lines.append(start + " | ".join(cells) + " |")
+    return lines
+
+
 def gpu():
     """Seconds of fits with default parameters on a GPU, beside the processor of its machine."""
     result = read("gpu")
@@ -853,6 +877,7 @@ TABLES = {
     "imputation": imputation,
     "demo": demo,
     "clusters": clusters,
+    "convolutions": convolutions,
     "outliers": outliers,
     "outliers_by_table": outliers_by_table,
     "few_labels": few_labels,
