@@ -118,6 +118,16 @@ def test_a_group_without_labels_takes_the_class_that_has_no_other():
     np.testing.assert_array_equal(assign_components(P, targets, 3), [0, 1, 2])
 
 
+def test_classes_get_their_shares_of_the_rows():
+    """Four clusters in a line, with a label at each end."""
+    P = chain(4)
+    targets = given(400, {50: 0, 350: 1})
+    np.testing.assert_array_equal(assign_components(P, targets, 2), [0, 0, 1, 1])
+    for share, wanted in ((0.25, [0, 1, 1, 1]), (0.5, [0, 0, 1, 1]), (0.75, [0, 0, 0, 1])):
+        found = assign_components(P, targets, 2, np.array([share, 1.0 - share]))
+        np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_two_of_the_highest_affinity_are_merged_first(seed):
     P = np.random.default_rng(seed).dirichlet(0.2 * np.ones(7), size=300)

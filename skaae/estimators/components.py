@@ -35,7 +35,12 @@ class HasComponents:
             if isinstance(X, StoredRows):  # labeled rows, and the rows that stand for all
                 labeled = rows[targets[rows] != UNLABELED][:MOST_SAMPLED]
                 rows = np.union1d(labeled, np.intersect1d(X.index, rows))
-            found = assign_components(self._encode_label(X[rows]), targets[rows], len(classes))
+            counts = np.bincount(targets[rows][targets[rows] != UNLABELED])
+            # those of few labels are too rough, unless all classes have as many
+            known = self._is_prior_stated() or len(set(counts)) == 1
+            proportions = self.class_prior_ if known else None
+            P = self._encode_label(X[rows])
+            found = assign_components(P, targets[rows], len(classes), proportions)
             self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
 
     def _count_components(self, X):
