@@ -6,8 +6,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 import scipy.sparse
+import torch
 from conftest import transformer
 from scipy.ndimage import gaussian_filter, rotate, zoom
+from scipy.stats import kstest
 from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
@@ -17,8 +19,11 @@ from sklearn.datasets import (
     load_sample_image,
     load_wine,
 )
+from sklearn.preprocessing import scale
 
+from skaae import AAEClusterer, AAETransformer, SemiSupervisedAAEClassifier, load, save, to_torch
 from skaae.columns import scaling as module
+from skaae.columns.quantiles import heavy_tailed
 from skaae.columns.scaling import (
     BLOCK_SIZE,
     MOST_SCALED,
@@ -683,3 +688,83 @@ def test_limits_of_light():
     assert not module._has_light(deviation, variance, 6.99, 12.0)
     assert not module._has_light(deviation, variance, 7.0, 12.01)
     assert not module._has_light(np.ones(1), np.ones(1), 1.0, 1.0)
+
+
+def amounts(n_rows=600, seed=0):
+    """Two columns with heavy tails and two without; the classes follow from the first column."""
+    z = np.random.default_rng(seed).normal(size=(n_rows, 4))
+    X = np.c_[np.exp(1.5 * z[:, :2]), 10.0 * z[:, 2] - 50.0, 0.01 * z[:, 3]]
+    return X, (z[:, 0] > 0.2).astype(int)
+
+
+def test_columns_with_heavy_tails_are_those_where_few_values_are_far_from_most():
+    rng = np.random.default_rng(0)
+    n = 2000
+    columns = {
+        "normal": rng.normal(size=n),
+        "uniform": rng.random(n),
+        "exponential": rng.exponential(size=n),
+        "bimodal": rng.normal(size=n) + 9.0 * (rng.random(n) < 0.2),
+        "rare flag": (rng.random(n) < 0.01).astype(float),
+        "constant": np.full(n, 7.0),
+        "gaps only": np.full(n, np.nan),
+        "amounts": np.exp(1.5 * rng.normal(size=n)),
+        "losses": -np.exp(1.5 * rng.normal(size=n)),
+        "with gaps": np.where(rng.random(n) < 0.5, np.nan, np.exp(2.0 * rng.normal(size=n))),
+        "huge": 1e149 * rng.random(n) ** 20,
+        "one value far away": np.where(np.arange(n) == 0, 1e6, rng.normal(size=n)),
+    }
+    found = heavy_tailed(np.column_stack(list(columns.values())))
+    wanted = {"amounts", "losses", "with gaps", "huge", "one value far away"}
+    assert {name for name, tail in zip(columns, found, strict=True) if tail} == wanted
+
+
+def test_the_classifier_ranks_columns_with_heavy_tails_only():
+    X, y = amounts()
+    y_few = np.where(np.arange(len(y)) < 80, y, -1)
+    given = {"max_iter": 60, "random_state": 0}
+    scores, models = {}, {}
+    for scaling in ("auto", "standard"):
+        models[scaling] = SemiSupervisedAAEClassifier(scaling=scaling, **given).fit(
+            X[:400], y_few[:400]
+        )
+        scores[scaling] = models[scaling].score(X[400:], y[400:])
+    assert models["auto"].scaling_ == "quantile"
+    assert models["standard"].scaling_ == "standard"
+    assert scores["auto"] > scores["standard"] + 0.03
+    assert scores["auto"] > 0.93
+    table = models["auto"]._table
+    scaled = table.transform(X[:400])
+    np.testing.assert_allclose(scaled[:, 2:], scale(X[:400, 2:]), atol=1e-6)
+    assert kstest(scaled[:, 0], "norm").pvalue > 0.5
+    np.testing.assert_allclose(table.scaling.inverse_transform(scaled), X[:400], rtol=1e-5)
+    far = X[400:402].copy()
+    far[0], far[1] = 1e9, -1e9
+    ends = [X[:400].max(axis=0), X[:400].min(axis=0)]
+    np.testing.assert_allclose(
+        models["auto"].predict_proba(far), models["auto"].predict_proba(ends)
+    )
+
+
+def test_ranks_of_heavy_tails_leave_with_the_model(tmp_path):
+    X, y = amounts(200)
+    y_few = np.where(np.arange(len(y)) < 60, y, -1)
+    model = SemiSupervisedAAEClassifier(max_iter=20, random_state=0).fit(X, y_few)
+    save(model, tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict_proba(X), model.predict_proba(X))
+    found = to_torch(model, "predict_proba")(torch.as_tensor(X))
+    np.testing.assert_allclose(found.detach(), model.predict_proba(X), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X, y: AAETransformer(max_iter=1).fit(X),
+        lambda X, y: AAEClusterer(2, max_iter=1).fit(X),
+        lambda X, y: SemiSupervisedAAEClassifier(max_iter=1).partial_fit(X, y, classes=[0, 1]),
+    ],
+    ids=["transformer", "clusterer", "partial_fit"],
+)
+@pytest.mark.filterwarnings("ignore:max_iter=1 is too small")
+def test_others_do_not_rank_heavy_tails(fit):
+    assert fit(*amounts(60)).scaling_ == "standard"

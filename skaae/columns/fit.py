@@ -10,7 +10,7 @@ from skaae.columns import frames
 from skaae.columns.categories import Categories, fit_categories, is_gap
 from skaae.columns.layout import Layout
 from skaae.columns.limits import require_moderate
-from skaae.columns.quantiles import QuantileScaling, fit_quantiles
+from skaae.columns.quantiles import QuantileScaling, fit_quantiles, heavy_tailed
 from skaae.columns.scaling import (
     Scaling,
     auto_kind,
@@ -39,6 +39,7 @@ def fit_table(
     *,
     bounded: bool = False,
     of_mixed: str = "quantile",
+    ranks_tails: bool = False,
     min_frequency: Any = "auto",
     weight: float = 1.0,
 ) -> Table:
@@ -51,6 +52,7 @@ def fit_table(
     scaling : see `fit_scaling`.
     bounded : whether the loss needs numbers in [0, 1].
     of_mixed : what scaling "auto" is for a data frame with flags or categories.
+    ranks_tails : whether "auto" ranks the numbers of columns with heavy tails.
     min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
     """
@@ -60,7 +62,8 @@ def fit_table(
     lowest, highest = known_range(found)
     names = [column.name for column in schema.columns if column.kind != CATEGORY]
     require_moderate(lowest, highest, names, scaling)
-    if scaling == "auto":
+    is_auto = scaling == "auto"
+    if is_auto:
         mixed = schema.is_mixed and not bounded
         scaling = of_mixed if mixed else auto_kind(found, bounded=bounded)
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
@@ -85,7 +88,14 @@ def fit_table(
             "give rows with values."
         )
     of_numbers = found if not len(flags) else found[:, numbers]
-    fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded)
+    tails = np.zeros(len(numbers), dtype=bool)
+    if ranks_tails and is_auto and scaling == "standard" and isinstance(found, np.ndarray):
+        tails = heavy_tailed(of_numbers)
+    fitted: Scaling | QuantileScaling
+    if tails.any():
+        fitted = fit_quantiles(of_numbers, tails)
+    else:
+        fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])

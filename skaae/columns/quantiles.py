@@ -13,6 +13,14 @@ from skaae.columns.scaling import Array, working_dtype
 # Most points of a column's map.
 MOST_KNOTS = 1000
 
+# A column has a heavy tail if the middle 99 % of its values take more than so many times the room
+# of its middle half, or if all take more than so many times this room. Normal numbers take 3.8
+# times, exponential ones 4.8, and those whose logarithms have the standard deviation 1 9 times.
+# Columns of few different values have no tail.
+MIDDLE = (0.5, 25.0, 75.0, 99.5)  # percentiles
+HEAVY_TAIL, FAR_AWAY = 7.0, 50.0
+FEWEST_VALUES = 20
+
 
 @dataclass(frozen=True)
 class Knots:
@@ -70,9 +78,43 @@ class QuantileScaling:
         return result
 
 
-def fit_quantiles(X: np.ndarray) -> QuantileScaling:
-    """Return the scaling of training rows X (n_rows, n_columns) by their quantiles."""
-    return QuantileScaling(tuple(fit_column(values[~np.isnan(values)]) for values in X.T))
+def fit_quantiles(X: np.ndarray, ranked: np.ndarray | None = None) -> QuantileScaling:
+    """Return the scaling of training rows X (n_rows, n_columns) by their quantiles.
+
+    If the columns to be `ranked` are given, a mask, the others get mean 0 and variance 1.
+    """
+    ranked = np.ones(X.shape[1], dtype=bool) if ranked is None else ranked
+    return QuantileScaling(
+        tuple(
+            (fit_column if by_rank else straight)(values[~np.isnan(values)])
+            for values, by_rank in zip(X.T, ranked, strict=True)
+        )
+    )
+
+
+def heavy_tailed(X: np.ndarray) -> np.ndarray:
+    """Return which columns of training rows X, (n_rows, n_columns), have a heavy tail."""
+    found = np.zeros(X.shape[1], dtype=bool)
+    for column, values in enumerate(X.T):
+        known = values[~np.isnan(values)].astype(np.float64)
+        if len(known) <= FEWEST_VALUES:
+            continue
+        low, first, third, high = np.percentile(known, MIDDLE)
+        room = third - first
+        if high - low > HEAVY_TAIL * room or np.ptp(known) > FAR_AWAY * room:
+            found[column] = len(np.unique(known)) > FEWEST_VALUES
+    return found
+
+
+def straight(known: np.ndarray) -> Knots:
+    """Return the map of a column with these known values that gives them mean 0 and variance 1."""
+    if not len(known):
+        return fit_column(known)
+    known = known.astype(np.float64)
+    deviation = known.std()
+    values = np.unique([known.min(), known.max()])
+    scores = (values - known.mean()) / (deviation if len(values) > 1 else 1.0)
+    return Knots(values, scores, values, scores, variance=1.0)
 
 
 def fit_column(known: np.ndarray) -> Knots:

@@ -76,10 +76,9 @@ class BaseAdversarialAutoencoder(
     verbose: Any = 0
 
     _parameter_constraints = parameters.SHARED_CONSTRAINTS
-
     _classifies = False  # whether the encoder learns the classes of labeled rows
-    # Scaling "auto" of mixed tables; normal scores would hide outliers, and gaps between groups.
-    _scaling_of_mixed = "quantile"
+    _scaling_of_mixed = "quantile"  # of "auto"; ranks would hide outliers, and gaps between groups
+    _ranks_tails = False  # whether "auto" ranks the numbers of columns with heavy tails
     # scikit-learn's HTML representation links to the pages of this module
     _doc_link_module = "skaae"
     _doc_link_template = property(lambda self: page_of_estimator())
@@ -284,6 +283,7 @@ class BaseAdversarialAutoencoder(
             self.scaling,
             bounded=bounded,
             of_mixed=self._scaling_of_mixed,
+            ranks_tails=self._ranks_tails and not partial,
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )

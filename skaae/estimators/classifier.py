@@ -216,6 +216,7 @@ default="labeled"
 
     _classifies = True
     _scaling_of_mixed = "standard"
+    _ranks_tails = True
 
     @fits
     def fit(self, X, y, *, X_unlabeled=None, X_val=None, y_val=None, sample_weight=None):
