@@ -39,9 +39,27 @@ except ImportError:
 
 
 def validate_parameters(estimator):
-    """Raise scikit-learn's error if a value is not allowed, unless its validation is turned off."""
-    if not sklearn.get_config()["skip_parameter_validation"]:
+    """Raise scikit-learn's error if a value is not allowed, unless its validation is turned off.
+
+    If the value is a class, the error also says that an object is needed.
+    """
+    if sklearn.get_config()["skip_parameter_validation"]:
+        return
+    try:
         _validate(estimator)
+    except ValueError as error:
+        for name, value in estimator.get_params(deep=False).items():
+            if isinstance(value, type) and f"{name!r} parameter" in str(error):
+                raise type(error)(f"{error} {about_class(name, value)}") from None
+        raise
+
+
+def about_class(name, value):
+    """Return that the value of a parameter is a class, and that an object is needed."""
+    return (
+        f"{value.__name__} is a class; give an object of it, with parentheses: "
+        f"{name}={value.__name__}()."
+    )
 
 
 def output_library(estimator):
@@ -84,6 +102,7 @@ __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "StrOptions",
+    "about_class",
     "callback_context",
     "check_sample_weight",
     "output_library",

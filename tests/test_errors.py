@@ -1,22 +1,36 @@
 """Bad input gets an error that names the value and the remedy, and nothing fitted is lost by it."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
 import torch
-from conftest import FITS, classifier, hide, label, transformer
+from conftest import FITS, NAMES, classifier, hide, label, transformer
 from sklearn.exceptions import NotFittedError
+from sklearn.naive_bayes import GaussianNB
 
 from skaae import (
     MLP,
     AAEClusterer,
     AAEEmbedding,
     AAETransformer,
+    Adam,
+    Categories,
+    Checkpoint,
+    ClusterHeadsDisplay,
+    DiagnosisDisplay,
+    LatentSpaceDisplay,
+    OutOfCore,
+    ReconstructionDisplay,
     SemiSupervisedAAEClassifier,
+    SupervisedAAETransformer,
+    VirtualAdversarial,
+    diagnose,
 )
+from skaae.displays import explore
 from skaae.priors import Categorical, Petals, Prior
 
 
@@ -359,7 +373,7 @@ class Faulty(Prior):
         (lambda n, rng: np.full((n, 2), np.nan), "lambda.*not a number"),
         (lambda n, rng: [["a", "b"]] * n, "drew no table of numbers"),
         (Faulty(lambda n, d: np.zeros((n, d))), "Faulty.*drew a ndarray.*float32 tensor"),
-        (torch.distributions.Normal(0.0, 1.0), "Normal.*no random_state.*function of"),
+        (torch.distributions.Normal(0.0, 1.0), "function of.*Normal.*no random_state"),
         (scipy.stats.gaussian_kde(np.eye(2, 9)), "gaussian_kde.*cannot be drawn from"),
     ],
 )
@@ -393,6 +407,103 @@ def test_partial_fit_refuses_other_classes(blobs):
     model.partial_fit(X, y, classes=[2, 1, 0, -1])
     with pytest.raises(ValueError, match="differ from those of the first call"):
         model.partial_fit(X, y, classes=[5, 6, 7])
+
+
+def test_labels_of_another_type_are_refused_wherever_they_meet_classes(blobs, fitted_classifier):
+    """Labels that are only unseen lower the score."""
+    X, y = blobs
+    text, refused = y.astype(str), "holds labels of type {}, such as .*, but the classes are of"
+    quick = {"max_iter": 1, "hidden_layer_sizes": (4,), **FITS}
+    supervised = SupervisedAAETransformer(2, **quick).fit(X, y)
+    calls = [
+        lambda: fitted_classifier.score(X, text),
+        lambda: fitted_classifier.sample(3, "0"),
+        lambda: fitted_classifier.inverse_transform(np.zeros((2, 10)), ["0", "1"]),
+        lambda: diagnose(fitted_classifier, X, text),
+        lambda: diagnose(fitted_classifier, X, y, X_val=X, y_val=text),
+        lambda: supervised.score(X, text),
+        lambda: supervised.restyle(X, "0"),
+        lambda: supervised.partial_fit(X, text),
+        lambda: explore(supervised, X, text),
+        lambda: ReconstructionDisplay.from_estimator(supervised, X, text),
+        lambda: SupervisedAAETransformer(**quick).fit(X, y, X_val=X, y_val=text),
+        lambda: AAEEmbedding(use_labels=True, **quick).partial_fit(X, text, classes=[0, 1, 2]),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=refused.format("str")):
+            call()
+    named = classifier(max_iter=1, pseudo_labels=False).fit(X, np.where(y == 2, None, NAMES[y]))
+    for labels in (y, pd.Series(y, dtype="Int64"), y.astype(float)):
+        with pytest.raises(ValueError, match=refused.format("(int|float)")):
+            named.score(X, labels)
+    for clash in ({"y": y, "y_test": text}, {"y": text, "y_test": y}):
+        with pytest.raises(ValueError, match=r"mixes labels of types \['int', 'str'\]"):
+            LatentSpaceDisplay(X[:, :2], test_codes=X[:, :2], **clash).plot()
+    assert fitted_classifier.score(X, y + 7) == 0.0
+    assert named.score(X, np.where(y == 2, None, "wasp")) == 0.0
+    assert fitted_classifier.score(X, y.astype(float)) == fitted_classifier.score(X, y) > 0.9
+
+
+def test_partial_fit_says_to_name_the_classes(blobs):
+    X, y = blobs
+    one = np.zeros_like(y)
+    quick = {"max_iter": 1, "hidden_layer_sizes": (4,), **FITS}
+    makes = [
+        lambda: SupervisedAAETransformer(**quick),
+        lambda: AAETransformer(use_labels=True, prior="petals", **quick),
+    ]
+    for make in makes:
+        with pytest.raises(ValueError, match=r"not one of the classes \[0\]; the .* classes=\["):
+            make().partial_fit(X, one).partial_fit(X, y)
+        with pytest.raises(ValueError, match=r"the classes \[0 1\]; name all .* in classes=\.$"):
+            make().partial_fit(X, y, classes=[0, 1])
+    for given in (one, one - 1):
+        with pytest.raises(ValueError, match=r"(only one class, 0|no labeled).*as classes=\["):
+            classifier().partial_fit(X, given)
+    with pytest.raises(ValueError, match=r"at least two classes\.$"):
+        classifier().fit(X, one)
+
+
+@pytest.mark.parametrize(
+    ("cls", "params", "remedy"),
+    [
+        (AAETransformer, {"solver": Adam}, "solver=Adam"),
+        (AAETransformer, {"network": MLP}, "network=MLP"),
+        (AAETransformer, {"categorical_features": Categories}, "categorical_features=Categories"),
+        (AAETransformer, {"checkpoint": Checkpoint}, "checkpoint=Checkpoint"),
+        (AAEClusterer, {"virtual_adversarial": VirtualAdversarial}, "=VirtualAdversarial"),
+        (SemiSupervisedAAEClassifier, {"pseudo_labels": GaussianNB}, "pseudo_labels=GaussianNB"),
+    ],
+    ids=label,
+)
+def test_a_class_in_place_of_an_object_is_named(blobs, cls, params, remedy):
+    with pytest.raises(ValueError, match=rf" is a class; give an object .*{remedy}\(\)\.$"):
+        cls(max_iter=1, **params).fit(*blobs)
+
+
+@pytest.mark.parametrize("draw", [np.random.normal, np.random.standard_normal, lambda n: n])
+def test_a_function_that_is_no_prior_is_told_its_signature(blobs, draw):
+    wanted = r"^prior must be a function of \(n_samples, rng\).* shape \(n_samples, 2\)"
+    with pytest.raises(TypeError, match=wanted + r".* from: .*[^.]\. Such .*size=\(n, 2\)"):
+        transformer(prior=draw).fit(blobs[0])
+
+
+@pytest.mark.parametrize("path", ["w.npy", Path("w.parquet")])
+def test_a_path_in_place_of_a_table_is_told_what_opens_it(blobs, fitted_transformer, path):
+    remedy = r'is the path .*np\.load\(path, mmap_mode="r"\).*pyarrow\.dataset\.dataset\(path\)'
+    for call in (OutOfCore, transformer().fit, fitted_transformer.transform):
+        with pytest.raises(ValueError, match=remedy):
+            call(path)
+
+
+def test_displays_say_what_the_estimator_lacks(blobs):
+    X, y = blobs
+    supervised = SupervisedAAETransformer(max_iter=1, **FITS).fit(X, y)
+    for display in (ReconstructionDisplay, DiagnosisDisplay):
+        with pytest.raises(ValueError, match="; pass y, the class of each row of X"):
+            display.from_estimator(supervised, X)
+    with pytest.raises(TypeError, match="SupervisedAAETransformer has no cluster_heads_; give an"):
+        ClusterHeadsDisplay.from_estimator(supervised, X)
 
 
 @pytest.mark.parametrize("marker", [[-1, 5], np.array([-1, 5])], ids=type)

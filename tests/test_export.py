@@ -21,6 +21,7 @@ from skaae import (
     MLP,
     AAEClusterer,
     AAEEmbedding,
+    AAEOutlierDetector,
     AAETransformer,
     Conv,
     SemiSupervisedAAEClassifier,
@@ -142,6 +143,60 @@ def test_labels_are_predicted_as_the_estimator_does(fitted, gappy, kind, tmp_pat
     np.testing.assert_array_equal(estimator.predict_proba(gappy), expected)
     assert torch.equal(torch.get_rng_state(), drawn)
     assert np.random.get_state()[2] == n_drawn
+
+
+DEFAULTS = (
+    AAETransformer,
+    SupervisedAAETransformer,
+    SemiSupervisedAAEClassifier,
+    AAEClusterer,
+    AAEEmbedding,
+    AAEOutlierDetector,
+)
+
+
+@pytest.fixture(scope="module")
+def at_defaults(blobs):
+    """Every estimator as a user gets it, and rows in float32."""
+    X = blobs[0].astype(np.float32)
+    return [cls(max_iter=2, **FITS).fit(X, blobs[1]) for cls in DEFAULTS], X
+
+
+def exported(estimators, X, methods):
+    """Yield each estimator with each method that it has, and the method's input and result."""
+    for estimator in estimators:
+        for method in methods:
+            if hasattr(estimator, "predict_proba") or not method.startswith("predict"):
+                given = estimator.transform(X) if method == "inverse_transform" else X
+                yield estimator, method, given, getattr(estimator, method)(given)
+
+
+def test_every_method_at_defaults_is_the_same_as_a_module(at_defaults):
+    pairs = list(exported(*at_defaults, ("transform", "predict_proba", "inverse_transform")))
+    assert len(pairs) == 14
+    for estimator, method, given, expected in pairs:
+        assert_same(in_torch(estimator, method, given), expected)
+
+
+def test_a_map_that_keeps_neighbours_is_exported(at_defaults, tmp_path):
+    """It has no label."""
+    (estimators, X), path = at_defaults, tmp_path / "model.onnx"
+    embedding = estimators[DEFAULTS.index(AAEEmbedding)]
+    assert not embedding._has_heads
+    found = in_onnx(embedding, path, {"X": X}, method="transform")
+    assert_same(found["Z"], embedding.transform(X))
+
+
+@pytest.mark.slow
+def test_every_method_at_defaults_is_the_same_as_a_file(at_defaults, tmp_path):
+    methods = ("transform", "predict_proba", "predict", "inverse_transform")
+    for estimator, method, given, expected in exported(*at_defaults, methods):
+        feed = {"Z" if method == "inverse_transform" else "X": given}
+        if method == "inverse_transform" and to_torch(estimator, method).core.n_classes:
+            feed["y"] = np.tile(estimator._label_values()[1], (len(given), 1)).astype(np.float32)
+        found = in_onnx(estimator, tmp_path / "model.onnx", feed, method=method)
+        name = {"transform": "Z", "inverse_transform": "X", "predict": "label"}.get(method)
+        assert_same(found[name or "probabilities"], expected)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "range", "quantile", None])

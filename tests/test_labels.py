@@ -218,6 +218,51 @@ def test_lookup_refuses_or_marks_strange_labels():
     assert lookup_labels([0, 3, -1], [0, 1], "auto", unknown=UNKNOWN).tolist() == [0, -2, -1]
 
 
+@pytest.mark.parametrize(
+    ("y", "classes", "marker", "message"),
+    [
+        (["0", "1"], [0, 1], "auto", r"^y holds .* str, such as '0', .* int, such as 0, .* never"),
+        (["0", "1"], [0, 1], None, r"pass y\.astype\(int\)\.$"),
+        ([1.5, 2.0], ["1.5", "b"], None, r"type float, such as 1.5.*pass y\.astype\(str\)\.$"),
+        (["0.5", "2.5"], [0.5, 2.5], None, r"pass y\.astype\(float\)\.$"),
+        (["cat", "dog"], [0, 1], "auto", r"such as 'cat', .* 0, .*; name the classes in it as in"),
+        ([7, -1, None], ["a", "b"], "auto", r"type int, such as 7, but the classes .* type str"),
+        ([-1, "a"], ["a", "b"], "?", r"type int, such as -1, but"),
+        (["a", None, "?"], [0, 1], "?", r"type str, such as 'a'"),
+        (["True"], [False, True], "auto", r"type str, such as 'True', .* bool, such as False"),
+        (pd.Series([1, pd.NA], dtype="Int64"), ["a", "b"], "auto", "type int, such as 1"),
+        (pd.Categorical(["1", None]), [0, 1], "auto", r"type str, such as '1'.*astype\(int\)"),
+        (pd.Series(["1", pd.NA], dtype="string"), [0, 1], "auto", "type str, such as '1'"),
+        (pl.Series([1, None]), ["a", "b"], "auto", "type int, such as 1"),
+        (pl.Series(["1", None]), [0, 1], "auto", "type str, such as '1'"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("unknown", [None, UNKNOWN])
+def test_labels_of_another_type_than_the_classes_are_refused(y, classes, marker, message, unknown):
+    y = np.array(y, dtype=object) if isinstance(y, list) else y
+    with pytest.raises(ValueError, match=message):
+        lookup_labels(y, np.array(classes), marker, unknown=unknown)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "targets"),
+    [
+        ([0.0, 1.0, 5.5], [0, 1], [0, 1, -2]),
+        ([True, False], [0, 1], [1, 0]),
+        ([0, 1, 2], [False, True], [0, 1, -2]),
+        (["a", -1, None, "z"], ["a", "b"], [0, -1, -1, -2]),
+        ([0, np.nan, 9], [0, 1], [0, -1, -2]),
+        ([3, "x"], [], [-2, -2]),
+        ([None, -1], ["a", "b"], [-1, -1]),
+    ],
+    ids=str,
+)
+def test_unseen_labels_of_the_type_of_the_classes_are_looked_up(y, classes, targets):
+    y = np.array(y, dtype=object)
+    assert lookup_labels(y, np.array(classes), "auto", unknown=UNKNOWN).tolist() == targets
+
+
 def test_label_block_forms():
     np.testing.assert_array_equal(label_block("b", np.array(["a", "b"]), 2), [[0, 1], [0, 1]])
     np.testing.assert_array_equal(label_block([1, 0], [0, 1], 2), [[0, 1], [1, 0]])

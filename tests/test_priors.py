@@ -302,12 +302,12 @@ class NoState:
         (
             lambda: as_prior(NoState()).sample(2),
             TypeError,
-            "^prior .*NoState.* cannot be drawn from: its `sample` takes no random_state",
+            "^prior must .* But prior=.*NoState.* cannot be drawn from: its `sample` takes no rand",
         ),
         (
             lambda: as_prior(lambda n: n).sample(2),
             TypeError,
-            "^prior .*lambda.* cannot be drawn from: .* Give a frozen scipy.stats distribution",
+            r"^prior must be a function of \(n_samples, rng\).*lambda.* cannot be drawn from: ",
         ),
         (
             lambda: as_prior(lambda n, rng: [["a", "b"]] * n).sample(2),

@@ -41,6 +41,7 @@ from skaae import (
     AAETransformer,
     SupervisedAAETransformer,
 )
+from skaae.estimators.warn import of_no_unlabeled
 from skaae.priors import Petals
 
 N_LABELED = 45
@@ -231,6 +232,43 @@ def test_labels_for_all_rows_warn(parts):
         classifier(max_iter=2).fit(X, y)
     with pytest.warns(UserWarning, match=NONE_UNLABELED):  # -1 has become class 0
         VotingClassifier([("aae", classifier(max_iter=2))]).fit(X, np.where(y == 2, -1, y))
+
+
+LOOK_LIKE_MARKERS = ["", " ", "?", "Unknown", "UNLABELED", "nan", "None", "N/A"]
+
+
+@pytest.mark.filterwarnings("ignore:The model predicts|max_iter")
+def test_the_warning_names_the_class_that_may_be_a_marker():
+    targets = np.repeat([0, 1, 2], [1, 5, 4])
+    for name in LOOK_LIKE_MARKERS:
+        classes = np.array([name, "x", "z"], dtype=object)
+        with pytest.warns(UserWarning, match="^y has no unlabeled row") as found:
+            of_no_unlabeled(classes, targets)
+        text = str(found[0].message)
+        assert f"The class {name!r} of 10.0% of the rows looks like a marker" in text
+        assert f"set unlabeled_label={name!r}." in text
+    for classes in (np.array([0, 1, 2]), np.array(["a", "none of these", "z"])):
+        with pytest.warns(UserWarning, match="^y has no unlabeled row") as found:
+            of_no_unlabeled(classes, targets)
+        name = classes.tolist()[1]
+        assert f"The class {name!r} of 50.0% of the rows is the most frequent one" in str(
+            found[0].message
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of_no_unlabeled(np.array(["", "x"]), np.array([-1, 0, 1]))
+
+
+@pytest.mark.filterwarnings("default:y has no unlabeled row")
+@pytest.mark.filterwarnings("ignore:The model predicts|max_iter")
+def test_an_empty_string_for_unlabeled_rows_is_seen(parts):
+    X, y, _, _ = parts
+    names = np.where(y == 2, "", np.array(["ant", "bee", "cat"])[y])
+    quick = {"max_iter": 1, "pseudo_labels": False}
+    with pytest.warns(UserWarning, match="The class '' of .* set unlabeled_label=''"):
+        classifier(**quick).fit(X, names)
+    model = classifier(unlabeled_label="", **quick).fit(X, names)
+    assert model.classes_.tolist() == ["ant", "bee"]
 
 
 @pytest.mark.filterwarnings("error:y has no unlabeled row")

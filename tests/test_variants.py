@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from conftest import FITS, classifier, hide, label, transformer
+from conftest import FITS, NAMES, classifier, hide, label, make, transformer
 from scipy.stats import norm
 from test_transformer import distance_to_prior
 from torch import nn
 
-from skaae import AAETransformer
+from skaae import AAETransformer, SupervisedAAETransformer
 from skaae.likelihood import parzen_log_likelihood
 from skaae.priors import GaussianMixture, Petals, SwissRoll
 
@@ -168,6 +168,29 @@ def test_all_some_or_no_labels(blobs):
     assert first.partial_fit(X).n_iter_ == 2
 
 
+@pytest.mark.parametrize(("name", "kind"), [("petals", Petals), ("swiss_roll", SwissRoll)])
+def test_a_string_has_as_many_components_as_there_are_classes(blobs, name, kind):
+    X, y = blobs
+    labels = NAMES[y]
+    params = {"prior": name, "use_labels": True, "max_iter": 2}
+    for model in (
+        transformer(**params).fit(X, labels),
+        transformer(**params).partial_fit(X, hide(y, 1), classes=[0, 1, 2]),
+    ):
+        assert model._settings.priors["style"] == kind(3)
+    equal = transformer(**{**params, "prior": kind(3)}).fit(X, labels)
+    named = transformer(**params).fit(X, labels)
+    np.testing.assert_array_equal(named.transform(X), equal.transform(X))
+    drawn = [model.sample_prior(20, "cat", random_state=0) for model in (named, equal)]
+    np.testing.assert_array_equal(*drawn)
+    for found in (
+        transformer(**params).fit(X),
+        transformer(**{**params, "use_labels": False}).fit(X, labels),
+        make(SupervisedAAETransformer, n_components=2, prior=name, max_iter=1).fit(X, labels),
+    ):
+        assert found._settings.priors["style"] == kind(10)
+
+
 def test_without_opting_in_labels_play_no_part(blobs):
     X, y = blobs
     plain, given = transformer(prior="petals").fit(X), transformer(prior="petals").fit(X, y + 0.5)
@@ -178,7 +201,7 @@ def test_without_opting_in_labels_play_no_part(blobs):
     ("params", "message"),
     [
         ({"prior": "gaussian"}, r"y has 3 classes and prior Gaussian.* has 0"),
-        ({"prior": "petals"}, r"y has 3 classes and prior Petals.* has 10"),
+        ({"prior": Petals(4)}, r"y has 3 classes and prior Petals.* has 4"),
         ({"prior": Petals(3), "regularizer": "mmd"}, r"regularizer='mmd' has none"),
     ],
     ids=label,

@@ -101,6 +101,11 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     check_is_fitted(estimator)
     if X_val is None and y_val is not None:
         raise ValueError("y_val is given, but X_val is None; pass both, or only X_val.")
+    if y is None and estimator._step.networks.n_observed:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, as its decoder needs the class "
+            "of each row; pass y, the class of each row of X."
+        )
     if X_val is not None and y_val is None and estimator._step.networks.n_observed:
         raise ValueError(
             f"X_val is given without y_val, but the decoder of {type(estimator).__name__} needs "

@@ -12,6 +12,7 @@ from skaae.unlabeled import (
     is_auto,
     mark_unlabeled,
     plain,
+    require_one_kind,
 )
 
 MAX_NUMBERS = 30  # more different numbers get a colour bar, as a legend has no room for them
@@ -109,7 +110,7 @@ def read_targets(targets, unlabeled_label):
     Class indices are a float array (n_samples,), with NaN for unlabeled rows, or None if y is None.
     If y contains values and not classes (see `are_values`), None is returned for the classes, and
     the arrays contain the values. All y are read together to find the classes and whether -1 is a
-    marker.
+    marker. Text beside other labels raises ValueError.
     """
     arrays = [as_label_array(y).ravel() for y in targets if y is not None]
     if not arrays:
@@ -124,6 +125,7 @@ def read_targets(targets, unlabeled_label):
     if are_values(labels):
         classes, numbers[labeled] = None, labels
     else:
+        require_one_kind(labels.tolist())
         classes, numbers[labeled] = np.unique(labels, return_inverse=True)
     parts = iter(np.split(numbers, np.cumsum([len(array) for array in arrays])[:-1]))
     return classes, [None if y is None else next(parts) for y in targets]

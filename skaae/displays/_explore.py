@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state, resample
 from skaae.displays._colors import marker_of, read_targets
 from skaae.displays._display import COLORS
 from skaae.displays._tiles import as_images
+from skaae.estimators.labels import require_same_kind
 from skaae.export.plain_decoder import Layer, PlainDecoder, plain_decoder
 from skaae.unlabeled import as_label_array, mark_unlabeled
 
@@ -224,6 +225,7 @@ def shares_of(decoder: PlainDecoder, estimator: Any, rows: dict[str, Any]) -> np
     labels = rows["y"].tolist()
     for row in np.flatnonzero(~mark_unlabeled(rows["y"], marker_of(estimator))):
         label = labels[row]
+        require_same_kind([label], decoder.classes)
         if label not in known:
             raise ValueError(
                 f"y contains {label!r}, but this {type(estimator).__name__} decodes the classes "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -155,13 +157,30 @@ class ReconstructionDisplay(Tiles):
         Returns
         -------
         display : ReconstructionDisplay
+
+        Raises
+        ------
+        ValueError
+            If y is None, but `reconstruct` needs the classes, as that of `SupervisedAAETransformer`
+            does.
         """
         check_is_fitted(estimator)
         rows = first_rows(X, n_images)
+        if y is None and needs_classes(estimator):
+            raise ValueError(
+                f"{type(estimator).__name__} reconstructs a row from its class too, and y is None; "
+                "pass y, the class of each row of X."
+            )
         known = [] if y is None else [as_label_array(y)[:n_images]]
         found = estimator.reconstruct(rows, *known)
         images = (as_images(np.asarray(table), image_shape) for table in (rows, found))
         return cls(*images).plot(ax, **style)
+
+
+def needs_classes(estimator):
+    """Return whether `reconstruct` of an estimator has to be given the classes of the rows."""
+    y = inspect.signature(estimator.reconstruct).parameters.get("y")
+    return y is not None and y.default is inspect.Parameter.empty
 
 
 class ClusterHeadsDisplay(Tiles):
@@ -232,10 +251,17 @@ class ClusterHeadsDisplay(Tiles):
 
         Raises
         ------
+        TypeError
+            If the estimator has no `cluster_heads_`.
         ValueError
             If the numbers of rows of X and of `labels_` differ.
         """
         check_is_fitted(estimator)
+        if not hasattr(estimator, "cluster_heads_"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no cluster_heads_; give an AAEClusterer, or an "
+                "AAEEmbedding with n_clusters or use_labels=True. StyleDisplay shows classes."
+            )
         heads = estimator.cluster_heads_
         if heads.shape[1] != estimator.n_features_in_:  # points in an embedding
             heads = estimator.inverse_transform(heads)

@@ -60,22 +60,37 @@ class ReadsClasses:
 
     def _read_more_classes(self, X, y, classes, *, first, weights=None):
         """Return the class indices of the rows passed to `partial_fit`; classes may be None."""
-        name = type(self).__name__
+        name, hint = type(self).__name__, ""
+        if first:
+            hint = (
+                " The first call of partial_fit must know all classes of later calls too: pass "
+                "them as classes=[...]."
+            )
         known = self.classes_ if classes is None and not first else None
         if known is None:
             given = y if classes is None else classes
             known, _ = encode_labels(
-                given, self._marker(), estimator_name=name, needs_labels=self._min_classes > 0
+                given,
+                self._marker(),
+                estimator_name=name,
+                needs_labels=self._min_classes > 0,
+                hint=hint,
             )
         if not first and not np.array_equal(known, self.classes_):
             raise ValueError(
                 f"classes={known} differ from those of the first call, {self.classes_}; leave "
                 "classes out after the first call, or fit a new estimator."
             )
-        targets = lookup_labels(y, known, self._marker(), estimator_name=name)
+        remedy = (
+            "name all classes of this and later calls in classes="
+            if first
+            else "the first call fixes the classes. To train on others too, start with a new "
+            "estimator, and name all classes in its first call: partial_fit(X, y, classes=[...])"
+        )
+        targets = lookup_labels(y, known, self._marker(), estimator_name=name, remedy=remedy)
         check_consistent_length(X, targets)
         if first:
-            self._set_classes(known, targets, weights)
+            self._set_classes(known, targets, weights, hint=hint)
         return targets
 
     def _validation(self, X_val, y_val):
@@ -106,12 +121,15 @@ class ReadsClasses:
         rows = found.rows if labeled.all() else found.rows[labeled]
         return Validation(rows, targets[labeled])
 
-    def _set_classes(self, classes, targets, weights):
-        """Set `classes_`; raise if there are too few, or if a warm start had other classes."""
+    def _set_classes(self, classes, targets, weights, *, hint=""):
+        """Set `classes_`; raise if there are too few, or if a warm start had other classes.
+
+        The `hint` is what `partial_fit` adds to the first error.
+        """
         if len(classes) < self._min_classes:
             raise ValueError(
                 f"y has only one class, {classes.tolist()[0]!r}, among its labeled rows; "
-                f"{type(self).__name__} needs labeled rows of at least two classes."
+                f"{type(self).__name__} needs labeled rows of at least two classes.{hint}"
             )
         fitted = self.warm_start and hasattr(self, "_step")
         if fitted and not np.array_equal(classes, self.classes_):

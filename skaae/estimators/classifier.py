@@ -101,7 +101,11 @@ default="labeled"
         Class proportions among all rows. "labeled" estimates them from the labeled rows, with one
         row added to each class. "uniform" makes all equal, as the paper does. A dict or a pandas
         Series gives the proportion of each class by its label; an array gives them in the order of
-        `classes_`. Predicted labels are trained to have these proportions.
+        `classes_`. The discriminator compares predicted labels with one-hot vectors drawn in these
+        proportions. If a committee or your own classifier teaches, its probabilities are changed to
+        fit them instead. With the virtual adversarial phase, a class-balance loss trains predicted
+        proportions too, but only if they are stated (not "labeled") or a class has several
+        components.
     class_weight : "balanced", dict or None, default=None
         Weights of the classes, for classes that matter more or that are rare. The model learns
         class probabilities without them. Predictions multiply each probability by the weight of
@@ -298,7 +302,7 @@ default="labeled"
             X, targets = stack(X, more), np.append(targets, np.full(more.shape[0], UNLABELED))
             weights = None if weights is None else np.append(weights, np.ones(more.shape[0]))
         if self.unlabeled_label is not None:
-            warn.of_no_unlabeled(targets)
+            warn.of_no_unlabeled(self.classes_, targets)
         self._fit_weighted(X, targets, weights, validation=validation)
         warn.of_shares(self, targets != UNLABELED, weights)
         return self

@@ -5,6 +5,8 @@ Inside the package, a class is represented by its index in `classes_`, and an un
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 
 from skaae.priors._shapes import check_probabilities
@@ -18,7 +20,9 @@ TINY = np.finfo(float).tiny
 UNKNOWN = -2  # a label that is not one of the classes, where such labels are allowed
 
 
-def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", needs_labels=True):
+def encode_labels(
+    y, unlabeled_label="auto", *, estimator_name="the estimator", needs_labels=True, hint=""
+):
     """Split y into its classes and the class index of every row.
 
     Parameters
@@ -31,6 +35,8 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
         Name of the estimator, for error messages.
     needs_labels : bool
         Whether at least one row must have a label.
+    hint : str
+        What to add to the error if no row has one.
 
     Returns
     -------
@@ -46,7 +52,7 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
             f"y holds no labeled row: all {len(y)} entries are missing or equal to the marker of "
             f"unlabeled_label={unlabeled_label!r}. {estimator_name} needs labeled rows of "
             "at least two classes; without labels set use_labels=False where there is such a "
-            "parameter, or use AAETransformer or AAEClusterer."
+            f"parameter, or use AAETransformer or AAEClusterer.{hint}"
         )
     targets = np.full(len(y), UNLABELED, dtype=np.int64)
     try:
@@ -62,12 +68,20 @@ def encode_labels(y, unlabeled_label="auto", *, estimator_name="the estimator", 
 
 
 def lookup_labels(
-    y, classes, unlabeled_label, *, estimator_name="the estimator", unknown=None, name="y"
+    y,
+    classes,
+    unlabeled_label,
+    *,
+    estimator_name="the estimator",
+    unknown=None,
+    name="y",
+    remedy="use these classes only",
 ):
     """Return the class index of every row in known `classes`, -1 where unlabeled.
 
-    A label that is not one of the classes raises ValueError, or becomes `unknown` if that is an
-    integer. Errors call y by its `name`.
+    A label that is not one of the classes raises ValueError with a `remedy`, or becomes `unknown`
+    if that is an integer. A label of another type than the classes always raises ValueError. Errors
+    call y by its `name`.
     """
     y = as_1d(y, estimator_name)
     unlabeled = find_unlabeled(y, unlabeled_label, classes)
@@ -75,13 +89,48 @@ def lookup_labels(
     index = {value: position for position, value in enumerate(np.asarray(classes).tolist())}
     labels = plain(y[~unlabeled]).tolist()
     strange = [value for value in labels if value not in index]
+    require_same_kind(strange, list(index), name)
     if strange and unknown is None:
         raise ValueError(
             f"{name} holds the label {strange[0]!r}, which is not one of the classes {classes}; "
-            "use these classes only."
+            f"{remedy}."
         )
     targets[~unlabeled] = [index.get(value, unknown) for value in labels]
     return targets
+
+
+def require_same_kind(labels, classes, name="y"):
+    """Raise ValueError if a label can equal no class: one is text, the others are not, or so.
+
+    Both are lists of Python objects. Booleans and numbers are of one kind, as True equals 1.
+    """
+    if not classes:
+        return
+    known, example = {_kind(value) for value in classes}, classes[0]
+    other = next((value for value in labels if _kind(value) not in known), None)
+    if other is None:
+        return
+    to = type(example)
+    remedy = "name the classes in it as in the y of fit"
+    if to in (str, int, float) and _converted(other, to) in classes:
+        remedy = f"pass {name}.astype({to.__name__})"
+    raise ValueError(
+        f"{name} holds labels of type {type(other).__name__}, such as {other!r}, but the classes "
+        f"are of type {to.__name__}, such as {example!r}, so the two are never equal; {remedy}."
+    )
+
+
+def _kind(label):
+    """Return what labels must have in common to be comparable."""
+    return "number" if isinstance(label, bool | numbers.Real) else type(label)
+
+
+def _converted(label, to):
+    """Return a label as another type, or None if it cannot be one."""
+    try:
+        return to(label)
+    except (TypeError, ValueError):
+        return None
 
 
 def label_block(y, classes, n_samples):

@@ -100,7 +100,8 @@ class PredictsClasses:
         Raises
         ------
         ValueError
-            If no row has a label.
+            If no row has a label, or labels are of another type than `classes_`, such as text where
+            the classes are numbers: no label would equal a class.
         """
         predicted = self.predict(X)
         targets = lookup_labels(

@@ -13,6 +13,7 @@ from skaae import inference
 from skaae.clustering.pseudo_labels import clear_rows, graph_labels
 from skaae.estimators.model import are_auto, are_many_images
 from skaae.estimators.options import replace_auto
+from skaae.private_sklearn import about_class
 from skaae.teaching.committee import Classifier, default_members, teach
 from skaae.training.blocks import BlockRows
 from skaae.training.rows import as_arrays, pick
@@ -71,6 +72,8 @@ class TakesPseudoLabels:
         wanted = self.pseudo_labels
         if isinstance(wanted, bool | np.bool_):
             return bool(wanted)
+        if isinstance(wanted, type):
+            raise ValueError(about_class("pseudo_labels", wanted))
         return "auto" if isinstance(wanted, str) else "classifier"
 
     def _graph_action(self, streams, targets):

@@ -275,6 +275,9 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     def score(self, X, y=None):
         """Return the mean of `score_samples`, so a higher score is a better reconstruction.
 
+        The losses are in scaled units, so scores of different `scaling` cannot be compared; see
+        `AAETransformer.score`.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)

@@ -50,10 +50,11 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         Number of dimensions of the code.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the codes are trained to follow. A string is "gaussian" (standard
-        normal), "uniform" (on [-2, 2] in each dimension), "petals" (10 Gaussians on a ring) or
-        "swiss_roll" (a spiral). Other priors are instances from `skaae.priors`, frozen
-        `scipy.stats` distributions, fitted scikit-learn models with ``sample``, and callables
-        `(n_samples, rng)` that return an array of shape (n_samples, n_components).
+        normal), "uniform" (on [-2, 2] in each dimension), "petals" (Gaussians on a ring) or
+        "swiss_roll" (a spiral). The last two have 10 components, or with use_labels one for each
+        class. Other priors are instances from `skaae.priors`, frozen `scipy.stats` distributions,
+        fitted scikit-learn models with ``sample``, and callables `(n_samples, rng)` that return an
+        array of shape (n_samples, n_components).
     posterior : {"deterministic", "gaussian", "universal"}, default="deterministic"
         The form of q(z|x), the distribution of the code z of a row x (section 2). "deterministic":
         one code per row. "gaussian": a normal distribution; the encoder outputs its mean and
@@ -75,8 +76,9 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         Whether `fit` uses y to train the codes of each class to follow a component of the prior
         (section 2.3): component k for `classes_[k]`. For this, the discriminator also gets the
         class of each row, or that the row is unlabeled. The prior must have one component for each
-        class ("petals", "swiss_roll", GaussianMixture), and regularizer must be "adversarial". All,
-        some or no rows may have a label.
+        class, and regularizer must be "adversarial". "petals" and "swiss_roll" have as many
+        components as there are classes. An object such as Petals(n_petals=4) or a GaussianMixture
+        keeps its number. All, some or no rows may have a label.
     unlabeled_label : "auto", scalar or None, default="auto"
         With use_labels: the value of y that marks an unlabeled row; see
         `SemiSupervisedAAEClassifier`.
@@ -203,6 +205,11 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
     def score(self, X, y=None):
         """Return the mean of `score_samples`, so a higher score is a better reconstruction.
 
+        The losses are in scaled units, so scores of different `scaling` cannot be compared, and no
+        search may choose the scaling by them. Search by the score of a pipeline with the estimator
+        that uses the codes or, if all columns have one unit, by the error of `reconstruct`, which
+        is in the units of X.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -292,7 +299,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
     def _model(self, targets, table, *, dense, start):
-        prior = as_prior(self.prior)
+        prior = as_prior(self.prior, len(self.classes_) if self.use_labels else 0)
         n_classes = 0
         if self.use_labels:
             n_classes = prior.count_components()
@@ -324,8 +331,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
             raise ValueError(
                 f"use_labels=True needs a prior with one component for each class, but y has "
                 f"{len(self.classes_)} classes and prior {prior!r} has {n_components} components; "
-                "use Petals(n_petals=...), SwissRoll(n_stretches=...) or a GaussianMixture with a "
-                "component for each class."
+                "use 'petals', 'swiss_roll' or a GaussianMixture with a component for each class."
             )
 
     def _set_class_prior(self, targets, weights):

@@ -32,6 +32,9 @@ MANY_CLASSES, FEW_ROWS = 20, 5
 # Codes of rows are equal if they vary by less than this share of the prior's standard deviation. So
 # many rows are looked at.
 LEAST_SPREAD, MOST_COMPARED = 0.01, 200
+# Names of classes that people often give to rows without a label, in lower case.
+MARKERS = {"", "?", "-", "--", ".", "unknown", "unlabeled", "unlabelled", "missing", "undefined"}
+MARKERS |= {"nan", "none", "null", "na", "n/a", "<na>", "nat"}
 # The shares among fewer unlabeled rows say little, and so do the medians of columns.
 LEAST_ROWS = 20
 
@@ -145,16 +148,31 @@ def of_collapse(estimator, rows, run, n_rows):
         )
 
 
-def of_no_unlabeled(targets):
-    """Warn if all rows have a label: a tool may have turned the marker into a class."""
-    if (targets >= 0).all():
-        user(
-            "y has no unlabeled row, and X_unlabeled has none. If all rows have labels, set "
-            "unlabeled_label=None. If some have not, a tool of scikit-learn may have turned their "
-            "marker into a class: give the tool labeled rows only, and pass it the others as "
-            "X_unlabeled.",
-            UserWarning,
-        )
+def of_no_unlabeled(classes, targets):
+    """Warn if all rows have a label: a marker may have become a class.
+
+    The warning names the class that looks like a marker, or else the most frequent one.
+    """
+    if not (targets >= 0).all():
+        return
+    names = classes.tolist()
+    shares = np.bincount(targets, minlength=len(names)) / len(targets)
+    marker = next((k for k, name in enumerate(names) if looks_like_marker(name)), None)
+    which = int(shares.argmax()) if marker is None else marker
+    found = f"The class {names[which]!r} of {shares[which]:.1%} of the rows"
+    found += " is the most frequent one" if marker is None else " looks like a marker"
+    user(
+        "y has no unlabeled row, and X_unlabeled has none. If all rows have labels, set "
+        f"unlabeled_label=None. {found}: if it marks the rows without a label, set "
+        f"unlabeled_label={names[which]!r}. Or a tool of scikit-learn may have turned the marker "
+        "into a class: give the tool labeled rows only, and pass it the others as X_unlabeled.",
+        UserWarning,
+    )
+
+
+def looks_like_marker(label):
+    """Return whether a class has a name that people give to rows without a label."""
+    return isinstance(label, str) and label.strip().lower() in MARKERS
 
 
 def of_markers(estimator, y, targets):

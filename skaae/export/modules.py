@@ -132,7 +132,7 @@ class Style(Encode):
 
 
 class Embed(Style):
-    """The points of an embedding: the style plus the mean of the heads."""
+    """The points of an embedding: the style, plus the mean of the heads if there are any."""
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator)
@@ -140,8 +140,10 @@ class Embed(Style):
 
     def forward(self, X: Tensor | None, text: Tensor | None = None) -> Tensor:
         outputs = self.encoder(self.inputs(X, text))
-        label = torch.softmax(outputs["label"], dim=1)
-        return self.combine({"label": label, "style": self.posterior.mean(outputs["style"])})
+        code = {"style": self.posterior.mean(outputs["style"])}
+        if "label" in outputs:
+            code["label"] = torch.softmax(outputs["label"], dim=1)
+        return self.combine(code)
 
 
 class Probabilities(Encode):

@@ -31,15 +31,17 @@ __all__ = [
     "as_prior",
 ]
 
-NAMES: dict[str, Callable[[], Prior]] = {
+NAMES: dict[str, Callable[..., Prior]] = {
     "gaussian": Gaussian,
     "uniform": Uniform,
     "petals": Petals,
     "swiss_roll": SwissRoll,
 }
+# Those with components, whose number is their first parameter.
+WITH_COMPONENTS = ("petals", "swiss_roll")
 
 
-def as_prior(prior: Any) -> Prior:
+def as_prior(prior: Any, n_classes: int = 0) -> Prior:
     """Return a `Prior` for any value that the parameter `prior` of the estimators accepts.
 
     Parameters
@@ -50,6 +52,9 @@ def as_prior(prior: Any) -> Prior:
         method `sample`, such as scikit-learn's GaussianMixture and KernelDensity. A callable is
         called as `prior(n_samples, rng)` with a `numpy.random.Generator` and returns an array or
         tensor of shape (n_samples, n_components).
+    n_classes : int, default=0
+        Number of components that the strings "petals" and "swiss_roll" stand for, one for each
+        class. With 0 it is 10. Other priors are left as they are.
 
     Returns
     -------
@@ -74,7 +79,8 @@ def as_prior(prior: Any) -> Prior:
     if isinstance(prior, str):
         if prior not in NAMES:
             raise ValueError(f"prior={prior!r} is not one of {sorted(NAMES)}.")
-        return NAMES[prior]()
+        by_class = n_classes and prior in WITH_COMPONENTS
+        return NAMES[prior](n_classes) if by_class else NAMES[prior]()
     if isinstance(prior, type):
         raise TypeError(
             f"prior={prior!r} is a class; give an instance, such as {prior.__name__}(...)."

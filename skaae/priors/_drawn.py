@@ -40,9 +40,13 @@ class Drawn(Prior):
         try:
             samples = self.draw(self.source, n_samples, n_components, rng)
         except TypeError as error:
+            reason = str(error).rstrip(".")
             raise TypeError(
-                f"prior {self.source!r} cannot be drawn from: {error} Give a frozen scipy.stats "
-                "distribution, a fitted estimator with `sample`, or a function of (n_samples, rng)."
+                "prior must be a function of (n_samples, rng) that returns an array of shape "
+                f"(n_samples, {n_components}), a frozen scipy.stats distribution, or a fitted "
+                f"estimator with `sample`. But prior={self.source!r} cannot be drawn from: "
+                f"{reason}. Such a function is: lambda n, rng: rng.normal(size=(n, "
+                f"{n_components}))."
             ) from error
         if isinstance(samples, Tensor):
             samples = samples.detach().cpu().numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -83,6 +84,8 @@ class OutOfCore:
                 f"memory={memory!r} must be a number of bytes, at least {LEAST_MEMORY:,}."
             )
         memory = int(memory)
+        if isinstance(data, str | os.PathLike):
+            raise ValueError(about_path("data", data))
         source = as_source(data, columns, memory)
         if source is None:
             raise ValueError(
@@ -156,10 +159,21 @@ class OutOfCore:
         )
 
 
+def about_path(name: str, path: str | os.PathLike[str]) -> str:
+    """Return that a path is no table, and what opens the file."""
+    return (
+        f"{name} is the path {os.fspath(path)!r}, and must be the table itself; open the file: "
+        'OutOfCore(np.load(path, mmap_mode="r")) for a file of NumPy, or '
+        "pyarrow.dataset.dataset(path) for Parquet, CSV and Arrow files."
+    )
+
+
 def as_out_of_core(X: Any) -> OutOfCore | None:
     """Return X as a table out of memory, or None if it is one in memory."""
     if isinstance(X, OutOfCore):
         return X
+    if isinstance(X, str | os.PathLike):
+        raise ValueError(about_path("X", X))
     if isinstance(X, np.ndarray | torch.Tensor) or issparse(X):
         return None
     arrow = sys.modules.get("pyarrow.dataset")
