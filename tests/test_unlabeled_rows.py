@@ -203,7 +203,7 @@ def test_frames_and_arrays_of_mixed_columns_go_together(parts):
 )
 def test_what_is_refused(parts, more, message):
     X, y, X_unlabeled, _ = parts
-    model = classifier(max_iter=2).fit(X, y, X_unlabeled=X_unlabeled)
+    model = classifier(max_iter=2, pseudo_labels=False).fit(X, y, X_unlabeled=X_unlabeled)
     before = model.predict_proba(X)
     with pytest.raises(ValueError, match=message):
         model.fit(X, y, **more)
@@ -464,7 +464,7 @@ def check_tool(check, parts, seen, *, two_classes, routing):
             (rows[labels < 2], labels[labels < 2])
             for rows, labels in ((X, y), (X_unlabeled, y_unlabeled))
         )
-    clf = classifier(max_iter=20, batch_size=30, pseudo_labels=False, virtual_adversarial=None)
+    clf = classifier(max_iter=12, batch_size=30, pseudo_labels=False, virtual_adversarial=None)
     with sklearn.config_context(enable_metadata_routing=routing):
         if routing:
             clf.set_fit_request(X_unlabeled=True)
