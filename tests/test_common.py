@@ -1,7 +1,7 @@
 """scikit-learn's own checks: briefly trained, and with --slow at default parameters."""
 
 import pytest
-from conftest import FITS, label
+from conftest import FITS
 from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -70,16 +70,8 @@ def test_check_estimator_at_defaults(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize(
-    ("estimator", "name"),
-    [
-        (SemiSupervisedAAEClassifier(**DEVICE), "check_classifiers_train"),
-        (AAEClusterer(**DEVICE), "check_clustering"),
-    ],
-    ids=label,
-)
-def test_checks_of_results_at_defaults(estimator, name):
-    getattr(estimator_checks, name)(type(estimator).__name__, estimator)
+def test_clusters_are_found_at_defaults():
+    estimator_checks.check_clustering("AAEClusterer", AAEClusterer(**DEVICE))
 
 
 # Checks that scikit-learn runs on its own estimators only.
@@ -104,5 +96,5 @@ OWN_CHECKS = [
 def test_checks_of_scikit_learn_itself(name, estimator):
     if "polars" in name:
         pytest.importorskip("polars")
-    brief = clone(estimator).set_params(max_iter=5)  # they look at names and types of results
+    brief = clone(estimator).set_params(max_iter=2)  # they look at names and types of results
     getattr(estimator_checks, name)(type(estimator).__name__, brief)
