@@ -269,7 +269,7 @@ default="labeled"
 
         Examples
         --------
-        Five-fold cross-validation of a classifier that trains on 1600 unlabeled rows too:
+        Two-fold cross-validation of a classifier that trains on 38 unlabeled rows too:
 
         >>> from sklearn.datasets import load_iris
         >>> from sklearn.model_selection import cross_val_score
