@@ -277,7 +277,7 @@ def test_warm_start_needs_the_same_classes(blobs, few_labels):
 def test_strongly_correlated_columns_do_not_throw_training_off():
     """300 columns that 5 factors explain: without a bound on gradients SGD diverges here."""
     rng = np.random.default_rng(0)
-    factors = rng.normal(size=(500, 5))
+    factors = rng.normal(size=(1000, 5))
     X, y = factors @ rng.normal(size=(5, 300)), (factors[:, 0] > 0).astype(int)
     model = classifier(max_iter=10, pseudo_labels=False).fit(X, hide(y, 25))
     assert model.n_iter_ == 10

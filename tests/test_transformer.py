@@ -30,7 +30,7 @@ def distance_to_prior(model, X):
 )
 def test_the_adversary_brings_codes_to_the_prior(digits, prior):
     X = digits[0][:400]
-    max_iter = 150 if prior == Gaussian(5.0) else 60  # codes have to come a longer way
+    max_iter = 150 if prior == Gaussian(5.0) else 120  # codes have to come a longer way
     params = {"prior": prior, "max_iter": max_iter, "hidden_layer_sizes": (100, 100)}
     adversarial = transformer(**params).fit(X)
     plain = transformer(adversarial_learning_rate=0.0, **params).fit(X)

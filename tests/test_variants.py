@@ -74,7 +74,7 @@ def test_losses_of_the_relatives_have_names(blobs):
 def test_variational_autoencoder_over_a_mixture(small_digits):
     X, _ = small_digits
     vae = transformer(
-        prior="petals", regularizer="kl", posterior="gaussian", max_iter=120, random_state=1
+        prior="petals", regularizer="kl", posterior="gaussian", max_iter=60, random_state=1
     ).fit(X)
     samples = vae.encode_samples(X, 1, random_state=0)[:, 0]
     assert Petals().log_prob(torch.from_numpy(samples)).mean() > -6.0
@@ -86,7 +86,7 @@ def test_input_noise_makes_a_denoising_autoencoder(small_digits):
     params = {
         "n_components": 20,
         "regularizer": None,
-        "max_iter": 100,
+        "max_iter": 250,
         "hidden_layer_sizes": (200, 200),
     }
     noisy = X + 4.0 * np.random.default_rng(0).normal(size=X.shape)
@@ -310,7 +310,7 @@ def test_user_modules_train_repeat_and_leave_the_global_generator(blobs, posteri
     X = blobs[0]
     own = {"encoder": own_encoder, "decoder": own_plain, "discriminator": own_plain}
     before = torch.get_rng_state()
-    first, second = (transformer(posterior=posterior, max_iter=50, **own).fit(X) for _ in range(2))
+    first, second = (transformer(posterior=posterior, max_iter=100, **own).fit(X) for _ in range(2))
     other = transformer(posterior=posterior, **{**own, "random_state": 1}).fit(X)
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(first.transform(X), second.transform(X))
