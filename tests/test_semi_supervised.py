@@ -139,14 +139,13 @@ def test_score_counts_unknown_classes_as_errors(blobs, fitted_classifier):
 
 def test_class_prior(blobs, few_labels):
     X, _ = blobs
-    given = classifier(max_iter=1, class_prior=[0.2, 0.3, 0.5]).fit(X, few_labels)
+    brief = {"max_iter": 1, "pseudo_labels": False}
+    given = classifier(**brief, class_prior=[0.2, 0.3, 0.5]).fit(X, few_labels)
     np.testing.assert_allclose(given.class_prior_, [0.2, 0.3, 0.5])
     y = few_labels.copy()
     y[np.flatnonzero(y == 0)[:3]] = -1  # 2, 5 and 5 labels are left
-    np.testing.assert_allclose(
-        classifier(max_iter=1).fit(X, y).class_prior_, np.array([3, 6, 6]) / 15
-    )
-    uniform = classifier(max_iter=1, class_prior="uniform").fit(X, y)
+    np.testing.assert_allclose(classifier(**brief).fit(X, y).class_prior_, np.array([3, 6, 6]) / 15)
+    uniform = classifier(**brief, class_prior="uniform").fit(X, y)
     np.testing.assert_allclose(uniform.class_prior_, 1 / 3)
 
 
@@ -158,7 +157,9 @@ def test_class_prior_by_name(blobs, few_labels):
     y = np.where(few_labels >= 0, names[few_labels], None)
     wanted = {"b": 0.2, "c": 0.3, "a": 0.5}
     for class_prior in (wanted, pd.Series(wanted)):
-        model = classifier(max_iter=1, class_prior=class_prior).fit(blobs[0], y)
+        model = classifier(max_iter=1, pseudo_labels=False, class_prior=class_prior).fit(
+            blobs[0], y
+        )
         np.testing.assert_allclose(model.class_prior_, [0.5, 0.2, 0.3])
     with pytest.raises(ValueError, match="no proportion for the class 'c'"):
         classifier(class_prior={"a": 0.5, "b": 0.5}).fit(blobs[0], y)
@@ -323,7 +324,9 @@ def members_of(model):
     return model._step.trained.encoder.members.numpy().astype(float)
 
 
-@pytest.mark.parametrize("class_prior", ["labeled", "uniform"])
+@pytest.mark.parametrize(
+    "class_prior", ["labeled", pytest.param("uniform", marks=pytest.mark.slow)]
+)
 def test_components_find_the_blobs_of_a_class(rings, class_prior):
     X, y, y_few = rings
     model = classifier(components_per_class=4, class_prior=class_prior, **COMPONENTS).fit(X, y_few)
