@@ -20,7 +20,9 @@ def clusterer(n_clusters=3, **params):
     return make(AAEClusterer, n_clusters=n_clusters, **params)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 20))]
+)
 def test_blobs_are_found_with_every_seed(seed):
     """What scikit-learn's check_clustering asks of one seed, and more."""
     X, y = make_blobs(n_samples=50, random_state=1)

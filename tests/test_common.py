@@ -1,4 +1,4 @@
-"""scikit-learn's own checks: those of `check_estimator` train at default parameters."""
+"""scikit-learn's own checks: briefly trained, and with --slow at default parameters."""
 
 import pytest
 from conftest import FITS
@@ -24,6 +24,8 @@ ESTIMATORS = [
     AAEClusterer(**DEVICE),
     AAEEmbedding(max_iter=20, **DEVICE),
     AAEOutlierDetector(**DEVICE),
+]
+VARIANTS = [
     AAEEmbedding(n_clusters=20, max_iter=20, **DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=None, **DEVICE),
     SemiSupervisedAAEClassifier(unlabeled_label=-1, **DEVICE),
@@ -51,9 +53,25 @@ def expected_failures(estimator):
     return failures
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(
+    [clone(estimator).set_params(max_iter=5) for estimator in ESTIMATORS],
+    expected_failed_checks=expected_failures,
+)
 def test_check_estimator(estimator, check):
+    """Most checks look at names, types and errors, for which five epochs do."""
+    if check.func is estimator_checks.check_class_weight_classifiers:
+        pytest.skip("it sets max_iter=1000: needs --slow")
     check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([*ESTIMATORS, *VARIANTS], expected_failed_checks=expected_failures)
+def test_check_estimator_at_defaults(estimator, check):
+    check(estimator)
+
+
+def test_clusters_are_found_at_defaults():
+    estimator_checks.check_clustering("AAEClusterer", AAEClusterer(**DEVICE))
 
 
 # Checks that scikit-learn runs on its own estimators only.
@@ -72,11 +90,11 @@ OWN_CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[:6], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("name", OWN_CHECKS)
 @pytest.mark.filterwarnings("ignore:X .* feature names")  # raised inside the checks of 1.6
 def test_checks_of_scikit_learn_itself(name, estimator):
     if "polars" in name:
         pytest.importorskip("polars")
-    brief = clone(estimator).set_params(max_iter=5)  # they look at names and types of results
+    brief = clone(estimator).set_params(max_iter=2)  # they look at names and types of results
     getattr(estimator_checks, name)(type(estimator).__name__, brief)

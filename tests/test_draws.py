@@ -102,7 +102,11 @@ def jitter(rows):
 @pytest.mark.parametrize("kind", ["plain", "encoder", "augment"])
 def test_fits_in_parallel_threads_are_those_of_fits_alone(blobs, few_labels, kind):
     X, _ = blobs
-    own = {"plain": {}, "encoder": {"encoder": noisy}, "augment": {"augment": jitter}}[kind]
+    own = {
+        "plain": {},
+        "encoder": {"encoder": noisy, "pseudo_labels": False},
+        "augment": {"augment": jitter, "pseudo_labels": False},
+    }[kind]
 
     def fit(seed):
         model = classifier(random_state=seed, max_iter=5, **own).fit(X, few_labels)

@@ -99,27 +99,48 @@ def probabilities(estimator, n):
     return np.random.default_rng(1).dirichlet(np.ones(n_classes), n).astype(np.float32)
 
 
+def quick(*kinds):
+    """Return a parameter `kind` of which only some run without --slow: an export takes seconds."""
+    return pytest.mark.parametrize(
+        "kind",
+        [pytest.param(kind, marks=[] if kind in kinds else pytest.mark.slow) for kind in KINDS],
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_encoded_by_the_module_as_by_the_estimator(fitted, gappy, kind):
+    expected = fitted[kind].transform(gappy)
+    assert_same(in_torch(fitted[kind], "transform", gappy), expected)
+
+
+@quick("transformer", "supervised")  # the encoders of the others are in those of labels
 def test_rows_are_encoded_as_the_estimator_does(fitted, gappy, kind, tmp_path):
     estimator = fitted[kind]
     expected = estimator.transform(gappy)
-    assert_same(in_torch(estimator, "transform", gappy), expected)
     path = tmp_path / "model.onnx"
     assert_same(in_onnx(estimator, path, {"X": gappy}, method="transform")["Z"], expected)
     for n in (1, 3, 100):
         assert_same(run(path, {"X": gappy[:n]})["Z"], expected[:n])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_codes_are_decoded_as_the_estimator_does(fitted, kind, tmp_path):
-    estimator = fitted[kind]
+def codes(estimator, kind):
+    """Return inputs of a decoder by name: codes, and probabilities where it takes them."""
     Z = np.random.default_rng(0).normal(size=(50, estimator._n_features_out)).astype(np.float32)
-    feed = {"Z": Z}
-    if kind not in ("transformer", "embedding"):
-        assert_same(in_torch(estimator, "inverse_transform", Z), estimator.inverse_transform(Z))
-        feed["y"] = probabilities(estimator, 50)
+    more = {} if kind in ("transformer", "embedding") else {"y": probabilities(estimator, 50)}
+    return {"Z": Z, **more}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_codes_are_decoded_by_the_module_as_by_the_estimator(fitted, kind):
+    feed, decode = codes(fitted[kind], kind), fitted[kind].inverse_transform
+    assert_same(in_torch(fitted[kind], "inverse_transform", *feed.values()), decode(*feed.values()))
+    assert_same(in_torch(fitted[kind], "inverse_transform", feed["Z"]), decode(feed["Z"]))
+
+
+@quick("transformer", "classifier")
+def test_codes_are_decoded_as_the_estimator_does(fitted, kind, tmp_path):
+    estimator, feed = fitted[kind], codes(fitted[kind], kind)
     expected = estimator.inverse_transform(*feed.values())
-    assert_same(in_torch(estimator, "inverse_transform", *feed.values()), expected)
     path = tmp_path / "model.onnx"
     assert_same(in_onnx(estimator, path, feed, method="inverse_transform")["X"], expected)
     assert_same(run(path, {name: value[:1] for name, value in feed.items()})["X"], expected[:1])

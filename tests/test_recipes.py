@@ -16,8 +16,11 @@ def images(digits):
     return np.tile(X, (3, 1)), np.concatenate([hide(y, 5), np.full(2 * len(y), -1)])
 
 
+SMALL = {"max_iter": 1, "hidden_layer_sizes": (8,)}
+
+
 def fitted(images, **params):
-    return SemiSupervisedAAEClassifier(max_iter=1, **{**FITS, **params}).fit(*images)
+    return SemiSupervisedAAEClassifier(**{**SMALL, **FITS, **params}).fit(*images)
 
 
 def test_many_images_with_few_labels_have_components(images):
@@ -70,7 +73,7 @@ def test_few_rows_many_labels_sparse_rows_and_partial_fit_have_no_components(ima
         fitted((X[:4999], y[:4999])),
         fitted((X, np.where(np.arange(len(X)) < 2001, np.tile(digits[1], 3), -1))),
         fitted((sp.csr_array(X), y)),
-        SemiSupervisedAAEClassifier(**FITS).partial_fit(X, y),
+        SemiSupervisedAAEClassifier(**SMALL, **FITS).partial_fit(X, y),
     ):
         assert model._settings.components_per_class == 1
 
@@ -81,7 +84,7 @@ def test_nested_parameters_of_an_automatic_solver_are_those_of_sgd():
 
 
 def clustered(images, n_clusters=10, **params):
-    return AAEClusterer(n_clusters, max_iter=1, **{**FITS, **params}).fit(images[0])
+    return AAEClusterer(n_clusters, **{**SMALL, **FITS, **params}).fit(images[0])
 
 
 def test_many_images_have_small_clusters_that_are_merged(images):
@@ -158,14 +161,14 @@ def test_a_warning_finds_no_user_where_there_is_none(blobs):
 
 def test_tables_of_flags_are_not_many_images(images):
     X = (images[0] > 8).astype(float)
-    model = AAEClusterer(10, max_iter=1, **FITS).fit(X)
+    model = clustered((X,))
     assert model.scaling_ == "range"
     assert model._settings.label_size == 10
-    model = SemiSupervisedAAEClassifier(max_iter=1, **FITS).fit(X, images[1])
+    model = fitted((X, images[1]))
     assert model._settings.components_per_class == 1
     grey = X.copy()
     grey[-1, 0] = 0.5
-    assert AAEClusterer(10, max_iter=1, **FITS).fit(grey)._settings.label_size == 60
+    assert clustered((grey,))._settings.label_size == 60
 
 
 def test_a_warm_start_that_grows_keeps_its_kind_of_clusters(images):

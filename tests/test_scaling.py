@@ -426,7 +426,8 @@ def test_constant_columns_in_float32_are_not_blown_up():
 @pytest.mark.parametrize("name", [*TABLES, *PIXELS])
 def test_every_kind_of_raw_data_trains(name):
     X = {**TABLES, **PIXELS}[name].astype(float)
-    model = transformer(max_iter=150).fit(X)
+    # columns that hardly vary take longer
+    model = transformer(max_iter=150 if name == "with a dark border" else 60).fit(X)
     spread = X.std(axis=0)
     error = np.sqrt(((X - model.reconstruct(X)) ** 2).mean(axis=0))
     known = spread > 0

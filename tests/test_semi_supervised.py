@@ -19,9 +19,11 @@ from skaae.estimators.styles import fit_styles
 
 @pytest.fixture(scope="module")
 def digits_model(digits):
-    """Model, test rows and test labels: 50 labels of 1347 training rows, defaults untouched."""
+    """Model, test rows and test labels: 50 labels of 800 training rows, defaults untouched."""
     X, y = digits
-    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, train_size=800, test_size=450, random_state=0, stratify=y
+    )
     model = SemiSupervisedAAEClassifier(**FITS).fit(X_train, hide(y_train, 5))
     baseline = LogisticRegression(max_iter=2000).fit(
         X_train[hide(y_train, 5) >= 0] / 16, y_train[hide(y_train, 5) >= 0]
@@ -38,7 +40,8 @@ def test_unlabeled_rows_help_at_defaults(digits_model):
 def test_samples_of_a_small_style_show_the_class_asked_for(digits):
     """Judged by neighbours among all true labels, which the model never saw."""
     X, y = digits
-    model = SemiSupervisedAAEClassifier(n_components=2, max_iter=40, **FITS).fit(X, hide(y, 5))
+    rows, few = X[:900], hide(y[:900], 5)
+    model = SemiSupervisedAAEClassifier(n_components=2, max_iter=40, **FITS).fit(rows, few)
     judge = KNeighborsClassifier(3).fit(X, y)
     asked = np.repeat(model.classes_, 20)
     assert np.mean(judge.predict(model.sample(200, asked, random_state=0)) == asked) > 0.85
@@ -96,14 +99,16 @@ def test_binary_decision_is_the_log_odds(blobs):
     ],
     ids=["-1", "nan", "Int64", "None", "strings and nan", "categorical"],
 )
-def test_every_form_of_labels_trains_the_same(blobs, few_labels, fitted_classifier, make):
+def test_every_form_of_labels_trains_the_same(blobs, few_labels, make):
     X, _ = blobs
+    brief = {"max_iter": 3, "pseudo_labels": False}
+    plain = classifier(**brief).fit(X, few_labels)
     y = make(few_labels)
     if isinstance(y, list):
         y = np.array(y, dtype=object)
-    model = classifier(max_iter=60).fit(X, y)
+    model = classifier(**brief).fit(X, y)
     assert (model.n_labeled_, model.n_unlabeled_) == (15, 165)
-    np.testing.assert_array_equal(model.predict_proba(X), fitted_classifier.predict_proba(X))
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
     assert set(model.predict(X)) <= set(model.classes_)
 
 
@@ -134,14 +139,13 @@ def test_score_counts_unknown_classes_as_errors(blobs, fitted_classifier):
 
 def test_class_prior(blobs, few_labels):
     X, _ = blobs
-    given = classifier(max_iter=1, class_prior=[0.2, 0.3, 0.5]).fit(X, few_labels)
+    brief = {"max_iter": 1, "pseudo_labels": False}
+    given = classifier(**brief, class_prior=[0.2, 0.3, 0.5]).fit(X, few_labels)
     np.testing.assert_allclose(given.class_prior_, [0.2, 0.3, 0.5])
     y = few_labels.copy()
     y[np.flatnonzero(y == 0)[:3]] = -1  # 2, 5 and 5 labels are left
-    np.testing.assert_allclose(
-        classifier(max_iter=1).fit(X, y).class_prior_, np.array([3, 6, 6]) / 15
-    )
-    uniform = classifier(max_iter=1, class_prior="uniform").fit(X, y)
+    np.testing.assert_allclose(classifier(**brief).fit(X, y).class_prior_, np.array([3, 6, 6]) / 15)
+    uniform = classifier(**brief, class_prior="uniform").fit(X, y)
     np.testing.assert_allclose(uniform.class_prior_, 1 / 3)
 
 
@@ -153,7 +157,9 @@ def test_class_prior_by_name(blobs, few_labels):
     y = np.where(few_labels >= 0, names[few_labels], None)
     wanted = {"b": 0.2, "c": 0.3, "a": 0.5}
     for class_prior in (wanted, pd.Series(wanted)):
-        model = classifier(max_iter=1, class_prior=class_prior).fit(blobs[0], y)
+        model = classifier(max_iter=1, pseudo_labels=False, class_prior=class_prior).fit(
+            blobs[0], y
+        )
         np.testing.assert_allclose(model.class_prior_, [0.5, 0.2, 0.3])
     with pytest.raises(ValueError, match="no proportion for the class 'c'"):
         classifier(class_prior={"a": 0.5, "b": 0.5}).fit(blobs[0], y)
@@ -186,7 +192,7 @@ def test_class_prior_shapes_the_predictions():
     X = rng.normal(size=(600, 4)) + 3.0 * y[:, None]
     hidden = hide(y, 10)
     proportions = {
-        name: classifier(max_iter=60, class_prior=prior).fit(X, hidden).predict(X).mean()
+        name: classifier(max_iter=30, class_prior=prior).fit(X, hidden).predict(X).mean()
         for name, prior in {"true": [0.9, 0.1], "uniform": "uniform"}.items()
     }
     assert abs(proportions["true"] - y.mean()) < 0.05
@@ -195,7 +201,7 @@ def test_class_prior_shapes_the_predictions():
 
 @pytest.mark.parametrize(("pseudo_labels", "least"), [(False, 0.9), ("auto", 0.8)])
 def test_samples_follow_the_class_asked_for(blobs, few_labels, pseudo_labels, least):
-    params = {"batch_size": 20, "max_iter": 100, "pseudo_labels": pseudo_labels}
+    params = {"batch_size": 20, "max_iter": 60, "pseudo_labels": pseudo_labels}
     model = classifier(n_components=1, **params).fit(blobs[0], few_labels)
     for label in model.classes_:
         one_class = model.sample(30, label, random_state=0)
@@ -318,7 +324,9 @@ def members_of(model):
     return model._step.trained.encoder.members.numpy().astype(float)
 
 
-@pytest.mark.parametrize("class_prior", ["labeled", "uniform"])
+@pytest.mark.parametrize(
+    "class_prior", ["labeled", pytest.param("uniform", marks=pytest.mark.slow)]
+)
 def test_components_find_the_blobs_of_a_class(rings, class_prior):
     X, y, y_few = rings
     model = classifier(components_per_class=4, class_prior=class_prior, **COMPONENTS).fit(X, y_few)
@@ -354,7 +362,7 @@ def test_components_are_drawn_by_their_proportions_and_the_largest_stands_for_it
 def test_with_components_the_virtual_adversarial_loss_comes_first(
     rings, updates, components_per_class
 ):
-    X, _, y_few = rings
+    X, _, y_few = (rows[:200] for rows in rings)
     params = {**COMPONENTS, "max_iter": 10, "updates": updates}
     model = classifier(components_per_class=components_per_class, **params)
     stages = [model.partial_fit(X, y_few)._step.stage for _ in range(10)]
@@ -462,7 +470,7 @@ def own_encoder(n_inputs, n_outputs):
     ids=lambda params: next(iter(params)),
 )
 def test_components_go_with_everything_else(rings, params, updates):
-    X, _, y_few = rings
+    X, _, y_few = (rows[:200] for rows in rings)
     settings = {
         **COMPONENTS,
         "components_per_class": 3,

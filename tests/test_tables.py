@@ -608,10 +608,18 @@ def test_a_column_transformer_that_returns_sparse_rows_needs_no_step_between():
     assert scipy.sparse.issparse(model[0].transform(frame))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, bool])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        np.uint8,
+        np.float16,
+        pytest.param(np.int16, marks=pytest.mark.slow),
+        pytest.param(bool, marks=pytest.mark.slow),
+    ],
+)
 def test_small_dtypes_are_not_copied_to_float64(dtype):
     X = np.random.default_rng(0).integers(0, 2, (40_000, 200)).astype(dtype)
-    aae = AAETransformer(2, hidden_layer_sizes=4, max_iter=1, random_state=0)
+    aae = AAETransformer(2, hidden_layer_sizes=4, batch_size=500, max_iter=1, random_state=0)
     tracemalloc.start()
     aae.fit(X)
     peak = tracemalloc.get_traced_memory()[1]

@@ -310,7 +310,7 @@ def test_the_committee_reads_a_limited_number_of_unlabeled_rows(blobs, few_label
 
 
 def test_the_network_learns_what_the_committee_knows():
-    X, y, few = moons(600, 20)
+    X, y, few = moons(300, 20)
     assert classifier(max_iter="auto").fit(X, few).score(X, y) > 0.95
 
 
@@ -319,7 +319,7 @@ def test_any_classifier_can_teach():
     X, y, few = moons()
 
     taught = {
-        teacher: classifier(max_iter=100, pseudo_labels=teacher()).fit(X, few).score(X, y)
+        teacher: classifier(max_iter=50, pseudo_labels=teacher()).fit(X, few).score(X, y)
         for teacher in (LogisticRegression, Opposite)
     }
     assert taught[LogisticRegression] > 0.8
@@ -391,7 +391,7 @@ def test_a_teacher_must_give_probabilities(blobs, few_labels):
 
 def test_wide_noisy_tables_do_not_collapse():
     X, y = make_classification(
-        2000, 100, n_informative=8, n_redundant=0, n_classes=4, random_state=0
+        1000, 60, n_informative=8, n_redundant=0, n_classes=4, random_state=0
     )
     X = X / X.std(axis=0)
     few = hide(y, 25)

@@ -47,6 +47,11 @@ from skaae.priors import Petals
 N_LABELED = 45
 
 
+def brief(**params):
+    """Return a classifier without a committee, which would take most of the time."""
+    return classifier(max_iter=2, pseudo_labels=False, **params)
+
+
 @pytest.fixture(scope="module")
 def parts(blobs):
     """Labeled rows, their labels, unlabeled rows and the true labels of these."""
@@ -123,20 +128,20 @@ def test_rows_without_a_label_may_be_apart(blobs, kind, weighted):
 def test_y_may_have_unlabeled_rows_too(parts):
     X, y, X_unlabeled, _ = parts
     hidden = np.where(np.arange(len(y)) < 30, y, -1)
-    model = classifier(max_iter=2, unlabeled_label=-1).fit(X, hidden, X_unlabeled=X_unlabeled)
+    model = brief(unlabeled_label=-1).fit(X, hidden, X_unlabeled=X_unlabeled)
     assert (model.n_labeled_, model.n_unlabeled_) == (30, len(X_unlabeled) + 15)
     gaps = np.where(hidden < 0, np.nan, hidden)
-    model = classifier(max_iter=2).fit(X, gaps, X_unlabeled=X_unlabeled)
+    model = brief().fit(X, gaps, X_unlabeled=X_unlabeled)
     assert (model.n_labeled_, model.n_unlabeled_) == (30, len(X_unlabeled) + 15)
     with pytest.warns(UserWarning, match="y holds -1 in 15 rows, which are read as unlabeled"):
-        classifier(max_iter=2).fit(X, hidden, X_unlabeled=X_unlabeled)
+        brief().fit(X, hidden, X_unlabeled=X_unlabeled)
 
 
 def test_a_table_without_rows_is_none(parts):
     X, y, X_unlabeled, _ = parts
     hidden = np.where(np.arange(len(y)) < 30, y, -1)
-    one = classifier(max_iter=2, unlabeled_label=-1).fit(X, hidden, X_unlabeled=X_unlabeled[:0])
-    other = classifier(max_iter=2).fit(X, hidden)
+    one = brief(unlabeled_label=-1).fit(X, hidden, X_unlabeled=X_unlabeled[:0])
+    other = brief().fit(X, hidden)
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
@@ -145,7 +150,7 @@ def test_rows_in_other_units_warn(parts):
     X, y, X_unlabeled, _ = parts
     scaler = StandardScaler().fit(X)
     with pytest.warns(UserWarning, match=r"6 columns, the median of X_unlabeled lies outside"):
-        classifier(max_iter=2).fit(scaler.transform(X), y, X_unlabeled=100.0 + X_unlabeled)
+        brief().fit(scaler.transform(X), y, X_unlabeled=100.0 + X_unlabeled)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
@@ -155,7 +160,7 @@ def test_whole_numbers_beside_fractions(parts, kind):
     others = as_frame(X_unlabeled)
     if kind == "polars":
         whole, others = in_polars(whole), in_polars(others)
-    model = classifier(max_iter=2).fit(whole, y, X_unlabeled=others)
+    model = brief().fit(whole, y, X_unlabeled=others)
     rows = np.asarray(model.sample(5, random_state=0))
     assert (rows != np.rint(rows)).any()
 
@@ -163,27 +168,27 @@ def test_whole_numbers_beside_fractions(parts, kind):
 def test_sparse_rows_beside_dense_ones(parts):
     X, y, X_unlabeled, _ = parts
     sparse = scipy.sparse.csr_array(X_unlabeled)
-    want = classifier(max_iter=2).fit(X, y, X_unlabeled=X_unlabeled)
-    found = classifier(max_iter=2).fit(X, y, X_unlabeled=sparse)
+    want = brief().fit(X, y, X_unlabeled=X_unlabeled)
+    found = brief().fit(X, y, X_unlabeled=sparse)
     np.testing.assert_array_equal(found.predict_proba(X), want.predict_proba(X))
 
 
 def test_frames_of_other_libraries_and_categories(parts):
     X, y, X_unlabeled, _ = parts
     table, others = as_mixed(X), as_mixed(X_unlabeled)
-    want = classifier(max_iter=2).fit(table, y, X_unlabeled=others).predict_proba(table)
+    want = brief().fit(table, y, X_unlabeled=others).predict_proba(table)
     with warnings.catch_warnings():  # scikit-learn 1.6 does not know the names of polars
         warnings.simplefilter("ignore", UserWarning)
-        model = classifier(max_iter=2).fit(in_polars(table), y, X_unlabeled=others)
+        model = brief().fit(in_polars(table), y, X_unlabeled=others)
     np.testing.assert_array_equal(model.predict_proba(in_polars(table)), want)
 
 
 def test_frames_and_arrays_of_mixed_columns_go_together(parts):
     X, y, X_unlabeled, _ = parts
     table, others = as_mixed(X), as_mixed(X_unlabeled)
-    want = classifier(max_iter=2).fit(table, y, X_unlabeled=others).predict_proba(table)
+    want = brief().fit(table, y, X_unlabeled=others).predict_proba(table)
     with pytest.warns(UserWarning, match="valid feature names"):
-        found = classifier(max_iter=2).fit(table, y, X_unlabeled=others.to_numpy(dtype=object))
+        found = brief().fit(table, y, X_unlabeled=others.to_numpy(dtype=object))
     np.testing.assert_array_equal(found.predict_proba(table), want)
 
 
@@ -204,7 +209,7 @@ def test_frames_and_arrays_of_mixed_columns_go_together(parts):
 )
 def test_what_is_refused(parts, more, message):
     X, y, X_unlabeled, _ = parts
-    model = classifier(max_iter=2).fit(X, y, X_unlabeled=X_unlabeled)
+    model = brief().fit(X, y, X_unlabeled=X_unlabeled)
     before = model.predict_proba(X)
     with pytest.raises(ValueError, match=message):
         model.fit(X, y, **more)
@@ -213,7 +218,7 @@ def test_what_is_refused(parts, more, message):
 
 def test_a_warm_start_reads_the_columns_of_its_model(parts):
     X, y, X_unlabeled, _ = parts
-    model = classifier(max_iter=2, warm_start=True).fit(X, y, X_unlabeled=X_unlabeled)
+    model = brief(warm_start=True).fit(X, y, X_unlabeled=X_unlabeled)
     model.fit(X, y, X_unlabeled=X_unlabeled)
     assert model.n_iter_ == 4
     with pytest.raises(ValueError, match="X_unlabeled must have the columns of X"):
@@ -229,9 +234,9 @@ NONE_UNLABELED = "y has no unlabeled row, and X_unlabeled has none"
 def test_labels_for_all_rows_warn(parts):
     X, y, _, _ = parts
     with pytest.warns(UserWarning, match=NONE_UNLABELED):
-        classifier(max_iter=2).fit(X, y)
+        brief().fit(X, y)
     with pytest.warns(UserWarning, match=NONE_UNLABELED):  # -1 has become class 0
-        VotingClassifier([("aae", classifier(max_iter=2))]).fit(X, np.where(y == 2, -1, y))
+        VotingClassifier([("aae", brief())]).fit(X, np.where(y == 2, -1, y))
 
 
 LOOK_LIKE_MARKERS = ["", " ", "?", "Unknown", "UNLABELED", "nan", "None", "N/A"]
@@ -274,10 +279,10 @@ def test_an_empty_string_for_unlabeled_rows_is_seen(parts):
 @pytest.mark.filterwarnings("error:y has no unlabeled row")
 def test_labels_for_all_rows_may_be_meant(parts):
     X, y, X_unlabeled, _ = parts
-    classifier(max_iter=2, unlabeled_label=None).fit(X, y)
-    classifier(max_iter=2).fit(X, y, X_unlabeled=X_unlabeled)
-    classifier(max_iter=2).fit(X, np.where(np.arange(len(y)) < 5, -1, y))
-    classifier(max_iter=2).partial_fit(X, y)
+    brief(unlabeled_label=None).fit(X, y)
+    brief().fit(X, y, X_unlabeled=X_unlabeled)
+    brief().fit(X, np.where(np.arange(len(y)) < 5, -1, y))
+    brief().partial_fit(X, y)
 
 
 # Early stopping on rows of the user ---------------------------------------------------------------
@@ -502,7 +507,7 @@ def check_tool(check, parts, seen, *, two_classes, routing):
             (rows[labels < 2], labels[labels < 2])
             for rows, labels in ((X, y), (X_unlabeled, y_unlabeled))
         )
-    clf = classifier(max_iter=20, batch_size=30, pseudo_labels=False, virtual_adversarial=None)
+    clf = classifier(max_iter=12, batch_size=30, pseudo_labels=False, virtual_adversarial=None)
     with sklearn.config_context(enable_metadata_routing=routing):
         if routing:
             clf.set_fit_request(X_unlabeled=True)
@@ -514,7 +519,19 @@ def check_tool(check, parts, seen, *, two_classes, routing):
         assert -1 not in classes
 
 
-@pytest.mark.parametrize("tool", OF_ANY_Y)
+# They call what others in the list call too.
+ALIKE = ["f1_macro", "predict", "CalibratedClassifierCV(ensemble=False)", "OneVsOneClassifier"]
+
+
+def quick(tools):
+    """Return a parameter `tool`, which is slow for those that others stand for."""
+    return pytest.mark.parametrize(
+        "tool",
+        [pytest.param(t, marks=[pytest.mark.slow] if t in ALIKE else []) for t in tools],
+    )
+
+
+@quick(OF_ANY_Y)
 def test_tools(parts, seen, tool):
     check_tool(OF_ANY_Y[tool], parts, seen, two_classes=False, routing=False)
 
@@ -524,7 +541,7 @@ def test_tools_for_two_classes(parts, seen, tool):
     check_tool(OF_TWO_CLASSES[tool], parts, seen, two_classes=True, routing=False)
 
 
-@pytest.mark.parametrize("tool", WITH_ROUTING)
+@quick(WITH_ROUTING)
 def test_tools_with_routing(parts, seen, tool):
     check_tool(WITH_ROUTING[tool], parts, seen, two_classes=False, routing=True)
 
@@ -539,6 +556,6 @@ def test_stacking_passes_it_to_its_final_estimator(parts):
     """A limit of scikit-learn: once it is gone, the guide needs no detour."""
     X, y, X_unlabeled, _ = parts
     with sklearn.config_context(enable_metadata_routing=True):
-        clf = classifier(max_iter=2).set_fit_request(X_unlabeled=True)
+        clf = brief().set_fit_request(X_unlabeled=True)
         with pytest.raises(TypeError, match="unexpected keyword argument 'X_unlabeled'"):
             StackingClassifier([("aae", clf)], cv=3).fit(X, y, X_unlabeled=X_unlabeled)

@@ -16,7 +16,14 @@ from skaae.priors import GaussianMixture, Petals, SwissRoll
 @pytest.fixture(scope="module")
 def small_digits(digits):
     X, y = digits
-    return X[:800], y[:800]
+    return X[:400], y[:400]
+
+
+@pytest.fixture(scope="module")
+def plain(small_digits):
+    """An autoencoder without a regularizer, and the parameters that it shares with others."""
+    params = {"max_iter": 150, "hidden_layer_sizes": (100, 100)}
+    return transformer(regularizer=None, **params).fit(small_digits[0]), params
 
 
 @pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])
@@ -48,10 +55,9 @@ def test_codes_are_drawn_around_their_mean(blobs, posterior):
     ],
     ids=label,
 )
-def test_each_regularizer_brings_codes_to_the_prior(small_digits, settings, factor):
+def test_each_regularizer_brings_codes_to_the_prior(small_digits, plain, settings, factor):
     X, _ = small_digits
-    params = {"max_iter": 150, "hidden_layer_sizes": (100, 100)}
-    plain = transformer(regularizer=None, **params).fit(X)
+    plain, params = plain
     tied = transformer(**settings, **params).fit(X)
     assert set(plain.history_) == {"stage", "reconstruction"}
     assert distance_to_prior(tied, X) < factor * distance_to_prior(plain, X)
@@ -80,7 +86,7 @@ def test_input_noise_makes_a_denoising_autoencoder(small_digits):
     params = {
         "n_components": 20,
         "regularizer": None,
-        "max_iter": 150,
+        "max_iter": 250,
         "hidden_layer_sizes": (200, 200),
     }
     noisy = X + 4.0 * np.random.default_rng(0).normal(size=X.shape)
@@ -96,7 +102,7 @@ def test_input_noise_makes_a_denoising_autoencoder(small_digits):
 def test_a_classifier_may_draw_its_styles(blobs, few_labels):
     X, y = blobs
     for posterior in ("deterministic", "gaussian", "universal"):
-        model = classifier(max_iter=60, posterior=posterior).fit(X, few_labels)
+        model = classifier(max_iter=30, posterior=posterior).fit(X, few_labels)
         assert model.score(X, y) > 0.9
         np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
         step = model._step
@@ -123,7 +129,9 @@ def seeded():
     return torch.Generator().manual_seed(0)
 
 
-@pytest.mark.parametrize("prior", [Petals(), SwissRoll()], ids=label)
+@pytest.mark.parametrize(
+    "prior", [Petals(), pytest.param(SwissRoll(), marks=pytest.mark.slow)], ids=label
+)
 def test_codes_of_a_class_fall_on_its_component_of_the_prior(digits, prior):
     X, y = digits
     order = np.random.default_rng(0).permutation(len(X))
@@ -325,7 +333,7 @@ def test_user_modules_train_repeat_and_leave_the_global_generator(blobs, posteri
     X = blobs[0]
     own = {"encoder": own_encoder, "decoder": own_plain, "discriminator": own_plain}
     before = torch.get_rng_state()
-    first, second = (transformer(posterior=posterior, max_iter=150, **own).fit(X) for _ in range(2))
+    first, second = (transformer(posterior=posterior, max_iter=100, **own).fit(X) for _ in range(2))
     other = transformer(posterior=posterior, **{**own, "random_state": 1}).fit(X)
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(first.transform(X), second.transform(X))
@@ -383,12 +391,12 @@ def test_user_modules_of_a_wrong_shape_are_refused(blobs, factory, error, messag
 def test_average_weights_take_out_noise(blobs, few_labels):
     X, y = blobs
     params = {"solver": "sgd", "max_iter": 40}
-    model = classifier(average_weights=True, **params).fit(X, few_labels)
-    assert model.score(X, y) > 0.95
     # weights zigzag from epoch to epoch, their average hardly does
     zigzag = {}
     for average in (False, True):
         goes_on = classifier(average_weights=average, **params).fit(X, few_labels)
+        if average:
+            assert goes_on.score(X, y) > 0.95
         path = [goes_on.partial_fit(X, few_labels).decision_function(X) for _ in range(10)]
         zigzag[average] = np.abs(np.diff(path, n=2, axis=0)).mean()
     assert zigzag[True] < 0.5 * zigzag[False]

@@ -274,17 +274,16 @@ default="labeled"
 
         Examples
         --------
-        Five-fold cross-validation of a classifier that trains on 1600 unlabeled rows too:
+        Two-fold cross-validation of a classifier that trains on 38 unlabeled rows too:
 
-        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.datasets import load_iris
         >>> from sklearn.model_selection import cross_val_score
         >>> from skaae import SemiSupervisedAAEClassifier
-        >>> X, y = load_digits(return_X_y=True)
+        >>> X, y = load_iris(return_X_y=True)
         >>> clf = SemiSupervisedAAEClassifier(max_iter=20, random_state=0)
-        >>> more = {"X_unlabeled": X[197:]}
-        >>> scores = cross_val_score(clf, X[:197], y[:197], params=more, scoring="f1_macro")
-        >>> scores.shape
-        (5,)
+        >>> more = {"X_unlabeled": X[::4]}
+        >>> cross_val_score(clf, X[1::2], y[1::2], cv=2, params=more, scoring="f1_macro").shape
+        (2,)
         """
         X = self._begin(X)
         weights = row_weights(sample_weight, X)

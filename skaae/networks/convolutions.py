@@ -8,7 +8,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from skaae.networks.layers import ACTIVATIONS, BatchNorm, Source, dropout, linear
+from skaae.networks.layers import (
+    ACTIVATIONS,
+    BatchNorm,
+    Source,
+    dropout,
+    linear,
+    without_weights,
+)
 
 ImageShape = tuple[int, int, int]  # height, width, channels: NumPy's order of an image
 
@@ -51,7 +58,7 @@ class Convolutions(nn.Module):
         self.shape, self.n_noise = shape, n_noise
         self.activation, self.dropout = activation, dropout
         self.layers = nn.ModuleList(
-            nn.utils.skip_init(nn.Conv2d, n_in, n_out, kernel_size=4, stride=2, padding=1)
+            without_weights(nn.Conv2d, n_in, n_out, kernel_size=4, stride=2, padding=1)
             for n_in, n_out in pairwise((shape[2], *channels))
         )
         self.norms = nn.ModuleList(BatchNorm(n) for n in channels) if batch_norm else None
@@ -95,7 +102,7 @@ class TransposedConvolutions(nn.Module):
         self.activation, self.dropout = activation, dropout
         self.fill = linear(n_inputs, first * sizes[0][0] * sizes[0][1])
         self.layers = nn.ModuleList(
-            nn.utils.skip_init(
+            without_weights(
                 nn.ConvTranspose2d,
                 n_in,
                 n_out,

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "logistic": torch.sigmoid_,
     "identity": lambda h: h,
 }
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 SMALL_GAIN = 0.01 * math.sqrt(1000)
 
@@ -72,7 +75,19 @@ def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
 
 def linear(n_in: int, n_out: int) -> nn.Linear:
     """Return a linear layer without initial weights; nn.Linear draws them from the global RNG."""
-    return nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)
+    return without_weights(nn.Linear, n_in, n_out, dtype=torch.float32)
+
+
+def without_weights(kind: type[Layer], *args: Any, **params: Any) -> Layer:
+    """Return a layer whose weights have memory but no values yet.
+
+    PyTorch's `skip_init` does the same, but in each process its first call imports sympy, which
+    takes more than a second.
+    """
+    layer = kind(*args, **params, device="meta")
+    for name, weight in list(layer.named_parameters(recurse=False)):
+        setattr(layer, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
+    return layer
 
 
 def init_weights(module: nn.Module, weight_init: str | float, generator: torch.Generator) -> None:
