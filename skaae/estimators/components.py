@@ -20,6 +20,8 @@ class HasComponents:
 
     # Attributes of the classifier.
     classes_: Any
+    class_prior_: Any
+    _is_prior_stated: Any
     _settings: Any
     _step: Any
     _table: Any
