@@ -287,6 +287,7 @@ class BaseAdversarialAutoencoder(
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )
+        warn.of_lost_columns(table, known.shape[0])
         if bounded:
             require_unit_interval(table)
         start = first(self._start(NetworkRows(known, table), partial=partial))
@@ -295,9 +296,8 @@ class BaseAdversarialAutoencoder(
         self._recipe = model.recipe
         self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
-        self.scaling_ = table.scaling.kind
+        self.scaling_, self.n_iter_ = table.scaling.kind, 0
         self.history_: dict[str, list[Any]] = {}
-        self.n_iter_ = 0
         return start
 
     def _fit(self, X, targets=None, *, partial=False, weights=None, validation=None):

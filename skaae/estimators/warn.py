@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
 from skaae import inference
-from skaae.columns.schema import MixedRows
+from skaae.columns.schema import CATEGORY, MixedRows
 from skaae.device import cpu_generator
 from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
@@ -34,6 +34,8 @@ MANY_CLASSES, FEW_ROWS = 20, 5
 LEAST_SPREAD, MOST_COMPARED = 0.01, 200
 # The shares among fewer unlabeled rows say little, and so do the medians of columns.
 LEAST_ROWS = 20
+# A column with this share of rare categories among its rows says nearly nothing.
+MOST_RARE = 0.95
 
 
 def user(message, category):
@@ -195,6 +197,45 @@ def of_far_rows(table, rows):
     found = table.describe_far(rows)
     if found:
         user(found, UserWarning)
+
+
+def of_lost_columns(table, n_rows):
+    """Warn of columns whose categories are nearly all rare, as ids are: all are read as the same.
+
+    `table` is the `Table` learned from n_rows training rows.
+    """
+    if table.categories is None:
+        return
+    found = []
+    for column, groups, shares in zip(
+        (table.schema.columns[i] for i in table.schema.positions(CATEGORY)),
+        table.categories.values,
+        table.categories.frequencies,
+        strict=True,
+    ):
+        if len(groups) == 0 or len(groups[-1]) == 1 or shares[-1] < MOST_RARE:
+            continue
+        found.append(f"column {column.name!r} has {sum(map(len, groups))} different values")
+        if all(is_number(value) for group in groups for value in group.tolist()):
+            found[-1] += ", which are numbers written as text or named as categories"
+    if found:
+        user(
+            f"In {n_rows} rows, {'; '.join(found)}. Nearly all of these values are rare, and rare "
+            "values are read as one and the same. So the model learns nothing from them, and new "
+            "rows get values of training rows. Drop columns of names, ids or free text. Turn "
+            "columns of numbers into numbers, such as with astype(float). If the values repeat "
+            "themselves, set Categories(min_frequency=None) as categorical_features.",
+            UserWarning,
+        )
+
+
+def is_number(value):
+    """Return whether a category is a number, or a text that can be read as one."""
+    try:
+        float(str(value).replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def of_shares(estimator, labeled, weights=None):
