@@ -12,7 +12,7 @@ from skaae.unlabeled import UNLABELED
 
 LATE = 0.24  # share of the fall of the loss in the second half of training
 WRONG = 0.08  # share of labels that are likely wrong
-TOLD = 0.5  # how well styles tell the class, from 0 at chance to 1
+TOLD = 0.6  # how well styles tell the class, from 0 at chance to 1
 # Labels are judged if there are so many, in classes of so many.
 LEAST_LABELS, LEAST_PER_CLASS = 30, 5
 TOO_FEW = f"It needs {LEAST_LABELS} labels, and {LEAST_PER_CLASS} of each class."
