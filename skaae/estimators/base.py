@@ -368,7 +368,7 @@ class BaseAdversarialAutoencoder(
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)
         if not partial:
-            warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows))
+            warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows), start)
         watch.end(loop)
 
     def _plan(self, x, targets, rows, *, partial, weights, ends):

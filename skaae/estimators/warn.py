@@ -34,6 +34,9 @@ MANY_CLASSES, FEW_ROWS = 20, 5
 LEAST_SPREAD, MOST_COMPARED = 0.01, 200
 # The shares among fewer unlabeled rows say little, and so do the medians of columns.
 LEAST_ROWS = 20
+# First clusters are balanced if the smallest has this share of an equal one. A cluster is nearly
+# lost if it has less than this share of the rows of the smallest first cluster.
+BALANCED, NEARLY_LOST = 0.25, 0.2
 # A column with this share of rare categories among its rows says nearly nothing.
 MOST_RARE = 0.95
 
@@ -116,8 +119,10 @@ def of_few_epochs(estimator, run, n_rows, *, partial):
     )
 
 
-def of_collapse(estimator, rows, run, n_rows):
+def of_collapse(estimator, rows, run, n_rows, start=None):
     """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or have the same code.
+
+    Also warn if a cluster has nearly lost its rows, where clusters started from a `Start`.
 
     After few epochs this is no surprise, so it is not said.
     """
@@ -133,6 +138,8 @@ def of_collapse(estimator, rows, run, n_rows):
             "skaae.diagnose says more.",
             ConvergenceWarning,
         )
+    elif start is not None and hasattr(estimator, "labels_"):
+        of_lost_cluster(estimator, np.bincount(start.labels))
     label = estimator._settings.architecture.blocks.get("label")
     if part < 0.5 or (label is not None and label.latent):
         return
@@ -143,6 +150,24 @@ def of_collapse(estimator, rows, run, n_rows):
         user(
             "All rows have the same code, so codes say nothing about the rows. Lower "
             "adversarial_learning_rate, or set it to 'auto'. skaae.diagnose says more.",
+            ConvergenceWarning,
+        )
+
+
+def of_lost_cluster(estimator, before):
+    """Warn if a cluster has few rows or none, although the first clusters had similar sizes.
+
+    `before` are the numbers of rows of the first clusters.
+    """
+    wanted, smallest = estimator.n_clusters, before.min()
+    balanced = smallest * len(before) >= BALANCED * before.sum()
+    sizes = np.bincount(estimator.labels_, minlength=wanted)
+    if len(before) == wanted and balanced and sizes.min() < NEARLY_LOST * smallest:
+        user(
+            f"Training has emptied a cluster: the clusters have {sizes.tolist()} rows, and "
+            f"{before.tolist()} had the first ones, in another order. Lower "
+            "adversarial_learning_rate and set batch_norm='auto', or set init='auto', which keeps "
+            "the first clusters.",
             ConvergenceWarning,
         )
 
