@@ -172,7 +172,7 @@ class RandomAffine:
     degrees: float
     pixels: float
     sizes: float
-    channels: int = 1
+    channels: int = field(default=1, repr=False)  # results from before it record the others
 
     def __call__(self, x):
         n, width = len(x), math.isqrt(x.shape[1] // self.channels)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import FITS, classifier, transformer
-from sklearn.datasets import load_wine, make_blobs
+from sklearn.datasets import load_iris, load_wine, make_blobs
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -132,6 +133,43 @@ def test_the_file_with_results_says_the_same():
             warned = set(found["warnings"])
             assert set(failed["expected"]) <= warned
             assert warned - {"empty clusters"} <= beyond(found["values"])
+
+
+def test_styles_of_the_default_do_not_tell_the_class_of_iris():
+    X, y = load_iris(return_X_y=True)
+    model = SupervisedAAETransformer(**FITS).fit(X, y)
+    assert model.transform(X).shape == (150, 2)
+    finding = diagnose(model, X, y)["style tells the class"]
+    assert (finding.status, finding.advice) == ("ok", "")
+    assert finding.value < 0.2
+    drawn = [model.sample(100, label, random_state=0) for label in range(3)]
+    judge = RandomForestClassifier(random_state=0).fit(X, y)
+    assert judge.score(np.concatenate(drawn), np.repeat(range(3), 100)) > 0.95
+
+
+def test_advice_where_the_style_tells_the_class():
+    X, y = load_iris(return_X_y=True)
+    solver = Adam(adversarial_learning_rate=0.0)
+    for params, advice in (
+        ({"max_iter": 100}, "Raise max_iter, or set it to 'auto'."),
+        ({"max_iter": 40, "solver": solver}, "Set adversarial_learning_rate of the solver to"),
+        ({"max_iter": 400, "class_conditional": False}, "or set class_conditional=True."),
+    ):
+        model = SupervisedAAETransformer(10, **params, **FITS).fit(X, y)
+        finding = diagnose(model, X, y)["style tells the class"]
+        assert finding.status == "warning"
+        assert advice in finding.advice
+
+
+def test_codes_tell_as_much_as_they_hold():
+    rng = np.random.default_rng(0)
+    targets = np.repeat([0, 1, 2], [60, 40, 20])
+    noise = rng.normal(size=(120, 2))
+    assert statistics.told_share(noise, targets) < 0.1
+    assert statistics.told_share(np.eye(3)[targets] + 0.01 * noise[:, :1], targets) == 1.0
+    # the first class apart, and the two others alike: of 60 rows, 20 are told wrongly
+    apart = (targets == 0)[:, None] + 0.01 * noise
+    assert statistics.told_share(apart, targets) == pytest.approx(40 / 60, abs=0.05)
 
 
 # The worst at the end of fit ----------------------------------------------------------------------

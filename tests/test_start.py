@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from conftest import make
-from sklearn.cluster import SpectralClustering
+from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.datasets import load_iris, load_wine, make_blobs, make_circles, make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
-from skaae import AAEClusterer
+from skaae import MLP, SGD, AAEClusterer
 from skaae.clustering.start import (
+    KEPT_KMEANS,
     Start,
     directions,
     first_clusters,
@@ -162,9 +164,9 @@ def test_a_mixture_finds_clusters_of_unequal_size():
 def test_flags_and_categories_start_from_k_means():
     rng = np.random.default_rng(0)
     flags = rng.integers(0, 2, (300, 6)).astype(float)
-    assert suitable_start(np.c_[flags, rng.normal(size=(300, 6))], 3, 0) == "k-means"
-    assert suitable_start(rng.normal(size=(300, 12)), 3, 0) != "k-means"
-    assert suitable_start(rng.normal(size=(5, 2)), 3, 0) == "k-means"  # too few rows for others
+    assert suitable_start(np.c_[flags, rng.normal(size=(300, 6))], 3, 0) == KEPT_KMEANS
+    assert suitable_start(rng.normal(size=(300, 12)), 3, 0) != KEPT_KMEANS
+    assert suitable_start(rng.normal(size=(5, 2)), 3, 0) == KEPT_KMEANS  # too few rows for others
 
 
 def test_too_few_distinct_rows_for_a_graph():
@@ -208,14 +210,55 @@ def test_defaults_find_irises_better_than_k_means():
     assert adjusted_rand_score(y, model.labels_) > adjusted_rand_score(y, means) + 0.1
 
 
-def test_partial_fit_over_clustering_and_sparse_rows_start_from_k_means(blobs):
+def test_partial_fit_and_over_clustering_depart_from_k_means_and_sparse_rows_keep_it(blobs):
     X = blobs[0]
-    for model in (
-        make(AAEClusterer, n_clusters=3).partial_fit(X),
-        make(AAEClusterer, n_clusters=3, overclustering=6, max_iter=1).fit(X),
-        make(AAEClusterer, n_clusters=3, max_iter=1).fit(sp.csr_array(X)),
+    for model, teacher in (
+        (make(AAEClusterer, n_clusters=3).partial_fit(X), "k-means"),
+        (make(AAEClusterer, n_clusters=3, overclustering=6, max_iter=1).fit(X), "k-means"),
+        (make(AAEClusterer, n_clusters=3, max_iter=1).fit(sp.csr_array(X)), KEPT_KMEANS),
     ):
-        assert model._settings.schedule.teacher == "k-means"
+        assert model._settings.schedule.teacher == teacher
+
+
+def answers(seed):
+    """Return 600 rows of 12 answers, yes or no, of three groups, and the group of each row."""
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 3, 600)
+    often = rng.choice([0.15, 0.5, 0.85], (3, 12))
+    return (rng.random((600, 12)) < often[groups]).astype(int), groups
+
+
+def test_training_keeps_the_first_clusters_of_answers():
+    """If the label were free in the second half, the index would fall from 0.70 to 0.53."""
+    X, groups = answers(0)
+    model = make(AAEClusterer, n_clusters=3, max_iter=100).fit(X)
+    assert set(model.history_["stage"]) == {"taught"}
+    means = KMeans(3, n_init=10, random_state=0).fit_predict(StandardScaler().fit_transform(X))
+    assert adjusted_rand_score(means, model.labels_) > 0.95
+    assert adjusted_rand_score(groups, model.labels_) > 0.65
+
+
+def test_a_few_extreme_values_are_no_cluster():
+    """Of a table with a skewed column: k-means of the rows as they are joins two groups."""
+    rng = np.random.default_rng(1)
+    groups = np.repeat([0, 1, 2], 200)
+    flags = rng.random((600, 6)) < 0.5
+    X = np.c_[3.0 * groups, np.where(rng.random(600) < 0.02, 60.0, 0.0), flags]
+    X += 0.5 * rng.normal(size=X.shape) * ([1, 1] + 6 * [0])
+    start = first_clusters("auto", (X / X.std(axis=0)).astype(np.float32), 3, 0)
+    assert start.kind == KEPT_KMEANS
+    assert np.bincount(start.labels).min() > 100
+
+
+def test_fit_warns_of_a_cluster_that_has_lost_its_rows():
+    X = load_wine().data
+    how = {"network": MLP(batch_norm=None), "solver": SGD(adversarial_learning_rate=0.5)}
+    model = make(AAEClusterer, n_clusters=3, init="k-means", max_iter=100, **how)
+    with pytest.warns(
+        ConvergenceWarning, match=r"emptied a cluster.*\[127, 51, 0\].*\[65, 62, 51\]"
+    ):
+        model.fit(X)
+    assert model.n_clusters_ == 2
 
 
 @pytest.mark.parametrize("init", ["spectral", "mixture"])
@@ -275,7 +318,7 @@ def test_fewer_rows_than_clusters_are_no_error():
 
 def test_a_start_says_where_k_means_took_the_place_of_spectral_clustering():
     X = np.random.default_rng(0).normal(size=(20, 2))
-    assert first_clusters("spectral", X, 15, 0).kind == "k-means"
+    assert first_clusters("spectral", X, 15, 0).kind == KEPT_KMEANS
 
 
 def test_rows_of_one_dimension_take_no_longer():

@@ -38,6 +38,13 @@ from skaae.training.losses import categorical_cross_entropy
 from skaae.training.reconstruction import Reconstruction
 
 N_ROWS = 120
+OTHERS = [
+    AAEClusterer(3, max_iter=2, random_state=0),
+    AAEEmbedding(n_clusters=3, max_iter=2, random_state=0),
+    AAEOutlierDetector(max_iter=6, random_state=0),
+    SemiSupervisedAAEClassifier(max_iter=2, random_state=0),
+    SupervisedAAETransformer(max_iter=2, random_state=0),
+]
 
 
 def people(gaps=True):
@@ -114,17 +121,7 @@ def test_rows_come_back_as_a_frame_like_that_of_the_fit(library):
         assert values_of(found, "owner") <= {True, False}
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        AAEClusterer(3, max_iter=2, random_state=0),
-        AAEEmbedding(n_clusters=3, max_iter=2, random_state=0),
-        AAEOutlierDetector(max_iter=6, random_state=0),
-        SemiSupervisedAAEClassifier(max_iter=2, random_state=0),
-        SupervisedAAETransformer(max_iter=2, random_state=0),
-    ],
-    ids=lambda estimator: type(estimator).__name__,
-)
+@pytest.mark.parametrize("estimator", OTHERS, ids=lambda estimator: type(estimator).__name__)
 def test_every_estimator_takes_and_returns_frames(estimator):
     frame, y = people(), people()["grade"].cat.codes.to_numpy() > 0
     estimator.fit(frame, FEW if isinstance(estimator, SemiSupervisedAAEClassifier) else y)
@@ -284,6 +281,50 @@ def test_rare_categories_share_an_entry_and_unknown_ones_join_them():
     assert every._table.layout.categories == (6,)
     inputs = every._network_rows(pd.DataFrame({"kind": ["new"], "x": [0.0]}))[:]
     assert not inputs[:, 1:].any()
+
+
+def of_ids(values, library):
+    """Return a frame with a column of values that differ from row to row, and two others."""
+    rng = np.random.default_rng(0)
+    n_rows = len(values)
+    frame = pd.DataFrame({"a": rng.normal(size=n_rows), "b": rng.choice(["x", "y"], n_rows)})
+    frame["id"] = values
+    return frame if library == "pandas" else pl.DataFrame(frame.to_dict("list"))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("estimator", OTHERS, ids=lambda estimator: type(estimator).__name__)
+def test_a_column_of_ids_is_named_once(estimator, library):
+    X = of_ids([f"user {i}" for i in range(300)], library)
+    y = np.arange(300) % 3
+    y[30:] = -1 if isinstance(estimator, SemiSupervisedAAEClassifier) else y[30:]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clone(estimator).fit(X, y)
+    told = [str(w.message) for w in caught if "different values" in str(w.message)]
+    assert len(told) == 1
+    assert "In 300 rows, column 'id' has 300 different values." in told[0]
+    assert "Drop columns of names, ids or free text" in told[0]
+    assert "'b'" not in told[0]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_numbers_read_as_text_are_said_to_be_numbers(library):
+    X = of_ids([f"{i},5" if i % 2 else f"{i}.25" for i in range(300)], library)
+    model = make(AAETransformer, max_iter=2)
+    with pytest.warns(UserWarning, match="300 different values, which are numbers written as text"):
+        model.fit(X)
+
+
+@pytest.mark.parametrize("how", ["repeated", "few", "kept"])
+def test_columns_that_say_something_are_no_ids(how):
+    """Half of the rows have the same category; or all are in many rows; or none is rare."""
+    number = np.arange(300)
+    values = {"repeated": np.where(number % 2, number, 0), "few": number % 30, "kept": number}[how]
+    frequency = None if how == "kept" else "auto"
+    X = of_ids([f"user {i}" for i in values], "pandas")
+    categories = Categories(min_frequency=frequency)
+    make(AAETransformer, max_iter=2, categorical_features=categories).fit(X)
 
 
 def test_a_grid_search_reaches_the_weight_of_categories():

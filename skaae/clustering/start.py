@@ -33,8 +33,10 @@ SMALL_PER_CLUSTER = 3
 ROWS_PER_SMALL = 4
 VECTORS_PER_CLUSTER = 1.5
 N_STARTS = 3  # of the mixture
-KEPT = ("spectral", "mixture")  # clusters that the label keeps, since they suit the rows
+KEPT_KMEANS = "kept k-means"  # of "auto": without neighbours, training finds no better clusters
+KEPT = ("spectral", "mixture", KEPT_KMEANS)  # clusters that the label keeps
 FEW_VALUES = 10
+MOST_DEVIATIONS = 3.0  # standard deviations from the mean, in rows for k-means
 ROWS_PER_PARAMETER = 3
 
 
@@ -56,14 +58,14 @@ class Start(NamedTuple):
 def first_clusters(kind, X, n_clusters, seed):
     """Return the first clusters of rows X, found by "k-means", "spectral" or "mixture".
 
-    "auto" chooses by `suitable_start`. Where spectral clustering is impossible, k-means is used.
-    X (n_rows, n_features) may be an object that returns an array for a slice of rows. Then only
-    k-means is possible.
+    "auto" chooses by `suitable_start`. Where spectral clustering is impossible, k-means is used,
+    and the label keeps these clusters too. X (n_rows, n_features) may be an object that returns an
+    array for a slice of rows. Then only k-means is possible.
     """
     dense = isinstance(X, np.ndarray)
     if kind == "auto":
-        kind = suitable_start(X, n_clusters, seed) if dense else "k-means"
-    if kind != "k-means" and not dense:
+        kind = suitable_start(X, n_clusters, seed) if dense else KEPT_KMEANS
+    if kind in ("spectral", "mixture") and not dense:
         raise ValueError(
             f"init={kind!r} needs dense rows, but X is sparse; pass a dense X, or set "
             "init='k-means'."
@@ -72,9 +74,21 @@ def first_clusters(kind, X, n_clusters, seed):
         found = spectral_labels(X, n_clusters, seed)
         if found is not None:
             return Start("spectral", found)
-        kind = "k-means"
-    find = {"k-means": kmeans_labels, "mixture": mixture_labels}
+        kind = KEPT_KMEANS
+    if kind == KEPT_KMEANS and dense:
+        X = without_extremes(X)
+    find = {"k-means": kmeans_labels, KEPT_KMEANS: kmeans_labels, "mixture": mixture_labels}
     return Start(kind, find[kind](X, n_clusters, seed))
+
+
+def without_extremes(X):
+    """Return rows X (n_rows, n_features) without values far from the mean of their column.
+
+    They are replaced by the farthest allowed value. Otherwise a few rows with extreme values of one
+    column can be a cluster of k-means, at the cost of two large ones that become one.
+    """
+    far = MOST_DEVIATIONS * X.std(axis=0)
+    return np.clip(X, X.mean(axis=0) - far, X.mean(axis=0) + far)
 
 
 def kmeans_labels(X, n_clusters, seed):
@@ -199,9 +213,9 @@ def mixture(X, n_components, seed):
 
 
 def suitable_start(X, n_clusters, seed):
-    """Return what suits rows X: "mixture", "spectral" or "k-means".
+    """Return what suits rows X: "mixture", "spectral" or KEPT_KMEANS.
 
-    "k-means": half of the columns or more have few values, as flags and categories have; columns
+    KEPT_KMEANS: half of the columns or more have few values, as flags and categories have; columns
     of one value do not count. Most rows then have no neighbours but rows that differ in one flag.
     "mixture": there are enough rows to estimate as many Gaussians as clusters, and more Gaussians
     are no better by the Bayesian information criterion. "spectral": otherwise, since clusters may
@@ -209,10 +223,10 @@ def suitable_start(X, n_clusters, seed):
     """
     X = drawn(X, seed)
     if len(X) <= 2 * n_clusters:
-        return "k-means"
+        return KEPT_KMEANS
     n_values = np.array([len(np.unique(column)) for column in X.T])
     if 2 * np.sum(n_values > FEW_VALUES) <= np.sum(n_values > 1):
-        return "k-means"
+        return KEPT_KMEANS
     n_features = X.shape[1]
     n_parameters = n_clusters * (n_features + 1) * (n_features + 2) // 2
     if len(X) < ROWS_PER_PARAMETER * n_parameters:

@@ -77,6 +77,8 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     epochs                 share of the fall of the loss of reconstructions in the second half
     class shares           total variation distance of predicted from assumed class proportions
     wrong labels           share of labels that a random forest and nearest neighbours contradict
+    style tells the class  how often a logistic regression on styles finds the class: 0 is chance, 1
+                           is always; of `SupervisedAAETransformer` only
     ====================== =======================================================================
 
     Examples
@@ -123,5 +125,6 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
         *learning.check_epochs(evidence),
         *learning.check_classes(evidence),
         *learning.check_labels(evidence, labeled),
+        *learning.check_styles(evidence),
     ]
     return Diagnosis(findings, estimator_name=type(estimator).__name__, n_rows=len(evidence.inputs))

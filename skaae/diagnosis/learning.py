@@ -1,18 +1,21 @@
-"""Checks of what a model was taught: epochs, classes and labels."""
+"""Checks of what a model was taught: epochs, classes and labels, and of styles without classes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from skaae.diagnosis import statistics
+from skaae.diagnosis.evidence import FEW_ROWS, remedy
 from skaae.diagnosis.report import judged, not_checked
 from skaae.estimators import warn
 from skaae.unlabeled import UNLABELED
 
 LATE = 0.24  # share of the fall of the loss in the second half of training
 WRONG = 0.08  # share of labels that are likely wrong
+TOLD = 0.6  # how well styles tell the class, from 0 at chance to 1
 # Labels are judged if there are so many, in classes of so many.
 LEAST_LABELS, LEAST_PER_CLASS = 30, 5
+TOO_FEW = f"It needs {LEAST_LABELS} labels, and {LEAST_PER_CLASS} of each class."
 MOST_SHOWN = 5  # rows that a message names
 
 
@@ -83,11 +86,9 @@ def check_labels(evidence, labeled):
     if labeled is None:
         return [not_checked(name, "Pass the labels as y.")]
     targets = labeled.targets
-    enough = np.bincount(targets) >= LEAST_PER_CLASS
-    rows = np.flatnonzero(enough[targets])
-    if len(rows) < LEAST_LABELS or enough.sum() < 2:
-        reason = f"It needs {LEAST_LABELS} labels, and {LEAST_PER_CLASS} of each class."
-        return [not_checked(name, reason)]
+    rows = rows_of_large_classes(targets)
+    if rows is None:
+        return [not_checked(name, TOO_FEW)]
     found = statistics.wrong_labels(labeled.known[rows], targets[rows], labeled.seed)
     places = np.sort(labeled.index[rows[found]])
     shown = ", ".join(str(place) for place in places[:MOST_SHOWN])
@@ -102,3 +103,37 @@ def check_labels(evidence, labeled):
         details={"rows": places, "n_labels": len(rows)},
     )
     return [share]
+
+
+def check_styles(evidence):
+    """Check that the style does not tell the class, where the decoder is given the class.
+
+    Other models may keep it: `sample` of a classifier draws the styles of each class.
+    """
+    label, name = evidence.blocks.get("label"), "style tells the class"
+    if label is None or label.latent:
+        return []
+    targets = evidence.targets[:FEW_ROWS]
+    rows = rows_of_large_classes(targets)
+    if rows is None:
+        return [not_checked(name, TOO_FEW)]
+    blind = not evidence.blocks["style"].n_classes
+    found = judged(
+        name,
+        statistics.told_share(evidence.code["style"][rows], targets[rows]),
+        TOLD,
+        0.0,
+        "How often a logistic regression finds the class in the style, from 0 at chance to 1.",
+        "Rows that are drawn or restyled may be of another class. "
+        + remedy(
+            evidence, "Lower n_components" + (", or set class_conditional=True." if blind else ".")
+        ),
+    )
+    return [found]
+
+
+def rows_of_large_classes(targets):
+    """Return the rows whose class has enough rows to judge labels, or None if they are too few."""
+    enough = np.bincount(targets) >= LEAST_PER_CLASS
+    rows = np.flatnonzero(enough[targets])
+    return None if len(rows) < LEAST_LABELS or enough.sum() < 2 else rows

@@ -10,13 +10,19 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import expit
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 # Trees of the forest that judges labels, and nearest labeled rows that vote beside it.
 N_TREES, N_VOTERS = 100, 5
 # A label is likely wrong if it gets at most this share of the votes of trees that have not seen
 # the row, and another one at least that share.
 LEAST_SUPPORT, MOST_SUPPORT = 0.25, 0.6
+# Parts of the rows of a cross-validation.
+N_FOLDS = 5
 # The share of the epochs that a loss is averaged over.
 ENDS = 0.1
 # Fewer epochs have no course to speak of.
@@ -77,6 +83,18 @@ def shares_by_component(codes, samples, components, n_components):
     """
     voters = KNeighborsClassifier(min(N_VOTERS, len(samples))).fit(samples, components)
     return np.bincount(voters.predict(codes), minlength=n_components) / len(codes)
+
+
+def told_share(codes, targets):
+    """Return how well codes (n_rows, n_dimensions) tell the class: 0 is chance, 1 is always right.
+
+    It is the accuracy of a logistic regression on rows that it has not seen, beyond the share of
+    the largest class. `targets` (n_rows,) are class indices, with at least N_FOLDS rows of each.
+    """
+    chance = np.unique(targets, return_counts=True)[1].max() / len(targets)
+    judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    accuracy = cross_val_score(judge, codes.astype(float), targets, cv=N_FOLDS).mean()
+    return float((accuracy - chance) / (1.0 - chance))
 
 
 def explained_share(targets, outputs, mean):

@@ -287,6 +287,7 @@ class BaseAdversarialAutoencoder(
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )
+        warn.of_lost_columns(table, known.shape[0])
         if bounded:
             require_unit_interval(table)
         start = first(self._start(NetworkRows(known, table), partial=partial))
@@ -295,9 +296,8 @@ class BaseAdversarialAutoencoder(
         self._recipe = model.recipe
         self._table, self._step = table, self._settings.build()
         self._frozen = fitting.frozen_parameters(self)
-        self.scaling_ = table.scaling.kind
+        self.scaling_, self.n_iter_ = table.scaling.kind, 0
         self.history_: dict[str, list[Any]] = {}
-        self.n_iter_ = 0
         return start
 
     def _fit(self, X, targets=None, *, partial=False, weights=None, validation=None):
@@ -368,7 +368,7 @@ class BaseAdversarialAutoencoder(
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)
         if not partial:
-            warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows))
+            warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows), start)
         watch.end(loop)
 
     def _plan(self, x, targets, rows, *, partial, weights, ends):

@@ -103,12 +103,14 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         of training the label learns these clusters; in the second half it may depart from them.
         "random", as in the paper, starts without clusters: adversarial training and reconstruction
         find them, or the virtual adversarial phase if it is on. "auto" is "random" for many images;
-        see `overclustering`. Otherwise it is "k-means" if half of the inputs or more have at most
-        10 different values (each flag and each category is an input), with over-clustering, sparse
-        rows or `partial_fit`. Otherwise it is "mixture" if there are 3 rows for each parameter of
-        the mixture, and a mixture of twice as many Gaussians is no better by the Bayesian
-        information criterion. Otherwise it is "spectral". These two learn from at most 5000 rows.
-        If spectral clustering is impossible, k-means replaces it.
+        see `overclustering`. Otherwise it is "k-means" with over-clustering or `partial_fit`. It is
+        k-means too for sparse rows, and if half of the inputs or more have at most 10 different
+        values (each flag and each category is an input); but then the label keeps the clusters, and
+        values of dense rows further than 3 standard deviations from the mean are clipped. Otherwise
+        it is "mixture" if there are 3 rows for each parameter of the mixture, and a mixture of
+        twice as many Gaussians is no better by the Bayesian information criterion. Otherwise it is
+        "spectral". These two learn from at most 5000 rows. If spectral clustering is impossible,
+        k-means whose clusters are kept replaces it.
     {label_parameters}
     {shared_parameters}
 
@@ -127,14 +129,14 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
     history_ : dict of str to list
         Mean of every loss in each epoch, by name: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label" and "generator_style". First clusters add
-        "classification" (with k-means, NaN after the first half); "spectral" and "mixture" leave
+        "classification" (with "k-means", NaN after the first half); clusters that are kept leave
         out the two losses of the label's discriminator. The virtual adversarial phase adds
         "virtual_adversarial", "class_balance" and, with init="random", "conditional_entropy"; the
         last two include their weights. Early stopping adds "validation". A loss is NaN in epochs
-        without its phase. "stage" is the name of the training stage of each epoch. With "spectral"
-        and "mixture" it is always "taught". With k-means the stages are "taught" and "free", after
-        a "warm-up" if the virtual adversarial phase is on. With a random start, the only stage is
-        "train", or with that phase, "find clusters" and "refine".
+        without its phase. "stage" is the name of the training stage of each epoch. With clusters
+        that are kept it is always "taught". With "k-means" the stages are "taught" and "free",
+        after a "warm-up" if the virtual adversarial phase is on. With a random start, the only
+        stage is "train", or with that phase, "find clusters" and "refine".
     {shared_attributes}
 
     See Also

@@ -22,8 +22,8 @@ class Model:
     blocks : the blocks of the code, by name.
     priors : prior of each latent block, by name.
     classifies : whether the encoder learns the classes of labeled rows.
-    clusters_start : source of the first clusters: "labels", "k-means", "spectral", "mixture", or
-        None if training has to find them itself.
+    clusters_start : source of the first clusters: "labels", "k-means", "kept k-means", "spectral",
+        "mixture", or None if training has to find them itself.
     assigns_later : whether components are assigned to classes only after they are found.
     teacher : what labels unlabeled rows: "committee" (of classifiers), "graph" (of neighbours,
         where the network agrees) or None.

@@ -58,6 +58,8 @@ TAUGHT = Recipe(
     least_epochs=10,
     most_epochs=500,
 )
+# Styles that do not tell the class: to remove a class that is far from the others takes long.
+STYLES = Recipe(schedule="cosine", batch_norm="encoder", most_epochs=400)
 # Networks that score rows: a longer training learns to reconstruct outliers too.
 OUTLIERS = Recipe(schedule="cosine", most_epochs=60)
 # Networks where the virtual adversarial loss finds the components of classes in many images. Adam

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
 from typing import Any
 
@@ -11,19 +12,22 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skaae import inference
 from skaae.columns import frames
 from skaae.columns.table import NetworkRows
-from skaae.estimators import parameters
+from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.labels import lookup_labels
 from skaae.estimators.model import Model
-from skaae.estimators.options import parameters_as_fields
+from skaae.estimators.options import parameters_as_fields, replace_auto
 from skaae.estimators.parameters import require_gaussian
-from skaae.estimators.recipes import Recipe
+from skaae.estimators.ranges import AUTO, COUNT
 from skaae.estimators.rows import check_in_memory
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
+
+# Dimensions of the style with "auto".
+MOST_COMPONENTS = 10
 
 
 @with_shared_parameters(
@@ -34,6 +38,7 @@ from skaae.priors import as_prior
     validation_rows="the rows",
     solver="adam",
     input_noise="0.0",
+    most_epochs="400",
 )
 @parameters_as_fields
 class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoencoder):
@@ -47,8 +52,10 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
 
     Parameters
     ----------
-    n_components : int, default=10
-        Number of dimensions of the style. The paper uses 15 on MNIST.
+    n_components : "auto" or int, default="auto"
+        Number of dimensions of the style. The paper uses 15 on MNIST. "auto" is a third of the
+        number of columns of X, rounded up, and at most 10. With nearly as many dimensions as
+        columns, the style has room for the class too, and then it says which class a row has.
     prior : str, Prior, scipy distribution, fitted estimator or callable, default="gaussian"
         The distribution that the styles are trained to follow; see `AAETransformer`.
     class_conditional : bool, default=True
@@ -96,7 +103,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     (3, 64)
     """
 
-    n_components: int = field(default=10, kw_only=False)
+    n_components: Any = field(default="auto", kw_only=False)
     class_conditional: bool = True
     unlabeled_label: Any = "auto"
     posterior: str = "deterministic"
@@ -106,6 +113,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     _parameter_constraints = {
         **parameters.SHARED_CONSTRAINTS,
         **parameters.POSTERIOR_CONSTRAINTS,
+        "n_components": [AUTO, COUNT],
         "class_conditional": ["boolean"],
         "unlabeled_label": parameters.UNLABELED_CONSTRAINT,
     }
@@ -295,13 +303,13 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         adversarial = self.regularizer == "adversarial"
         conditional = adversarial and self.class_conditional
         require_gaussian(self.regularizer, self.posterior)
-        style = Block(
-            self.n_components, adversarial=adversarial, n_classes=n_classes if conditional else 0
-        )
+        auto = min(math.ceil(len(table.schema.columns) / 3), MOST_COMPONENTS)
+        size = replace_auto(self.n_components, auto)
+        style = Block(size, adversarial=adversarial, n_classes=n_classes if conditional else 0)
         return Model(
             {"label": Block(n_classes, latent=False, adversarial=False), "style": style},
             {"style": as_prior(self.prior)},
-            recipe=Recipe(schedule="cosine", batch_norm="encoder"),
+            recipe=recipes.STYLES,
             posterior=self.posterior,
             regularizer=self.regularizer,
             regularizer_weight=self.regularizer_weight,

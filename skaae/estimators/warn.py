@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
 from skaae import inference
-from skaae.columns.schema import MixedRows
+from skaae.columns.schema import CATEGORY, MixedRows
 from skaae.device import cpu_generator
 from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
@@ -37,6 +37,11 @@ MARKERS = {"", "?", "-", "--", ".", "unknown", "unlabeled", "unlabelled", "missi
 MARKERS |= {"nan", "none", "null", "na", "n/a", "<na>", "nat"}
 # The shares among fewer unlabeled rows say little, and so do the medians of columns.
 LEAST_ROWS = 20
+# First clusters are balanced if the smallest has this share of an equal one. A cluster is nearly
+# lost if it has less than this share of the rows of the smallest first cluster.
+BALANCED, NEARLY_LOST = 0.25, 0.2
+# A column with this share of rare categories among its rows says nearly nothing.
+MOST_RARE = 0.95
 
 
 def user(message, category):
@@ -117,8 +122,10 @@ def of_few_epochs(estimator, run, n_rows, *, partial):
     )
 
 
-def of_collapse(estimator, rows, run, n_rows):
+def of_collapse(estimator, rows, run, n_rows, start=None):
     """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or have the same code.
+
+    Also warn if a cluster has nearly lost its rows, where clusters started from a `Start`.
 
     After few epochs this is no surprise, so it is not said.
     """
@@ -134,6 +141,8 @@ def of_collapse(estimator, rows, run, n_rows):
             "skaae.diagnose says more.",
             ConvergenceWarning,
         )
+    elif start is not None and hasattr(estimator, "labels_"):
+        of_lost_cluster(estimator, np.bincount(start.labels))
     label = estimator._settings.architecture.blocks.get("label")
     if part < 0.5 or (label is not None and label.latent):
         return
@@ -144,6 +153,24 @@ def of_collapse(estimator, rows, run, n_rows):
         user(
             "All rows have the same code, so codes say nothing about the rows. Lower "
             "adversarial_learning_rate, or set it to 'auto'. skaae.diagnose says more.",
+            ConvergenceWarning,
+        )
+
+
+def of_lost_cluster(estimator, before):
+    """Warn if a cluster has few rows or none, although the first clusters had similar sizes.
+
+    `before` are the numbers of rows of the first clusters.
+    """
+    wanted, smallest = estimator.n_clusters, before.min()
+    balanced = smallest * len(before) >= BALANCED * before.sum()
+    sizes = np.bincount(estimator.labels_, minlength=wanted)
+    if len(before) == wanted and balanced and sizes.min() < NEARLY_LOST * smallest:
+        user(
+            f"Training has emptied a cluster: the clusters have {sizes.tolist()} rows, and "
+            f"{before.tolist()} had the first ones, in another order. Lower "
+            "adversarial_learning_rate and set batch_norm='auto', or set init='auto', which keeps "
+            "the first clusters.",
             ConvergenceWarning,
         )
 
@@ -213,6 +240,45 @@ def of_far_rows(table, rows):
     found = table.describe_far(rows)
     if found:
         user(found, UserWarning)
+
+
+def of_lost_columns(table, n_rows):
+    """Warn of columns whose categories are nearly all rare, as ids are: all are read as the same.
+
+    `table` is the `Table` learned from n_rows training rows.
+    """
+    if table.categories is None:
+        return
+    found = []
+    for column, groups, shares in zip(
+        (table.schema.columns[i] for i in table.schema.positions(CATEGORY)),
+        table.categories.values,
+        table.categories.frequencies,
+        strict=True,
+    ):
+        if len(groups) == 0 or len(groups[-1]) == 1 or shares[-1] < MOST_RARE:
+            continue
+        found.append(f"column {column.name!r} has {sum(map(len, groups))} different values")
+        if all(is_number(value) for group in groups for value in group.tolist()):
+            found[-1] += ", which are numbers written as text or named as categories"
+    if found:
+        user(
+            f"In {n_rows} rows, {'; '.join(found)}. Nearly all of these values are rare, and rare "
+            "values are read as one and the same. So the model learns nothing from them, and new "
+            "rows get values of training rows. Drop columns of names, ids or free text. Turn "
+            "columns of numbers into numbers, such as with astype(float). If the values repeat "
+            "themselves, set Categories(min_frequency=None) as categorical_features.",
+            UserWarning,
+        )
+
+
+def is_number(value):
+    """Return whether a category is a number, or a text that can be read as one."""
+    try:
+        float(str(value).replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def of_shares(estimator, labeled, weights=None):

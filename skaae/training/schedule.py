@@ -66,7 +66,7 @@ class Schedule:
     stages : the stages; the last one ends when training ends.
     pseudo_labels_at : fractions of the epochs of a `fit` at which pseudo-labels are added.
     teacher : what labels rows before training starts: "committee" (classes, from a few labels),
-        "k-means", "spectral" or "mixture" (clusters), or None.
+        "k-means", "kept k-means", "spectral" or "mixture" (clusters), or None.
     """
 
     stages: tuple[Stage, ...]
