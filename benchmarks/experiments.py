@@ -447,6 +447,7 @@ SVHN = Experiment(
         **SEMI_SUPERVISED,
         "n_components": 20,
         "network": MLP(batch_norm="autoencoder", input_dropout=0.2, weight_init=0.01),
+        "scaling": "range",
         "input_noise": 0.0,
         "solver": paper_solver(
             reconstruction_learning_rate=0.0001,

@@ -19,9 +19,18 @@ from sklearn.datasets import (
     load_sample_image,
     load_wine,
 )
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 
-from skaae import AAEClusterer, AAETransformer, SemiSupervisedAAEClassifier, load, save, to_torch
+from skaae import (
+    AAEClusterer,
+    AAETransformer,
+    Conv,
+    SemiSupervisedAAEClassifier,
+    load,
+    save,
+    to_torch,
+)
 from skaae.columns import scaling as module
 from skaae.columns.quantiles import heavy_tailed
 from skaae.columns.scaling import (
@@ -769,3 +778,22 @@ def test_ranks_of_heavy_tails_leave_with_the_model(tmp_path):
 @pytest.mark.filterwarnings("ignore:max_iter=1 is too small")
 def test_others_do_not_rank_heavy_tails(fit):
     assert fit(*amounts(60)).scaling_ == "standard"
+
+
+def test_photos_with_few_labels_are_learned_as_tables():
+    """Which of two pictures a patch is from: the recipe of drawings gives one class to all."""
+    rng = np.random.default_rng(0)
+    found = photos(rng, 400)
+    pictures = [found[f"{name}, colour 8 x 8"] for name in ("china", "flower")]
+    X, y = np.concatenate(pictures).astype(np.float32), np.repeat([0, 1], 400)
+    scaled, y_few = scale(X.astype(float)), np.full(800, -1)
+    y_few[[*range(10), *range(400, 410)]] = [0] * 10 + [1] * 10
+    assert looks_like_pixels(X)
+    for network in ("mlp", Conv(image_shape=(8, 8, 3))):
+        model = SemiSupervisedAAEClassifier(network=network, max_iter=40, random_state=0)
+        model.fit(X, y_few)
+        assert model.scaling_ == "standard"
+        labeled = y_few >= 0
+        linear = LogisticRegression(max_iter=2000).fit(scaled[labeled], y_few[labeled])
+        assert model.score(X, y) > linear.score(scaled, y)
+    assert AAETransformer(max_iter=1, hidden_layer_sizes=8).fit(X).scaling_ == "range"

@@ -39,7 +39,8 @@ def fit_table(
     *,
     bounded: bool = False,
     of_mixed: str = "quantile",
-    ranks_tails: bool = False,
+    for_classes: bool = False,
+    partial: bool = False,
     min_frequency: Any = "auto",
     weight: float = 1.0,
 ) -> Table:
@@ -52,7 +53,9 @@ def fit_table(
     scaling : see `fit_scaling`.
     bounded : whether the loss needs numbers in [0, 1].
     of_mixed : what scaling "auto" is for a data frame with flags or categories.
-    ranks_tails : whether "auto" ranks the numbers of columns with heavy tails.
+    for_classes : whether "auto" is chosen for networks that learn classes from few labels: photos
+        count as tables, and numbers of columns with heavy tails are ranked.
+    partial : whether later rows, which may be larger, train too: no numbers are ranked then.
     min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
     """
@@ -65,7 +68,8 @@ def fit_table(
     is_auto = scaling == "auto"
     if is_auto:
         mixed = schema.is_mixed and not bounded
-        scaling = of_mixed if mixed else auto_kind(found, bounded=bounded)
+        photos = not for_classes
+        scaling = of_mixed if mixed else auto_kind(found, bounded=bounded, photos=photos)
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
     is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)
     whole = np.zeros(len(kinds), dtype=bool)
@@ -89,7 +93,8 @@ def fit_table(
         )
     of_numbers = found if not len(flags) else found[:, numbers]
     tails = np.zeros(len(numbers), dtype=bool)
-    if ranks_tails and is_auto and scaling == "standard" and isinstance(found, np.ndarray):
+    ranks_tails = for_classes and is_auto and not partial and isinstance(found, np.ndarray)
+    if ranks_tails and scaling == "standard":
         tails = heavy_tailed(of_numbers)
     fitted: Scaling | QuantileScaling
     if tails.any():

@@ -114,12 +114,15 @@ def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling
     return Scaling("none", np.array(0.0), np.array(1.0))
 
 
-def auto_kind(X: Array, *, bounded: bool) -> str:
-    """Return the scaling that "auto" is for a table of numbers; see `fit_scaling`."""
-    return "range" if bounded or looks_like_pixels(X) else "standard"
+def auto_kind(X: Array, *, bounded: bool, photos: bool = True) -> str:
+    """Return the scaling that "auto" is for a table of numbers; see `fit_scaling`.
+
+    Without `photos`, only those images that are drawings count as images.
+    """
+    return "range" if bounded or looks_like_pixels(X, photos=photos) else "standard"
 
 
-def looks_like_pixels(X: Array) -> bool:
+def looks_like_pixels(X: Array, *, photos: bool = True) -> bool:
     """Return whether the columns look like pixels, so that one factor suits all of them.
 
     Three conditions must hold:
@@ -128,6 +131,7 @@ def looks_like_pixels(X: Array) -> bool:
     * Columns that change do so by similar amounts; see `_share_one_unit`.
     * The rows have a background, as drawings do, or get bright and dark as a whole, as photos do;
       see `_has_background` and `_has_light`. Tables of other measurements seldom do either.
+      Without `photos`, only drawings count.
 
     Rows that are all of the same length, as the normalised word counts of texts are, are no pixels.
     Nor is a sparse table, which is most often one of words.
@@ -148,7 +152,9 @@ def looks_like_pixels(X: Array) -> bool:
         return False
     if _have_one_length(X):
         return False
-    return _has_background(X, low, top) or _has_light(deviation, variance, of_sums, top)
+    if _has_background(X, low, top):
+        return True
+    return photos and _has_light(deviation, variance, of_sums, top)
 
 
 def _have_one_length(X: Array) -> bool:

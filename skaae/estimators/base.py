@@ -74,11 +74,10 @@ class BaseAdversarialAutoencoder(
     device: Any = "auto"
     random_state: Any = None
     verbose: Any = 0
-
     _parameter_constraints = parameters.SHARED_CONSTRAINTS
     _classifies = False  # whether the encoder learns the classes of labeled rows
     _scaling_of_mixed = "quantile"  # of "auto"; ranks would hide outliers, and gaps between groups
-    _ranks_tails = False  # whether "auto" ranks the numbers of columns with heavy tails
+    _scaling_for_classes = False  # whether "auto" suits the learning of classes from few labels
     # scikit-learn's HTML representation links to the pages of this module
     _doc_link_module = "skaae"
     _doc_link_template = property(lambda self: page_of_estimator())
@@ -283,7 +282,8 @@ class BaseAdversarialAutoencoder(
             self.scaling,
             bounded=bounded,
             of_mixed=self._scaling_of_mixed,
-            ranks_tails=self._ranks_tails and not partial,
+            for_classes=self._scaling_for_classes,
+            partial=partial,
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )

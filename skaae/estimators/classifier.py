@@ -19,10 +19,8 @@ from skaae.estimators.fitting import fits
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
     SOLVERS,
-    Conv,
     Solver,
     VirtualAdversarial,
-    expand,
     parameters_as_fields,
     replace_auto,
 )
@@ -54,7 +52,7 @@ from skaae.unlabeled import UNLABELED
     labels="classes",
     virtual_adversarial='"auto"',
     stages=(
-        'With "auto", only images have the phase (`scaling_` is "range", or a Conv network), and '
+        'With "auto", only images have the phase (`scaling_` is "range"), and '
         "models with several components per class. If a committee teaches, it starts at once. "
         "Otherwise it starts after the first fifth of max_iter. If it started earlier, it would "
         "fix borders before the classes have formed. With several components per class it starts "
@@ -140,7 +138,7 @@ default="labeled"
         labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch
         steps, in 10 to 500 epochs, for max_iter.
 
-        Images (`scaling_` is "range", or a Conv network), or several components per class: a row is
+        Images (`scaling_` is "range"), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest
         neighbours, predict the same class. The 20 % of rows that LabelSpreading is least sure of
         are not used. `fit` chooses the rows after 25, 50 and 75 % of its epochs, if the model then
@@ -220,7 +218,7 @@ default="labeled"
 
     _classifies = True
     _scaling_of_mixed = "standard"
-    _ranks_tails = True
+    _scaling_for_classes = True
 
     @fits
     def fit(self, X, y, *, X_unlabeled=None, X_val=None, y_val=None, sample_weight=None):
@@ -383,8 +381,7 @@ default="labeled"
         self.transduction_ = self._transduce(X, targets)
 
     def _model(self, targets, table, *, dense, start):
-        convolutions = isinstance(expand("network", self.network), Conv)
-        images = table.scaling.kind == "range" or convolutions
+        images = table.scaling.kind == "range"
         finds = dense and self._finds_components(targets, table)
         per_class = replace_auto(
             self.components_per_class, recipes.COMPONENTS_PER_CLASS if finds else 1

@@ -22,7 +22,8 @@ scaling : {"auto", "standard", "quantile", "range"} or None, default="auto"
     "auto" is "range" if X looks like images or the loss is the cross-entropy. Otherwise it is
     "standard"; but in `AAETransformer` and `SupervisedAAETransformer` it is "quantile" for data
     frames with a column of booleans or of categories. `SemiSupervisedAAEClassifier` ranks columns
-    with a heavy tail, and the others are as in "standard". The user guide says more.
+    with a heavy tail, and the others are as in "standard"; photos are no images to it, only
+    drawings are. The user guide says more.
 categorical_features : "from_dtype", array-like, Categories or None, default="from_dtype"
     Which columns of X hold categories: text, or values without an order. "from_dtype" are the
     columns of a data frame whose dtype is category, string or text. Otherwise give names,
