@@ -126,7 +126,6 @@ def of_collapse(estimator, rows, run, n_rows, start=None):
     """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or have the same code.
 
     Also warn if a cluster has nearly lost its rows, where clusters started from a `Start`.
-
     After few epochs this is no surprise, so it is not said.
     """
     part = estimator.n_iter_ / epochs("auto", n_rows, run.batch_size, estimator._recipe)
@@ -141,7 +140,7 @@ def of_collapse(estimator, rows, run, n_rows, start=None):
             "skaae.diagnose says more.",
             ConvergenceWarning,
         )
-    elif start is not None and hasattr(estimator, "labels_"):
+    elif start is not None and hasattr(estimator, "n_clusters_"):  # a map may have empty heads
         of_lost_cluster(estimator, np.bincount(start.labels))
     label = estimator._settings.architecture.blocks.get("label")
     if part < 0.5 or (label is not None and label.latent):
