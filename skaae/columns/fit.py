@@ -92,15 +92,8 @@ def fit_table(
             "give rows with values."
         )
     of_numbers = found if not len(flags) else found[:, numbers]
-    tails = np.zeros(len(numbers), dtype=bool)
-    ranks_tails = for_classes and is_auto and not partial and isinstance(found, np.ndarray)
-    if ranks_tails and scaling == "standard":
-        tails = heavy_tailed(of_numbers)
-    fitted: Scaling | QuantileScaling
-    if tails.any():
-        fitted = fit_quantiles(of_numbers, tails)
-    else:
-        fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded)
+    ranks_tails = for_classes and is_auto and not partial
+    fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded, ranks_tails=ranks_tails)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])
@@ -141,8 +134,17 @@ def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
     return True
 
 
-def fit_any_scaling(X: Any, kind: str | None, *, bounded: bool) -> Scaling | QuantileScaling:
-    """Fit the scaling of a kind to the numbers of training rows."""
+def fit_any_scaling(
+    X: Any, kind: str | None, *, bounded: bool, ranks_tails: bool
+) -> Scaling | QuantileScaling:
+    """Fit the scaling of a kind to the numbers of training rows.
+
+    With `ranks_tails`, "standard" ranks the columns with heavy tails of a dense table.
+    """
+    if ranks_tails and kind == "standard" and isinstance(X, np.ndarray):
+        tails = heavy_tailed(X)
+        if tails.any():
+            return fit_quantiles(X, tails)
     if kind != "quantile":
         return fit_scaling(X, kind, bounded=bounded)
     if not isinstance(X, np.ndarray):
