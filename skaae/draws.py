@@ -27,7 +27,7 @@ class DrawingFrom(TorchDispatchMode):
 
     def __init__(self, generator: torch.Generator) -> None:
         super().__init__()
-        self.generators = {generator.device: generator}
+        self.generators = {with_index(generator.device): generator}
         self.first = generator
 
     def __torch_dispatch__(
@@ -68,12 +68,16 @@ class DrawingFrom(TorchDispatchMode):
 def device_of(args: Any, kwargs: Any) -> torch.device:
     """Return the device of an operation: its argument `device`, or that of its first tensor."""
     if kwargs.get("device") is not None:
-        device = torch.device(kwargs["device"])
-        if device.type == "cuda" and device.index is None:
-            return torch.device("cuda", torch.cuda.current_device())
-        return device
+        return with_index(torch.device(kwargs["device"]))
     tensors = [arg for arg in args if isinstance(arg, torch.Tensor)]
     return tensors[0].device if tensors else torch.device("cpu")
+
+
+def with_index(device: torch.device) -> torch.device:
+    """Return the device as tensors name it: "cuda", which a generator may be on, is "cuda:0"."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
 
 
 def drawing_from(

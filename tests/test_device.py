@@ -185,6 +185,7 @@ print(limited - before, threads() - before)
 """
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="PyTorch has a thread for each GPU")
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are not listed here")
 def test_products_start_no_threads():
     """Forward and backward, whatever computes them; the count grows where nothing is limited."""

@@ -138,3 +138,14 @@ def test_a_fit_leaves_the_draws_of_other_threads_alone(blobs):
     assert len(found) > 20
     torch.set_rng_state(state)
     assert found == [torch.rand(2).tolist() for _ in found]
+
+
+def test_a_generator_of_cuda_serves_the_tensors_of_its_gpu(monkeypatch):
+    """Tensors name their device with an index, and the generator of device="cuda" without."""
+
+    class OnGpu:
+        device = torch.device("cuda")
+
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    generator = OnGpu()
+    assert DrawingFrom(generator)._on(torch.device("cuda:1")) is generator

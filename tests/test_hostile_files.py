@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import FITS, hide
+from conftest import hide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -451,10 +451,10 @@ HOSTILE = {
 def test_loading_starts_no_thread_and_takes_little_memory(tmp_path):
     """Then a process may fork; and what a file says takes no more than a multiple of its size."""
     X, y = load_iris(return_X_y=True)
-    brief = {"max_iter": 2, "hidden_layer_sizes": (8,), **FITS}
-    small = AAEClusterer(3, overclustering=6, **brief).fit(X)
+    brief = {"max_iter": 2, "device": "cpu", "random_state": 0}
+    small = AAEClusterer(3, overclustering=6, hidden_layer_sizes=(8,), **brief).fit(X)
     large = SemiSupervisedAAEClassifier(
-        max_iter=1, hidden_layer_sizes=(600, 600), pseudo_labels=False, **FITS
+        hidden_layer_sizes=(600, 600), pseudo_labels=False, **brief
     ).fit(X, hide(y, 8))
     skaae.save(small, tmp_path / "small")
     skaae.save(large, tmp_path / "large")

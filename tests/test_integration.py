@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skaae import AAETransformer
+from skaae.inference import BATCH_ROWS
 from skaae.priors import Gaussian
 from skaae.training import validation
 from skaae.training.settings import Settings, to_numpy
@@ -198,7 +199,7 @@ sys.exit("the child hangs")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_process_may_fork_after_it_has_loaded_a_model(blobs, tmp_path):
     """A server that loads once and forks its workers; a second thread would hang them."""
-    model = classifier(max_iter=1, hidden_layer_sizes=(600, 600)).fit(*blobs)
+    model = classifier(max_iter=1, hidden_layer_sizes=(600, 600), device="cpu").fit(*blobs)
     (tmp_path / "model.pickle").write_bytes(pickle.dumps(model))
     command = [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path / "model.pickle")]
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
@@ -350,8 +351,9 @@ def test_html_and_text_representations(fitted_transformer):
     assert "Gaussian(scale=3.0)" in repr(AAETransformer(prior=Gaussian(3.0)))
 
 
-def test_large_tables_pass_in_batches(fitted_transformer, monkeypatch):
+def test_large_tables_pass_in_batches(fitted_transformer, monkeypatch, device):
     """Hidden layers of all rows at once would not fit; the codes are those of a few rows alone."""
+    monkeypatch.setitem(BATCH_ROWS, device, 1024)
     sizes = []
     encoder = fitted_transformer._step.trained.encoder
     forward = type(encoder).forward

@@ -518,3 +518,15 @@ def test_log_prob_of_petals_against_scipy():
     np.testing.assert_allclose(
         petals.log_prob(torch.from_numpy(z)).exp().numpy(), expected, rtol=1e-4
     )
+
+
+def test_densities_found_in_inference_mode_leave_training_able_to_find_gradients():
+    """What a density needs of the prior is kept from one call to the next."""
+    prior = GaussianMixture([[0.25, 0.5], [1.125, 3.0]], 0.375, weights=[0.3, 0.7])
+    with torch.inference_mode():
+        wanted = prior.log_prob(torch.ones(3, 2))
+    z = torch.ones(3, 2, requires_grad=True)
+    found = prior.log_prob(z)
+    found.sum().backward()
+    assert torch.equal(found, wanted)
+    assert float(z.grad.abs().min()) > 0.0

@@ -46,8 +46,8 @@ def test_a_fit_counts_its_epochs(blobs, few_labels, bars):
     assert len(bars) == 1  # there are no bars outside of the block
 
 
-def test_methods_count_batches_of_rows(blobs, fitted_transformer, bars, monkeypatch):
-    monkeypatch.setitem(inference.BATCH_ROWS, "cpu", 50)
+def test_methods_count_batches_of_rows(blobs, fitted_transformer, bars, monkeypatch, device):
+    monkeypatch.setitem(inference.BATCH_ROWS, device, 50)
     X = blobs[0]
     with show_progress():
         codes = fitted_transformer.transform(X)

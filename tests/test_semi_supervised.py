@@ -283,7 +283,7 @@ def test_strongly_correlated_columns_do_not_throw_training_off():
     model = classifier(max_iter=10, pseudo_labels=False).fit(X, hide(y, 25))
     assert model.n_iter_ == 10
     assert model.score(X, y) > 0.75
-    unbounded = classifier(max_iter=10, pseudo_labels=False, max_gradient_norm=None)
+    unbounded = classifier(max_iter=10, pseudo_labels=False, max_gradient_norm=None, device="cpu")
     with pytest.warns(ConvergenceWarning, match="diverged"):
         unbounded.fit(X, hide(y, 25))
 
@@ -321,7 +321,7 @@ COMPONENTS = {
 
 def members_of(model):
     """Which components make up each class, (n_classes, n_components)."""
-    return model._step.trained.encoder.members.numpy().astype(float)
+    return model._step.trained.encoder.members.cpu().numpy().astype(float)
 
 
 @pytest.mark.parametrize(

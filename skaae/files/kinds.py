@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+# The types that ArrayLike brings into a union: itself since NumPy 2.5, its parts before.
+ARRAY_LIKE = set(typing.get_args(ArrayLike)) or {ArrayLike}
+
 
 class FileError(ValueError):
     """A file is damaged, of another kind, or contains values that its kind does not allow."""
@@ -153,8 +156,10 @@ def matches(value: Any, hint: Any) -> bool:
         return True
     if hint is None or hint is type(None):
         return value is None
+    if hint is ArrayLike:
+        return is_numeric(value)
     if origin in (typing.Union, types.UnionType):
-        if set(typing.get_args(ArrayLike)) <= set(parts):  # the union is flat
+        if set(parts) >= ARRAY_LIKE:
             return is_numeric(value) or (value is None and type(None) in parts)
         return any(matches(value, part) for part in parts)
     if origin is typing.Literal:

@@ -158,15 +158,27 @@ def device_of(generator: torch.Generator | None) -> torch.device:
 
 def as_tensor(values: ArrayLike, generator: torch.Generator | None) -> Tensor:
     """Return values as float32 on the generator's device; callers must not change the tensor."""
-    array = np.asarray(values, np.float32)
-    return _constant(array.tobytes(), array.shape, device_of(generator))
+    return _constant_of(values, device_of(generator), torch.float32)
+
+
+def beside(values: ArrayLike, z: Tensor) -> Tensor:
+    """Return values with the type and device of z; callers must not change the tensor."""
+    return _constant_of(values, z.device, z.dtype)
+
+
+def _constant_of(values: ArrayLike, device: torch.device, dtype: torch.dtype) -> Tensor:
+    array = np.asarray(values, np.float64)
+    return _constant(array.tobytes(), array.shape, device, dtype)
 
 
 @functools.lru_cache(maxsize=256)
-def _constant(values: bytes, shape: tuple[int, ...], device: torch.device) -> Tensor:
+def _constant(
+    values: bytes, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype
+) -> Tensor:
     """Return values as a tensor, cached because a copy to a GPU would wait for the GPU."""
-    array = np.frombuffer(values, np.float32).reshape(shape)
-    return torch.tensor(array, device=device)
+    array = np.frombuffer(values, np.float64).reshape(shape)
+    with torch.inference_mode(False):  # training may use it later
+        return torch.tensor(array, device=device, dtype=dtype)
 
 
 def normal(n: int, d: int, generator: torch.Generator | None) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from skaae.priors._prior import (
     Prior,
     as_tensor,
+    beside,
     normal,
     refuse_components,
     require_dimension,
@@ -53,7 +54,7 @@ class Gaussian(Prior):
 
     def log_prob(self, z):
         """Return the logarithm of the density at codes z: a tensor of shape (n_samples,)."""
-        scale = z.new_tensor(np.broadcast_to(np.asarray(self.scale, float), z.shape[1]))
+        scale = beside(np.broadcast_to(np.asarray(self.scale, float), z.shape[1]), z)
         return -(0.5 * (z / scale).square() + scale.log() + LOG_ROOT_TAU).sum(dim=1)
 
 
@@ -148,8 +149,8 @@ class GaussianMixture(Prior):
 
     def log_prob(self, z):
         """Return the logarithm of the density at codes z: a tensor of shape (n_samples,)."""
-        means, factors = z.new_tensor(np.asarray(self.means)), z.new_tensor(self._factors)
-        weights = z.new_tensor(self._weights)
+        means, factors = beside(self.means, z), beside(self._factors, z)
+        weights = beside(self._weights, z)
         centered = (z[:, None] - means).unsqueeze(3)  # (n, k, d, 1)
         whitened = torch.linalg.solve_triangular(factors, centered, upper=False).squeeze(3)
         log_determinants = factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)

@@ -8,6 +8,7 @@ is computed before it.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ Kind = tuple[Hashable, tuple[tuple[str, tuple[int, ...]], ...]]  # stage and sha
 
 # Number of unrecorded steps before a recording: PyTorch must initialise its libraries first.
 N_WARM_UP = 3
+
+# Held by the thread that records or prepares to: PyTorch gives threads the same few streams, and
+# would record what any of them computes on the stream of a recording.
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass
@@ -88,11 +93,12 @@ class Captured:
         """Run the step on a separate CUDA stream, which PyTorch requires before a recording."""
         if self.generator.device.type != "cuda":
             return self.step(**batch)
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            losses = self.step(**batch)
-        torch.cuda.current_stream().wait_stream(stream)
+        with ONE_AT_A_TIME:
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                losses = self.step(**batch)
+            torch.cuda.current_stream().wait_stream(stream)
         return losses
 
 
@@ -101,7 +107,8 @@ def record_graph(step: Step, batch: dict[str, Tensor], generator: torch.Generato
     inputs = {name: tensor.clone() for name, tensor in batch.items()}
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(generator)
-    with torch.cuda.graph(graph):
+    # other threads may fit, and wait for the device, while this one records
+    with ONE_AT_A_TIME, torch.cuda.graph(graph, capture_error_mode="thread_local"):
         losses = step(**inputs)
         names = list(losses)
         table = torch.stack([losses[name] for name in names])
