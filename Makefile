@@ -5,7 +5,12 @@ PIP_FLAGS = --quiet --disable-pip-version-check
 # PyTorch's threads sleep while they wait: spinning, they keep cores from other programs.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: audit coverage demo docs mutation test test-slow test-oldest lint package clean
+# The newest Python that is at hand, by its name or from pyenv, if it is newer than 3.11.
+NEWER_PYTHON ?= $(shell for version in 3.14 3.13 3.12; do \
+	for python in python$$version "$$(pyenv prefix $$version 2>/dev/null)/bin/python"; do \
+	"$$python" -c "" 2>/dev/null && echo "$$python" && exit; done; done)
+
+.PHONY: audit coverage demo docs mutation test test-slow test-oldest test-newest lint package clean
 
 demo: .venv/demo
 	.venv/bin/python docs/examples/demo_digits.py --output demo
@@ -28,6 +33,12 @@ coverage: .venv/test .venv/dev
 # The oldest versions that pyproject.toml allows; they have wheels for python 3.11 and 3.12.
 test-oldest: .venv-oldest/test
 	.venv-oldest/bin/python -m pytest -n 2 --dist loadscope
+
+# For a newer Python there are newer versions of NumPy than for 3.11.
+test-newest:
+	@test -n "$(NEWER_PYTHON)" || echo "There is no Python here that is newer than 3.11."
+	@test -z "$(NEWER_PYTHON)" || $(MAKE) .venv-newest/test
+	@test -z "$(NEWER_PYTHON)" || .venv-newest/bin/python -m pytest -n 2 --dist loadscope
 
 lint: .venv/dev
 	.venv/bin/ruff format --check .
@@ -62,7 +73,7 @@ mutation: .venv-mutation/test
 	.venv-mutation/bin/python benchmarks/mutation.py
 
 clean:
-	rm -rf .venv .venv-oldest .venv-wheel .venv-audit .venv-mutation dist demo mutants
+	rm -rf .venv .venv-oldest .venv-newest .venv-wheel .venv-audit .venv-mutation dist demo mutants
 	rm -rf docs/_build docs/auto_examples docs/api/generated
 
 .venv/demo: pyproject.toml constraints.txt
@@ -90,4 +101,9 @@ clean:
 .venv-oldest/test: pyproject.toml constraints-oldest.txt
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install $(PIP_FLAGS) -c constraints-oldest.txt -e '.[test]'
+	touch $@
+
+.venv-newest/test: pyproject.toml constraints.txt
+	$(NEWER_PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install $(PIP_FLAGS) -c constraints.txt -e '.[test]'
 	touch $@

@@ -132,7 +132,7 @@ def test_arrays_of_labels_have_the_simplest_type():
 
 
 def test_what_is_missing():
-    assert all(is_missing(value) for value in (None, NAN, pd.NA, pd.NaT, np.datetime64("NaT")))
+    assert all(is_missing(value) for value in (None, NAN, pd.NA, pd.NaT, np.datetime64("NaT", "s")))
     assert not any(is_missing(value) for value in (0, "", "nan", np.array([1, 2]), [NAN], ()))
     spans = np.array([1, "NaT", 3], dtype="m8[s]")
     assert find_unlabeled(spans).tolist() == [False, True, False]

@@ -60,7 +60,7 @@ def _in_array(y, hidden, unlabeled_label):
     if marker is None and kind == "f":
         marker = np.nan
     if marker is None and kind in "mM":
-        marker = y.dtype.type("NaT")
+        marker = np.array("NaT", y.dtype)[()]
     if kind in "if" and is_number(marker):
         y = y.astype(np.result_type(y, np.min_scalar_type(marker)))
     elif kind == "U" and isinstance(marker, str):
