@@ -722,10 +722,12 @@ def test_columns_with_heavy_tails_are_those_where_few_values_are_far_from_most()
         "losses": -np.exp(1.5 * rng.normal(size=n)),
         "with gaps": np.where(rng.random(n) < 0.5, np.nan, np.exp(2.0 * rng.normal(size=n))),
         "huge": 1e149 * rng.random(n) ** 20,
+        "mostly 0": np.where(rng.random(n) < 0.85, 0.0, rng.exponential(size=n)),
+        "amounts beside 0": np.where(rng.random(n) < 0.6, 0.0, np.exp(2.0 * rng.normal(size=n))),
         "one value far away": np.where(np.arange(n) == 0, 1e6, rng.normal(size=n)),
     }
     found = heavy_tailed(np.column_stack(list(columns.values())))
-    wanted = {"amounts", "losses", "with gaps", "huge", "one value far away"}
+    wanted = {"amounts", "losses", "with gaps", "huge", "amounts beside 0", "one value far away"}
     assert {name for name, tail in zip(columns, found, strict=True) if tail} == wanted
 
 
@@ -749,11 +751,17 @@ def test_the_classifier_ranks_columns_with_heavy_tails_only():
     assert kstest(scaled[:, 0], "norm").pvalue > 0.5
     np.testing.assert_allclose(table.scaling.inverse_transform(scaled), X[:400], rtol=1e-5)
     far = X[400:402].copy()
-    far[0], far[1] = 1e9, -1e9
-    ends = [X[:400].max(axis=0), X[:400].min(axis=0)]
+    far[0, :2], far[1, :2] = 1e9, -1e9
+    ends = far.copy()
+    ends[:, :2] = [X[:400, :2].max(axis=0), X[:400, :2].min(axis=0)]
     np.testing.assert_allclose(
         models["auto"].predict_proba(far), models["auto"].predict_proba(ends)
     )
+    beyond = X[:2] + np.array([0.0, 0.0, 1e4, 3.0])  # the other columns have no ends
+    scores = (beyond - X[:400].mean(axis=0)) / X[:400].std(axis=0)
+    scaled = table.transform(beyond)
+    np.testing.assert_allclose(scaled[:, 2:], scores[:, 2:], rtol=1e-6)
+    np.testing.assert_allclose(table.scaling.inverse_transform(scaled), beyond, rtol=1e-5)
 
 
 def test_ranks_of_heavy_tails_leave_with_the_model(tmp_path):

@@ -1,10 +1,12 @@
 """SemiSupervisedAAEClassifier: what it learns from few labels, its methods, unlabeled rows."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
 from conftest import FITS, classifier, hide
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -13,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from skaae import SemiSupervisedAAEClassifier, VirtualAdversarial, inference
+from skaae import MLP, SemiSupervisedAAEClassifier, VirtualAdversarial, inference
 from skaae.estimators.styles import fit_styles
 
 
@@ -573,3 +575,46 @@ def test_new_rows_differ_after_a_block_of_one_row(blobs, few_labels):
     before = model.sample(100, y=1, random_state=0).std(axis=0)
     model.partial_fit(X[:1], few_labels[:1])
     np.testing.assert_allclose(model.sample(100, y=1, random_state=0).std(axis=0), before, rtol=0.5)
+
+
+def test_the_same_answer_for_all_rows_warns(blobs):
+    """Weights so far from the rows that no unit is active, as after updates that were too large."""
+
+    def dead(n_inputs, n_outputs):
+        layer = torch.nn.Linear(n_inputs, n_outputs)
+        with torch.no_grad():
+            layer.bias.fill_(-1e6)
+        return torch.nn.Sequential(layer, torch.nn.ReLU())
+
+    X, y = blobs
+    with pytest.warns(ConvergenceWarning, match=r"same for all rows.*solver='adam'"):
+        classifier(network=MLP(encoder=dead), max_iter=60, unlabeled_label=None).fit(X, y)
+
+
+def test_a_column_of_many_categories_does_not_throw_training_off():
+    rng = np.random.default_rng(0)
+    effects, town = 1.5 * rng.normal(size=60), rng.integers(60, size=1500)
+    frame = pd.DataFrame(rng.normal(size=(1500, 3)), columns=["a", "b", "c"])
+    y = (effects[town] + frame["a"] + 0.5 * rng.logistic(size=1500) > 0.0).astype(int)
+    frame["town"] = [f"town {i}" for i in town]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = SemiSupervisedAAEClassifier(random_state=0, unlabeled_label=None, max_iter=60)
+        model.fit(frame[:1000], y[:1000])
+    assert model.score(frame[1000:], y[1000:]) > 0.72  # without the towns: 0.68
+
+
+def test_networks_of_tables_follow_what_teaches_them(blobs, few_labels):
+    X, y = blobs
+    fits = {
+        "committee": (X, few_labels, "auto", "SGD", 128),
+        "labels": (X, y, "auto", "Adam", 128),
+        "sparse": (sp.csr_array(X), few_labels, "auto", "SGD", 128),
+        "paper": (X, few_labels, False, "SGD", 64),
+    }
+    for rows, labels, pseudo_labels, solver, width in fits.values():
+        model = SemiSupervisedAAEClassifier(
+            max_iter=1, pseudo_labels=pseudo_labels, random_state=0
+        ).fit(rows, labels)
+        optimizer = model._step.optimizers["classification"]
+        assert (type(optimizer).__name__, model._settings.architecture.hidden[0]) == (solver, width)

@@ -16,10 +16,15 @@ MOST_KNOTS = 1000
 # A column has a heavy tail if the middle 99 % of its values take more than so many times the room
 # of its middle half, or if all take more than so many times this room. Normal numbers take 3.8
 # times, exponential ones 4.8, and those whose logarithms have the standard deviation 1 9 times.
-# Columns of few different values have no tail.
+# Columns of few different values have no tail. A value that very many rows have, as the 0 of counts
+# and amounts often is, does not count: next to its ranks those of the others would hardly differ.
 MIDDLE = (0.5, 25.0, 75.0, 99.5)  # percentiles
 HEAVY_TAIL, FAR_AWAY = 7.0, 50.0
 FEWEST_VALUES = 20
+VERY_MANY = 0.25  # of the known values
+
+# How far a column's map goes on beyond its values, where it is straight, in standard deviations.
+BEYOND = 1e6
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class QuantileScaling:
     """The map from values to normal scores, column by column.
 
     Values outside the range of the training rows get the score of its ends, and no score maps to a
-    value outside this range.
+    value outside this range. Columns that are not ranked have no such limits.
     """
 
     columns: Sequence[Knots]
@@ -97,12 +102,14 @@ def heavy_tailed(X: np.ndarray) -> np.ndarray:
     found = np.zeros(X.shape[1], dtype=bool)
     for column, values in enumerate(X.T):
         known = values[~np.isnan(values)].astype(np.float64)
-        if len(known) <= FEWEST_VALUES:
+        different, counts = np.unique(known, return_counts=True)
+        if len(different) <= FEWEST_VALUES:
             continue
+        if counts.max() > VERY_MANY * len(known):
+            known = known[known != different[counts.argmax()]]
         low, first, third, high = np.percentile(known, MIDDLE)
         room = third - first
-        if high - low > HEAVY_TAIL * room or np.ptp(known) > FAR_AWAY * room:
-            found[column] = len(np.unique(known)) > FEWEST_VALUES
+        found[column] = high - low > HEAVY_TAIL * room or np.ptp(known) > FAR_AWAY * room
     return found
 
 
@@ -111,9 +118,12 @@ def straight(known: np.ndarray) -> Knots:
     if not len(known):
         return fit_column(known)
     known = known.astype(np.float64)
-    deviation = known.std()
-    values = np.unique([known.min(), known.max()])
-    scores = (values - known.mean()) / (deviation if len(values) > 1 else 1.0)
+    mean, deviation = known.mean(), known.std()
+    if deviation == 0.0:
+        return Knots(known[:1], np.zeros(1), known[:1], np.zeros(1), variance=1.0)
+    far = BEYOND * deviation
+    values = np.array([mean - far, known.min(), known.max(), mean + far])
+    scores = (values - mean) / deviation
     return Knots(values, scores, values, scores, variance=1.0)
 
 

@@ -8,6 +8,7 @@ from skaae.diagnosis import statistics
 from skaae.diagnosis.evidence import FEW_ROWS, remedy
 from skaae.diagnosis.report import judged, not_checked
 from skaae.estimators import warn
+from skaae.estimators.model import are_auto
 from skaae.unlabeled import UNLABELED
 
 LATE = 0.24  # share of the fall of the loss in the second half of training
@@ -27,6 +28,7 @@ def check_epochs(evidence):
         few = estimator.n_iter_ < statistics.LEAST_EPOCHS
         reason = f"It needs {statistics.LEAST_EPOCHS} epochs." if few else "The loss did not fall."
         return [not_checked("epochs", reason)]
+    otherwise = "" if are_auto(estimator.max_iter) else ", or set it to 'auto'"
     found = judged(
         "epochs",
         late,
@@ -34,7 +36,7 @@ def check_epochs(evidence):
         0.0,
         "Share of the fall of the reconstruction loss in the second half of the "
         f"{estimator.n_iter_} epochs.",
-        "Raise max_iter, or set it to 'auto'.",
+        f"Raise max_iter{otherwise}.",
         details={"n_iter": estimator.n_iter_},
     )
     return [found]

@@ -136,7 +136,9 @@ default="labeled"
         gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
         label in place of reconstruction and adversarial training. "auto" does so for at most 2000
         labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch
-        steps, in 10 to 500 epochs, for max_iter.
+        steps, in 10 to 500 epochs, for max_iter. So it is for sparse X, without a committee. If
+        every row has a label, or there are more than 2000 labels, "auto" is `Adam` for solver, and
+        3000 mini-batch steps, in 20 to 200 epochs, for max_iter.
 
         Images (`scaling_` is "range"), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest
@@ -389,7 +391,6 @@ default="labeled"
         # several components per class are found by the virtual adversarial loss
         consistent = images or per_class > 1
         teacher = None if finds else self._teacher(targets, consistent=consistent, dense=dense)
-        taught = recipes.TAUGHT if teacher == "committee" else recipes.AVERAGED
         label = Block(len(self.classes_) * per_class, components_per_class=per_class)
         # without the class-balance loss, all rows could fall into the components of one class
         keeps_proportions = self._is_prior_stated() or per_class > 1
@@ -400,13 +401,19 @@ default="labeled"
             assigns_later=per_class > 1 and self._has_few_labels(targets, per_class),
             teacher=teacher,
             proportions=tuple(self.class_prior_) if keeps_proportions else None,
-            recipe=recipes.COMPONENTS if finds else taught,
+            recipe=recipes.COMPONENTS if finds else self._table_recipe(teacher, consistent, dense),
             posterior=self.posterior,
             virtual_adversarial=replace_auto(
                 self.virtual_adversarial, VirtualAdversarial() if consistent else None
             ),
             augment=self.augment,
         )
+
+    def _table_recipe(self, teacher, consistent, dense):
+        """Return the recipe of tables, and of images where no components are found."""
+        if consistent or self._wants_pseudo_labels() is False:
+            return recipes.AVERAGED
+        return recipes.TAUGHT if teacher == "committee" or not dense else recipes.LABELED
 
     def _actions(self, X, targets, streams):
         rows = streams[0].rows.cpu().numpy()

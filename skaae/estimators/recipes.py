@@ -49,7 +49,7 @@ class Recipe:
 
 PLAIN = Recipe()
 AVERAGED = Recipe(average_weights=True)
-# Networks that learn what a committee of classifiers says of all rows.
+# Networks that learn what a committee of classifiers says of all rows, and those of sparse rows.
 TAUGHT = Recipe(
     schedule="cosine",
     average_weights=True,
@@ -58,6 +58,9 @@ TAUGHT = Recipe(
     least_epochs=10,
     most_epochs=500,
 )
+# Networks that learn dense tables from labels alone. With the plain recipe, the adversarial losses
+# could outgrow the others, and all rows got the same answer.
+LABELED = replace(TAUGHT, solver="adam", n_steps=3_000, least_epochs=20, most_epochs=200)
 # Styles that do not tell the class: to remove a class that is far from the others takes long.
 STYLES = Recipe(schedule="cosine", batch_norm="encoder", most_epochs=400)
 # Networks that score rows: a longer training learns to reconstruct outliers too.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 
 from skaae import inference
@@ -123,10 +124,11 @@ def of_few_epochs(estimator, run, n_rows, *, partial):
 
 
 def of_collapse(estimator, rows, run, n_rows, start=None):
-    """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or have the same code.
+    """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or cannot be told apart.
 
-    Also warn if a cluster has nearly lost its rows, where clusters started from a `Start`.
-    After few epochs this is no surprise, so it is not said.
+    That is, they have the same probabilities of classes, or without classes the same code. Also
+    warn if a cluster has nearly lost its rows, where clusters started from a `Start`. After few
+    epochs this is no surprise, so it is not said.
     """
     part = estimator.n_iter_ / epochs("auto", n_rows, run.batch_size, estimator._recipe)
     some = rows.select(np.unique(np.linspace(0, len(rows) - 1, MOST_COMPARED).astype(int)))
@@ -143,7 +145,11 @@ def of_collapse(estimator, rows, run, n_rows, start=None):
     elif start is not None and hasattr(estimator, "n_clusters_"):  # a map may have empty heads
         of_lost_cluster(estimator, np.bincount(start.labels))
     label = estimator._settings.architecture.blocks.get("label")
-    if part < 0.5 or (label is not None and label.latent):
+    if label is not None and label.latent:
+        if hasattr(estimator, "classes_"):
+            of_same_answer(softmax(inference.logits(estimator._step, some), axis=1))
+        return
+    if part < 0.5:
         return
     size, prior = estimator._settings.n_components, estimator._settings.priors["style"]
     samples = prior.sample(MOST_COMPARED, size, generator=cpu_generator(0)).numpy()
@@ -152,6 +158,18 @@ def of_collapse(estimator, rows, run, n_rows, start=None):
         user(
             "All rows have the same code, so codes say nothing about the rows. Lower "
             "adversarial_learning_rate, or set it to 'auto'. skaae.diagnose says more.",
+            ConvergenceWarning,
+        )
+
+
+def of_same_answer(probabilities):
+    """Warn if all rows have the same probabilities of the classes, (n_rows, n_classes)."""
+    if (probabilities.std(axis=0) < LEAST_SPREAD).all():
+        user(
+            "The model predicts class probabilities that are the same for all rows, so it has "
+            "learned nothing of the classes. Try solver='adam', or fewer columns: drop ids, and "
+            "merge rare categories. If you have changed max_iter or learning rates, set them to "
+            "'auto'. skaae.diagnose says more.",
             ConvergenceWarning,
         )
 
