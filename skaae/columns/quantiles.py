@@ -16,12 +16,11 @@ MOST_KNOTS = 1000
 # A column has a heavy tail if the middle 99 % of its values take more than so many times the room
 # of its middle half, or if all take more than so many times this room. Normal numbers take 3.8
 # times, exponential ones 4.8, and those whose logarithms have the standard deviation 1 9 times.
-# Columns of few different values have no tail. A value that very many rows have, as the 0 of counts
-# and amounts often is, does not count: next to its ranks those of the others would hardly differ.
+# Columns of few different values have no tail. If the middle half is a single value, as the 0 of
+# amounts may be, it does not count: next to its many ranks those of the others would hardly differ.
 MIDDLE = (0.5, 25.0, 75.0, 99.5)  # percentiles
 HEAVY_TAIL, FAR_AWAY = 7.0, 50.0
 FEWEST_VALUES = 20
-VERY_MANY = 0.25  # of the known values
 
 # How far a column's map goes on beyond its values, where it is straight, in standard deviations.
 BEYOND = 1e6
@@ -102,12 +101,12 @@ def heavy_tailed(X: np.ndarray) -> np.ndarray:
     found = np.zeros(X.shape[1], dtype=bool)
     for column, values in enumerate(X.T):
         known = values[~np.isnan(values)].astype(np.float64)
-        different, counts = np.unique(known, return_counts=True)
-        if len(different) <= FEWEST_VALUES:
+        if len(np.unique(known)) <= FEWEST_VALUES:
             continue
-        if counts.max() > VERY_MANY * len(known):
-            known = known[known != different[counts.argmax()]]
         low, first, third, high = np.percentile(known, MIDDLE)
+        if first == third:
+            known = known[known != first]
+            low, first, third, high = np.percentile(known, MIDDLE)
         room = third - first
         found[column] = high - low > HEAVY_TAIL * room or np.ptp(known) > FAR_AWAY * room
     return found
