@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY ?= passive
 # The newest Python that is at hand, by its name or from pyenv, if it is newer than 3.11.
 NEWER_PYTHON ?= $(shell for version in 3.14 3.13 3.12; do \
 	for python in python$$version "$$(pyenv prefix $$version 2>/dev/null)/bin/python"; do \
-	"$$python" -c "" 2>/dev/null && echo "$$python" && exit; done; done)
+	"$$python" -c "import sys; sys.exit(sys.version_info < (3, 12))" 2>/dev/null && echo "$$python" && exit; done; done)
 
 .PHONY: audit coverage demo docs mutation test test-slow test-oldest test-newest lint package clean
 
