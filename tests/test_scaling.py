@@ -20,10 +20,12 @@ from sklearn.datasets import (
     load_wine,
 )
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import scale
 
 from skaae import (
     AAEClusterer,
+    AAEOutlierDetector,
     AAETransformer,
     Conv,
     SemiSupervisedAAEClassifier,
@@ -32,7 +34,7 @@ from skaae import (
     to_torch,
 )
 from skaae.columns import scaling as module
-from skaae.columns.quantiles import heavy_tailed
+from skaae.columns.quantiles import are_far, has_heavy_tail
 from skaae.columns.scaling import (
     BLOCK_SIZE,
     MOST_SCALED,
@@ -726,9 +728,9 @@ def test_columns_with_heavy_tails_are_those_where_few_values_are_far_from_most()
         "amounts beside 0": np.where(rng.random(n) < 0.6, 0.0, np.exp(2.0 * rng.normal(size=n))),
         "one value far away": np.where(np.arange(n) == 0, 1e6, rng.normal(size=n)),
     }
-    found = heavy_tailed(np.column_stack(list(columns.values())))
+    known = {name: values[~np.isnan(values)] for name, values in columns.items()}
     wanted = {"amounts", "losses", "with gaps", "huge", "amounts beside 0", "one value far away"}
-    assert {name for name, tail in zip(columns, found, strict=True) if tail} == wanted
+    assert {name for name, values in known.items() if has_heavy_tail(values)} == wanted
 
 
 def test_the_classifier_ranks_columns_with_heavy_tails_only():
@@ -805,3 +807,81 @@ def test_photos_with_few_labels_are_learned_as_tables():
         linear = LogisticRegression(max_iter=2000).fit(scaled[labeled], y_few[labeled])
         assert model.score(X, y) > linear.score(scaled, y)
     assert AAETransformer(max_iter=1, hidden_layer_sizes=8).fit(X).scaling_ == "range"
+
+
+def test_far_values_are_few_and_far_from_the_middle_half():
+    rng = np.random.default_rng(0)
+    n = 50_000  # more than are sorted
+    first = np.arange(n) == 0
+    columns = {
+        "normal": rng.normal(size=n),
+        "exponential": rng.exponential(size=n),
+        "a group of a hundredth": rng.normal(size=n) + 1e4 * (rng.random(n) < 0.01),
+        "rare flag": (rng.random(n) < 0.001).astype(float),
+        "rare counts": rng.binomial(3, 0.001, size=n).astype(float),
+        "constant": np.full(n, 7.0),
+        "empty": np.empty(0),
+        "one far": np.where(first, 1e6, rng.normal(size=n)),
+        "below too": np.where(first, 1e6, rng.normal(size=n)) - 1e7 * (rng.random(n) < 0.001),
+        "missing code": np.where(rng.random(n) < 0.001, -999.0, rng.integers(1, 6, size=n)),
+        "mostly 0": np.where(first, 1e6, np.maximum(rng.normal(size=n), 0.0)),
+    }
+    n_far = {name: int(are_far(values).sum()) for name, values in columns.items()}
+    wanted = {"one far": 1, "mostly 0": 1}
+    for name, below in (("below too", -1e6), ("missing code", 0.0)):
+        wanted[name] = int((columns[name] < below).sum()) + (name == "below too")
+    assert {name: n for name, n in n_far.items() if n} == wanted
+
+
+def with_a_far_row():
+    """Iris with a row 1000 times as far from 0 as it was, and the classes."""
+    X, y = load_iris(return_X_y=True)
+    X[7] *= 1000.0
+    return X, y
+
+
+def test_one_row_far_away_does_not_spoil_clusters_and_codes():
+    X, y = with_a_far_row()
+    clusterer = AAEClusterer(3, random_state=0).fit(X)
+    assert clusterer.scaling_ == "standard"
+    assert adjusted_rand_score(y, clusterer.labels_) > 0.7
+    aae = AAETransformer(2, random_state=0).fit(X)
+    others = np.arange(len(X)) != 7
+    errors = (aae.inverse_transform(aae.transform(X)) - X)[others]
+    assert (np.square(errors).mean(axis=0) < 0.3 * X[others].var(axis=0)).all()
+    scaled = aae._table.transform(X)
+    np.testing.assert_allclose(scaled[others], scale(X[others]), atol=1e-5)
+    np.testing.assert_allclose(scaled[7], scaled[others].max(axis=0) + 1.0, atol=1e-5)
+    np.testing.assert_allclose(aae._table.scaling.inverse_transform(scaled), X, rtol=1e-4)
+
+
+def test_far_values_count_where_they_are_the_point_or_were_asked_for():
+    X, _ = with_a_far_row()
+    detector = AAEOutlierDetector(random_state=0).fit(X)
+    assert detector.score_samples(X).argmin() == 7
+    for model in (
+        detector,
+        AAETransformer(2, scaling="standard", max_iter=1).fit(X),
+        AAETransformer(2).partial_fit(X),
+    ):
+        np.testing.assert_allclose(model._table.transform(X), scale(X), rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_of_a_table_with_far_values_can_be_saved(tmp_path):
+    X, _ = with_a_far_row()
+    aae = AAETransformer(2, random_state=0, max_iter=2).fit(X)
+    save(aae, tmp_path / "model.skaae")
+    loaded = load(tmp_path / "model.skaae")
+    assert loaded.scaling_ == loaded._table.scaling.kind == "standard"
+    np.testing.assert_array_equal(loaded.transform(X), aae.transform(X))
+
+
+def test_a_code_for_missing_values_does_not_spoil_a_classifier():
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 6, size=(300, 3)).astype(float)
+    y = (X.sum(axis=1) > 9.0).astype(int)
+    X[5] = 9999.0
+    clf = SemiSupervisedAAEClassifier(random_state=0).fit(X, np.where(np.arange(300) < 60, y, -1))
+    others = np.arange(300) != 5
+    np.testing.assert_allclose(clf._table.transform(X)[others], scale(X[others]), atol=1e-5)
+    assert clf.score(X[others], y[others]) > 0.85

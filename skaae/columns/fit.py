@@ -10,7 +10,7 @@ from skaae.columns import frames
 from skaae.columns.categories import Categories, fit_categories, is_gap
 from skaae.columns.layout import Layout
 from skaae.columns.limits import require_moderate
-from skaae.columns.quantiles import QuantileScaling, fit_quantiles, heavy_tailed
+from skaae.columns.quantiles import QuantileScaling, fit_far_values, fit_quantiles
 from skaae.columns.scaling import (
     Scaling,
     auto_kind,
@@ -40,6 +40,7 @@ def fit_table(
     bounded: bool = False,
     of_mixed: str = "quantile",
     for_classes: bool = False,
+    keeps_far: bool = False,
     partial: bool = False,
     min_frequency: Any = "auto",
     weight: float = 1.0,
@@ -55,7 +56,8 @@ def fit_table(
     of_mixed : what scaling "auto" is for a data frame with flags or categories.
     for_classes : whether "auto" is chosen for networks that learn classes from few labels: photos
         count as tables, and numbers of columns with heavy tails are ranked.
-    partial : whether later rows, which may be larger, train too: no numbers are ranked then.
+    keeps_far : whether "auto" leaves a few values that are far from the others where they are.
+    partial : whether later rows, which may be larger, train too: their numbers count as they are.
     min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
     """
@@ -92,8 +94,11 @@ def fit_table(
             "give rows with values."
         )
     of_numbers = found if not len(flags) else found[:, numbers]
-    ranks_tails = for_classes and is_auto and not partial
-    fitted = fit_any_scaling(of_numbers, scaling, bounded=bounded, ranks_tails=ranks_tails)
+    special: QuantileScaling | None = None
+    looks = is_auto and scaling == "standard" and not partial and not keeps_far
+    if looks and isinstance(of_numbers, np.ndarray):
+        special = fit_far_values(of_numbers, ranks_tails=for_classes)
+    fitted = special or fit_any_scaling(of_numbers, scaling, bounded=bounded)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])
@@ -134,17 +139,8 @@ def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
     return True
 
 
-def fit_any_scaling(
-    X: Any, kind: str | None, *, bounded: bool, ranks_tails: bool
-) -> Scaling | QuantileScaling:
-    """Fit the scaling of a kind to the numbers of training rows.
-
-    With `ranks_tails`, "standard" ranks the columns with heavy tails of a dense table.
-    """
-    if ranks_tails and kind == "standard" and isinstance(X, np.ndarray):
-        tails = heavy_tailed(X)
-        if tails.any():
-            return fit_quantiles(X, tails)
+def fit_any_scaling(X: Any, kind: str | None, *, bounded: bool) -> Scaling | QuantileScaling:
+    """Fit the scaling of a kind to the numbers of training rows."""
     if kind != "quantile":
         return fit_scaling(X, kind, bounded=bounded)
     if not isinstance(X, np.ndarray):

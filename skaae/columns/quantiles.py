@@ -1,8 +1,8 @@
-"""Scaling of columns by their quantiles, so that each column has a standard normal distribution."""
+"""Scaling of columns by their quantiles, and of columns with a few values that are far away."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,13 @@ MOST_KNOTS = 1000
 MIDDLE = (0.5, 25.0, 75.0, 99.5)  # percentiles
 HEAVY_TAIL, FAR_AWAY = 7.0, 50.0
 FEWEST_VALUES = 20
+
+# If columns are not ranked, values that are far away get this room on either side, in standard
+# deviations. They are at most this share of the values, or a single one: more may be a group.
+ROOM_OF_FAR, MOST_FAR = 1.0, 0.005
+
+# Of more values, about so many give the percentiles.
+MOST_SORTED = 20_000
 
 # How far a column's map goes on beyond its values, where it is straight, in standard deviations.
 BEYOND = 1e6
@@ -47,14 +54,20 @@ class Knots:
 
 @dataclass(frozen=True)
 class QuantileScaling:
-    """The map from values to normal scores, column by column.
+    """The map from values to scores, column by column.
 
     Values outside the range of the training rows get the score of its ends, and no score maps to a
-    value outside this range. Columns that are not ranked have no such limits.
+    value outside this range. Columns whose map is one straight line have no such limits.
     """
 
     columns: Sequence[Knots]
-    kind: str = "quantile"
+
+    @property
+    def kind(self) -> str:
+        """The name of the scaling: "quantile" if a column is ranked, otherwise "standard"."""
+        # each of their values has two ranks on the way back, the first and the last
+        ranked = [len(knots.back_values) == 2 * len(knots.values) for knots in self.columns]
+        return "quantile" if any(ranked) or not ranked else "standard"
 
     @property
     def variances(self) -> np.ndarray:
@@ -82,41 +95,102 @@ class QuantileScaling:
         return result
 
 
-def fit_quantiles(X: np.ndarray, ranked: np.ndarray | None = None) -> QuantileScaling:
-    """Return the scaling of training rows X (n_rows, n_columns) by their quantiles.
+def fit_quantiles(X: np.ndarray) -> QuantileScaling:
+    """Return the scaling of training rows X (n_rows, n_columns) by their quantiles."""
+    return fit_columns(X, [fit_column] * X.shape[1])
 
-    If the columns to be `ranked` are given, a mask, the others get mean 0 and variance 1.
+
+def fit_far_values(X: np.ndarray, *, ranks_tails: bool) -> QuantileScaling | None:
+    """Return the scaling that brings a few values that are far away near, or None if none is.
+
+    The other values of each column get mean 0 and variance 1. With `ranks_tails`, columns with a
+    heavy tail are ranked.
     """
-    ranked = np.ones(X.shape[1], dtype=bool) if ranked is None else ranked
-    return QuantileScaling(
-        tuple(
-            (fit_column if by_rank else straight)(values[~np.isnan(values)])
-            for values, by_rank in zip(X.T, ranked, strict=True)
-        )
+    maps = [
+        fit_column
+        if ranks_tails and has_heavy_tail(known)
+        else straight_but_far
+        if are_far(known).any()
+        else straight
+        for known in values_of(X)
+    ]
+    return None if set(maps) <= {straight} else fit_columns(X, maps)
+
+
+def fit_columns(X: np.ndarray, maps: Sequence[Callable[[np.ndarray], Knots]]) -> QuantileScaling:
+    """Return the scaling by maps that functions find from the known values of each column."""
+    found = zip(maps, values_of(X), strict=True)
+    return QuantileScaling(tuple(fit(known) for fit, known in found))
+
+
+def values_of(X: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the known values of each column."""
+    for values in X.T:
+        yield values[~np.isnan(values)].astype(np.float64)
+
+
+def has_heavy_tail(known: np.ndarray) -> bool:
+    """Return whether a column with these known values has a heavy tail."""
+    some = sample_of(known)
+    if len(np.unique(some)) <= FEWEST_VALUES:
+        return False
+    low, first, third, high = middle_of(some)
+    room = third - first
+    return bool(high - low > HEAVY_TAIL * room or np.ptp(known) > FAR_AWAY * room)
+
+
+def are_far(known: np.ndarray) -> np.ndarray:
+    """Return which of a column's known values are a few that are far from its middle half."""
+    some = sample_of(known)
+    if len(np.unique(some)) <= 2:
+        return np.zeros(len(known), dtype=bool)
+    _, first, third, _ = middle_of(some)
+    room = FAR_AWAY * (third - first)
+    far = (known < first - room) | (known > third + room)
+    return far & (far.sum() <= max(1.0, MOST_FAR * len(known)))
+
+
+def sample_of(known: np.ndarray) -> np.ndarray:
+    """Return about MOST_SORTED evenly spaced ones of a column's known values, or all if few."""
+    return known[:: 1 + len(known) // MOST_SORTED]
+
+
+def middle_of(known: np.ndarray) -> np.ndarray:
+    """Return the percentiles MIDDLE of known values, (4,); see there for columns of mostly 0."""
+    found = np.percentile(known, MIDDLE)
+    return np.percentile(known[known != found[1]], MIDDLE) if found[1] == found[2] else found
+
+
+def straight_but_far(known: np.ndarray) -> Knots:
+    """Return the map of a column that is straight, but for its few values that are far away.
+
+    On the way back, a score must be well beyond those of the other values to become a far value:
+    the networks' outputs are not exact.
+    """
+    far = are_far(known)
+    others, least, most = known[~far], known.min(), known.max()
+    values = [others.min(), others.max()]
+    scores = [(end - others.mean()) / others.std() for end in values]
+    back_values, back_scores = values.copy(), scores.copy()
+    if most > values[-1]:
+        back_values += [values[-1], most]
+        back_scores += [scores[-1] + ROOM_OF_FAR / 2.0, scores[-1] + ROOM_OF_FAR]
+        values, scores = [*values, most], [*scores, back_scores[-1]]
+    if least < values[0]:
+        back_values[:0] = [least, values[0]]
+        back_scores[:0] = [scores[0] - ROOM_OF_FAR, scores[0] - ROOM_OF_FAR / 2.0]
+        values, scores = [least, *values], [back_scores[0], *scores]
+    there, back = (
+        (np.array(values), np.array(scores)),
+        (np.array(back_values), np.array(back_scores)),
     )
-
-
-def heavy_tailed(X: np.ndarray) -> np.ndarray:
-    """Return which columns of training rows X, (n_rows, n_columns), have a heavy tail."""
-    found = np.zeros(X.shape[1], dtype=bool)
-    for column, values in enumerate(X.T):
-        known = values[~np.isnan(values)].astype(np.float64)
-        if len(np.unique(known)) <= FEWEST_VALUES:
-            continue
-        low, first, third, high = np.percentile(known, MIDDLE)
-        if first == third:
-            known = known[known != first]
-            low, first, third, high = np.percentile(known, MIDDLE)
-        room = third - first
-        found[column] = high - low > HEAVY_TAIL * room or np.ptp(known) > FAR_AWAY * room
-    return found
+    return Knots(*there, *back, variance=1.0)
 
 
 def straight(known: np.ndarray) -> Knots:
     """Return the map of a column with these known values that gives them mean 0 and variance 1."""
     if not len(known):
         return fit_column(known)
-    known = known.astype(np.float64)
     mean, deviation = known.mean(), known.std()
     if deviation == 0.0:
         return Knots(known[:1], np.zeros(1), known[:1], np.zeros(1), variance=1.0)
@@ -130,7 +204,7 @@ def fit_column(known: np.ndarray) -> Knots:
     """Return the map of a column with these known values, (n_values,)."""
     if not len(known):
         return Knots(np.zeros(1), np.zeros(1), np.zeros(1), np.zeros(1))
-    values, counts = np.unique(known.astype(np.float64), return_counts=True)
+    values, counts = np.unique(known, return_counts=True)
     last = np.cumsum(counts)
     first = last - counts
     scores = normal_score((first + last) / 2.0, len(known))

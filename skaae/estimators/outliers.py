@@ -117,6 +117,7 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         "criterion": [StrOptions({"auto", "reconstruction"})],
     }
     _scaling_of_mixed = "standard"
+    _keeps_far_values = True
 
     @fits
     def fit(self, X, y=None, *, X_val=None):
