@@ -458,7 +458,12 @@ def listed(values):
 def curves():
     """How the error with few labels falls, draw by draw, as in the paper and beyond it."""
     lines = []
-    shown = ("labels-100", "labels-100-virtual-adversarial", "labels-100-components")
+    shown = (
+        "labels-100",
+        "labels-100-long",
+        "labels-100-virtual-adversarial",
+        "labels-100-components",
+    )
     for row in (*shown, "labels-20-components"):
         lines += [f"`{row}`:", "", *curves_of(draws_of(row)), ""]
     return lines[:-1]
