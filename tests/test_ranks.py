@@ -245,8 +245,9 @@ def test_four_ranks_lose_one_and_two_go_on_under_torchrun(tmp_path):
 @pytest.mark.slow
 def test_the_command_of_the_page_runs(tmp_path):
     page = (JOB.parents[1] / "docs" / "scaling_up.md").read_text()
-    (tmp_path / "train.py").write_text(re.search(r"```python\n(.*?)```", page, re.S)[1])
-    (command,) = re.findall(r"^torchrun (--standalone .*)$", page, re.M)
+    before, command, _ = re.split(r"^torchrun (--standalone .*)$", page, flags=re.M)
+    program = re.findall(r"```python\n(.*?)```", before, re.S)[-1]
+    (tmp_path / "train.py").write_text(program)
     done = run_torchrun(command.split(), tmp_path)
     assert done.returncode == 0, done.stdout
     (score,) = done.stdout.split()  # of one rank
