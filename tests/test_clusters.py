@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skaae.clustering.assign import assign_components
+from skaae.clustering.assign import assign_components, match_clusters, spread_votes
 from skaae.clustering.merge import (
     ClusterTree,
     MergedClusters,
@@ -126,6 +126,43 @@ def test_classes_get_their_shares_of_the_rows():
     for share, wanted in ((0.25, [0, 1, 1, 1]), (0.5, [0, 0, 1, 1]), (0.75, [0, 0, 0, 1])):
         found = assign_components(P, targets, 2, np.array([share, 1.0 - share]))
         np.testing.assert_array_equal(found, wanted)
+
+
+def pairs_of(n_classes, sizes=100):
+    """Rows of two clusters for each class, with a border between the two of a class only."""
+    P = np.repeat(np.eye(2 * n_classes), sizes, axis=0)
+    starts = np.r_[0, np.cumsum(np.broadcast_to(sizes, 2 * n_classes))]
+    for k in range(0, 2 * n_classes, 2):
+        P[starts[k] : starts[k] + 10] = 0.5 * (np.eye(len(P.T))[k] + np.eye(len(P.T))[k + 1])
+    return P
+
+
+def test_each_class_gets_a_cluster_of_its_size_whatever_a_lone_label_says():
+    """The only label of class 4 lies in a cluster of class 3; no label is in those of class 4."""
+    P, classes = pairs_of(5), np.repeat(range(5), 2)
+    targets = given(1000, {50: 0, 250: 1, 450: 2, 650: 3, 750: 4})
+    found = assign_components(P, targets, 5, np.full(5, 0.2))
+    np.testing.assert_array_equal(found, classes)
+    assert not np.array_equal(assign_components(P, targets, 5), classes)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "classes", "fit"),
+    [
+        (8 * [100], [0, 0, 1, 1, 2, 2, 3, 3], True),
+        ([100, 100, 100, 100, 30, 30, 170, 170], [0, 0, 1, 1, 2, 2, 3, 3], False),
+        (8 * [100], [0, 1, 1, 2, 2, 3, 3, 0], False),
+    ],
+)
+def test_clusters_that_do_not_fit_sizes_and_labels_leave_the_votes_to_decide(sizes, classes, fit):
+    P, proportions = pairs_of(4, np.array(sizes)), np.full(4, 0.25)
+    labels = zip(np.cumsum(sizes) - 1, classes, strict=True)
+    targets = given(len(P), {int(row): label for row, label in labels})
+    votes = np.eye(4)[classes]
+    matched = match_clusters(P, votes, proportions)
+    assert (matched is not None) == fit
+    wanted = matched if fit else spread_votes(P, votes, proportions)
+    np.testing.assert_array_equal(assign_components(P, targets, 4, proportions), wanted)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -142,18 +142,20 @@ def find_components_first(*, assigns_later: bool) -> tuple[Stage, ...]:
     In the first stage every component finds its rows. In the second stage only borders between
     classes count, so that a component can lose rows that belong to another class. With
     `assigns_later`, there are too few labels to help find the components. So labels are not used in
-    the first stage, and assign each component to a class at its end.
+    the first stage, and assign each component to a class at its end. That stage is longer then,
+    because a component that has rows of two classes cannot be assigned.
     """
+    found, ended = (0.5, 0.8) if assigns_later else (0.3, 0.6)
     components = Stage(
         "find components",
-        until=0.3,
+        until=found,
         consistency="components",
         moves_label=LABEL_PHASES - ({"classification"} if assigns_later else set()),
         on_exit=(ASSIGN_COMPONENTS,) if assigns_later else (),
     )
     classes = Stage(
         "find classes",
-        until=0.6,
+        until=ended,
         consistency="classes",
         moves_label=LABEL_PHASES,
         on_exit=(RESTART_OPTIMIZERS,),
