@@ -885,3 +885,36 @@ def test_a_code_for_missing_values_does_not_spoil_a_classifier():
     others = np.arange(300) != 5
     np.testing.assert_allclose(clf._table.transform(X)[others], scale(X[others]), atol=1e-5)
     assert clf.score(X[others], y[others]) > 0.85
+
+
+def flags(seed, n_rows=300, n_columns=120):
+    """Rows of 0 and 1, mostly 0, as fingerprints of molecules are, and their three classes."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n_rows)
+    base = rng.beta(0.5, 3.0, n_columns)
+    differs = (rng.random((3, n_columns)) < 0.1) * rng.uniform(0.1, 0.4, (3, n_columns))
+    return (rng.random((n_rows, n_columns)) < np.clip(base + differs, 0.0, 1.0)[y]) * 1, y
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_flags_are_no_images_to_the_classifier(seed):
+    X, y = flags(seed)
+    y_few = np.full(len(y), -1)
+    for label in range(3):
+        y_few[np.flatnonzero(y == label)[:10]] = label
+    hidden = y_few < 0
+    clf = SemiSupervisedAAEClassifier(random_state=seed).fit(X, y_few)
+    assert clf.scaling_ == "standard"
+    alone = LogisticRegression(max_iter=1000).fit(X[~hidden], y[~hidden])
+    assert clf.score(X[hidden], y[hidden]) > alone.score(X[hidden], y[hidden])
+
+
+def test_drawings_have_neighbours_that_are_alike():
+    digits = load_digits().data
+    shuffled = digits[:, np.random.default_rng(0).permutation(64)]
+    padded = np.pad(digits.reshape(-1, 8, 8), ((0, 0), (2, 2), (2, 2))).reshape(-1, 144)
+    for X in (digits, 16.0 - digits, 1.0 * (digits > 7.0), padded):
+        assert looks_like_pixels(X, photos=False)
+    for X in (shuffled, 1.0 * flags(0)[0]):
+        assert looks_like_pixels(X)
+        assert not looks_like_pixels(X, photos=False)

@@ -97,7 +97,7 @@ def test_components_that_are_assigned_later_wait_for_the_labels():
     assert first.on_exit == (ASSIGN_COMPONENTS,)
     assert first.assigns_later
     assert (first.name, first.consistency) == (as_ever.name, as_ever.consistency)
-    assert [stage.until for stage in (first, *others)] == [0.5, 0.8, 1.0]
+    assert [stage.until for stage in (first, *others)] == [0.6, 0.8, 1.0]
     assert [replace(stage, until=1.0) for stage in others] == [
         replace(stage, until=1.0) for stage in rest
     ]

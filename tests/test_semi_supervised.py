@@ -369,7 +369,7 @@ def test_with_components_the_virtual_adversarial_loss_comes_first(
     model = classifier(components_per_class=components_per_class, **params)
     stages = [model.partial_fit(X, y_few)._step.stage for _ in range(10)]
     history, names = model.history_, [stage.name for stage in stages]
-    found, ended = (5, 8) if components_per_class == 3 else (3, 6)
+    found, ended = (6, 8) if components_per_class == 3 else (3, 6)
     assert names == (
         found * ["find components"] + (ended - found) * ["find classes"] + (10 - ended) * ["refine"]
     )

@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading
 from threadpoolctl import ThreadpoolController
 
+from skaae import SemiSupervisedAAEClassifier
 from skaae.estimators import pseudo_labels as classifier_module
 from skaae.teaching.committee import (
     Classifier,
@@ -544,3 +545,13 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_has_no_blocks_of_other_threads():
     subprocess.run([sys.executable, "-c", FORKS], check=True)
+
+
+def test_many_classes_of_two_labels_each_do_not_warn():
+    X, y = make_blobs(200, 6, centers=40, random_state=0)
+    y_few = np.full(200, -1)
+    for label in range(40):
+        y_few[np.flatnonzero(y == label)[:2]] = label
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        SemiSupervisedAAEClassifier(random_state=0).fit(X, y_few)

@@ -31,6 +31,7 @@ TYPICAL_STEP = 1 / 8
 SMALL_STEP, SMALL_STEP_SHARE = 1 / 25, 1 / 20
 LEAST_BACKGROUND = 1 / 6
 LEAST_COVARIANCE, LEAST_DEVIATION = 1 / 6, 1 / 12
+LEAST_LIKENESS, MOST_COMPARED = 1 / 10, 2000  # of neighbours; rows that are compared
 
 
 @dataclass(frozen=True)
@@ -131,13 +132,14 @@ def looks_like_pixels(X: Array, *, photos: bool = True) -> bool:
     * Columns that change do so by similar amounts; see `_share_one_unit`.
     * The rows have a background, as drawings do, or get bright and dark as a whole, as photos do;
       see `_has_background` and `_has_light`. Tables of other measurements seldom do either.
-      Without `photos`, only drawings count.
+      Without `photos`, only drawings count, and their neighbours must be alike; see `_has_shapes`.
 
     Rows that are all of the same length, as the normalised word counts of texts are, are no pixels.
     Nor is a sparse table, which is most often one of words.
 
     In doubt the answer is False, because "range" harms the training on other tables much, while
-    "standard" harms the training on images little. The order of rows and columns does not matter.
+    "standard" harms the training on images little. The order of rows does not matter, and with
+    `photos` that of columns does not either.
     """
     if not isinstance(X, np.ndarray):
         return False
@@ -152,9 +154,9 @@ def looks_like_pixels(X: Array, *, photos: bool = True) -> bool:
         return False
     if _have_one_length(X):
         return False
-    if _has_background(X, low, top):
-        return True
-    return photos and _has_light(deviation, variance, of_sums, top)
+    if not photos:
+        return _has_background(X, low, top) and _has_shapes(X)
+    return _has_background(X, low, top) or _has_light(deviation, variance, of_sums, top)
 
 
 def _have_one_length(X: Array) -> bool:
@@ -195,6 +197,25 @@ def _has_background(X: Array, low: float, top: float) -> bool:
     """Return whether a sixth of all values equal the smallest, `low`, or the largest, `top`."""
     ends = [sum(np.count_nonzero(rows == end) for rows in blocks(X)) for end in (low, top)]
     return bool(max(ends) >= LEAST_BACKGROUND * X.shape[0] * X.shape[1])
+
+
+def _has_shapes(X: np.ndarray) -> bool:
+    """Return whether neighbouring columns are more alike than others, as pixels of a shape are.
+
+    Their mean correlation is at least 0.1 above that of all pairs of columns. Tables of flags or
+    counts, which may have a background too, have no such order.
+    """
+    rows = X[:: 1 + len(X) // MOST_COMPARED].astype(float)
+    deviation = rows.std(axis=0)
+    changes = deviation > 0.0
+    n_changing = int(changes.sum())
+    pairs = changes[1:] & changes[:-1]
+    if not pairs.any():
+        return False
+    scores = (rows - rows.mean(axis=0)) / np.where(changes, deviation, 1.0)
+    near = (scores[:, 1:] * scores[:, :-1]).mean(axis=0)[pairs].mean()
+    of_all = (scores.sum(axis=1).var() - n_changing) / (n_changing * (n_changing - 1))
+    return bool(near - of_all >= LEAST_LIKENESS)
 
 
 def _has_light(deviation: np.ndarray, variance: np.ndarray, of_sums: float, top: float) -> bool:

@@ -82,6 +82,7 @@ class Classifier:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", message="Only one sample")  # of a class
+            warnings.filterwarnings("ignore", message="The number of unique classes")
             estimator.fit(X[given], positions, **how)  # some want classes without a gap
         found[:, present] = estimator.predict_proba(X[wanted])
         if not np.isfinite(found).all():

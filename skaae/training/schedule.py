@@ -145,7 +145,7 @@ def find_components_first(*, assigns_later: bool) -> tuple[Stage, ...]:
     the first stage, and assign each component to a class at its end. That stage is longer then,
     because a component that has rows of two classes cannot be assigned.
     """
-    found, ended = (0.5, 0.8) if assigns_later else (0.3, 0.6)
+    found, ended = (0.6, 0.8) if assigns_later else (0.3, 0.6)
     components = Stage(
         "find components",
         until=found,
