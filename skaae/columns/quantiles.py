@@ -106,15 +106,15 @@ def fit_far_values(X: np.ndarray, *, ranks_tails: bool) -> QuantileScaling | Non
     The other values of each column get mean 0 and variance 1. With `ranks_tails`, columns with a
     heavy tail are ranked.
     """
-    maps = [
-        fit_column
-        if ranks_tails and has_heavy_tail(known)
-        else straight_but_far
-        if are_far(known).any()
-        else straight
-        for known in values_of(X)
-    ]
+    maps = [map_for(known, ranks_tails=ranks_tails) for known in values_of(X)]
     return None if set(maps) <= {straight} else fit_columns(X, maps)
+
+
+def map_for(known: np.ndarray, *, ranks_tails: bool) -> Callable[[np.ndarray], Knots]:
+    """Return the function that finds the map of a column with these known values."""
+    if ranks_tails and has_heavy_tail(known):
+        return fit_column
+    return straight_but_far if are_far(known).any() else straight
 
 
 def fit_columns(X: np.ndarray, maps: Sequence[Callable[[np.ndarray], Knots]]) -> QuantileScaling:
@@ -169,8 +169,11 @@ def straight_but_far(known: np.ndarray) -> Knots:
     """
     far = are_far(known)
     others, least, most = known[~far], known.min(), known.max()
+    mean, deviation = others.mean(), others.std()
+    if deviation == 0.0:  # tiny numbers have squares of 0
+        return straight(known)
     values = [others.min(), others.max()]
-    scores = [(end - others.mean()) / others.std() for end in values]
+    scores = [(end - mean) / deviation for end in values]
     back_values, back_scores = values.copy(), scores.copy()
     if most > values[-1]:
         back_values += [values[-1], most]

@@ -23,8 +23,8 @@ scaling : {"auto", "standard", "quantile", "range"} or None, default="auto"
     "standard"; but in `AAETransformer` and `SupervisedAAETransformer` it is "quantile" for data
     frames with a column of booleans or of categories. `SemiSupervisedAAEClassifier` ranks columns
     with a heavy tail, and the others are as in "standard"; photos are no images to it, only
-    drawings are, whose neighbouring columns are alike. Others but `AAEOutlierDetector` bring a few values that are far away near the
-    others. The user guide says more.
+    drawings are, whose neighbouring columns are alike. All others but `AAEOutlierDetector` bring
+    a few values that are far away near the rest. The user guide says more.
 categorical_features : "from_dtype", array-like, Categories or None, default="from_dtype"
     Which columns of X hold categories: text, or values without an order. "from_dtype" are the
     columns of a data frame whose dtype is category, string or text. Otherwise give names,
