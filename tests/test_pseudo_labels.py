@@ -94,7 +94,7 @@ def test_rows_get_pseudo_labels_at_a_quarter_of_the_epochs(monkeypatch):
 def test_no_row_gets_a_pseudo_label_before_components_have_a_class(monkeypatch):
     params = {"components_per_class": 3, "batch_size": 60, "solver": "adam"}
     sizes = streams_in(40, monkeypatch, **params)
-    assert len(sizes) == 28  # labels wait until 12 of 40 epochs are over
+    assert len(sizes) == 16  # labels wait until 24 of 40 epochs are over
     assert sizes[0] == 10
 
 

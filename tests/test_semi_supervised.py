@@ -406,7 +406,7 @@ def test_one_label_assigns_all_its_components(arcs):
 
 def test_components_stay_assigned_where_a_call_lacks_a_class(arcs):
     X, y, y_few = arcs
-    model = classifier(components_per_class=3, **{**COMPONENTS, "max_iter": 36})
+    model = classifier(components_per_class=3, **{**COMPONENTS, "max_iter": 30})
     for _ in range(15):
         model.partial_fit(X, y_few)
     assert model._step.stage.name == "find components"
