@@ -24,8 +24,8 @@ def assign_components(probabilities, targets, n_classes, proportions=None):
 
     targets (n_rows,) are class indices, -1 where unlabeled. There must be at least as many
     components as classes. Labels vote for the class of their components. If the `proportions` of
-    the classes are given, (n_classes,), clusters of components may be the classes; see
-    `match_clusters`. Otherwise votes spread; see `spread_votes`.
+    the classes are given, (n_classes,), and components form clusters of these sizes, each class
+    gets a cluster; see `match_clusters`. Otherwise votes spread; see `spread_votes`.
     """
     labeled = targets >= 0
     votes = probabilities[labeled].T.astype(float) @ np.eye(n_classes)[targets[labeled]]

@@ -39,8 +39,7 @@ def fit_table(
     *,
     bounded: bool = False,
     of_mixed: str = "quantile",
-    for_classes: bool = False,
-    keeps_far: bool = False,
+    purpose: str = "codes",
     partial: bool = False,
     min_frequency: Any = "auto",
     weight: float = 1.0,
@@ -54,9 +53,9 @@ def fit_table(
     scaling : see `fit_scaling`.
     bounded : whether the loss needs numbers in [0, 1].
     of_mixed : what scaling "auto" is for a data frame with flags or categories.
-    for_classes : whether "auto" is chosen for networks that learn classes from few labels: photos
-        count as tables, and numbers of columns with heavy tails are ranked.
-    keeps_far : whether "auto" leaves a few values that are far from the others where they are.
+    purpose : what "auto" is chosen for. For "classes", learned from few labels, photos count as
+        tables, and columns with heavy tails are ranked. For "outliers", a few values that are far
+        away stay there. For "codes", they are brought near the others.
     partial : whether later rows, which may be larger, train too: their numbers count as they are.
     min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
@@ -70,7 +69,7 @@ def fit_table(
     is_auto = scaling == "auto"
     if is_auto:
         mixed = schema.is_mixed and not bounded
-        photos = not for_classes
+        photos = purpose != "classes"
         scaling = of_mixed if mixed else auto_kind(found, bounded=bounded, photos=photos)
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
     is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)
@@ -95,9 +94,9 @@ def fit_table(
         )
     of_numbers = found if not len(flags) else found[:, numbers]
     special: QuantileScaling | None = None
-    looks = is_auto and scaling == "standard" and not partial and not keeps_far
+    looks = is_auto and scaling == "standard" and not partial and purpose != "outliers"
     if looks and isinstance(of_numbers, np.ndarray):
-        special = fit_far_values(of_numbers, ranks_tails=for_classes)
+        special = fit_far_values(of_numbers, ranks_tails=purpose == "classes")
     fitted = special or fit_any_scaling(of_numbers, scaling, bounded=bounded)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)

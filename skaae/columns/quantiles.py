@@ -156,7 +156,7 @@ def sample_of(known: np.ndarray) -> np.ndarray:
 
 
 def middle_of(known: np.ndarray) -> np.ndarray:
-    """Return the percentiles MIDDLE of known values, (4,); see there for columns of mostly 0."""
+    """Return the percentiles MIDDLE, (4,), of known values; a value of half of them is left out."""
     found = np.percentile(known, MIDDLE)
     return np.percentile(known[known != found[1]], MIDDLE) if found[1] == found[2] else found
 
@@ -183,11 +183,8 @@ def straight_but_far(known: np.ndarray) -> Knots:
         back_values[:0] = [least, values[0]]
         back_scores[:0] = [scores[0] - ROOM_OF_FAR, scores[0] - ROOM_OF_FAR / 2.0]
         values, scores = [least, *values], [back_scores[0], *scores]
-    there, back = (
-        (np.array(values), np.array(scores)),
-        (np.array(back_values), np.array(back_scores)),
-    )
-    return Knots(*there, *back, variance=1.0)
+    forth, back = np.array([values, scores]), np.array([back_values, back_scores])
+    return Knots(forth[0], forth[1], back[0], back[1], variance=1.0)
 
 
 def straight(known: np.ndarray) -> Knots:

@@ -76,8 +76,8 @@ class BaseAdversarialAutoencoder(
     verbose: Any = 0
     _parameter_constraints = parameters.SHARED_CONSTRAINTS
     _classifies = False  # whether the encoder learns the classes of labeled rows
-    # what scaling="auto" is for frames with categories; ranks hide outliers, and gaps of groups
-    _scaling_of_mixed, _scaling_for_classes, _keeps_far_values = "quantile", False, False
+    _scaling_of_mixed = "quantile"  # of "auto"; ranks would hide outliers, and gaps between groups
+    _purpose_of_scaling = "codes"  # of "auto"; see `fit_table`
     # scikit-learn's HTML representation links to the pages of this module
     _doc_link_module = "skaae"
     _doc_link_template = property(lambda self: page_of_estimator())
@@ -282,8 +282,7 @@ class BaseAdversarialAutoencoder(
             self.scaling,
             bounded=bounded,
             of_mixed=self._scaling_of_mixed,
-            for_classes=self._scaling_for_classes,
-            keeps_far=self._keeps_far_values,
+            purpose=self._purpose_of_scaling,
             partial=partial,
             min_frequency=categories.min_frequency,
             weight=categories.weight,

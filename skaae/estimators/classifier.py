@@ -220,7 +220,7 @@ default="labeled"
 
     _classifies = True
     _scaling_of_mixed = "standard"
-    _scaling_for_classes = True
+    _purpose_of_scaling = "classes"
 
     @fits
     def fit(self, X, y, *, X_unlabeled=None, X_val=None, y_val=None, sample_weight=None):

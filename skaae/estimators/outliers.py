@@ -117,7 +117,7 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         "criterion": [StrOptions({"auto", "reconstruction"})],
     }
     _scaling_of_mixed = "standard"
-    _keeps_far_values = True
+    _purpose_of_scaling = "outliers"
 
     @fits
     def fit(self, X, y=None, *, X_val=None):

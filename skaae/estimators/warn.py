@@ -127,8 +127,8 @@ def of_collapse(estimator, rows, run, n_rows, start=None):
     """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or cannot be told apart.
 
     That is, they have the same probabilities of classes, or without classes the same code. Also
-    warn if a cluster has nearly lost the rows that it had in `start`. After few epochs this is no
-    surprise, so it is not said.
+    warn if a cluster has lost nearly all rows that it had before training, in `start`. After few
+    epochs this is no surprise, so it is not said.
     """
     part = estimator.n_iter_ / epochs("auto", n_rows, run.batch_size, estimator._recipe)
     some = rows.select(np.unique(np.linspace(0, len(rows) - 1, MOST_COMPARED).astype(int)))
