@@ -66,26 +66,14 @@ def fit_table(
     lowest, highest = known_range(found)
     names = [column.name for column in schema.columns if column.kind != CATEGORY]
     require_moderate(lowest, highest, names, scaling)
-    is_auto = scaling == "auto"
-    if is_auto:
+    kind = scaling
+    if scaling == "auto":
         mixed = schema.is_mixed and not bounded
         photos = purpose != "classes"
-        scaling = of_mixed if mixed else auto_kind(found, bounded=bounded, photos=photos)
-    kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
-    is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)
-    whole = np.zeros(len(kinds), dtype=bool)
-    if schema.library is not None:
-        whole = are_whole(found)
-        if scaling in ("standard", "quantile"):  # pixels of 0 and 1 are no flags
-            is_flag |= whole & (lowest == 0.0) & (highest == 1.0)
+        kind = of_mixed if mixed else auto_kind(found, bounded=bounded, photos=photos)
+    is_flag, whole = flags_and_whole(found, (lowest, highest), schema, kind)
     numbers, flags = np.flatnonzero(~is_flag), np.flatnonzero(is_flag)
-    categories = None
-    if isinstance(rows, MixedRows) and rows.categories.shape[1]:
-        names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
-        rare = min_frequency
-        if min_frequency == "auto":
-            rare = min(RARE_ROWS, max(1, rows.shape[0] // 100))
-        categories = fit_categories(rows.categories, names, rare)
+    categories = categories_of(rows, schema, min_frequency)
     if np.isnan(lowest).all() and not (categories is not None and any(categories.sizes)):
         names = [column.name for column in schema.columns[:10]]
         raise ValueError(
@@ -93,11 +81,11 @@ def fit_table(
             "give rows with values."
         )
     of_numbers = found if not len(flags) else found[:, numbers]
-    special: QuantileScaling | None = None
-    looks = is_auto and scaling == "standard" and not partial and purpose != "outliers"
-    if looks and isinstance(of_numbers, np.ndarray):
-        special = fit_far_values(of_numbers, ranks_tails=purpose == "classes")
-    fitted = special or fit_any_scaling(of_numbers, scaling, bounded=bounded)
+    fitted: Scaling | QuantileScaling | None = None
+    brings_near = scaling == "auto" and kind == "standard" and not partial and purpose != "outliers"
+    if brings_near and isinstance(of_numbers, np.ndarray):
+        fitted = fit_far_values(of_numbers, ranks_tails=purpose == "classes")
+    fitted = fitted or fit_any_scaling(of_numbers, kind, bounded=bounded)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])
@@ -120,8 +108,37 @@ def fit_table(
         typical,
         whole[numbers],
         working_dtype(found.dtype),
-        binary=scaling == "range" and has_two_values(found, lowest, highest),
+        binary=kind == "range" and has_two_values(found, lowest, highest),
     )
+
+
+def flags_and_whole(
+    found: Any, known: tuple[np.ndarray, np.ndarray], schema: Schema, scaling: str | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which columns that are no categories are flags, and which numbers stay whole.
+
+    `known` holds their smallest and largest values. Of an array, only columns that the schema names
+    flags are flags, and no number stays whole.
+    """
+    kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
+    lowest, highest = known
+    is_flag = np.array([kind == FLAG for kind in kinds], dtype=bool) & ~np.isnan(lowest)
+    if schema.library is None:
+        return is_flag, np.zeros(len(kinds), dtype=bool)
+    whole = are_whole(found)
+    if scaling in ("standard", "quantile"):  # pixels of 0 and 1 are no flags
+        is_flag |= whole & (lowest == 0.0) & (highest == 1.0)
+    return is_flag, whole
+
+
+def categories_of(rows: Rows, schema: Schema, min_frequency: Any) -> Categories | None:
+    """Learn the categories of training rows, or return None if no column has some."""
+    if not isinstance(rows, MixedRows) or not rows.categories.shape[1]:
+        return None
+    names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
+    if min_frequency == "auto":
+        min_frequency = min(RARE_ROWS, max(1, rows.shape[0] // 100))
+    return fit_categories(rows.categories, names, min_frequency)
 
 
 def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
