@@ -132,8 +132,12 @@ def as_label_array(y):
     NumPy would turn integers beside missing values into floats, and change those above 2**53. So if
     the container has no NumPy dtype (pandas' nullable columns, polars, lists), its values are
     checked one by one. Integers of any width become int64, so that classes are the same with and
-    without missing values.
+    without missing values. Masked entries of NumPy's masked arrays are missing values.
     """
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        labels = np.array(y.data, dtype=object)
+        labels[np.ma.getmaskarray(y)] = None
+        return labels
     if hasattr(y, "columns") and np.shape(y)[1:] == (1,):  # a data frame
         return as_label_array(y[y.columns[0]])[:, None]
     if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y}) == 2:

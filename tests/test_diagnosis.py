@@ -458,6 +458,14 @@ def test_energy_distance():
     assert few == pytest.approx(statistics.energy_distance(codes, samples + 1.0), abs=0.05)
 
 
+def test_rows_in_other_units_do_not_pass_for_rows_like_those_of_the_fit(blobs):
+    """They vary more, so the share of their own variance that is explained may be high."""
+    X, _ = blobs
+    aae = AAETransformer(max_iter=60, **FITS).fit(X[:120])
+    assert diagnose(aae, X[:120], X_val=X[120:])["overfitting"].status == "ok"
+    assert diagnose(aae, X[:120], X_val=3.0 * X[120:])["overfitting"].status == "warning"
+
+
 def test_largest_correlation():
     x = np.random.default_rng(0).normal(size=(300, 1))
     assert statistics.largest_correlation(np.hstack([x, np.zeros_like(x), -x])) == pytest.approx(1)
@@ -475,8 +483,10 @@ def test_principal_variance_and_explained_share():
     total, one = statistics.principal_variance(X, np.array([0, 0, 1, 1]), 1)
     assert (total, one) == pytest.approx((0.625, 0.5))
     mean = X.mean(axis=0)
-    assert statistics.explained_share(X, X, mean) == 1.0
-    assert statistics.explained_share(X, np.tile(mean, (4, 1)), mean) == pytest.approx(0.0)
+    variance = statistics.mean_square(X - mean)
+    assert statistics.explained_share(X, X, variance) == 1.0
+    assert statistics.explained_share(X, np.tile(mean, (4, 1)), variance) == pytest.approx(0.0)
+    assert statistics.explained_share(X, X, 0.0) == 1.0  # rows that are all the same
 
 
 def test_late_share():

@@ -12,6 +12,7 @@ from skaae import (
     AAEClusterer,
     AAEEmbedding,
     ClusterHeadsDisplay,
+    Conv,
     LatentSpaceDisplay,
     ManifoldDisplay,
     ReconstructionDisplay,
@@ -409,13 +410,27 @@ def test_heads_of_an_embedding_are_decoded(images):
     np.testing.assert_allclose(display.images.reshape(3, 12), decoded)
 
 
+def test_convolutions_know_the_shape_of_their_images(images):
+    X, y = images
+    network = Conv(image_shape=(2, 2, 3))
+    aae = SupervisedAAETransformer(
+        2, network=network, hidden_layer_sizes=(4,), max_iter=2, **FITS
+    ).fit(X, y)
+    assert ReconstructionDisplay.from_estimator(aae, X, y, n_images=5).images.shape[1:] == (
+        *(5, 2, 2, 3),
+    )
+    assert StyleDisplay.from_estimator(aae, n_styles=3).images.shape == (3, 2, 2, 2, 3)
+    given = StyleDisplay.from_estimator(aae, n_styles=3, image_shape=(4, 3))
+    assert given.images.shape == (3, 2, 4, 3)
+
+
 def test_errors(blobs, fitted_transformer, fitted_classifier):
     one = transformer(n_components=1, max_iter=1).fit(blobs[0])
     with pytest.raises(ValueError, match=r"needs at least two components.*n_components=1"):
         LatentSpaceDisplay.from_estimator(one, blobs[0])
     with pytest.raises(ValueError, match=r"two components.*n_components=10"):
         ManifoldDisplay.from_estimator(fitted_classifier)
-    with pytest.raises(ValueError, match="rows of 6 features are not images"):
+    with pytest.raises(ValueError, match=r"6 features are not square images.*explore"):
         ManifoldDisplay.from_estimator(fitted_transformer)
     with pytest.raises(ValueError, match=r"image_shape=\(2, 2\)"):
         as_images(np.zeros((1, 6)), (2, 2))

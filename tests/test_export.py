@@ -398,6 +398,18 @@ def test_numbers_that_float32_rounds_too_much_get_a_warning(scaling, tmp_path):
         export_onnx(model, tmp_path / "model.onnx", method="transform")
 
 
+def test_numbers_beside_a_heavy_tail_get_no_warning(tmp_path):
+    """The map of such a column is a straight line whose ends lie far outside the table."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(120, 2)), np.exp(rng.normal(0.0, 3.0, size=120))])
+    y = np.where(np.arange(120) < 60, (X[:, 0] > 0).astype(int), -1)
+    model = SemiSupervisedAAEClassifier(**BRIEF).fit(X, y)
+    assert model.scaling_ == "quantile"
+    rows = {"X": X.astype(np.float32)}
+    found = in_onnx(model, tmp_path / "model.onnx", rows, method="predict_proba")
+    assert_same(found["probabilities"], model.predict_proba(X))
+
+
 def test_float64_keeps_the_digits_of_large_numbers(tmp_path):
     rng = np.random.default_rng(0)
     X = np.column_stack([1.7e9 + rng.integers(0, 1000, 80), rng.normal(size=80)])

@@ -29,6 +29,8 @@ BIG = 2**53 + 1  # the first integer that no float64 holds
         (["a", "b", None], "auto", ["a", "b"], [0, 1, -1]),
         (np.array(["a", "b", -1, NAN], dtype=object), "auto", ["a", "b"], [0, 1, -1, -1]),
         (pd.Series([3, 5, pd.NA], dtype="Int64"), "auto", [3, 5], [0, 1, -1]),
+        (np.ma.masked_array([3, 5, 5], mask=[0, 0, 1]), "auto", [3, 5], [0, 1, -1]),
+        (np.ma.masked_array(["a", "b"], mask=[0, 1]), "auto", ["a"], [0, -1]),
         (pd.Series(["x", pd.NA, "y"], dtype="string"), "auto", ["x", "y"], [0, -1, 1]),
         (pd.Series([True, False, pd.NA], dtype="boolean"), "auto", [False, True], [1, 0, -1]),
         (pd.Categorical(["u", None, "v"]), "auto", ["u", "v"], [0, -1, 1]),

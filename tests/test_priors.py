@@ -332,6 +332,11 @@ class NoState:
         (lambda: Gaussian().sample(2, y=[0, 0]), ValueError, r"Gaussian\(.* has no components"),
         (lambda: Uniform().sample(2, y=[0, 0]), ValueError, r"Uniform\(.* has no components"),
         (
+            lambda: as_prior(scipy.stats.norm()).sample(2, y=[0, 0]),
+            ValueError,
+            r"prior <scipy.* has no components.*skaae\.priors\.GaussianMixture",
+        ),
+        (
             lambda: Uniform([0, 1, 2], 5).sample(2),
             ValueError,
             r"Uniform\(.* has low of shape \(3,\)",

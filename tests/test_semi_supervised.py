@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from conftest import FITS, classifier, hide
+from sklearn.datasets import make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -247,6 +248,41 @@ def test_partial_fit(blobs, few_labels):
     with pytest.raises(ValueError, match="label 9"):
         model.partial_fit(X, np.full(180, 9))
     assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(("n_rows", "n_labels"), [(1, 1), (20, 1)])
+def test_a_stream_of_few_rows_or_labels_keeps_what_fit_learned(n_rows, n_labels):
+    """At the rates of a whole mini-batch, 100 single rows made 0.99 to 0.66."""
+    X, y = make_classification(900, 8, n_informative=6, n_classes=3, class_sep=2.0, random_state=2)
+    model = classifier(max_iter=100, pseudo_labels=False).fit(X[:300], y[:300])
+    before = model.score(X[600:], y[600:])
+    assert before > 0.95
+    for start in range(300, 300 + min(100 * n_rows, 300), n_rows):
+        block = slice(start, start + n_rows)
+        model.partial_fit(X[block], np.where(np.arange(n_rows) < n_labels, y[block], -1))
+    assert model.score(X[600:], y[600:]) > before - 0.03
+
+
+def test_each_row_of_a_small_block_counts_as_in_a_mini_batch(blobs):
+    X, y = blobs
+    model = classifier(network=MLP(batch_norm="encoder")).fit(X, y)
+    norms = [m for m in model._step.networks.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    assert norms
+
+    def found():
+        rates = [model._step.optimizers[p].learning_rate for p in ("generator", "classification")]
+        full = [model._settings.rates[p].learning_rate for p in ("generator", "classification")]
+        return [float(r) / f for r, f in zip(rates, full, strict=True)], norms[-1].momentum
+
+    for n_rows, n_labels, rows, labels in (
+        (10, 10, 0.1, 0.1),
+        (20, 5, 0.2, 0.1),
+        (150, 4, 1.0, 0.2),
+    ):
+        model.partial_fit(X[:n_rows], np.where(np.arange(n_rows) < n_labels, y[:n_rows], -1))
+        assert found() == (pytest.approx([rows, labels]), pytest.approx(0.1 * rows))
+    model.set_params(warm_start=True).fit(X, y)  # all that `fit` gets is all there is
+    assert found() == (pytest.approx([1.0, 1.0]), pytest.approx(0.1))
 
 
 def test_fully_labeled_data(blobs):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import classifier, label, transformer
+from conftest import FITS, classifier, label, transformer
 
 from skaae import AAETransformer
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
@@ -310,6 +310,13 @@ def test_early_stopping_keeps_the_best_weights(blobs):
     best = int(np.argmin(aae.history_["validation"])) + 1
     shorter = transformer(**{**params, "max_iter": best}).fit(X)
     np.testing.assert_array_equal(aae.transform(X), shorter.transform(X))
+
+
+@pytest.mark.parametrize("prior", [scipy.stats.norm(100.0, 1.0), scipy.stats.norm(0.0, 1e4)])
+def test_a_prior_far_from_unit_scale_gets_a_warning(blobs, prior):
+    with pytest.warns(UserWarning, match=r"prior have a mean of .* Training needs about 0 and 1"):
+        AAETransformer(prior=prior, **FITS).fit(blobs[0])
+    AAETransformer(prior=prior, regularizer=None, **FITS).fit(blobs[0])  # it trains nothing
 
 
 def test_partial_fit_goes_on(blobs):

@@ -11,7 +11,7 @@ from skaae.diagnosis.report import judged, not_checked
 STYLE_USE = 0.1  # change of decoded rows with the style, relative to what a code can explain
 LABEL_USE = 0.02  # change of decoded rows with the label, relative to the means of labels
 EXPLAINED = 0.5  # of the variance that a code can explain linearly
-GAP = 0.5  # in explained variance, between rows of the fit and others
+GAP = 0.3  # in explained variance, between rows of the fit and others
 CLASS_GAP = 0.3  # in accuracy
 LEAST_GROUP = 2  # rows of a label that have a mean
 LEAST_ROWS = 10  # fewer rows say little about a loss
@@ -49,7 +49,8 @@ def needs_reconstruction(evidence):
 def reconstruction(evidence):
     """Return how much of the variance reconstructions explain, beside what a code can explain."""
     known = evidence.known
-    explained = statistics.explained_share(known, evidence.outputs, known.mean(axis=0))
+    variance = statistics.mean_square(known - known.mean(axis=0))
+    explained = statistics.explained_share(known, evidence.outputs, variance)
     (possible, total), matters = evidence.variance[1], needs_reconstruction(evidence)
     used = "as many principal components"
     return judged(
@@ -137,20 +138,24 @@ def reconstruction_gap(evidence, unseen):
     """Return by how much less of the variance of unseen rows their reconstructions explain."""
     if min(len(evidence.inputs), len(unseen.inputs)) < LEAST_ROWS:
         return not_checked("overfitting", f"It needs at least {LEAST_ROWS} rows of X and X_val.")
-    mean, matters = evidence.known.mean(axis=0), needs_reconstruction(evidence)
-    if evidence.variance[1][1] < LEAST_VARIANCE * len(mean):
+    matters = needs_reconstruction(evidence)
+    if evidence.variance[1][1] < LEAST_VARIANCE * evidence.known.shape[1]:
         return not_checked("overfitting", ALL_EQUAL)
+    # rows in other units than those of X have a larger variance of their own
+    variance = statistics.mean_square(evidence.known - evidence.known.mean(axis=0))
     shares = [
-        statistics.explained_share(part.known, part.outputs, mean) for part in (evidence, unseen)
+        statistics.explained_share(part.known, part.outputs, variance)
+        for part in (evidence, unseen)
     ]
     return judged(
         "overfitting",
         shares[0] - shares[1],
         GAP,
         0.0,
-        f"Gap in explained variance: {percent(shares[0])} of X, {percent(shares[1])} of X_val.",
-        "Give more rows, lower n_components or the width of layers, add input_noise, or use "
-        "early_stopping."
+        f"Explained variance of X: {percent(shares[0])}, with the errors of X_val "
+        f"{percent(shares[1])}.",
+        "See that X_val has the units of X. Give more rows, lower n_components or the width of "
+        "layers, add input_noise, or use early_stopping."
         if matters
         else NO_NEED,
         matters=matters,

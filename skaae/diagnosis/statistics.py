@@ -97,10 +97,9 @@ def told_share(codes, targets):
     return float((accuracy - chance) / (1.0 - chance))
 
 
-def explained_share(targets, outputs, mean):
-    """Return the share of the variance of rows around a mean that their reconstructions explain."""
-    total = np.square(targets - mean, dtype=float).sum()
-    return float(1.0 - np.square(targets - outputs, dtype=float).sum() / max(total, TINY))
+def explained_share(targets, outputs, variance):
+    """Return the share of a variance, the mean squared distance of rows, that is not in errors."""
+    return 1.0 - mean_square(targets - outputs) / max(variance, TINY)
 
 
 def principal_variance(targets, groups, n_components):

@@ -7,7 +7,7 @@ import inspect
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skaae.displays._tiles import Tiles, as_images, first_rows
+from skaae.displays._tiles import Tiles, as_images, first_rows, image_shape_of
 from skaae.unlabeled import as_label_array
 
 
@@ -74,7 +74,8 @@ class StyleDisplay(Tiles):
             Rows whose styles are used. They are shown in the first column. None draws styles from
             the prior.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of the image in each row of X. None means a square image of one channel.
+            Shape of the image in each row of X. None means that of the estimator's
+            convolutions if it has some, else a square image of one channel.
         n_styles : int, default=10
             Number of styles to draw from the prior. With X, the largest number of rows to use.
         ax : matplotlib Axes, default=None
@@ -87,6 +88,7 @@ class StyleDisplay(Tiles):
         display : StyleDisplay
         """
         check_is_fitted(estimator)
+        image_shape = image_shape_of(estimator, image_shape)
         originals = None
         if X is None:
             styles = estimator.sample_prior(n_styles, random_state=random_state)
@@ -147,7 +149,8 @@ class ReconstructionDisplay(Tiles):
         y : array-like of shape (n_samples,), default=None
             Classes of the rows, for estimators whose `reconstruct` needs them.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of the image in each row of X. None means a square image of one channel.
+            Shape of the image in each row of X. None means that of the estimator's
+            convolutions if it has some, else a square image of one channel.
         n_images : int, default=12
             Largest number of images to show. They are the first rows of X.
         ax : matplotlib Axes, default=None
@@ -165,6 +168,7 @@ class ReconstructionDisplay(Tiles):
             does.
         """
         check_is_fitted(estimator)
+        image_shape = image_shape_of(estimator, image_shape)
         rows = first_rows(X, n_images)
         if y is None and needs_classes(estimator):
             raise ValueError(
@@ -237,7 +241,8 @@ class ClusterHeadsDisplay(Tiles):
         X : array-like of shape (n_samples, n_features), default=None
             The training rows, in the order of `labels_`. None shows only the heads.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of the image in each row of X. None means a square image of one channel.
+            Shape of the image in each row of X. None means that of the estimator's
+            convolutions if it has some, else a square image of one channel.
         n_members : int, default=10
             Number of rows to show from each cluster, chosen at random.
         ax : matplotlib Axes, default=None
@@ -257,6 +262,7 @@ class ClusterHeadsDisplay(Tiles):
             If the numbers of rows of X and of `labels_` differ.
         """
         check_is_fitted(estimator)
+        image_shape = image_shape_of(estimator, image_shape)
         if not hasattr(estimator, "cluster_heads_"):
             raise TypeError(
                 f"{type(estimator).__name__} has no cluster_heads_; give an AAEClusterer, or an "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skaae.displays._tiles import Tiles, as_images
+from skaae.displays._tiles import Tiles, as_images, image_shape_of
 
 
 class ManifoldDisplay(Tiles):
@@ -78,7 +78,8 @@ class ManifoldDisplay(Tiles):
             Number of components of the prior to show, each in one row of the display. None or 0
             shows a grid. Components need an `AAETransformer`, whose `sample_prior` accepts one.
         image_shape : tuple (height, width) or (height, width, 3), default=None
-            Shape of a decoded row as an image. None means a square image of one channel.
+            Shape of a decoded row as an image. None means that of the estimator's
+            convolutions if it has some, else a square image of one channel.
         n_images : int, default=15
             Number of images along each side of the grid, or along each component.
         coverage : float in (0, 1), default=0.95
@@ -99,6 +100,7 @@ class ManifoldDisplay(Tiles):
             components, or decoded rows do not fit image_shape.
         """
         check_is_fitted(estimator)
+        image_shape = image_shape_of(estimator, image_shape)
         if n_prior_components:
             walks = [
                 walk_along(estimator.sample_prior(5000, y, random_state=random_state), n_images)

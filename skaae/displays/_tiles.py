@@ -42,6 +42,12 @@ class Tiles(Display):
         ax.tick_params(length=0)
 
 
+def image_shape_of(estimator, given):
+    """Return the given shape of images, or that of the estimator's convolutions, or None."""
+    settings = getattr(estimator, "_settings", None)
+    return settings.architecture.image_shape if given is None and settings is not None else given
+
+
 def as_images(X, image_shape=None):
     """Return rows (n, n_features) as images (n, height, width[, channels])."""
     X = np.asarray(X)
@@ -50,15 +56,18 @@ def as_images(X, image_shape=None):
             "rows with categories or other objects are not images; this display needs an estimator "
             "of numbers only."
         )
-    if image_shape is None:
-        side = round(np.sqrt(X.shape[1]))
-        image_shape = (side, side)
-    if np.prod(image_shape) != X.shape[1]:
+    n_features = X.shape[1]
+    side = round(np.sqrt(n_features))
+    if np.prod(image_shape or (side, side)) != n_features:
+        what = "square images"
+        if image_shape is not None:
+            what = f"images of image_shape={tuple(image_shape)}"
         raise ValueError(
-            f"rows of {X.shape[1]} features are not images of image_shape={tuple(image_shape)}; "
-            "pass image_shape=(height, width) with height * width = n_features, or "
-            "(height, width, 3) for colour images."
+            f"rows of {n_features} features are not {what}; pass "
+            "image_shape=(height, width) with height * width = n_features, or (height, width, 3) "
+            "for colour images. If the rows are no images, see them with skaae.displays.explore."
         )
+    image_shape = image_shape or (side, side)
     if tuple(image_shape[2:]) == (1,):
         image_shape = image_shape[:2]
     return X.reshape(-1, *image_shape)

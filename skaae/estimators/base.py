@@ -376,12 +376,12 @@ class BaseAdversarialAutoencoder(
 
         `ends` says whether its last epoch is known and the model's last.
         """
-        done = self.n_iter_
-        device = self._step.generator.device
-        by_class = self._classifies
+        step, recipe, done = self._step, self._recipe, self.n_iter_
+        device, by_class = step.generator.device, self._classifies
         streams = fitting.make_streams(x, targets, rows, device, weights, classifies=by_class)
-        recipe = self._recipe
-        batch_size = min(replace_auto(self.batch_size, recipe.batch_size), len(rows))
+        full = replace_auto(self.batch_size, recipe.batch_size)
+        share = rates.weigh_block(step, streams, full, partial=partial)
+        batch_size = min(full, len(rows))
         planned = rates.epochs(self.max_iter, len(rows), batch_size, recipe)
         schedule = solver_of(self, recipe).learning_rate_schedule
         schedule = replace_auto(schedule, recipe.schedule if ends else "constant")
@@ -391,7 +391,7 @@ class BaseAdversarialAutoencoder(
             n_epochs=1 if partial else planned,
             n_done=done,
             n_planned=max(planned, done + 1) if partial else done + planned,
-            learning_rate=lambda now, end: rates.learning_rate_factor(schedule, now, end),
+            learning_rate=lambda now, end: share * rates.learning_rate_factor(schedule, now, end),
         )
 
     # Inference ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 
 from skaae.estimators.model import Model
 from skaae.estimators.options import Solver, kind_of, replace_auto
+from skaae.networks.layers import MOMENTUM, BatchNorm
 from skaae.training.optimizers import PhaseRates
 
 # Learning rates of "auto", by solver; those of SGD are the paper's (section 5). With a sigmoid, the
@@ -85,6 +86,25 @@ def phase_rates(
     if model.keeps_neighbours:
         rates["neighbours"] = PhaseRates(auto["neighbours"], momentum)
     return rates
+
+
+def weigh_block(step, streams, batch_size, *, partial):
+    """Return the factor of the learning rates: below 1 for a `partial_fit` of few rows.
+
+    Each row then counts as in a mini-batch of `batch_size` rows. Otherwise one row would change the
+    weights, and the running statistics of batch normalization, as much as a whole mini-batch, and a
+    stream of single rows would ruin the model. If few rows of the block have labels, the rate of
+    classification falls with the square root of their share, which leaves its noise as it is.
+    """
+    n_rows = len(streams[0])
+    n_labels = sum(len(stream) for stream in streams if stream.phase == "classification")
+    share = min(1.0, n_rows / batch_size) if partial else 1.0
+    of_labels = min(1.0, n_labels / min(n_rows, batch_size)) if partial and n_labels else 1.0
+    step.share_of_labels = math.sqrt(of_labels)
+    for module in step.networks.modules():
+        if isinstance(module, BatchNorm):
+            module.momentum = share * MOMENTUM
+    return share
 
 
 def learning_rate_factor(schedule, epoch, planned):

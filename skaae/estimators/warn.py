@@ -30,9 +30,12 @@ OURS = ("skaae", "sklearn", "joblib")
 FEW_EPOCHS = 10
 # Numbers with more values than MANY_CLASSES, each in fewer rows than FEW_ROWS, may be quantities.
 MANY_CLASSES, FEW_ROWS = 20, 5
-# Codes of rows are equal if they vary by less than this share of the prior's standard deviation. So
-# many rows are looked at.
+# Codes of rows are equal if they vary by less than this share of the prior's standard deviation, or
+# of 1 if that is less. So many rows are looked at.
 LEAST_SPREAD, MOST_COMPARED = 0.01, 200
+# Samples of a prior whose mean or standard deviation is beyond these are hard to follow. The mean
+# is in standard deviations, or absolute if they are below 1.
+MOST_MEAN_OF_PRIOR, DEVIATIONS_OF_PRIOR = 5.0, (0.02, 50.0)
 # Names of classes that people often give to rows without a label, in lower case.
 MARKERS = {"", "?", "-", "--", ".", "unknown", "unlabeled", "unlabelled", "missing", "undefined"}
 MARKERS |= {"nan", "none", "null", "na", "n/a", "<na>", "nat"}
@@ -153,13 +156,33 @@ def of_collapse(estimator, rows, run, n_rows, start=None):
         return
     size, prior = estimator._settings.n_components, estimator._settings.priors["style"]
     samples = prior.sample(MOST_COMPARED, size, generator=cpu_generator(0)).numpy()
+    if estimator._step.is_regularized and of_far_prior(samples):
+        return
     codes = inference.encode(estimator._step, some, "style")
-    if (codes.std(axis=0) < LEAST_SPREAD * samples.std(axis=0)).all():
+    if (codes.std(axis=0) < LEAST_SPREAD * samples.std(axis=0).clip(max=1.0)).all():
         user(
             "All rows have the same code, so codes say nothing about the rows. Lower "
             "adversarial_learning_rate, or set it to 'auto'. skaae.diagnose says more.",
             ConvergenceWarning,
         )
+
+
+def of_far_prior(samples):
+    """Return whether samples of a prior are far from mean 0 or variance 1, and warn if so."""
+    mean, deviation = samples.mean(axis=0), samples.std(axis=0)
+    narrow, wide = DEVIATIONS_OF_PRIOR
+    far = np.abs(mean) > MOST_MEAN_OF_PRIOR * np.maximum(deviation, 1.0)
+    far |= (deviation > wide) | (deviation < narrow)
+    if far.any():
+        k = int(np.argmax(far))
+        user(
+            f"Samples of the prior have a mean of {mean[k]:.3g} and a standard deviation of "
+            f"{deviation[k]:.3g} in dimension {k}. Training needs about 0 and 1, so codes and new "
+            "rows hardly follow this prior. Give a prior with mean 0 and standard deviation 1, and "
+            "shift and scale the codes yourself.",
+            UserWarning,
+        )
+    return bool(far.any())
 
 
 def of_same_answer(probabilities):

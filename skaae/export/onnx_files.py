@@ -135,8 +135,10 @@ def check_digits(table: Table, dtype: str, *, warn: bool) -> None:
     positions = table.schema.positions(NUMBER, FLAG)[table.numbers]
     for index, position in enumerate(positions.tolist()):
         values = np.array([table.lowest[index], table.highest[index]], dtype=np.float64)
-        if isinstance(table.scaling, QuantileScaling):
-            values = table.scaling.columns[index].values
+        if isinstance(table.scaling, QuantileScaling):  # a straight map ends far outside
+            knots = table.scaling.columns[index].values
+            inside = (knots >= values[0]) & (knots <= values[1])
+            values = np.append(values, knots[inside])
         half = np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2.0
         rows = np.zeros((2, len(values), len(positions)))
         rows[:, :, index] = values - half, values + half

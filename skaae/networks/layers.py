@@ -131,6 +131,9 @@ def fan_in(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> int:
     return layer.in_channels * n_positions
 
 
+MOMENTUM = 0.1  # of the running statistics of batch normalization
+
+
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalization of vectors or of the channels of images.
 
@@ -139,10 +142,12 @@ class BatchNorm(nn.BatchNorm1d):
 
     Attributes
     ----------
+    momentum : how much a batch moves the running statistics: MOMENTUM, or less for few rows.
     moments : None, or what computes the statistics if the batch is spread over several processes;
         see `Ranks.moments` in `skaae.training.ranks`.
     """
 
+    momentum: float = MOMENTUM
     moments: Moments | None = None
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
@@ -156,7 +161,7 @@ class BatchNorm(nn.BatchNorm1d):
             self.weight,
             self.bias,
             training=generator is not None and len(h) > 1,
-            momentum=0.1 if follows else 0.0,
+            momentum=self.momentum if follows else 0.0,
             eps=self.eps,
         )
 
@@ -170,8 +175,8 @@ class BatchNorm(nn.BatchNorm1d):
         variance = torch.where(is_batch, variance, self.running_var)
         if follows:
             with torch.no_grad():
-                self.running_mean.lerp_(mean, 0.1)
-                self.running_var.lerp_(variance * n / (n - 1.0).clamp(min=1.0), 0.1)
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance * n / (n - 1.0).clamp(min=1.0), self.momentum)
         shape = [1, -1] + [1] * (h.dim() - 2)
         scale = self.weight * (variance + self.eps).rsqrt()
         normalized = (h.float() - mean.view(shape)) * scale.view(shape) + self.bias.view(shape)

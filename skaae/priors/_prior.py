@@ -118,7 +118,11 @@ class Prior(ABC):
 
 def refuse_components(prior: Prior, y: object) -> None:
     if y is not None:
-        raise ValueError(f"{prior!r} has no components for y to choose from; leave y out.")
+        source = getattr(prior, "source", prior)  # what the user gave
+        raise ValueError(
+            f"prior {source!r} has no components for y to choose from; leave y out. Priors with "
+            "components are 'petals', 'swiss_roll' and skaae.priors.GaussianMixture."
+        )
 
 
 def require_dimension(prior: Prior, dimension: int, n_components: int) -> None:

@@ -69,6 +69,7 @@ class AAEStep:
     spare : a snapshot whose memory the next snapshot reuses, or None.
     trained : networks for inference: `networks`, or with `average` their running average.
     n_steps : number of steps so far; a tensor, so that steps in a CUDA graph count too.
+    share_of_labels : factor of the classification rate; see `weigh_block`.
     """
 
     networks: AdversarialAutoencoder
@@ -92,6 +93,7 @@ class AAEStep:
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
     spare: Any = field(init=False, repr=False, default=None)
+    share_of_labels: float = field(init=False, repr=False, default=1.0)
     _style: Tensor | None = field(init=False, repr=False, default=None)
     _copies: dict[str, nn.Module] = field(init=False, repr=False, default_factory=dict)
 
@@ -174,8 +176,8 @@ class AAEStep:
         if labeled is not None:
             logits = self.networks.encoder.class_logits(in_float32(all_outputs))
             part = losses.classification_loss(logits[len(x) :], labeled[1])
-            rate = self.rates["reconstruction"].learning_rate
-            ratio = self.rates["classification"].learning_rate / rate
+            rate = self.share_of_labels * self.rates["classification"].learning_rate
+            ratio = rate / self.rates["reconstruction"].learning_rate
             if self.ranks is not None:  # whose shares of both kinds of rows may differ
                 ratio *= self.ranks.share("classification") / self.ranks.share("reconstruction")
             loss = loss + ratio * part
@@ -231,8 +233,7 @@ class AAEStep:
 
     def generate(self, code: Code, y: Tensor | None = None) -> Losses:
         """Update the encoder so that discriminators take its codes for samples of the priors."""
-        parts = self._generation(code, y)
-        return self._update("generator", parts)
+        return self._update("generator", self._generation(code, y))
 
     def classify(self, x: Tensor, y: Tensor) -> Losses:
         """Update the weights of the encoder's label on the cross-entropy of labeled rows."""
@@ -268,8 +269,7 @@ class AAEStep:
         ends = self.networks.decoder.combine(code).unflatten(0, (-1, 2))
         if self.ranks is not None:  # each row is compared with all others
             ends = self.ranks.gather(ends, "pairs")
-        loss = losses.neighbour_loss(ends[:, 0], ends[:, 1])
-        return self._update("neighbours", {"neighbours": loss})
+        return self._update("neighbours", {"neighbours": losses.neighbour_loss(*ends.unbind(1))})
 
     def _moves_label(self, phase: str) -> bool:
         """Return whether a phase may train the label in this stage."""
@@ -333,9 +333,10 @@ class AAEStep:
         return adversarial or bool({"divergence", "discrepancy"} & set(self.penalties))
 
     def scale_learning_rates(self, factor: float) -> None:
-        """Set every learning rate to its initial value times `factor`."""
-        for optimizer in self.optimizers.values():
-            optimizer.scale_learning_rate(factor)
+        """Set learning rates to initial values times `factor`, and that of labels by its share."""
+        for phase, optimizer in self.optimizers.items():
+            own = self.share_of_labels if phase == "classification" else 1.0
+            optimizer.scale_learning_rate(factor * own)
 
     def state_dict(self, *, optimizers: bool = True) -> dict[str, Any]:
         """Return what training needs to continue: weights, optimisers, random generator, stage."""
