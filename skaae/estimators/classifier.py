@@ -245,10 +245,12 @@ default="labeled"
             The labels of X_val. Unlabeled rows do not count.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row of X, labeled or not. Training draws rows in proportion to their
-            weights: weight 2 is like two copies of the row, and rows of weight 0 are left out. Rows
-            of X_unlabeled have the mean of the weights above 0. The committee of `pseudo_labels`
-            uses the weights too. The scaling of X, the graph of neighbours of images and the
-            assignment of components to classes do not use them. None weighs all rows the same.
+            weights: weight 2 counts like two copies of the row, and rows of weight 0 are left out.
+            Weigh labeled rows and do not copy them: the committee of `pseudo_labels`, which uses
+            the weights too, would take its members for better than they are. Rows of X_unlabeled
+            have the mean of the weights above 0. The scaling of X, the graph of neighbours of
+            images and the assignment of components to classes do not use them. None weighs all rows
+            the same.
 
         Returns
         -------
