@@ -49,7 +49,9 @@ class TakesPseudoLabels:
             return "graph"
         labeled = targets >= 0
         few = labeled.sum() <= MAX_LABELS or wanted != "auto"
-        return "committee" if dense and few and not labeled.all() else None
+        # a classifier of the user's leaves labels as they are
+        teaches = wanted != "classifier" or not labeled.all()
+        return "committee" if dense and few and teaches else None
 
     def _finds_components(self, targets, table):
         """Return whether "auto" means several components per class, for many images of few labels.
@@ -122,7 +124,7 @@ class TakesPseudoLabels:
         rows = index.cpu().numpy()
         labeled, others = rows[targets[rows] >= 0], rows[targets[rows] < 0]
         held_out = rows[:0] if held_out is None else held_out
-        taught = self._settings.schedule.teacher == "committee" and len(labeled) and len(others)
+        taught = self._settings.schedule.teacher == "committee" and len(labeled)
         if not taught or x.is_sparse:
             return targets[held_out]
         seed = self._settings.seed

@@ -22,6 +22,9 @@ from skaae.teaching.weights import best_temperature, member_weights, with_temper
 N_FOLDS = 5
 MAX_COLUMNS = 1000  # of linear discriminant analysis
 LEAST_PROPORTION = 1e-6  # a class without rows may have labels all the same
+# If all rows have labels, this share of each gives way to what the committee says of the row if it
+# does not see its label. Otherwise it is less, in proportion to the labeled rows.
+SHARE_OF_LABELS = 0.6
 
 
 def default_members(X, targets, seed, weights=None):
@@ -138,10 +141,14 @@ def folds_of_labels(y, seed):
 def teach(X, targets, proportions, members, seed, weights=None):
     """Return class probabilities of all rows, (n_rows, n_classes), from the labels of some.
 
+    A network that learns certain labels alone becomes too certain of other rows. So the more rows
+    have labels, the more of each label gives way to the probabilities of members that have not seen
+    it. A single member leaves labels as they are.
+
     Parameters
     ----------
     X : scaled rows, (n_rows, n_features).
-    targets : class indices of the rows, (n_rows,), -1 where unlabeled. These rows keep their label.
+    targets : class indices of the rows, (n_rows,), -1 where unlabeled.
     proportions : class proportions among all rows, (n_classes,).
     members : functions like `Classifier`, `Graph` and `InformationMaximization`. A single one
         teaches its own probabilities.
@@ -149,19 +156,22 @@ def teach(X, targets, proportions, members, seed, weights=None):
     weights : weights of the rows, (n_rows,), 1 on average, or None.
     """
     proportions = np.maximum(proportions, LEAST_PROPORTION)
+    given = targets >= 0
+    labels = np.eye(len(proportions))[targets[given]]
     if len(members) == 1:
         mean = members[0](X, targets, np.arange(len(X)), proportions, weights)
-    else:
-        mean = weighted_mean(X, targets, proportions, members, seed, weights)
-    given = targets >= 0
-    mean[given] = np.eye(len(proportions))[targets[given]]
+        mean[given] = labels
+        return mean
+    mean, unseen = weighted_mean(X, targets, proportions, members, seed, weights)
+    mean[given] = labels + SHARE_OF_LABELS * given.mean() * (unseen - labels)
     return mean
 
 
 def weighted_mean(X, targets, proportions, members, seed, weights=None):
     """Return the members' mean probabilities, weighted by cross-validation on the labels.
 
-    The arguments are those of `teach`.
+    The first ones are those of all rows, (n_rows, n_classes), and the second ones those of labeled
+    rows from members that have not seen their labels. The arguments are those of `teach`.
     """
     n_classes = len(proportions)
     given, everything = np.flatnonzero(targets >= 0), np.arange(len(X))
@@ -171,7 +181,7 @@ def weighted_mean(X, targets, proportions, members, seed, weights=None):
     own = np.ones(len(y)) if weights is None else weights[given]
     importance = own * proportions[y] / np.bincount(y, own)[y]
     importance *= len(y) / importance.sum()
-    found, chances = [], []
+    found = []
     for member in members:
         unseen = np.zeros((len(given), n_classes))
         for k in range(fold.max() + 1):
@@ -180,8 +190,8 @@ def weighted_mean(X, targets, proportions, members, seed, weights=None):
             unseen[fold == k] = member(X, rest, held_out, proportions, weights)
         temperature = best_temperature(unseen, y, importance)
         of_all = member(X, targets, everything, proportions, weights)
-        found.append(with_temperature(of_all, temperature))
-        chances.append(with_temperature(unseen, temperature)[np.arange(len(y)), y])
+        found.append([with_temperature(part, temperature) for part in (of_all, unseen)])
+    of_all, unseen = (np.stack(part) for part in zip(*found, strict=True))
     prior = np.array([member.prior for member in members])
-    shares = member_weights(np.stack(chances, axis=1), importance, prior)
-    return np.tensordot(shares, np.stack(found), axes=1)
+    shares = member_weights(unseen[:, np.arange(len(y)), y].T, importance, prior)
+    return np.tensordot(shares, of_all, axes=1), np.tensordot(shares, unseen, axes=1)
