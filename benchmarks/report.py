@@ -75,6 +75,21 @@ def few_labels(name="few_labels"):
     return lines
 
 
+def all_labels():
+    """Mean accuracy, mean rank and mean log loss over tables where all rows have labels."""
+    result, key = read("all_labels"), "all labels"
+    scores, methods, _ = by_table(result, key)
+    ranks = rankdata(-scores.round(4), axis=0).mean(axis=1)
+    losses, seconds = (
+        by_table(result, key, what)[0].mean(axis=1) for what in ("log_loss", "seconds")
+    )
+    lines = ["| method | accuracy | log loss | seconds |", "|---|---|---|---|"]
+    for method, row, rank, loss, time in zip(methods, scores, ranks, losses, seconds, strict=True):
+        shown = "-" if np.isnan(loss) else f"{loss:.3f}"
+        lines.append(f"| {method} | {100 * row.mean():.1f} ({rank:.1f}) | {shown} | {time:.1f} |")
+    return lines
+
+
 def small_classes():
     """The same for tables with a small class."""
     return few_labels("small_classes")
@@ -886,6 +901,7 @@ TABLES = {
     "outliers": outliers,
     "outliers_by_table": outliers_by_table,
     "few_labels": few_labels,
+    "all_labels": all_labels,
     "small_classes": small_classes,
     "noisy_columns": noisy_columns,
     "few_labels_behind": few_labels_behind,

@@ -326,6 +326,16 @@ def own_plain(n_inputs, n_outputs):
     return nn.Linear(n_inputs, n_outputs)
 
 
+@pytest.mark.parametrize("shape", [(1, 5, 5), (3, 6, 6)])
+def test_images_with_the_channels_first_get_a_warning(shape):
+    """Such an image_shape fits the number of columns, and trains on scrambled images."""
+    X = np.random.default_rng(0).random((30, int(np.prod(shape))))
+    params = {"network": "conv", "hidden_layer_sizes": (4,), "max_iter": 1}
+    with pytest.warns(UserWarning, match=r"channels last.*image_shape=\({0}, {0}".format(shape[1])):
+        transformer(image_shape=shape, **params).fit(X)
+    transformer(image_shape=(*shape[1:], shape[0]), **params).fit(X)
+
+
 @pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])
 def test_user_modules_train_repeat_and_leave_the_global_generator(blobs, posterior):
     import pickle

@@ -134,11 +134,12 @@ default="labeled"
 
         Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
         gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
-        label in place of reconstruction and adversarial training. "auto" does so for at most 2000
-        labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch
-        steps, in 10 to 500 epochs, for max_iter. So it is for sparse X, without a committee. If
-        every row has a label, or there are more than 2000 labels, "auto" is `Adam` for solver, and
-        3000 mini-batch steps, in 20 to 200 epochs, for max_iter.
+        label in place of reconstruction and adversarial training. The more rows have a label, the
+        more the committee softens labels too. "auto" does so for at most 2000 labels. "auto" is
+        then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch steps, in 10 to 500
+        epochs, for max_iter. So it is for sparse X, without a committee. With more than 2000
+        labels, "auto" is `Adam` for solver, and 3000 mini-batch steps, in 20 to 200 epochs, for
+        max_iter.
 
         Images (`scaling_` is "range"), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest

@@ -16,6 +16,7 @@ from skaae.columns.layout import Layout
 from skaae.columns.scaling import Scaling
 from skaae.columns.table import Rows, Table
 from skaae.device import cpu_generator, resolve_device
+from skaae.estimators import warn
 from skaae.estimators.model import Model, finds_clusters, has_components
 from skaae.estimators.options import (
     NETWORKS,
@@ -83,6 +84,7 @@ SHARED_CONSTRAINTS = {
 # Times the spread of the rows: a weight of 5.3 for MNIST. Wasserstein autoencoders use 10, with a
 # reconstruction loss that is twice as large.
 AUTO_MMD_WEIGHT = 0.1
+MOST_COLOURS = 4  # red, green, blue and opacity
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
 
@@ -287,6 +289,8 @@ def image_shape(value, n_features):
             f"image_shape={shape} has {math.prod(shape)} values, but X has {n_features} features; "
             "rows must be flat images, in NumPy's order: height, width, channels."
         )
+    if len(shape) == 3 and shape[0] in (1, 3) and shape[1] == shape[2] > MOST_COLOURS:
+        warn.of_channels_first(shape)
     return shape if len(shape) == 3 else (*shape, 1)
 
 

@@ -103,6 +103,18 @@ def of_no_checkpoint(path, error):
     )
 
 
+def of_channels_first(shape):
+    """Warn of an image_shape that seems to be in PyTorch's order."""
+    channels, height, width = shape
+    user(
+        f"image_shape={shape} means images of {channels} x {height} pixels with {width} channels. "
+        "If its first number counts channels, give rows with the channels last, by "
+        "np.moveaxis(images, 1, 3).reshape(len(images), -1), and "
+        f"image_shape=({height}, {width}, {channels}).",
+        UserWarning,
+    )
+
+
 def of_interrupt(n_epochs, n_planned):
     """Warn that the user ended a fit after so many epochs."""
     user(
