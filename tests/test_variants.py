@@ -326,12 +326,12 @@ def own_plain(n_inputs, n_outputs):
     return nn.Linear(n_inputs, n_outputs)
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 5), (3, 6, 6)])
+@pytest.mark.parametrize("shape", [(3, 6, 6), (3, 5, 8)])
 def test_images_with_the_channels_first_get_a_warning(shape):
     """Such an image_shape fits the number of columns, and trains on scrambled images."""
     X = np.random.default_rng(0).random((30, int(np.prod(shape))))
     params = {"network": "conv", "hidden_layer_sizes": (4,), "max_iter": 1}
-    with pytest.warns(UserWarning, match=r"channels last.*image_shape=\({0}, {0}".format(shape[1])):
+    with pytest.warns(UserWarning, match=rf"channels last.*image_shape=\({shape[1]}, {shape[2]}"):
         transformer(image_shape=shape, **params).fit(X)
     transformer(image_shape=(*shape[1:], shape[0]), **params).fit(X)
 

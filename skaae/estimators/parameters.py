@@ -289,7 +289,7 @@ def image_shape(value, n_features):
             f"image_shape={shape} has {math.prod(shape)} values, but X has {n_features} features; "
             "rows must be flat images, in NumPy's order: height, width, channels."
         )
-    if len(shape) == 3 and shape[0] in (1, 3) and shape[1] == shape[2] > MOST_COLOURS:
+    if len(shape) == 3 and shape[0] == 3 and min(shape[1:]) > MOST_COLOURS:
         warn.of_channels_first(shape)
     return shape if len(shape) == 3 else (*shape, 1)
 
