@@ -11,7 +11,7 @@ from skaae.diagnosis.report import judged, not_checked
 STYLE_USE = 0.1  # change of decoded rows with the style, relative to what a code can explain
 LABEL_USE = 0.02  # change of decoded rows with the label, relative to the means of labels
 EXPLAINED = 0.5  # of the variance that a code can explain linearly
-GAP = 0.3  # in explained variance, between rows of the fit and others
+GAP = 0.5  # in explained variance, between rows of the fit and others
 CLASS_GAP = 0.3  # in accuracy
 LEAST_GROUP = 2  # rows of a label that have a mean
 LEAST_ROWS = 10  # fewer rows say little about a loss
