@@ -1,5 +1,6 @@
 """SemiSupervisedAAEClassifier: what it learns from few labels, its methods, unlabeled rows."""
 
+import copy
 import pickle
 import warnings
 
@@ -16,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from skaae import MLP, SemiSupervisedAAEClassifier, VirtualAdversarial, inference
+from skaae import MLP, SGD, SemiSupervisedAAEClassifier, VirtualAdversarial, inference
 from skaae.estimators.styles import fit_styles
 
 
@@ -250,17 +251,32 @@ def test_partial_fit(blobs, few_labels):
     assert model.score(X, y) > 0.9
 
 
-@pytest.mark.parametrize(("n_rows", "n_labels"), [(1, 1), (20, 1)])
+@pytest.mark.parametrize(("n_rows", "n_labels"), [(1, 1), (20, 1), (300, 1)])
 def test_a_stream_of_few_rows_or_labels_keeps_what_fit_learned(n_rows, n_labels):
     """At the rates of a whole mini-batch, 100 single rows made 0.99 to 0.66."""
     X, y = make_classification(900, 8, n_informative=6, n_classes=3, class_sep=2.0, random_state=2)
     model = classifier(max_iter=100, pseudo_labels=False).fit(X[:300], y[:300])
     before = model.score(X[600:], y[600:])
     assert before > 0.95
-    for start in range(300, 300 + min(100 * n_rows, 300), n_rows):
+    for start in [*range(300, 600, n_rows)][:100] * (8 if n_rows == 300 else 1):
         block = slice(start, start + n_rows)
         model.partial_fit(X[block], np.where(np.arange(n_rows) < n_labels, y[block], -1))
     assert model.score(X[600:], y[600:]) > before - 0.03
+
+
+@pytest.mark.parametrize(("factor", "same"), [(0.0, True), (0.5, False)])
+def test_joint_updates_weigh_the_labels_of_a_block(blobs, factor, same):
+    X, y = blobs
+    params = {"pseudo_labels": False, "solver": SGD(updates="joint"), "max_iter": 2}
+    model = classifier(**params).fit(X, y)
+    x, targets = torch.tensor(X[:20], dtype=torch.float32), torch.tensor(y[:20])
+    found = []
+    for labels in (targets, (targets + 1) % 3):
+        step = copy.deepcopy(model._step)
+        step.label_rate_factor = factor
+        step(x=x, x_labeled=x, y_labeled=labels)
+        found.append(torch.cat([weight.flatten() for weight in step.networks.parameters()]))
+    assert torch.equal(*found) == same
 
 
 def test_each_row_of_a_small_block_counts_as_in_a_mini_batch(blobs):
@@ -277,7 +293,7 @@ def test_each_row_of_a_small_block_counts_as_in_a_mini_batch(blobs):
     for n_rows, n_labels, rows, labels in (
         (10, 10, 0.1, 0.1),
         (20, 5, 0.2, 0.1),
-        (150, 4, 1.0, 0.2),
+        (150, 4, 1.0, np.sqrt(0.04 / 2)),  # two mini-batches repeat the labels
     ):
         model.partial_fit(X[:n_rows], np.where(np.arange(n_rows) < n_labels, y[:n_rows], -1))
         assert found() == (pytest.approx([rows, labels]), pytest.approx(0.1 * rows))

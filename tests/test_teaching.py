@@ -22,7 +22,6 @@ from threadpoolctl import ThreadpoolController
 from skaae import SemiSupervisedAAEClassifier
 from skaae.estimators import pseudo_labels as classifier_module
 from skaae.teaching.committee import (
-    SHARE_OF_LABELS,
     Classifier,
     default_members,
     folds_of_labels,
@@ -200,14 +199,14 @@ def moons(n_rows=400, n_labels=10):
     return X.astype(np.float32), y, hide(y, n_labels)
 
 
-def test_the_committee_keeps_labels_and_knows_the_other_rows():
+def test_the_committee_keeps_few_labels_and_knows_the_other_rows():
     X, y, targets = moons()
     found = teach(X, targets, EVEN, default_members(X, targets, 0), 0)
     assert found.shape == (400, 2)
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
     given = targets >= 0
-    labels = np.eye(2)[targets[given]]
-    assert np.abs(found[given] - labels).max() <= SHARE_OF_LABELS * given.mean()
+    assert (found[given].argmax(axis=1) == targets[given]).all()
+    assert found[given].max(axis=1).min() > 0.98  # 10 of 400 labels are nearly hard
     assert np.mean(found.argmax(axis=1) == y) > 0.95
 
 
@@ -221,8 +220,7 @@ def test_the_more_rows_have_labels_the_more_the_committee_softens_them():
         found = teach(X, targets, EVEN, members, 0)[:n_labels]
         np.testing.assert_allclose(found.sum(axis=1), 1.0)
         softest.append(found[np.arange(n_labels), y[:n_labels]].min())
-        assert softest[-1] >= 1.0 - SHARE_OF_LABELS * n_labels / 200
-    assert 1.0 > softest[0] > softest[1] > softest[2]
+    assert 0.95 > softest[0] > softest[1] > softest[2] > 0.5  # every label keeps its majority
     assert (teach(X, y, EVEN, members[:1], 0) == np.eye(2)[y]).all()  # one member says nothing
 
 

@@ -72,8 +72,8 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
                            principal components
     decoder uses style,    change of the reconstructions with another style or label, relative to
     decoder uses label     what the style can explain, or to the differences between class means
-    overfitting            variance of X that reconstructions explain, minus what the errors of
-                           X_val leave of it
+    overfitting            squared errors of the reconstructions of X_val minus those of X, relative
+                           to the variance of X
     overfitting classes    accuracy on labeled rows of X minus that on X_val
     epochs                 share of the fall of the loss of reconstructions in the second half
     class shares           total variation distance of predicted from assumed class proportions

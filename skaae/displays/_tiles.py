@@ -58,16 +58,17 @@ def as_images(X, image_shape=None):
         )
     n_features = X.shape[1]
     side = round(np.sqrt(n_features))
-    if np.prod(image_shape or (side, side)) != n_features:
-        what = "square images"
-        if image_shape is not None:
-            what = f"images of image_shape={tuple(image_shape)}"
+    what = "square images"
+    if image_shape is None:
+        image_shape = (side, side)
+    else:
+        what = f"images of image_shape={tuple(image_shape)}"
+    if np.prod(image_shape) != n_features:
         raise ValueError(
             f"rows of {n_features} features are not {what}; pass "
             "image_shape=(height, width) with height * width = n_features, or (height, width, 3) "
             "for colour images. If the rows are no images, see them with skaae.displays.explore."
         )
-    image_shape = image_shape or (side, side)
     if tuple(image_shape[2:]) == (1,):
         image_shape = image_shape[:2]
     return X.reshape(-1, *image_shape)

@@ -157,8 +157,8 @@ def split_rows(estimator, X, targets, validation, *, partial):
     """Return indices of training rows and of held-out rows (None if none are held out).
 
     For estimators that learn classes, only labeled rows are held out, because the validation loss
-    compares predictions with labels. But if a committee labels unlabeled rows, some of these are
-    held out, so that no label is lost.
+    compares predictions with labels. But if a committee labels LEAST_UNLABELED or more unlabeled
+    rows, some of these are held out, so that no label is lost.
     """
     rows = np.arange(X.shape[0])
     if partial or validation is not None or not replace_auto(estimator.early_stopping, False):

@@ -91,16 +91,23 @@ def phase_rates(
 def weigh_block(step, streams, batch_size, *, partial):
     """Return the factor of the learning rates: below 1 for a `partial_fit` of few rows.
 
-    Each row then counts as in a mini-batch of `batch_size` rows. Otherwise one row would change the
-    weights, and the running statistics of batch normalization, as much as a whole mini-batch, and a
-    stream of single rows would ruin the model. If few rows of the block have labels, the rate of
-    classification falls with the square root of their share, which leaves its noise as it is.
+    Otherwise one row would change the weights, and the running statistics of batch normalization,
+    as much as a whole mini-batch, and a stream of single rows would ruin the model. (Networks of
+    the user keep their own statistics.)
+
+    Classification has a factor of its own, for blocks with few labels: the square root of their
+    share in a mini-batch. The fewer the labels, the more their mean gradient is noise, in inverse
+    proportion to that root. If several mini-batches repeat the same few labels, the factor is
+    lower, down to the share itself.
     """
     n_rows = len(streams[0])
     n_labels = sum(len(stream) for stream in streams if stream.phase == "classification")
-    share = min(1.0, n_rows / batch_size) if partial else 1.0
-    of_labels = min(1.0, n_labels / min(n_rows, batch_size)) if partial and n_labels else 1.0
-    step.share_of_labels = math.sqrt(of_labels)
+    share, labels = 1.0, 1.0
+    if partial:
+        share = min(1.0, n_rows / batch_size)
+        labels = min(1.0, n_labels / min(n_rows, batch_size)) if n_labels else 1.0
+    n_batches = math.ceil(n_rows / batch_size)
+    step.label_rate_factor = max(labels, math.sqrt(labels / n_batches)) if partial else 1.0
     for module in step.networks.modules():
         if isinstance(module, BatchNorm):
             module.momentum = share * MOMENTUM

@@ -141,10 +141,15 @@ def of_few_epochs(estimator, run, n_rows, *, partial):
 def of_collapse(estimator, rows, run, n_rows, start=None):
     """Warn if training rows, `NetworkRows` of n_rows, are in one cluster, or cannot be told apart.
 
-    That is, they have the same probabilities of classes, or without classes the same code. Also
-    warn if a cluster has lost nearly all rows that it had before training, in `start`. After few
-    epochs this is no surprise, so it is not said.
+    Rows cannot be told apart if they have the same probabilities of classes, or without classes the
+    same code. Also warn if a cluster has lost nearly all rows that it had before training, in
+    `start`. After few epochs this is no surprise, so it is not said. If the prior is far from unit
+    scale, only that is said.
     """
+    prior, size = estimator._settings.priors["style"], estimator._settings.n_components
+    samples = prior.sample(MOST_COMPARED, size, generator=cpu_generator(0)).numpy()
+    if estimator._step.is_regularized and of_far_prior(samples):
+        return
     part = estimator.n_iter_ / epochs("auto", n_rows, run.batch_size, estimator._recipe)
     some = rows.select(np.unique(np.linspace(0, len(rows) - 1, MOST_COMPARED).astype(int)))
     if FEW_EPOCHS * part < 1.0 or not (some[:].std(axis=0) > 0.0).any():
@@ -165,10 +170,6 @@ def of_collapse(estimator, rows, run, n_rows, start=None):
             of_same_answer(softmax(inference.logits(estimator._step, some), axis=1))
         return
     if part < 0.5:
-        return
-    size, prior = estimator._settings.n_components, estimator._settings.priors["style"]
-    samples = prior.sample(MOST_COMPARED, size, generator=cpu_generator(0)).numpy()
-    if estimator._step.is_regularized and of_far_prior(samples):
         return
     codes = inference.encode(estimator._step, some, "style")
     if (codes.std(axis=0) < LEAST_SPREAD * samples.std(axis=0).clip(max=1.0)).all():

@@ -131,7 +131,7 @@ def fan_in(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> int:
     return layer.in_channels * n_positions
 
 
-MOMENTUM = 0.1  # of the running statistics of batch normalization
+MOMENTUM = 0.1  # of the running statistics of batch normalization, as PyTorch has it
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -147,11 +147,11 @@ class BatchNorm(nn.BatchNorm1d):
         see `Ranks.moments` in `skaae.training.ranks`.
     """
 
-    momentum: float = MOMENTUM
     moments: Moments | None = None
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         follows = not isinstance(generator, NoDraws) or generator.updates
+        assert self.momentum is not None
         if self.moments is not None and generator is not None:
             return self._normalize(h, self.moments, follows)
         return F.batch_norm(
@@ -169,6 +169,7 @@ class BatchNorm(nn.BatchNorm1d):
         """Return h normalized by `moments` of the whole batch, as `F.batch_norm` does."""
         assert self.running_mean is not None
         assert self.running_var is not None
+        assert self.momentum is not None
         mean, variance, n = moments(h, self.running_mean.clone())
         is_batch = n > 1.5 * h[0, 0].numel()  # more than one row
         mean = torch.where(is_batch, mean, self.running_mean)

@@ -23,8 +23,9 @@ N_FOLDS = 5
 MAX_COLUMNS = 1000  # of linear discriminant analysis
 LEAST_PROPORTION = 1e-6  # a class without rows may have labels all the same
 # If all rows have labels, this share of each gives way to what the committee says of the row if it
-# does not see its label. Otherwise it is less, in proportion to the labeled rows.
-SHARE_OF_LABELS = 0.6
+# does not see its label. Otherwise it is less, in proportion to the labeled rows. It is below 1/2
+# so that a label that the committee does not expect, as of a rare class, keeps its majority.
+SOFTENED_SHARE = 0.4
 
 
 def default_members(X, targets, seed, weights=None):
@@ -163,7 +164,7 @@ def teach(X, targets, proportions, members, seed, weights=None):
         mean[given] = labels
         return mean
     mean, unseen = weighted_mean(X, targets, proportions, members, seed, weights)
-    mean[given] = labels + SHARE_OF_LABELS * given.mean() * (unseen - labels)
+    mean[given] = labels + SOFTENED_SHARE * given.mean() * (unseen - labels)
     return mean
 
 

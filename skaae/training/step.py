@@ -69,7 +69,7 @@ class AAEStep:
     spare : a snapshot whose memory the next snapshot reuses, or None.
     trained : networks for inference: `networks`, or with `average` their running average.
     n_steps : number of steps so far; a tensor, so that steps in a CUDA graph count too.
-    share_of_labels : factor of the classification rate; see `weigh_block`.
+    label_rate_factor : factor of the classification rate; see `weigh_block`.
     """
 
     networks: AdversarialAutoencoder
@@ -93,7 +93,7 @@ class AAEStep:
     trained: AdversarialAutoencoder = field(init=False)
     optimizers: dict[str, Optimizer] = field(init=False)
     spare: Any = field(init=False, repr=False, default=None)
-    share_of_labels: float = field(init=False, repr=False, default=1.0)
+    label_rate_factor: float = field(init=False, repr=False, default=1.0)
     _style: Tensor | None = field(init=False, repr=False, default=None)
     _copies: dict[str, nn.Module] = field(init=False, repr=False, default_factory=dict)
 
@@ -176,7 +176,7 @@ class AAEStep:
         if labeled is not None:
             logits = self.networks.encoder.class_logits(in_float32(all_outputs))
             part = losses.classification_loss(logits[len(x) :], labeled[1])
-            rate = self.share_of_labels * self.rates["classification"].learning_rate
+            rate = self.label_rate_factor * self.rates["classification"].learning_rate
             ratio = rate / self.rates["reconstruction"].learning_rate
             if self.ranks is not None:  # whose shares of both kinds of rows may differ
                 ratio *= self.ranks.share("classification") / self.ranks.share("reconstruction")
@@ -333,9 +333,9 @@ class AAEStep:
         return adversarial or bool({"divergence", "discrepancy"} & set(self.penalties))
 
     def scale_learning_rates(self, factor: float) -> None:
-        """Set learning rates to initial values times `factor`, and that of labels by its share."""
+        """Set learning rates to initial values times `factor`, that of labels also by its own."""
         for phase, optimizer in self.optimizers.items():
-            own = self.share_of_labels if phase == "classification" else 1.0
+            own = self.label_rate_factor if phase == "classification" else 1.0
             optimizer.scale_learning_rate(factor * own)
 
     def state_dict(self, *, optimizers: bool = True) -> dict[str, Any]:
