@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse
 import torch
 from conftest import make
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
@@ -165,6 +166,20 @@ def test_set_output_gives_frames_of_its_library(library):
     other = fitted(FRAMES["pandas"]).set_output(transform="polars").sample(3)
     assert isinstance(other, pl.DataFrame)
     assert list(other.columns) == list(FRAMES["pandas"].columns)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_global_output_changes_nothing_within_a_fit(library):
+    """The transformers that a fit uses inside would return frames too."""
+    frame = people()
+    y = np.where(np.arange(N_ROWS) < 40, frame["owner"], -1)
+    for model in (AAETransformer(max_iter=2, random_state=0), OTHERS[3]):
+        plain = clone(model).fit(frame, y)
+        with config_context(transform_output=library):
+            found = clone(model).fit(frame, y)
+            Z = found.transform(frame)
+        assert type(Z).__module__.startswith(library)
+        np.testing.assert_allclose(Z.to_numpy(), plain.transform(frame), rtol=1e-5, atol=1e-8)
 
 
 def test_whole_numbers_stay_whole_and_in_range_if_asked():

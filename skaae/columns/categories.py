@@ -112,7 +112,7 @@ def fit_categories(X: np.ndarray, names: list[object], min_frequency: float | No
         encoded_missing_value=GAP,
         min_frequency=min_frequency,
         dtype=np.int64,
-    )
+    ).set_output(transform="default")  # whatever users have set for transformers
     for column, name in enumerate(names):
         kinds = {type(value) for value in X[~is_gap(X[:, column]), column]}
         if len(kinds) > 1 and not all(issubclass(kind, int | float | np.number) for kind in kinds):

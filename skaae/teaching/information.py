@@ -33,7 +33,7 @@ def kernel_features(X, seed):
         n_components=min(N_LANDMARKS, len(X)),
         random_state=seed,
     )
-    return kernel.fit_transform(X)
+    return kernel.set_output(transform="default").fit_transform(X)  # whatever users have set
 
 
 def standardized(X):
