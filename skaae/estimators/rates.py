@@ -95,10 +95,10 @@ def weigh_block(step, streams, batch_size, *, partial):
     as much as a whole mini-batch, and a stream of single rows would ruin the model. (Networks of
     the user keep their own statistics.)
 
-    Classification has a factor of its own, for blocks with few labels: the square root of their
-    share in a mini-batch. The fewer the labels, the more their mean gradient is noise, in inverse
-    proportion to that root. If several mini-batches repeat the same few labels, the factor is
-    lower, down to the share itself.
+    Classification has a factor of its own for blocks with few labels, `step.label_rate_factor`: the
+    square root of their share in a mini-batch. The noise of their gradient then moves the weights
+    as much as that of a whole mini-batch. If several mini-batches repeat the same few labels, the
+    factor is lower, down to the share itself.
     """
     n_rows = len(streams[0])
     n_labels = sum(len(stream) for stream in streams if stream.phase == "classification")
