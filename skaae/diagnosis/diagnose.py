@@ -77,7 +77,8 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     overfitting classes    accuracy on labeled rows of X minus that on X_val
     epochs                 share of the fall of the loss of reconstructions in the second half
     class shares           total variation distance of predicted from assumed class proportions
-    wrong labels           share of labels that a random forest and nearest neighbours contradict
+    wrong labels           share of labels that a random forest and nearest neighbours contradict;
+                           more labels may be wrong than these
     style tells the class  how often a logistic regression on styles finds the class: 0 is chance, 1
                            is always; of `SupervisedAAETransformer` only
     ====================== =======================================================================
