@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state, resample
 
 from skaae.displays._colors import marker_of, read_targets
 from skaae.displays._display import COLORS
-from skaae.displays._tiles import as_images
+from skaae.displays._tiles import as_images, image_shape_of
 from skaae.estimators.labels import require_same_kind
 from skaae.export.plain_decoder import Layer, PlainDecoder, plain_decoder
 from skaae.unlabeled import as_label_array, mark_unlabeled
@@ -158,7 +158,7 @@ def explore(estimator, X, y=None, *, image_shape=None, max_rows=2000, random_sta
         )
     targets, groups = read_groups(estimator, rows["X"], rows["y"])
     values = values_of(rows["X"])
-    image = image_of(decoder, image_shape)
+    image = image_of(decoder, image_shape_of(estimator, image_shape))
     return Exploration(
         {
             "title": f"{type(estimator).__name__}: {len(codes)} rows of {len(decoder.columns)} "
@@ -239,8 +239,6 @@ def image_of(decoder: PlainDecoder, image_shape: Any) -> dict[str, Any] | None:
     """Return shape and range of the images that rows are, or None if they are columns."""
     n_columns = len(decoder.columns)
     side = round(np.sqrt(n_columns))
-    if image_shape is None and decoder.layers[-1].shapes:  # that of a convolution
-        image_shape = decoder.layers[-1].shapes[-1]
     if image_shape is None:
         if not decoder.are_pixels or side**2 != n_columns or n_columns < FEWEST_PIXELS:
             return None

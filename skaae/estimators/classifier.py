@@ -134,12 +134,12 @@ default="labeled"
 
         Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
         gives class probabilities to up to 20,000 unlabeled rows. These and the labels train the
-        label in place of reconstruction and adversarial training. The more rows have a label, the
-        more the committee softens labels too. "auto" does so for at most 2000 labels. "auto" is
-        then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch steps, in 10 to 500
-        epochs, for max_iter. So it is for sparse X, without a committee. With more than 2000
-        labels, "auto" is `Adam` for solver, and 3000 mini-batch steps, in 20 to 200 epochs, for
-        max_iter.
+        label in place of reconstruction and adversarial training. The committee softens the given
+        labels too: hardly if few rows have one, and more if most rows do. "auto" uses a committee
+        for at most 2000 labels. "auto" is then two layers of 128 units for hidden_layer_sizes, and
+        1000 mini-batch steps, in 10 to 500 epochs, for max_iter. So it is for sparse X, without a
+        committee. With more than 2000 labels, "auto" is `Adam` for solver, and 3000 mini-batch
+        steps, in 20 to 200 epochs, for max_iter.
 
         Images (`scaling_` is "range"), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest
@@ -249,9 +249,8 @@ default="labeled"
             weights: weight 2 counts like two copies of the row, and rows of weight 0 are left out.
             Weigh labeled rows and do not copy them: the committee of `pseudo_labels`, which uses
             the weights too, would take its members for better than they are. Rows of X_unlabeled
-            have the mean of the weights above 0. The scaling of X, the graph of neighbours of
-            images and the assignment of components to classes do not use them. None weighs all rows
-            the same.
+            have the mean of the weights above 0. They are not used to scale X, to find
+            neighbours of images, or to assign components to classes. None weighs all rows the same.
 
         Returns
         -------

@@ -96,18 +96,18 @@ def weigh_block(step, streams, batch_size, *, partial):
     the user keep their own statistics.)
 
     Classification has a factor of its own for blocks with few labels, `step.label_rate_factor`: the
-    square root of their share in a mini-batch. The noise of their gradient then moves the weights
-    as much as that of a whole mini-batch. If several mini-batches repeat the same few labels, the
-    factor is lower, down to the share itself.
+    square root of their share in a mini-batch. Then the noise in their gradient moves the weights
+    no more than with a whole mini-batch of labels. If several mini-batches repeat the same few
+    labels, the factor is lower, down to the share itself.
     """
     n_rows = len(streams[0])
     n_labels = sum(len(stream) for stream in streams if stream.phase == "classification")
-    share, labels = 1.0, 1.0
+    share = step.label_rate_factor = 1.0
     if partial:
         share = min(1.0, n_rows / batch_size)
-        labels = min(1.0, n_labels / min(n_rows, batch_size)) if n_labels else 1.0
-    n_batches = math.ceil(n_rows / batch_size)
-    step.label_rate_factor = max(labels, math.sqrt(labels / n_batches)) if partial else 1.0
+    if partial and n_labels:
+        labels, n_batches = n_labels / min(n_rows, batch_size), math.ceil(n_rows / batch_size)
+        step.label_rate_factor = min(1.0, max(labels, math.sqrt(labels / n_batches)))
     for module in step.networks.modules():
         if isinstance(module, BatchNorm):
             module.momentum = share * MOMENTUM
