@@ -300,12 +300,14 @@ LIKELIHOOD = {
     "prior": Gaussian(5.0),
     "scaling": "range",
     "solver": Adam(learning_rate_schedule="cosine"),
+    "network": MLP(batch_norm=None),
 }
 
 LABEL_INFORMED = {
     "hidden_layer_sizes": (1000, 1000),
     "n_components": 2,
     "use_labels": True,
+    "network": MLP(batch_norm=None),
     "solver": Adam(learning_rate_schedule="cosine"),
 }
 

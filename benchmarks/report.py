@@ -381,18 +381,12 @@ def outliers_by_table():
 
 
 def prior_match():
-    """Distance of codes to their prior, and reconstruction loss, by solver."""
-    result = read("prior_match")["data"]
-    lines = [
-        "| AAETransformer | " + " | ".join(f"{name}: distance | loss" for name in result) + " |",
-        "|---|" + "---|---|" * len(result),
-    ]
-    for change in next(iter(result.values())):
-        cells = []
-        for entry in result.values():
-            found = entry[change]
-            cells += [f"{np.mean(found['distance']):.3f}", f"{np.mean(found['loss']):.2f}"]
-        lines.append(f"| {change} | " + " | ".join(cells) + " |")
+    """Distance of codes to their prior, and reconstruction loss, by table and parameters."""
+    lines = ["| table | AAETransformer | distance | loss |", "|---|---|---|---|"]
+    for name, entry in read("prior_match")["data"].items():
+        for change, found in entry.items():
+            distance, loss = np.mean(found["distance"]), np.mean(found["loss"])
+            lines.append(f"| {name} | {change} | {distance:.3f} | {loss:.2f} |")
     return lines
 
 

@@ -364,6 +364,7 @@ def test_a_divergence_before_the_kill_is_told_at_the_end(blobs, tmp_path):
         rate(epoch)
         return 400.0 if epoch >= 5 else 1.0
 
+    explodes["batch_norm"] = None
     model = transformer(learning_rate_schedule=factor, max_iter=9, random_state=0, **explodes)
     model.set_params(checkpoint=Checkpoint(folder=tmp_path, epochs=1))
     rate.kill_at = 7

@@ -176,8 +176,8 @@ def test_codes_tell_as_much_as_they_hold():
 
 
 def test_fit_warns_if_all_codes_are_equal(wine):
-    solver = Adam(adversarial_learning_rate=0.1)
-    model = AAETransformer(solver=solver, max_iter=100, **FITS)
+    how = {"network": MLP(batch_norm=None), "solver": Adam(adversarial_learning_rate=0.1)}
+    model = AAETransformer(max_iter=100, **how, **FITS)
     with pytest.warns(ConvergenceWarning, match="All rows have the same code"):
         model.fit(wine[0])
     assert (model.transform(wine[0]).std(axis=0) < 0.05).all()

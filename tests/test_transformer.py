@@ -6,7 +6,7 @@ import scipy.stats
 import torch
 from conftest import FITS, classifier, label, transformer
 
-from skaae import AAETransformer
+from skaae import MLP, AAETransformer
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
 from skaae.training.losses import maximum_mean_discrepancy
 
@@ -186,8 +186,9 @@ def test_learning_rate_schedule(blobs, monkeypatch, schedule, factors):
 
 def test_a_schedule_of_zero_leaves_the_weights(blobs):
     X, _ = blobs
-    still = transformer(learning_rate_schedule=((0, 0.0),), max_iter=3).fit(X)
-    again = transformer(learning_rate_schedule=((0, 0.0),), max_iter=9).fit(X)
+    zero = {"learning_rate_schedule": ((0, 0.0),), "batch_norm": None}  # which has other statistics
+    still = transformer(**zero, max_iter=3).fit(X)
+    again = transformer(**zero, max_iter=9).fit(X)
     np.testing.assert_array_equal(still.transform(X), again.transform(X))
 
 
@@ -317,6 +318,32 @@ def test_a_prior_far_from_unit_scale_gets_a_warning(blobs, prior):
     with pytest.warns(UserWarning, match=r"prior have a mean of .* Training needs about 0 and 1"):
         AAETransformer(prior=prior, **FITS).fit(blobs[0])
     AAETransformer(prior=prior, regularizer=None, **FITS).fit(blobs[0])  # it trains nothing
+
+
+def test_codes_of_columns_that_are_alike_follow_the_prior():
+    """Most of such a table is one number, and without normalization codes were functions of it."""
+    rng = np.random.default_rng(0)
+    level, shape = rng.gamma(4.0, 1.0, (300, 1)), rng.normal(size=(300, 3))
+    X = level + 0.2 * shape @ rng.normal(size=(3, 60)) + 0.02 * rng.normal(size=(300, 60))
+    found = {}
+    for batch_norm in ("auto", None):
+        aae = AAETransformer(4, network=MLP(batch_norm=batch_norm), random_state=0).fit(X)
+        codes = aae.transform(X)
+        correlations = np.abs(np.corrcoef(codes.T) - np.eye(4))
+        distances = [scipy.stats.wasserstein_distance(z, rng.normal(size=3000)) for z in codes.T]
+        found[batch_norm] = correlations.sum() / 12, max(distances)
+    assert found["auto"][0] < 0.5 < found[None][0]
+    assert found["auto"][1] < 0.3 < found[None][1]
+
+
+@pytest.mark.parametrize("posterior", ["deterministic", "universal"])
+def test_normalized_codes_start_where_the_prior_lies(blobs, posterior):
+    aae = AAETransformer(
+        prior=scipy.stats.norm(-2.0, 3.0), posterior=posterior, random_state=0
+    ).partial_fit(blobs[0])
+    norm = aae._step.networks.encoder.outputs.norms["style"]
+    np.testing.assert_allclose(norm.weight.detach(), 3.0, atol=0.3)
+    np.testing.assert_allclose(norm.bias.detach(), -2.0, atol=0.3)
 
 
 def test_partial_fit_goes_on(blobs):

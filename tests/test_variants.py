@@ -23,7 +23,7 @@ def small_digits(digits):
 def plain(small_digits):
     """An autoencoder without a regularizer, and the parameters that it shares with others."""
     params = {"max_iter": 150, "hidden_layer_sizes": (100, 100)}
-    return transformer(regularizer=None, **params).fit(small_digits[0]), params
+    return transformer(regularizer=None, batch_norm=None, **params).fit(small_digits[0]), params
 
 
 @pytest.mark.parametrize("posterior", ["deterministic", "gaussian", "universal"])

@@ -20,7 +20,7 @@ from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import make_cpu_generator, require_gaussian
 from skaae.estimators.ranges import check_count
-from skaae.estimators.recipes import Recipe
+from skaae.estimators.recipes import CODES, DRAWN_CODES
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 
@@ -314,7 +314,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         return Model(
             {"style": style},
             {"style": prior},
-            recipe=Recipe(schedule="cosine"),
+            recipe=DRAWN_CODES if self.posterior == "gaussian" else CODES,
             posterior=self.posterior,
             regularizer=self.regularizer,
             regularizer_weight=self.regularizer_weight,

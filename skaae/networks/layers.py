@@ -149,6 +149,9 @@ class BatchNorm(nn.BatchNorm1d):
 
     moments: Moments | None = None
 
+    def __init__(self, n_channels: int) -> None:
+        super().__init__(n_channels, momentum=MOMENTUM, dtype=torch.float32)
+
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
         follows = not isinstance(generator, NoDraws) or generator.updates
         assert self.momentum is not None

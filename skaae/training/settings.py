@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from skaae.columns.layout import Layout
-from skaae.device import make_generator, resolve_device, resolve_precision
-from skaae.networks.autoencoder import Architecture
+from skaae.device import cpu_generator, make_generator, resolve_device, resolve_precision
+from skaae.networks.autoencoder import AdversarialAutoencoder, Architecture
 from skaae.priors import Prior
 from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
@@ -25,6 +25,8 @@ from skaae.training.reconstruction import Reconstruction
 from skaae.training.schedule import Schedule, plain
 from skaae.training.step import AAEStep, Penalty
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
+
+N_PRIOR = 2_000  # samples that show where the prior lies
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,10 @@ class Settings:
     def build(self) -> AAEStep:
         """Return a step whose networks have new weights."""
         device = resolve_device(self.device)
+        networks = self.architecture.build()
+        self._start_in_prior(networks)
         return AAEStep(
-            self.architecture.build().to(device),
+            networks.to(device),
             self.priors,
             self.rates,
             make_generator(self.seed + 1, device),
@@ -125,6 +129,20 @@ class Settings:
             schedule=self.schedule,
             virtual_adversarial=self._virtual_adversarial(device),
         )
+
+    def _start_in_prior(self, networks: AdversarialAutoencoder) -> None:
+        """Give normalized styles the mean and standard deviation of their prior.
+
+        Outputs of a Gaussian posterior are not only styles, so they keep mean 0 and variance 1.
+        """
+        norms = getattr(networks.encoder.outputs, "norms", None)
+        if norms is None or networks.posterior.is_drawn:
+            return
+        generator = cpu_generator(self.seed)
+        samples = self.priors["style"].sample(N_PRIOR, self.n_components, generator=generator)
+        with torch.no_grad():
+            norms["style"].weight.copy_(samples.std(dim=0))
+            norms["style"].bias.copy_(samples.mean(dim=0))
 
     def _virtual_adversarial(self, device: torch.device) -> VirtualAdversarialLoss | None:
         """Return the loss of the virtual adversarial phase, if there is one."""
