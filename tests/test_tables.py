@@ -36,7 +36,7 @@ from skaae.columns.layout import Layout
 from skaae.columns.schema import describe
 from skaae.displays import ReconstructionDisplay
 from skaae.training.losses import categorical_cross_entropy
-from skaae.training.reconstruction import Reconstruction
+from skaae.training.reconstruction import HIDDEN, Reconstruction
 
 N_ROWS = 120
 OTHERS = [
@@ -182,7 +182,7 @@ def test_a_global_output_changes_nothing_within_a_fit(library):
         np.testing.assert_allclose(Z.to_numpy(), plain.transform(frame), rtol=1e-5, atol=1e-8)
 
 
-def test_whole_numbers_stay_whole_and_in_range_if_asked():
+def test_whole_numbers_stay_whole_and_in_range_if_wanted():
     frame = people()
     aae = fitted(frame)
     free, clipped = (aae.sample(2000, clip=c, random_state=0) for c in (False, True))
@@ -194,11 +194,11 @@ def test_whole_numbers_stay_whole_and_in_range_if_asked():
         np.testing.assert_array_equal(free[name][inside], clipped[name][inside])
 
 
-def test_clipped_rows_of_breast_cancer_are_never_negative():
+def test_new_rows_of_breast_cancer_are_never_negative_unless_asked_for():
     X = load_breast_cancer().data
     aae = AAETransformer(max_iter=20, random_state=0).fit(X)
-    assert (aae.sample(2000, random_state=0) < 0.0).any()
-    clipped = aae.sample(2000, clip=True, random_state=0)
+    assert (aae.sample(2000, clip=False, random_state=0) < 0.0).any()
+    clipped = aae.sample(2000, random_state=0)
     assert (clipped >= X.min(axis=0)).all()
     assert (clipped <= X.max(axis=0)).all()
 
@@ -451,6 +451,93 @@ def test_imputed_values_are_closer_than_the_means_of_columns():
     means = np.broadcast_to(np.nanmean(with_gaps, axis=0), X.shape)
     error, of_means = (np.square((found - X)[gaps]).mean() for found in (filled, means))
     assert error < 0.5 * of_means
+
+
+def test_gaps_of_categories_are_filled_as_well_as_by_the_most_frequent_one():
+    """An encoder that never saw a known value hidden gave gaps any code, and rare categories."""
+    rng = np.random.default_rng(0)
+    known = pd.DataFrame(rng.normal(size=(800, 2)), columns=["a", "b"])
+    known["region"] = rng.choice(["EU", "US", "ASIA"], 800, p=[0.8, 0.12, 0.08])
+    known["sign"] = np.where(known["a"] + 0.5 * rng.normal(size=800) > 0.0, "plus", "minus")
+    gaps = {name: rng.random(800) < 0.2 for name in ("region", "sign")}
+    frame = known.copy()
+    for name, gap in gaps.items():
+        frame.loc[gap, name] = None
+    filled = AAETransformer(5, random_state=0).fit(frame).impute(frame)
+    right = {name: (filled[name] == known[name])[gap].mean() for name, gap in gaps.items()}
+    assert right["region"] > 0.75
+    assert right["sign"] > 0.75
+
+
+def test_filled_numbers_are_in_the_range_of_the_training_rows():
+    X = np.random.default_rng(0).lognormal(8.0, 1.5, (200, 2))
+    with_gaps = np.where(np.random.default_rng(1).random(X.shape) < 0.3, np.nan, X)
+    filled = fitted(with_gaps).impute(with_gaps)
+    assert (filled >= np.nanmin(with_gaps, axis=0)).all()
+    assert (filled <= np.nanmax(with_gaps, axis=0)).all()
+
+
+def test_hidden_values_become_gaps():
+    layout = Layout(2, n_flags=1, categories=(2,), gaps=(0, 3), weights=(1.0, 1.0))
+    x = torch.tensor([[5.0, 6.0, 1.0, 0.0, 1.0, 0.0, 0.0]]).repeat(4000, 1)
+    x[:100, 0], x[:100, 5] = 0.0, 1.0  # gaps
+    found = Reconstruction(layout).hide(x, torch.Generator().manual_seed(0))
+    assert (found[:, 1:3] == x[:, 1:3]).all()  # columns without gaps
+    assert (found[:100, [0, 5]] == x[:100, [0, 5]]).all()
+    for column, indicator in (([0], 5), ([3, 4], 6)):
+        hidden = found[100:, indicator] == 1.0
+        assert hidden.float().mean() == pytest.approx(HIDDEN, abs=0.03)
+        assert (found[100:][hidden][:, column] == 0.0).all()
+        assert (found[100:][~hidden][:, column] == x[0 + 100 :][~hidden][:, column]).all()
+    assert Reconstruction(Layout(3)).hide(x, torch.Generator()) is x
+
+
+# Categories of later rows -------------------------------------------------------------------------
+
+
+def places(values, n_rows=60):
+    """Return a frame with a column of these values in turn."""
+    x = np.random.default_rng(0).normal(size=n_rows)
+    return pd.DataFrame({"zip": np.resize(np.array(values, dtype=object), n_rows), "x": x})
+
+
+@pytest.mark.parametrize(
+    ("known", "later", "found"),
+    [
+        ([10115, 20095, 80331], ["10115", "20095"], "'10115' of type str"),
+        (["10115", "20095"], [10115, 20095], "10115 of type int"),
+        (["True", "False"], [True, False], "True of type bool"),
+    ],
+)
+def test_categories_of_another_type_are_refused(known, later, found):
+    aae = fitted(places(known), categorical_features=["zip"])
+    for method in (aae.transform, aae.reconstruct, aae.score_samples, aae.partial_fit):
+        with pytest.raises(ValueError, match=f"column 'zip' holds {found}"):
+            method(places(later))
+
+
+def test_types_that_can_be_equal_are_no_others():
+    aae = fitted(places([1, 2, 3]), categorical_features=["zip"])
+    codes = aae.transform(places([1, 2, 3]))
+    for later in ([1.0, 2.0, 3.0], [np.int8(1), np.float32(2), 3]):
+        np.testing.assert_array_equal(aae.transform(places(later)), codes)
+    named = fitted(places(["a", "b"]))
+    named.transform(places([np.str_("a"), "b", None]))
+    with_gaps = places([np.nan])
+    named.transform(with_gaps)
+
+
+def test_a_column_without_a_known_category_warns():
+    aae = fitted(places(["a", "b", "c"]))
+    with pytest.warns(UserWarning, match="Nearly all of these values are rare"):
+        ids = fitted(places([f"id {k}" for k in range(900)], 900), max_iter=10)
+    with pytest.warns(UserWarning, match="No value of column 'zip' was in the training rows"):
+        aae.transform(places(["A", "B"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        aae.transform(places(["A", "b"]))
+        aae.transform(places(["A"], 3))  # a few rows may have something new
+        ids.transform(places([f"new {k}" for k in range(60)]))  # rare ones share an entry
 
 
 def test_a_gap_is_not_a_value():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections import Counter
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
 
 GAP, UNKNOWN = -1, -2  # in place of a category's index
+# New rows may have new categories where more of the training rows than this had rare ones.
+MOST_RARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,42 @@ class Categories:
             default = len(values) - 1 if len(values) and len(values[-1]) > 1 else UNKNOWN
             found[:, column] = [index.get(value, default) for value in X[:, column].tolist()]
         found[is_gap(X)] = GAP
+        return found
+
+    def require_same_type(self, X: np.ndarray, names: list[object]) -> None:
+        """Raise ValueError if values of a column of X can equal none of its categories.
+
+        So it is where the values are text and the categories are not, or the other way round.
+        """
+        for column, (name, groups) in enumerate(zip(names, self.values, strict=True)):
+            known = dict.fromkeys(value for group in groups for value in group.tolist())
+            values = dict.fromkeys(X[:, column].tolist())  # in the order of the rows
+            strange = [value for value in values if value not in known and value == value]
+            if not known or not strange:
+                continue
+            examples = list({type(value): value for value in known}.values())
+            of_type = [any(are_comparable(value, one) for one in examples) for value in strange]
+            other = None if all(of_type) else strange[of_type.index(False)]
+            if other is not None:
+                raise ValueError(
+                    f"column {name!r} holds {other!r} of type {type(other).__name__}, but its "
+                    f"categories in the training rows are of type {type(examples[0]).__name__}, "
+                    f"such as {examples[0]!r}, so the two are never equal; convert it, such "
+                    "as by astype, or fit again."
+                )
+
+    def columns_without_known(self, X: np.ndarray) -> list[int]:
+        """Return the columns of X that have values, but none that the training rows had.
+
+        Columns where most training rows had rare categories do not count: new ones are normal.
+        """
+        found = []
+        for column, (groups, shares) in enumerate(zip(self.values, self.frequencies, strict=True)):
+            values = X[~is_gap(X[:, column]), column].tolist()
+            known = {value for group in groups for value in group.tolist()}
+            mostly_rare = len(groups) > 0 and len(groups[-1]) > 1 and shares[-1] > MOST_RARE
+            if values and known and not mostly_rare and known.isdisjoint(values):
+                found.append(column)
         return found
 
     def one_hot(self, X: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -85,6 +124,14 @@ class Categories:
             else:
                 result[rows] = values[rng.choice(len(values), size=len(rows), p=shares)]
         return result
+
+
+def are_comparable(one: object, other: object) -> bool:
+    """Return whether two values can be equal: both are numbers, or their types are related."""
+    number = numbers.Number | np.bool_
+    if isinstance(one, number) or isinstance(other, number):
+        return isinstance(one, number) and isinstance(other, number)
+    return isinstance(one, type(other)) or isinstance(other, type(one))
 
 
 def draw(probabilities: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:

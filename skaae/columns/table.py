@@ -108,6 +108,22 @@ class Table:
         scaled = self.scaling.transform(np.stack([lowest, highest]))
         require_near(lowest, highest, [names[i] for i in self.numbers], scaled)
 
+    def require_same_categories(self, rows: MixedRows) -> list[str]:
+        """Return a warning for each column of categories that has only unknown values.
+
+        Raise ValueError if a column has values of another type than in the training rows.
+        """
+        if self.categories is None:
+            return []
+        names = [self.schema.columns[i].name for i in self.schema.positions(CATEGORY)]
+        self.categories.require_same_type(rows.categories, names)
+        return [
+            f"No value of column {names[i]!r} was in the training rows, such as "
+            f"{rows.categories[~is_gap(rows.categories[:, i]), i][0]!r}. So the model learns "
+            "nothing from the column. Check its spelling and coding."
+            for i in self.categories.columns_without_known(rows.categories)
+        ]
+
     def usual_size(self) -> float:
         """Return how large scaled numbers may be without lying far from the first rows."""
         scaled = self.scaling.transform(np.stack([self.lowest, self.highest]))
@@ -258,9 +274,10 @@ class Table:
     def fill(self, X: Any, rows: Rows, outputs: np.ndarray) -> Any:
         """Return X with its gaps filled by the decoder's outputs; known values stay as they are.
 
-        X are the rows as the user gave them, `rows` the same rows checked.
+        Numbers are filled with values in the range of the training rows. X are the rows as the user
+        gave them, `rows` the same rows checked.
         """
-        filled = self.inverse_transform(outputs, library=frames.library_of(X))
+        filled = self.inverse_transform(outputs, library=frames.library_of(X), clip=True)
         if frames.library_of(X) is not None:
             return frames.fill(X, filled)
         if frames.library_of(filled) is not None:

@@ -245,7 +245,7 @@ class BaseAdversarialAutoencoder(
 
     def _check_rows(self, X, *, learns=False):
         """Return X as checked rows, read like the training rows."""
-        return check_rows(self, X, self._table.schema, learns=learns)
+        return check_rows(self, X, self._table.schema, table=self._table, learns=learns)
 
     def _network_rows(self, X):
         """Return checked rows of X as the networks see them; they are scaled when sliced."""

@@ -225,7 +225,7 @@ class DrawsClasses:
         label = self._label_block(y, len(Z))
         return self._decode(style=Z, label=label.astype(Z.dtype))
 
-    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
+    def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows: draw styles (and classes) from their priors and decode them.
 
         With the prior "gaussian", the styles of a class are drawn from a normal distribution that
@@ -238,7 +238,7 @@ class DrawsClasses:
         y : scalar or array-like of shape (n_samples,), default=None
             One class for all rows, or a class for each row. None draws classes at random, with
             their proportions as probabilities.
-        clip : bool, default=False
+        clip : bool, default=True
             Whether to clip each number to the range of its column in the training rows.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.

@@ -329,7 +329,7 @@ default="labeled"
         label = self._draw_label(None, n_samples, generator)
         return style + label.astype(np.float32) @ self.cluster_heads_
 
-    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
+    def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows: draw points of the embedding as `sample_prior` does and decode them.
 
         Parameters
@@ -338,7 +338,7 @@ default="labeled"
         y : scalar or array-like of shape (n_samples,), default=None
             In a map with cluster heads: one cluster or class for all rows, or one for each row.
             None draws them at random.
-        clip : bool, default=False
+        clip : bool, default=True
             Whether to clip each number to the range of its column in the training rows.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.

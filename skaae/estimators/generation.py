@@ -36,7 +36,7 @@ class GeneratesRows(BaseAdversarialAutoencoder):
         check_is_fitted(self)
         return self._decode(style=self._check_codes(X))
 
-    def sample(self, n_samples=1, y=None, *, clip=False, random_state=None):
+    def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows like the training data: draw codes from the prior and decode them.
 
         Parameters
@@ -47,7 +47,7 @@ class GeneratesRows(BaseAdversarialAutoencoder):
             "petals", "swiss_roll" and GaussianMixture have components. With use_labels, give the
             class of the component, otherwise the index of the component, from 0. None draws from
             the whole prior.
-        clip : bool, default=False
+        clip : bool, default=True
             Whether to clip each number to the range of its column in the training rows.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.

@@ -11,6 +11,7 @@ from skaae.columns import frames
 from skaae.columns.schema import how_to_flatten
 from skaae.columns.table import NetworkRows
 from skaae.device import fits_on
+from skaae.estimators import warn
 from skaae.storage.rows import StoredRows, in_memory, read_stored
 from skaae.storage.table import as_out_of_core
 from skaae.training.blocks import BlockRows
@@ -30,12 +31,14 @@ WHAT_TO_GIVE = (
 )
 
 
-def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1, learns=False):
+def check_rows(
+    estimator, X, schema, *, table=None, reset=False, ensure_min_samples=1, learns=False
+):
     """Return X as checked rows: a C-ordered array, a CSR array, `MixedRows` or `StoredRows`.
 
-    The schema says how the columns are read. With `reset` the estimator keeps the names and the
-    number of the columns, otherwise they are compared with those that it has. `learns` says that
-    X are rows of a fit.
+    The schema says how the columns are read, and the `Table` of a fitted estimator what their
+    categories are. With `reset` the estimator keeps the names and the number of the columns,
+    otherwise they are compared with those that it has. `learns` says that X are rows of a fit.
     """
     stored = as_out_of_core(X)
     if stored is not None:
@@ -45,13 +48,18 @@ def check_rows(estimator, X, schema, *, reset=False, ensure_min_samples=1, learn
         found = stored.source.dtype
         dtype = found if found in DTYPES else np.dtype(np.float64)
         return read_stored(
-            stored, lambda rows: check_rows(estimator, rows, schema), dtype, learns=learns
+            stored,
+            lambda rows: check_rows(estimator, rows, schema, table=table),
+            dtype,
+            learns=learns,
         )
     if not schema.is_mixed:
         return check_numbers(estimator, X, reset=reset, ensure_min_samples=ensure_min_samples)
     validate_data(estimator, X, skip_check_array=True, reset=reset)
     rows = schema.read(X)
     require_rows(rows.shape, ensure_min_samples)
+    if table is not None and len(rows):
+        warn.of_categories(table, rows)
     return rows
 
 

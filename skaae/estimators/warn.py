@@ -219,11 +219,16 @@ def of_lost_cluster(estimator, before):
     balanced = smallest * len(before) >= BALANCED * before.sum()
     sizes = np.bincount(estimator.labels_, minlength=wanted)
     if len(before) == wanted and balanced and sizes.min() < NEARLY_LOST * smallest:
+        remedy = (
+            "The networks could not tell its rows from others: spread the values of skewed columns "
+            "by logarithms or QuantileTransformer, or give another n_clusters."
+            if estimator.init == "auto"
+            else "Lower adversarial_learning_rate and set batch_norm='auto', or set init='auto', "
+            "which keeps the first clusters."
+        )
         user(
             f"Training has emptied a cluster: the clusters have {sizes.tolist()} rows, and "
-            f"{before.tolist()} had the first ones, in another order. Lower "
-            "adversarial_learning_rate and set batch_norm='auto', or set init='auto', which keeps "
-            "the first clusters.",
+            f"{before.tolist()} had the first ones, in another order. {remedy}",
             ConvergenceWarning,
         )
 
@@ -241,10 +246,11 @@ def of_no_unlabeled(classes, targets):
     which = int(shares.argmax()) if marker is None else marker
     found = f"The class {names[which]!r} of {shares[which]:.1%} of the rows"
     found += " is the most frequent one" if marker is None else " looks like a marker"
+    found += ": if it marks the rows without a label, set "
+    found += f"unlabeled_label={names[which]!r}. Or a" if classes.dtype.kind != "b" else "A"
     user(
         "y has no unlabeled row, and X_unlabeled has none. If all rows have labels, set "
-        f"unlabeled_label=None. {found}: if it marks the rows without a label, set "
-        f"unlabeled_label={names[which]!r}. Or a tool of scikit-learn may have turned the marker "
+        f"unlabeled_label=None. {found} tool of scikit-learn may have turned the marker "
         "into a class: give the tool labeled rows only, and pass it the others as X_unlabeled.",
         UserWarning,
     )
@@ -293,6 +299,16 @@ def of_far_rows(table, rows):
     found = table.describe_far(rows)
     if found:
         user(found, UserWarning)
+
+
+def of_categories(table, rows):
+    """Warn if a column of categories has many values, and none that the training rows had.
+
+    Values of another type than in the training rows raise ValueError.
+    """
+    for found in table.require_same_categories(rows):
+        if len(rows) >= LEAST_ROWS:
+            user(found, UserWarning)
 
 
 def of_lost_columns(table, n_rows):

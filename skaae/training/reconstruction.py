@@ -15,6 +15,9 @@ from skaae.training.losses import (
     reconstruction_errors,
 )
 
+# Probability of hiding a value of a column that has gaps.
+HIDDEN = 0.2
+
 
 @dataclass
 class Reconstruction:
@@ -35,6 +38,7 @@ class Reconstruction:
     _column: Tensor = field(init=False, repr=False)
     _gaps: Tensor = field(init=False, repr=False)
     _weights: Tensor = field(init=False, repr=False)
+    _indicator: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.layout is None or self.layout.is_plain:
@@ -43,6 +47,25 @@ class Reconstruction:
         self._column = torch.repeat_interleave(torch.arange(len(sizes)), sizes).to(self.device)
         self._gaps = torch.tensor(self.layout.gaps, dtype=torch.int64, device=self.device)
         self._weights = torch.tensor(self.layout.weights, device=self.device)
+        # of each entry that the decoder returns; the last one is that of columns without gaps
+        indicator = torch.full((self.layout.n_outputs,), len(self.layout.gaps))
+        for place, column in enumerate(self.layout.gaps):
+            indicator[self.layout.entries(column)] = place
+        self._indicator = indicator.to(self.device)
+
+    def hide(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return rows x (batch, n_inputs) in which more of the values are gaps.
+
+        Each value of a column that has gaps is hidden with probability HIDDEN. So the encoder
+        learns to read a gap by the other columns, as the loss knows the value.
+        """
+        if self.layout is None or not self.layout.gaps:
+            return x
+        known, gaps = x.tensor_split([self.layout.n_outputs], dim=1)
+        hidden = torch.empty_like(gaps).uniform_(generator=generator) < HIDDEN
+        nothing = hidden.new_zeros(len(x), 1)
+        hides = torch.cat([hidden, nothing], dim=1).index_select(1, self._indicator)
+        return torch.cat([known.masked_fill(hides, 0.0), gaps.masked_fill(hidden, 1.0)], dim=1)
 
     def losses(self, output: Tensor, x: Tensor) -> Tensor:
         """Return the loss of each row x (batch, n_inputs) under an output: shape (batch,).

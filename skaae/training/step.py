@@ -148,7 +148,7 @@ class AAEStep:
 
     def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
         """Run one phase after the other, each with its own optimiser, as in the paper."""
-        x_noisy = self._add_noise(x, self.input_noise)
+        x_noisy = self._add_noise(x, self.input_noise, hides=True)
         step_losses = self.reconstruct(x_noisy, x, y)
         if self.networks.discriminators:
             step_losses |= self.regularize(x_noisy, y)
@@ -167,7 +167,7 @@ class AAEStep:
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._passing("x", *(() if labeled is None else ("x_labeled",))):
             all_outputs = self.networks.encoder(
-                self._add_noise(rows, self.input_noise), self.generator
+                self._add_noise(rows, self.input_noise, hides=True), self.generator
             )
             outputs = {name: output[: len(x)] for name, output in all_outputs.items()}
             code = self._code(outputs, y)
@@ -411,8 +411,9 @@ class AAEStep:
         share = 10.0 / (10.0 + self.n_steps)
         foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
 
-    def _add_noise(self, x: Tensor, deviation: float) -> Tensor:
-        """Return x plus Gaussian noise of this standard deviation, or x itself if that is 0."""
+    def _add_noise(self, x: Tensor, deviation: float, *, hides: bool = False) -> Tensor:
+        """Return x plus Gaussian noise, or x itself if that is 0; `hides` makes more gaps first."""
+        x = self.reconstruction.hide(x, self.generator) if hides else x
         if deviation == 0.0:
             return x
         noise = torch.empty_like(x).normal_(0.0, deviation, generator=self.generator)
@@ -439,8 +440,7 @@ class AAEStep:
         if phase not in self.optimizers:
             return []
         weights = self.optimizers[phase].weights
-        if self.ranks is not None:
-            loss = self.ranks.share(phase) * loss
+        loss = loss if self.ranks is None else self.ranks.share(phase) * loss
         found = torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
         return found if self.ranks is None else self.ranks.add_gradients(found)
 
