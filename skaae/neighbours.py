@@ -113,6 +113,7 @@ class Neighbourhood:
     rest : what the length of the orthogonal part is divided by. Training rows have no such part.
     rows : the rows that are kept, mapped: (n_kept, n_directions + 1).
     n_neighbors : number of neighbours of a row.
+    own : (n_kept,), what `distances` returns for the kept rows; None if it measures them.
     """
 
     mean: np.ndarray
@@ -121,6 +122,7 @@ class Neighbourhood:
     rest: float
     rows: np.ndarray
     n_neighbors: int
+    own: np.ndarray | None = None
 
     def mapped(self, X):
         """Return the places of rows X, (n_rows, n_directions + 1), where distance is Euclidean."""
@@ -135,16 +137,17 @@ class Neighbourhood:
         """Return the mean distance of rows X from their nearest neighbours: (n_rows,), float64.
 
         A row has no copy of itself for a neighbour. So the distances of training rows compare with
-        those of new rows.
+        those of new rows. Or those of training rows are known; see `own`.
         """
         search = NearestNeighbors(n_neighbors=self.n_neighbors + 1, n_jobs=1).fit(self.rows)
         found = np.empty(len(X))
         for start in range(0, len(X), MOST_KEPT):
             block = slice(start, start + MOST_KEPT)
-            nearby, _ = search.kneighbors(self.mapped(X[block]))
+            nearby, index = search.kneighbors(self.mapped(X[block]))
             nearby[nearby < NEGLIGIBLE * np.sqrt(X.shape[1])] = 0.0  # rounding errors
             copied = nearby[:, 0] <= COPY * nearby.mean(axis=1)
-            found[block] = np.where(copied, nearby[:, 1:].mean(axis=1), nearby[:, :-1].mean(axis=1))
+            without = nearby[:, 1:].mean(axis=1) if self.own is None else self.own[index[:, 0]]
+            found[block] = np.where(copied, without, nearby[:, :-1].mean(axis=1))
         return found
 
 

@@ -207,6 +207,52 @@ def test_copies_of_a_row_have_one_score():
     assert (AAEOutlierDetector(max_iter=5, **FITS).fit_predict(np.ones((50, 3))) == 1).all()
 
 
+@pytest.fixture(scope="module")
+def wide():
+    """Return a detector and 100 training rows of 200 columns, the last five of them outliers."""
+    rng = np.random.default_rng(0)
+    X = few_factors(rng, 100)
+    X[-5:] = rng.permuted(X[-5:], axis=1) + 2.0 * rng.normal(size=(5, 200))
+    return AAEOutlierDetector(contamination=0.05, **FITS).fit(X), X
+
+
+def few_factors(rng, n_rows):
+    """Return rows of 200 columns that depend on five factors."""
+    loadings = np.random.default_rng(1).normal(size=(5, 200))
+    return rng.normal(size=(n_rows, 5)) @ loadings + 0.5 * rng.normal(size=(n_rows, 200))
+
+
+@pytest.mark.parametrize("criterion", ["auto", "reconstruction"])
+def test_with_few_rows_of_many_columns_new_rows_are_normal(criterion):
+    rng = np.random.default_rng(2)
+    X, clean = few_factors(rng, 100), few_factors(rng, 200)
+    detector = AAEOutlierDetector(criterion=criterion, **FITS).fit(X)
+    assert (detector.predict(clean) == 1).mean() > 0.95
+    odd = rng.permuted(clean, axis=1)
+    assert (detector.predict(odd) == -1).mean() > 0.95
+
+
+def test_outliers_among_few_rows_of_many_columns_are_found(wide):
+    detector, X = wide
+    assert np.flatnonzero(detector.predict(X) == -1).tolist() == [95, 96, 97, 98, 99]
+    assert (detector.score_samples(X) == -detector._neighbourhood.own[kept_as(detector)]).all()
+
+
+def kept_as(detector):
+    """Return the place of each of 100 training rows among those that the neighbourhood keeps."""
+    return np.argsort(detector._kept(100))
+
+
+def test_scores_of_unseen_rows_are_kept(wide):
+    detector, X = wide
+    again = pickle.loads(pickle.dumps(detector))
+    np.testing.assert_array_equal(again.score_samples(X), detector.score_samples(X))
+    frame = pd.DataFrame(X[:60, :20]).assign(kind=["a", "b", "c"] * 20)
+    frame.columns = frame.columns.astype(str)
+    mixed = AAEOutlierDetector(max_iter=5, **FITS).fit(frame)
+    assert mixed._neighbourhood.own.shape == (60,)
+
+
 def test_a_wide_table_takes_directions_of_its_rows_only():
     X = np.random.default_rng(0).normal(size=(40, 500))
     found = fit_neighbourhood(X)

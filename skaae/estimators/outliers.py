@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import OutlierMixin
+from sklearn.base import OutlierMixin, clone
+from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
+from skaae.columns.frames import library_of
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.documentation import with_shared_parameters
@@ -23,10 +25,17 @@ from skaae.estimators.recipes import OUTLIERS
 from skaae.neighbours import MOST_KEPT, fit_neighbourhood
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
-from skaae.private_sklearn import StrOptions
+from skaae.private_sklearn import StrOptions, safe_indexing
+from skaae.storage.rows import StoredRows
+from skaae.training.ranks import current
 
 # Tukey's fence: so many interquartile ranges above the third quartile, values are outliers.
 FENCE = 1.5
+# With fewer training rows for each column than this, and at least LEAST_ROWS, training rows get the
+# scores of detectors that have not seen them: one detector for each of so many folds.
+ROWS_PER_COLUMN = 10
+N_FOLDS = 3
+LEAST_ROWS = 20
 
 
 @with_shared_parameters(
@@ -79,7 +88,9 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
     ----------
     offset_ : float
         Rows with a score below it are outliers: `decision_function` is the score minus the offset.
-        It is a percentile of the scores of the training rows, or Tukey's fence.
+        It is a percentile of the scores of the training rows, or Tukey's fence. With fewer than ten
+        training rows for each input of the encoder, and at most 2000 rows, these scores are found
+        by cross-validation: three more detectors score the rows that they have not seen.
     history_ : dict of str to list
         Mean of every loss in each epoch, by name; see `AAETransformer`.
     {shared_attributes}
@@ -144,8 +155,10 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
             If an epoch ends with a loss or weight that is not finite, or with exploded weights, and
             three repeats with lower learning rates do so too, or if there is only one epoch.
         """
-        X = self._begin(X)
-        self._fit(X, validation=given_validation(self, X_val))
+        rows = self._learn(X, X_val)
+        if self._needs_unseen_scores(rows):
+            table = X if library_of(X) is not None else getattr(rows, "source", rows)
+            self._use_unseen_scores(table, X_val, rows.shape[0])
         return self
 
     def score_samples(self, X):
@@ -155,7 +168,8 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         each column, in scaled units. These numbers are mapped linearly, so that training rows have
         almost the same variance in every direction. The score is minus the mean distance from the
         nearest tenth of the training rows, of which at most 2000, drawn at random, are kept. A
-        training row is not its own neighbour.
+        training row is not its own neighbour. If there are few training rows of many columns, they
+        have scores of detectors that were fitted without them; see the attribute `offset_`.
 
         Parameters
         ----------
@@ -206,12 +220,48 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
     def _results(self, X, targets, *, partial):
         rows, neighbourhood = NetworkRows(X, self._table), None
         if self.criterion == "auto":
-            seed = self._settings.seed
-            kept = np.random.default_rng(seed).permutation(len(rows))[:MOST_KEPT]
-            features = inference.errors_and_codes(self._step, rows.select(kept))
+            kept = rows.select(self._kept(len(rows)))
+            features = inference.errors_and_codes(self._step, kept)
             neighbourhood = fit_neighbourhood(features)
         scores = self._score(rows, neighbourhood)
         return {"_neighbourhood": neighbourhood, "offset_": self._offset(scores)}
+
+    def _learn(self, X, X_val):
+        """Train on X and score it; return the checked rows."""
+        rows = self._begin(X)
+        self._fit(rows, validation=given_validation(self, X_val))
+        return rows
+
+    def _needs_unseen_scores(self, rows):
+        """Return whether scores of training rows say little about those of new rows.
+
+        So it is if there are few rows for their columns: the networks then reconstruct training
+        rows much better than others. (Processes that train together have many rows.)
+        """
+        most = min(ROWS_PER_COLUMN * self._table.layout.n_inputs, MOST_KEPT)
+        few = LEAST_ROWS <= rows.shape[0] < most and current() is None
+        return few and not isinstance(rows, StoredRows)
+
+    def _use_unseen_scores(self, X, X_val, n_rows):
+        """Give each of n_rows training rows X the score of a detector fitted without the row.
+
+        The offset then separates these scores.
+        """
+        seed, scores = self._settings.seed, np.empty(n_rows)
+        other = clone(self).set_params(
+            verbose=0, checkpoint=None, warm_start=False, random_state=seed
+        )
+        for train, held_out in KFold(N_FOLDS, shuffle=True, random_state=seed).split(scores):
+            other._learn(safe_indexing(X, train), X_val)
+            scores[held_out] = other.score_samples(safe_indexing(X, held_out))
+        neighbourhood = self._neighbourhood
+        if neighbourhood is not None:
+            neighbourhood = replace(neighbourhood, own=-scores[self._kept(n_rows)])
+        self.__dict__.update(_neighbourhood=neighbourhood, offset_=self._offset(scores))
+
+    def _kept(self, n_rows):
+        """Return which of n_rows training rows the neighbourhood keeps, in its order."""
+        return np.random.default_rng(self._settings.seed).permutation(n_rows)[:MOST_KEPT]
 
     def _offset(self, scores):
         """Return the score that separates outliers from other training rows."""

@@ -293,6 +293,7 @@ def check_neighbourhood(found: Neighbourhood) -> None:
         and found.scales.shape == found.directions.shape[1:]
         and found.rows.ndim == 2
         and found.rows.shape[1] == len(found.scales) + 1
-        and 0 < found.n_neighbors < len(found.rows),
+        and 0 < found.n_neighbors < len(found.rows)
+        and (found.own is None or (is_finite(found.own) and found.own.shape == (len(found.rows),))),
         "the training rows that outliers are compared with do not fit each other",
     )
