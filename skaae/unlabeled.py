@@ -41,7 +41,22 @@ def find_unlabeled(y, unlabeled_label="auto", classes=None):
             UserWarning,
             stacklevel=2,
         )
+    elif is_guess:
+        _warn_of_two_markers(y)
     return unlabeled
+
+
+def _warn_of_two_markers(y):
+    """Warn if y has both -1 and missing values: one of them may be a class."""
+    n_minus_one, n_missing = int(_minus_one(y).sum()), int(find_missing(y).sum())
+    if n_minus_one and n_missing:
+        warnings.warn(
+            f"y holds -1 in {n_minus_one} rows and missing values in {n_missing} rows. Both are "
+            "read as unlabeled. If -1 is a class, set unlabeled_label=np.nan. If -1 marks "
+            "unlabeled rows, set unlabeled_label=-1 to silence this warning.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def mark_unlabeled(y, unlabeled_label="auto", classes=None):

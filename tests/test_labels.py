@@ -45,6 +45,7 @@ BIG = 2**53 + 1  # the first integer that no float64 holds
         ([-1.0, 1.0, 3.0, NAN], "auto", [1.0, 3.0], [-1, 0, 1, -1]),
     ],
 )
+@pytest.mark.filterwarnings("ignore:y holds -1 in 1 rows and missing values in 1 rows")
 def test_encode(y, marker, classes, targets):
     found, found_codes = encode_labels(y, marker)
     np.testing.assert_array_equal(found_codes, targets)
@@ -61,7 +62,8 @@ def test_minus_one_and_one_alone_are_a_binary_target(y):
 
 
 def test_a_missing_value_makes_minus_one_a_marker_again():
-    classes, targets = encode_labels([-1.0, 1.0, NAN], "auto")
+    with pytest.warns(UserWarning, match="-1 in 1 rows and missing values in 1 rows.*np.nan"):
+        classes, targets = encode_labels([-1.0, 1.0, NAN], "auto")
     np.testing.assert_array_equal(classes, [1])
     np.testing.assert_array_equal(targets, [-1, 0, -1])
 

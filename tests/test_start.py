@@ -87,6 +87,13 @@ def test_spectral_clusters_have_any_shape(sets):
     assert suitable_start(X, 2, 0) == "spectral"
 
 
+@pytest.mark.parametrize("n_rows", [200, 400])
+def test_two_rings_of_few_rows_are_no_gaussians(n_rows):
+    """Twice as many Gaussians describe two rings no better than two, but four times as many do."""
+    X, _ = make_circles(n_rows, noise=0.05, factor=0.4, random_state=0)
+    assert suitable_start(StandardScaler().fit_transform(X), 2, 0) == "spectral"
+
+
 def ring_of_groups(n_groups, smallest, largest):
     """Return groups of these sizes on a ring, with gaps that no edge of a graph crosses."""
     rng = np.random.default_rng(0)

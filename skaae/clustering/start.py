@@ -217,9 +217,9 @@ def suitable_start(X, n_clusters, seed):
 
     KEPT_KMEANS: half of the columns or more have few values, as flags and categories have; columns
     of one value do not count. Most rows then have no neighbours but rows that differ in one flag.
-    "mixture": there are enough rows to estimate as many Gaussians as clusters, and more Gaussians
-    are no better by the Bayesian information criterion. "spectral": otherwise, since clusters may
-    have any shape.
+    "mixture": there are enough rows to estimate as many Gaussians as clusters, and twice or four
+    times as many are no better by the Bayesian information criterion. "spectral": otherwise, since
+    clusters may have any shape. (Two Gaussians do not show the shape of a ring, but four do.)
     """
     X = drawn(X, seed)
     if len(X) <= 2 * n_clusters:
@@ -232,7 +232,7 @@ def suitable_start(X, n_clusters, seed):
     if len(X) < ROWS_PER_PARAMETER * n_parameters:
         return "spectral"
     try:
-        few, many = (mixture(X, n, seed) for n in (n_clusters, 2 * n_clusters))
+        few, *many = (mixture(X, factor * n_clusters, seed).bic(X) for factor in (1, 2, 4))
     except ValueError:  # of columns that depend on each other
         return "spectral"
-    return "mixture" if few.bic(X) <= many.bic(X) else "spectral"
+    return "mixture" if few <= min(many) else "spectral"
