@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 
-from skaae import AAETransformer, Adam, DiagnosisDisplay, diagnose
+from skaae import MLP, AAETransformer, Adam, DiagnosisDisplay, diagnose
 
 X, y = load_wine(return_X_y=True)
 X_train, X_test = train_test_split(X, random_state=0, stratify=y)
@@ -28,10 +28,13 @@ print(report)
 # A model that fails
 # ------------------
 # The learning rate of the discriminator and of the encoder that plays against it is a
-# hundred times that of the default. The encoder then gives all rows the same code.
-# ``fit`` warns of it, and the report says more.
-solver = Adam(adversarial_learning_rate=0.1)
-bad = AAETransformer(solver=solver, random_state=0).fit(X_train)
+# hundred times that of the default, and the encoder has no batch normalization. It then
+# gives all rows the same code. ``fit`` warns of it, and the report says more.
+bad = AAETransformer(
+    solver=Adam(adversarial_learning_rate=0.1),
+    network=MLP(batch_norm=None),
+    random_state=0,
+).fit(X_train)
 failed = diagnose(bad, X_train, X_val=X_test)
 print(failed)
 

@@ -64,8 +64,9 @@ LABELED = replace(TAUGHT, solver="adam", n_steps=3_000, least_epochs=20, most_ep
 # Codes alone. Without batch normalization, the dimensions of codes can be functions of each other
 # on tables whose columns are alike, and hardly follow the prior (benchmarks/prior_match.py).
 CODES = Recipe(schedule="cosine", batch_norm="encoder")
-# The outputs of a Gaussian posterior are means and variances, which are not normalized.
-DRAWN_CODES = replace(CODES, batch_norm="hidden")
+# Codes without a prior have any scale, and a Gaussian posterior has variances too. These are not
+# normalized.
+FREE_CODES = replace(CODES, batch_norm="hidden")
 # Styles that do not tell the class: to remove a class that is far from the others takes long.
 STYLES = Recipe(schedule="cosine", batch_norm="encoder", most_epochs=400)
 # Networks that score rows: a longer training learns to reconstruct outliers too.

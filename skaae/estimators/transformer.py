@@ -20,7 +20,7 @@ from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import make_cpu_generator, require_gaussian
 from skaae.estimators.ranges import check_count
-from skaae.estimators.recipes import CODES, DRAWN_CODES
+from skaae.estimators.recipes import CODES, FREE_CODES
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 
@@ -305,6 +305,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
             n_classes = prior.count_components()
             self._require_components(prior, n_classes)
         require_gaussian(self.regularizer, self.posterior)
+        free = self.regularizer is None or self.posterior == "gaussian"
         style = Block(
             self.n_components,
             adversarial=self.regularizer == "adversarial",
@@ -314,7 +315,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         return Model(
             {"style": style},
             {"style": prior},
-            recipe=DRAWN_CODES if self.posterior == "gaussian" else CODES,
+            recipe=FREE_CODES if free else CODES,
             posterior=self.posterior,
             regularizer=self.regularizer,
             regularizer_weight=self.regularizer_weight,
