@@ -39,6 +39,20 @@ def test_every_epoch_is_reported(blobs):
     assert notes.events == ["setup", "begin fit", *epoch, *epoch, "end fit", "teardown"]
 
 
+def test_fits_of_parts_of_the_rows_are_not_reported():
+    """Three more detectors score few rows of many columns."""
+    notes, X = Notes(), np.random.default_rng(0).normal(size=(30, 10))
+    detector = AAEOutlierDetector(max_iter=6, **FITS).set_callbacks(notes).fit(X)
+    assert detector._neighbourhood.own is not None
+    assert notes.events == [
+        "setup",
+        "begin fit",
+        *["begin epoch", "end epoch"] * 6,
+        "end fit",
+        "teardown",
+    ]
+
+
 def test_a_callback_can_stop_training(blobs):
     model = transformer(max_iter=20).set_callbacks(Notes(stop_after=3)).fit(blobs[0])
     assert model.n_iter_ == 3

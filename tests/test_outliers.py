@@ -4,7 +4,9 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import scipy.sparse
 import torch
 from conftest import FITS
 from sklearn.metrics import roc_auc_score
@@ -236,6 +238,43 @@ def test_outliers_among_few_rows_of_many_columns_are_found(wide):
     detector, X = wide
     assert np.flatnonzero(detector.predict(X) == -1).tolist() == [95, 96, 97, 98, 99]
     assert (detector.score_samples(X) == -detector._neighbourhood.own[kept_as(detector)]).all()
+
+
+@pytest.mark.parametrize("criterion", ["auto", "reconstruction"])
+def test_contamination_is_the_share_of_few_wide_training_rows_too(criterion):
+    X = few_factors(np.random.default_rng(3), 60)
+    params = {"criterion": criterion, "contamination": 0.1, "max_iter": 10}
+    assert (AAEOutlierDetector(**params, **FITS).fit_predict(X) == -1).sum() == 6
+
+
+def test_copies_of_a_row_are_left_out_together():
+    X = np.repeat(few_factors(np.random.default_rng(4), 30), 2, axis=0)
+    detector = AAEOutlierDetector(max_iter=10, **FITS).fit(X)
+    scores = detector.score_samples(X)
+    np.testing.assert_array_equal(scores[::2], scores[1::2])
+    np.testing.assert_allclose(np.sort(-detector._neighbourhood.own), np.sort(scores))
+
+
+@pytest.mark.parametrize("table", ["polars", "sparse", "lists", "index", "X_val", "early stopping"])
+def test_unseen_scores_of_tables_of_all_kinds(table):
+    X = few_factors(np.random.default_rng(5), 40)[:, :12]
+    params, given, rows = {"max_iter": 5}, {}, X
+    if table == "polars":
+        rows = pl.DataFrame(X).with_columns(kind=pl.Series(["a", "b"] * 20))
+    elif table == "sparse":
+        rows = scipy.sparse.csr_array(X)
+    elif table == "lists":
+        rows = X.tolist()
+    elif table == "index":
+        rows = pd.DataFrame(X, index=[0] * 40).assign(kind=["a", "b"] * 20)
+        rows.columns = rows.columns.astype(str)
+    elif table == "X_val":
+        given["X_val"] = X[:10]
+    else:
+        params["early_stopping"] = True
+    detector = AAEOutlierDetector(**params, **FITS).fit(rows, **given)
+    assert detector._neighbourhood.own.shape == (40,)
+    assert np.isfinite(detector.score_samples(rows)).all()
 
 
 def kept_as(detector):

@@ -516,6 +516,12 @@ def test_categories_of_another_type_are_refused(known, later, found):
             method(places(later))
 
 
+def test_validation_rows_have_categories_of_the_same_type():
+    aae = AAETransformer(categorical_features=["zip"], max_iter=3, random_state=0)
+    with pytest.raises(ValueError, match="column 'zip' holds '1' of type str"):
+        aae.fit(places([1, 2]), X_val=places(["1", "2"]))
+
+
 def test_types_that_can_be_equal_are_no_others():
     aae = fitted(places([1, 2, 3]), categorical_features=["zip"])
     codes = aae.transform(places([1, 2, 3]))

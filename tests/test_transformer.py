@@ -1,5 +1,8 @@
 """AAETransformer: what it learns, its parameters, its methods."""
 
+import copy
+import warnings
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -344,6 +347,32 @@ def test_normalized_codes_start_where_the_prior_lies(blobs, posterior):
     norm = aae._step.networks.encoder.outputs.norms["style"]
     np.testing.assert_allclose(norm.weight.detach(), 3.0, atol=0.3)
     np.testing.assert_allclose(norm.bias.detach(), -2.0, atol=0.3)
+
+
+def test_priors_near_unit_scale_change_nothing_and_heavy_tails_little(blobs):
+    for prior, deviation in (("gaussian", 1.0), (scipy.stats.cauchy(), 50.0)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            aae = AAETransformer(prior=prior, max_iter=1, random_state=0).fit(blobs[0])
+        step = aae._settings.start()
+        weight = step.networks.encoder.outputs.norms["style"].weight
+        assert (weight.detach() <= deviation).all()
+        assert (weight.detach() >= 1.0).all()
+
+
+def test_loading_draws_no_samples_of_the_prior(blobs):
+    calls = []
+
+    def prior(n, rng):
+        calls.append(n)
+        return 3.0 * rng.normal(size=(n, 2))
+
+    aae = AAETransformer(prior=prior, random_state=0).partial_fit(blobs[0])
+    n_calls = len(calls)
+    again = copy.deepcopy(aae)
+    again.__setstate__(aae.__getstate__())
+    np.testing.assert_array_equal(again.transform(blobs[0]), aae.transform(blobs[0]))
+    assert len(calls) == n_calls
 
 
 def test_partial_fit_goes_on(blobs):

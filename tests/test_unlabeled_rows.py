@@ -261,7 +261,7 @@ def test_the_warning_names_the_class_that_may_be_a_marker():
         )
     with pytest.warns(UserWarning, match="^y has no unlabeled row") as found:
         of_no_unlabeled(np.array([False, True]), np.array([0, 1, 1]))  # no marker is a bool
-    assert "unlabeled_label=True" not in str(found[0].message)
+    assert "set unlabeled_label=None. A tool of scikit-learn may" in str(found[0].message)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         of_no_unlabeled(np.array(["", "x"]), np.array([-1, 0, 1]))

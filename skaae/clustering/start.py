@@ -231,8 +231,13 @@ def suitable_start(X, n_clusters, seed):
     n_parameters = n_clusters * (n_features + 1) * (n_features + 2) // 2
     if len(X) < ROWS_PER_PARAMETER * n_parameters:
         return "spectral"
+    few, *many = (criterion_of_mixture(X, factor * n_clusters, seed) for factor in (1, 2, 4))
+    return "mixture" if math.isfinite(few) and few <= min(many) else "spectral"
+
+
+def criterion_of_mixture(X, n_components, seed):
+    """Return the Bayesian information criterion of a mixture, infinite if it cannot be fitted."""
     try:
-        few, *many = (mixture(X, factor * n_clusters, seed).bic(X) for factor in (1, 2, 4))
+        return mixture(X, n_components, seed).bic(X)
     except ValueError:  # of columns that depend on each other
-        return "spectral"
-    return "mixture" if few <= min(many) else "spectral"
+        return math.inf

@@ -48,7 +48,7 @@ class Categories:
         found[is_gap(X)] = GAP
         return found
 
-    def require_same_type(self, X: np.ndarray, names: list[object]) -> None:
+    def require_same_types(self, X: np.ndarray, names: list[object]) -> None:
         """Raise ValueError if values of a column of X can equal none of its categories.
 
         So it is where the values are text and the categories are not, or the other way round.

@@ -108,21 +108,23 @@ class Table:
         scaled = self.scaling.transform(np.stack([lowest, highest]))
         require_near(lowest, highest, [names[i] for i in self.numbers], scaled)
 
-    def require_same_categories(self, rows: MixedRows) -> list[str]:
-        """Return a warning for each column of categories that has only unknown values.
+    @property
+    def names_of_categories(self) -> list[object]:
+        """The names of the columns of categories."""
+        return [self.schema.columns[i].name for i in self.schema.positions(CATEGORY)]
 
-        Raise ValueError if a column has values of another type than in the training rows.
-        """
-        if self.categories is None:
+    def require_same_types(self, rows: Rows) -> None:
+        """Raise ValueError if a column's categories are of another type than in training rows."""
+        if isinstance(rows, MixedRows) and self.categories is not None:
+            self.categories.require_same_types(rows.categories, self.names_of_categories)
+
+    def unknown_columns(self, rows: Rows) -> list[tuple[object, object]]:
+        """Return name and first value of each column of categories with unknown values only."""
+        if not isinstance(rows, MixedRows) or self.categories is None:
             return []
-        names = [self.schema.columns[i].name for i in self.schema.positions(CATEGORY)]
-        self.categories.require_same_type(rows.categories, names)
-        return [
-            f"No value of column {names[i]!r} was in the training rows, such as "
-            f"{rows.categories[~is_gap(rows.categories[:, i]), i][0]!r}. So the model learns "
-            "nothing from the column. Check its spelling and coding."
-            for i in self.categories.columns_without_known(rows.categories)
-        ]
+        found, names = rows.categories, self.names_of_categories
+        columns = self.categories.columns_without_known(found)
+        return [(names[i], found[~is_gap(found[:, i]), i][0]) for i in columns]
 
     def usual_size(self) -> float:
         """Return how large scaled numbers may be without lying far from the first rows."""

@@ -294,7 +294,7 @@ class BaseAdversarialAutoencoder(
         model = self._model(targets, table, dense=not (partial or issparse(X)), start=start)
         self._settings = parameters.resolve(self, model, known, table)
         self._recipe = model.recipe
-        self._table, self._step = table, self._settings.build()
+        self._table, self._step = table, self._settings.start()
         self._frozen = fitting.frozen_parameters(self)
         self.scaling_, self.n_iter_ = table.scaling.kind, 0
         self.history_: dict[str, list[Any]] = {}

@@ -101,9 +101,11 @@ default="relu"
         Which layers have batch normalization. "hidden": the encoder's hidden layers. "encoder":
         these and the code, as in the paper's clustering. "autoencoder": all of these and the
         decoder's hidden layers, as in the paper's SVHN model. None: no layer. Discriminators and
-        your own networks never get it. "auto" is "encoder" for `SupervisedAAETransformer`,
-        `AAEClusterer` and maps with cluster heads, "hidden" for many images (see the user guide)
-        and maps that keep neighbours, and None otherwise.
+        your own networks never get it. "auto" is "encoder" for `AAETransformer`,
+        `SupervisedAAETransformer`, `AAEClusterer` and maps with cluster heads, "hidden" for many
+        images (see the user guide), for maps that keep neighbours, and for `AAETransformer` with
+        posterior="gaussian" or regularizer=None, and None otherwise. A normalized style starts with
+        the mean and the standard deviation of its prior.
     discriminator_noise : float, default=0.0
         Standard deviation of the Gaussian noise that training adds to the discriminators' inputs,
         both codes and samples of the prior. While the codes are far from the prior, a discriminator

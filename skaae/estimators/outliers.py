@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import field, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import OutlierMixin, clone
-from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
@@ -22,18 +22,18 @@ from skaae.estimators.options import parameters_as_fields, replace_auto
 from skaae.estimators.parameters import require_gaussian
 from skaae.estimators.ranges import AUTO, COUNT, UP_TO_HALF
 from skaae.estimators.recipes import OUTLIERS
-from skaae.neighbours import MOST_KEPT, fit_neighbourhood
+from skaae.neighbours import MOST_KEPT, distinct, fit_neighbourhood
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
-from skaae.private_sklearn import StrOptions, safe_indexing
+from skaae.private_sklearn import CALLBACKS, StrOptions, safe_indexing
 from skaae.storage.rows import StoredRows
 from skaae.training.ranks import current
 
 # Tukey's fence: so many interquartile ranges above the third quartile, values are outliers.
 FENCE = 1.5
-# With fewer training rows for each column than this, and at least LEAST_ROWS, training rows get the
-# scores of detectors that have not seen them: one detector for each of so many folds.
-ROWS_PER_COLUMN = 10
+# With at most so many training rows for each input of the encoder, but LEAST_ROWS or more, they get
+# the scores of detectors that have not seen them: one detector for each of so many folds.
+ROWS_PER_INPUT = 10
 N_FOLDS = 3
 LEAST_ROWS = 20
 
@@ -88,9 +88,11 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
     ----------
     offset_ : float
         Rows with a score below it are outliers: `decision_function` is the score minus the offset.
-        It is a percentile of the scores of the training rows, or Tukey's fence. With fewer than ten
-        training rows for each input of the encoder, and at most 2000 rows, these scores are found
-        by cross-validation: three more detectors score the rows that they have not seen.
+        It is a percentile of the scores of the training rows, or Tukey's fence. If there are few
+        training rows of many columns, these scores are found by cross-validation: from 20 rows, up
+        to ten for each input of the encoder, and at most 2000. Three more detectors then score the
+        rows that they have not seen. `OutOfCore` tables, fits under torchrun, and a number as
+        `contamination` with criterion="reconstruction" use the scores of the model itself.
     history_ : dict of str to list
         Mean of every loss in each epoch, by name; see `AAETransformer`.
     {shared_attributes}
@@ -158,7 +160,7 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         rows = self._learn(X, X_val)
         if self._needs_unseen_scores(rows):
             table = X if library_of(X) is not None else getattr(rows, "source", rows)
-            self._use_unseen_scores(table, X_val, rows.shape[0])
+            self._use_unseen_scores(table, rows, X_val)
         return self
 
     def score_samples(self, X):
@@ -236,27 +238,47 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         """Return whether scores of training rows say little about those of new rows.
 
         So it is if there are few rows for their columns: the networks then reconstruct training
-        rows much better than others. (Processes that train together have many rows.)
+        rows much better than others. (Processes that train together have many rows.) Without
+        neighbours, training rows have no scores of their own, of which a fraction could be known.
         """
-        most = min(ROWS_PER_COLUMN * self._table.layout.n_inputs, MOST_KEPT)
-        few = LEAST_ROWS <= rows.shape[0] < most and current() is None
+        if self._neighbourhood is None and not isinstance(self.contamination, str):
+            return False
+        most = min(ROWS_PER_INPUT * self._table.layout.n_inputs, MOST_KEPT)
+        few = LEAST_ROWS <= rows.shape[0] <= most and current() is None
         return few and not isinstance(rows, StoredRows)
 
-    def _use_unseen_scores(self, X, X_val, n_rows):
-        """Give each of n_rows training rows X the score of a detector fitted without the row.
+    def _use_unseen_scores(self, X, rows, X_val):
+        """Give each training row the score of a detector that is fitted without it.
 
-        The offset then separates these scores.
+        X are the training rows as the user gave them, `rows` the same rows checked. Copies of a row
+        are left out together. The offset then separates these scores.
         """
-        seed, scores = self._settings.seed, np.empty(n_rows)
+        different, group = distinct(NetworkRows(rows, self._table)[:])
+        if len(different) < LEAST_ROWS:
+            return
         other = clone(self).set_params(
-            verbose=0, checkpoint=None, warm_start=False, random_state=seed
+            checkpoint=None,
+            max_iter=self.n_iter_,
+            n_components=self._settings.n_components,
+            random_state=self._settings.seed,
+            scaling=None if self.scaling_ == "none" else self.scaling_,
+            verbose=0,
+            warm_start=False,
         )
-        for train, held_out in KFold(N_FOLDS, shuffle=True, random_state=seed).split(scores):
-            other._learn(safe_indexing(X, train), X_val)
-            scores[held_out] = other.score_samples(safe_indexing(X, held_out))
+        for name in CALLBACKS:  # which have seen the end of the fit
+            other.__dict__.pop(name, None)
+        scores = np.empty(len(group))
+        folds = np.random.default_rng(self._settings.seed).permutation(len(different)) % N_FOLDS
+        for k in range(N_FOLDS):
+            held_out = folds[group] == k
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the fit of all rows has warned
+                other._learn(safe_indexing(X, np.flatnonzero(~held_out)), X_val)
+                part = safe_indexing(X, np.flatnonzero(held_out))
+                scores[held_out] = other.score_samples(part)
         neighbourhood = self._neighbourhood
         if neighbourhood is not None:
-            neighbourhood = replace(neighbourhood, own=-scores[self._kept(n_rows)])
+            neighbourhood = replace(neighbourhood, own=-scores[self._kept(len(scores))])
         self.__dict__.update(_neighbourhood=neighbourhood, offset_=self._offset(scores))
 
     def _kept(self, n_rows):

@@ -43,23 +43,26 @@ def check_rows(
     stored = as_out_of_core(X)
     if stored is not None:
         require_rows(stored.shape, ensure_min_samples)
+
+        def check_block(rows):
+            found = check_rows(estimator, rows, schema)
+            if table is not None:
+                table.require_same_types(found)
+            return found
+
         if reset:
             check_rows(estimator, stored.source.read(0, 1), schema, reset=True)
         found = stored.source.dtype
         dtype = found if found in DTYPES else np.dtype(np.float64)
-        return read_stored(
-            stored,
-            lambda rows: check_rows(estimator, rows, schema, table=table),
-            dtype,
-            learns=learns,
-        )
+        return read_stored(stored, check_block, dtype, learns=learns)
     if not schema.is_mixed:
         return check_numbers(estimator, X, reset=reset, ensure_min_samples=ensure_min_samples)
     validate_data(estimator, X, skip_check_array=True, reset=reset)
     rows = schema.read(X)
     require_rows(rows.shape, ensure_min_samples)
-    if table is not None and len(rows):
-        warn.of_categories(table, rows)
+    if table is not None:
+        table.require_same_types(rows)
+        warn.of_unknown_categories(table, rows)
     return rows
 
 
@@ -168,6 +171,7 @@ def training_rows(X, table, device):
     of a table out of memory are read from disk.
     """
     table.require_near(in_memory(X)[0])
+    table.require_same_types(X)  # rows for validation are read before there is a table
     rows = NetworkRows(X, table, in_float32=True)
     if isinstance(X, StoredRows):
         return BlockRows(rows, X.table.memory // 2)

@@ -244,14 +244,16 @@ def of_no_unlabeled(classes, targets):
     shares = np.bincount(targets, minlength=len(names)) / len(targets)
     marker = next((k for k, name in enumerate(names) if looks_like_marker(name)), None)
     which = int(shares.argmax()) if marker is None else marker
-    found = f"The class {names[which]!r} of {shares[which]:.1%} of the rows"
-    found += " is the most frequent one" if marker is None else " looks like a marker"
-    found += ": if it marks the rows without a label, set "
-    found += f"unlabeled_label={names[which]!r}. Or a" if classes.dtype.kind != "b" else "A"
+    looks = "is the most frequent one" if marker is None else "looks like a marker"
+    found = (
+        f"The class {names[which]!r} of {shares[which]:.1%} of the rows {looks}: if it marks the "
+        f"rows without a label, set unlabeled_label={names[which]!r}. Or a"
+    )
     user(
         "y has no unlabeled row, and X_unlabeled has none. If all rows have labels, set "
-        f"unlabeled_label=None. {found} tool of scikit-learn may have turned the marker "
-        "into a class: give the tool labeled rows only, and pass it the others as X_unlabeled.",
+        f"unlabeled_label=None. {'A' if classes.dtype.kind == 'b' else found} tool of scikit-learn "
+        "may have turned the marker into a class: give the tool labeled rows only, and pass it the "
+        "others as X_unlabeled.",
         UserWarning,
     )
 
@@ -301,14 +303,14 @@ def of_far_rows(table, rows):
         user(found, UserWarning)
 
 
-def of_categories(table, rows):
-    """Warn if a column of categories has many values, and none that the training rows had.
-
-    Values of another type than in the training rows raise ValueError.
-    """
-    for found in table.require_same_categories(rows):
-        if len(rows) >= LEAST_ROWS:
-            user(found, UserWarning)
+def of_unknown_categories(table, rows):
+    """Warn if a column of categories has many values, and none that the training rows had."""
+    for name, value in table.unknown_columns(rows) if len(rows) >= LEAST_ROWS else ():
+        user(
+            f"No value of column {name!r} was in the training rows, such as {value!r}. So the "
+            "column says nothing about these rows. Check its spelling and coding.",
+            UserWarning,
+        )
 
 
 def of_lost_columns(table, n_rows):

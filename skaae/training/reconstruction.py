@@ -21,7 +21,7 @@ HIDDEN = 0.2
 
 @dataclass
 class Reconstruction:
-    """What the decoder's output means, and what it costs.
+    """What the decoder's output means and what it costs, and which values training hides.
 
     Parameters
     ----------

@@ -27,6 +27,9 @@ from skaae.training.step import AAEStep, Penalty
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 N_PRIOR = 2_000  # samples that show where the prior lies
+# Their mean and standard deviation count if they differ by more than NEAR from 0 and 1. Those of a
+# heavy tail say little, so standard deviations have limits.
+NEAR, DEVIATIONS = 0.1, (0.02, 50.0)
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,19 @@ class Settings:
         others = self.architecture.kind == "conv" or self.architecture.has_user_modules
         return None if others else self.width
 
-    def build(self) -> AAEStep:
-        """Return a step whose networks have new weights."""
-        device = resolve_device(self.device)
+    def start(self) -> AAEStep:
+        """Return a step whose networks have new weights, and codes that start in the prior."""
         networks = self.architecture.build()
         self._start_in_prior(networks)
+        return self._step_of(networks)
+
+    def build(self) -> AAEStep:
+        """Return a step whose weights have no meaning yet."""
+        return self._step_of(self.architecture.build())
+
+    def _step_of(self, networks: AdversarialAutoencoder) -> AAEStep:
+        """Return the step that trains these networks."""
+        device = resolve_device(self.device)
         return AAEStep(
             networks.to(device),
             self.priors,
@@ -133,16 +144,21 @@ class Settings:
     def _start_in_prior(self, networks: AdversarialAutoencoder) -> None:
         """Give normalized styles the mean and standard deviation of their prior.
 
-        Outputs of a Gaussian posterior are not only styles, so they keep mean 0 and variance 1.
+        They keep 0 and 1 if these are nearly those of the prior. So do outputs of a Gaussian
+        posterior, which are not only styles.
         """
         norms = getattr(networks.encoder.outputs, "norms", None)
         if norms is None or networks.posterior.is_drawn:
             return
         generator = cpu_generator(self.seed)
         samples = self.priors["style"].sample(N_PRIOR, self.n_components, generator=generator)
+        mean, deviation = samples.mean(dim=0), samples.std(dim=0).clamp(*DEVIATIONS)
+        near = bool(((mean.abs() < NEAR) & ((deviation - 1.0).abs() < NEAR)).all())
+        if near or not bool((mean.isfinite() & deviation.isfinite()).all()):
+            return
         with torch.no_grad():
-            norms["style"].weight.copy_(samples.std(dim=0))
-            norms["style"].bias.copy_(samples.mean(dim=0))
+            norms["style"].weight.copy_(deviation)
+            norms["style"].bias.copy_(mean)
 
     def _virtual_adversarial(self, device: torch.device) -> VirtualAdversarialLoss | None:
         """Return the loss of the virtual adversarial phase, if there is one."""

@@ -148,7 +148,7 @@ class AAEStep:
 
     def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
         """Run one phase after the other, each with its own optimiser, as in the paper."""
-        x_noisy = self._add_noise(x, self.input_noise, hides=True)
+        x_noisy = self._corrupted(x)
         step_losses = self.reconstruct(x_noisy, x, y)
         if self.networks.discriminators:
             step_losses |= self.regularize(x_noisy, y)
@@ -166,9 +166,7 @@ class AAEStep:
         """
         rows = x if labeled is None else torch.cat([x, labeled[0]])
         with self._passing("x", *(() if labeled is None else ("x_labeled",))):
-            all_outputs = self.networks.encoder(
-                self._add_noise(rows, self.input_noise, hides=True), self.generator
-            )
+            all_outputs = self.networks.encoder(self._corrupted(rows), self.generator)
             outputs = {name: output[: len(x)] for name, output in all_outputs.items()}
             code = self._code(outputs, y)
         parts = self._reconstruction(outputs, code, x)
@@ -238,7 +236,7 @@ class AAEStep:
     def classify(self, x: Tensor, y: Tensor) -> Losses:
         """Update the weights of the encoder's label on the cross-entropy of labeled rows."""
         with self._passing("x_labeled"):
-            outputs = self.networks.encoder(self._add_noise(x, self.input_noise), self.generator)
+            outputs = self.networks.encoder(self._corrupted(x), self.generator)
         logits = self.networks.encoder.class_logits(in_float32(outputs))
         loss = losses.classification_loss(logits, y)
         return self._update("classification", {"classification": loss})
@@ -262,9 +260,8 @@ class AAEStep:
 
     def keep_neighbours(self, pairs: Tensor) -> Losses:
         """Update the encoder so that neighbours, pairs (batch, 2, n_features), are close."""
-        x = self._add_noise(pairs.flatten(0, 1), self.input_noise)
         with self._passing("pairs"):
-            outputs = self.networks.encoder(x, self.generator)
+            outputs = self.networks.encoder(self._corrupted(pairs.flatten(0, 1)), self.generator)
         code = self.networks.code(in_float32(outputs), None, self.generator)
         ends = self.networks.decoder.combine(code).unflatten(0, (-1, 2))
         if self.ranks is not None:  # each row is compared with all others
@@ -411,9 +408,12 @@ class AAEStep:
         share = 10.0 / (10.0 + self.n_steps)
         foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
 
-    def _add_noise(self, x: Tensor, deviation: float, *, hides: bool = False) -> Tensor:
-        """Return x plus Gaussian noise, or x itself if that is 0; `hides` makes more gaps first."""
-        x = self.reconstruction.hide(x, self.generator) if hides else x
+    def _corrupted(self, x: Tensor) -> Tensor:
+        """Return rows as the encoder gets them in training: with more gaps, and with noise."""
+        return self._add_noise(self.reconstruction.hide(x, self.generator), self.input_noise)
+
+    def _add_noise(self, x: Tensor, deviation: float) -> Tensor:
+        """Return x plus Gaussian noise of this standard deviation, or x itself if that is 0."""
         if deviation == 0.0:
             return x
         noise = torch.empty_like(x).normal_(0.0, deviation, generator=self.generator)
