@@ -13,6 +13,7 @@ import contextlib
 import io
 import re
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def run_page(page):
                 print(f"  {part['image']}")
             continue
         plt.close("all")
-        code, start = part["code"], time.perf_counter()
+        code, start = textwrap.dedent(part["code"]), time.perf_counter()
         try:
             printed = run(code, names)
         except Exception as error:
