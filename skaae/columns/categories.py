@@ -60,14 +60,14 @@ class Categories:
             if not known or not strange:
                 continue
             examples = list({type(value): value for value in known}.values())
-            of_type = [any(are_comparable(value, one) for one in examples) for value in strange]
-            other = None if all(of_type) else strange[of_type.index(False)]
-            if other is not None:
+            for value in strange:
+                if any(are_comparable(value, one) for one in examples):
+                    continue
                 raise ValueError(
-                    f"column {name!r} holds {other!r} of type {type(other).__name__}, but its "
+                    f"column {name!r} holds {value!r} of type {type(value).__name__}, but its "
                     f"categories in the training rows are of type {type(examples[0]).__name__}, "
-                    f"such as {examples[0]!r}, so the two are never equal; convert it, such "
-                    "as by astype, or fit again."
+                    f"such as {examples[0]!r}, so the two are never equal; convert the column, for "
+                    "instance with astype, or fit again."
                 )
 
     def columns_without_known(self, X: np.ndarray) -> list[int]:
