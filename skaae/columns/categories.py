@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
 
 GAP, UNKNOWN = -1, -2  # in place of a category's index
-# New rows may have new categories where more of the training rows than this had rare ones.
-MOST_RARE = 0.5
+# New categories are no surprise in a column where more of the training rows had rare ones.
+MOSTLY_RARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,22 @@ class Categories:
     def columns_without_known(self, X: np.ndarray) -> list[int]:
         """Return the columns of X that have values, but none that the training rows had.
 
-        Columns where most training rows had rare categories do not count: new ones are normal.
+        Columns of ids and the like, where most training rows had rare categories, do not count.
         """
         found = []
-        for column, (groups, shares) in enumerate(zip(self.values, self.frequencies, strict=True)):
+        for column, groups in enumerate(self.values):
             values = X[~is_gap(X[:, column]), column].tolist()
             known = {value for group in groups for value in group.tolist()}
-            mostly_rare = len(groups) > 0 and len(groups[-1]) > 1 and shares[-1] > MOST_RARE
-            if values and known and not mostly_rare and known.isdisjoint(values):
+            expected = self.share_of_rare(column) > MOSTLY_RARE
+            if values and known and not expected and known.isdisjoint(values):
                 found.append(column)
         return found
+
+    def share_of_rare(self, column: int) -> float:
+        """Return the share of rows with rare categories, which share an entry, in a column."""
+        groups = self.values[column]
+        has_rare = len(groups) > 0 and len(groups[-1]) > 1
+        return float(self.frequencies[column][-1]) if has_rare else 0.0
 
     def one_hot(self, X: np.ndarray, dtype: np.dtype) -> np.ndarray:
         """Return the blocks of all columns, (n_rows, sum of sizes): 0 where there is no index."""

@@ -239,8 +239,7 @@ class DrawsClasses:
             One class for all rows, or a class for each row. None draws classes at random, with
             their proportions as probabilities.
         clip : bool, default=True
-            Whether to clip each number to the range of its column in the training rows. With
-            `partial_fit` or warm_start, these are the rows of the first fit.
+            Whether to clip each number to the range of its column in the rows of the first fit.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 

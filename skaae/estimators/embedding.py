@@ -339,8 +339,7 @@ default="labeled"
             In a map with cluster heads: one cluster or class for all rows, or one for each row.
             None draws them at random.
         clip : bool, default=True
-            Whether to clip each number to the range of its column in the training rows. With
-            `partial_fit` or warm_start, these are the rows of the first fit.
+            Whether to clip each number to the range of its column in the rows of the first fit.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 

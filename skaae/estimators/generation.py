@@ -48,8 +48,7 @@ class GeneratesRows(BaseAdversarialAutoencoder):
             class of the component, otherwise the index of the component, from 0. None draws from
             the whole prior.
         clip : bool, default=True
-            Whether to clip each number to the range of its column in the training rows. With
-            `partial_fit` or warm_start, these are the rows of the first fit.
+            Whether to clip each number to the range of its column in the rows of the first fit.
         random_state : int, RandomState instance or None, default=None
             An int draws the same rows every time.
 

@@ -96,9 +96,9 @@ def weigh_block(step, streams, batch_size, *, partial):
     the user keep their own statistics.)
 
     Classification has a factor of its own for blocks with few labels, `step.label_rate_factor`: the
-    square root of their share in a mini-batch. Then the noise in their gradient moves the weights
-    no more than with a whole mini-batch of labels. If several mini-batches repeat the same few
-    labels, the factor is lower, down to the share itself.
+    square root of their share in a mini-batch. A gradient of few labels is noisy; with this factor,
+    the noise moves the weights by no more than that of a whole mini-batch does. If several
+    mini-batches repeat the same few labels, the factor is lower, down to the share itself.
     """
     n_rows = len(streams[0])
     n_labels = sum(len(stream) for stream in streams if stream.phase == "classification")

@@ -12,7 +12,7 @@ from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 
 from skaae import inference
-from skaae.columns.schema import CATEGORY, MixedRows
+from skaae.columns.schema import MixedRows
 from skaae.device import cpu_generator
 from skaae.estimators.labels import REGRESSION
 from skaae.estimators.rates import epochs
@@ -321,15 +321,12 @@ def of_lost_columns(table, n_rows):
     if table.categories is None:
         return
     found = []
-    for column, groups, shares in zip(
-        (table.schema.columns[i] for i in table.schema.positions(CATEGORY)),
-        table.categories.values,
-        table.categories.frequencies,
-        strict=True,
+    for column, (name, groups) in enumerate(
+        zip(table.names_of_categories, table.categories.values, strict=True)
     ):
-        if len(groups) == 0 or len(groups[-1]) == 1 or shares[-1] < MOST_RARE:
+        if table.categories.share_of_rare(column) < MOST_RARE:
             continue
-        found.append(f"column {column.name!r} has {sum(map(len, groups))} different values")
+        found.append(f"column {name!r} has {sum(map(len, groups))} different values")
         if all(is_number(value) for group in groups for value in group.tolist()):
             found[-1] += ", which are numbers written as text or named as categories"
     if found:

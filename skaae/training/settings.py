@@ -144,8 +144,8 @@ class Settings:
     def _start_in_prior(self, networks: AdversarialAutoencoder) -> None:
         """Give normalized styles the mean and standard deviation of their prior.
 
-        They keep 0 and 1 if these are nearly those of the prior. So do outputs of a Gaussian
-        posterior, which are not only styles.
+        They keep 0 and 1 if these are nearly those of the prior. Outputs of a Gaussian posterior
+        keep them too, as half of these are logarithms of variances.
         """
         norms = getattr(networks.encoder.outputs, "norms", None)
         if norms is None or networks.posterior.is_drawn:
