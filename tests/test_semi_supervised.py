@@ -270,7 +270,9 @@ def test_joint_updates_weigh_the_labels_of_a_block(blobs, factor, same):
     X, y = blobs
     params = {"pseudo_labels": False, "solver": SGD(updates="joint"), "max_iter": 2}
     model = classifier(**params).fit(X, y)
-    x, targets = torch.tensor(X[:20], dtype=torch.float32), torch.tensor(y[:20])
+    device = model._step.generator.device
+    x = torch.tensor(X[:20], dtype=torch.float32, device=device)
+    targets = torch.tensor(y[:20], device=device)
     found = []
     for labels in (targets, (targets + 1) % 3):
         step = copy.deepcopy(model._step)

@@ -345,8 +345,8 @@ def test_normalized_codes_start_where_the_prior_lies(blobs, posterior):
         prior=scipy.stats.norm(-2.0, 3.0), posterior=posterior, random_state=0
     ).partial_fit(blobs[0])
     norm = aae._step.networks.encoder.outputs.norms["style"]
-    np.testing.assert_allclose(norm.weight.detach(), 3.0, atol=0.3)
-    np.testing.assert_allclose(norm.bias.detach(), -2.0, atol=0.3)
+    np.testing.assert_allclose(norm.weight.detach().cpu(), 3.0, atol=0.3)
+    np.testing.assert_allclose(norm.bias.detach().cpu(), -2.0, atol=0.3)
 
 
 def test_priors_near_unit_scale_change_nothing_and_heavy_tails_little(blobs):

@@ -9,6 +9,7 @@ import numpy as np
 from skaae.estimators.model import Model
 from skaae.estimators.options import Solver, kind_of, replace_auto
 from skaae.networks.layers import MOMENTUM, BatchNorm
+from skaae.priors import Gaussian
 from skaae.training.optimizers import PhaseRates
 
 # Learning rates of "auto", by solver; those of SGD are the paper's (section 5). With a sigmoid, the
@@ -33,9 +34,10 @@ AUTO_RATES = {
 ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
-# Adversarial rate of "adam" if no classes are predicted. With the schedule "cosine" codes come to
-# follow the prior; at a constant rate they keep moving (benchmarks/prior_match.py).
-AUTO_STYLE_RATE = 0.001
+# Adversarial rate of "adam" for priors that are not normal: their shape is harder to follow. With
+# the schedule "cosine" codes come to follow the prior; at a constant rate they keep moving
+# (benchmarks/prior_match.py).
+AUTO_SHAPE_RATE = 0.001
 # A higher rate, because the codes of a class must cross those of other classes to reach their own
 # component of the prior.
 AUTO_BY_COMPONENT_RATE = 0.003
@@ -55,7 +57,10 @@ def phase_rates(
     auto = dict(AUTO_RATES[kind])
     if kind == "adam" and not model.classifies:
         by_component = any(block.by_component for block in blocks)
-        auto["adversarial"] = AUTO_BY_COMPONENT_RATE if by_component else AUTO_STYLE_RATE
+        if by_component:
+            auto["adversarial"] = AUTO_BY_COMPONENT_RATE
+        elif not all(isinstance(prior, Gaussian) for prior in model.priors.values()):
+            auto["adversarial"] = AUTO_SHAPE_RATE
     if kind == "adam" and model.keeps_neighbours:
         auto["reconstruction"] = AUTO_DECODER_RATE
     if kind == "sgd" and sigmoid:
