@@ -382,7 +382,7 @@ def outliers_by_table():
 
 def prior_match():
     """Distance of codes to their prior, and reconstruction loss, by table and parameters."""
-    lines = ["| table | AAETransformer | distance | loss |", "|---|---|---|---|"]
+    lines = ["| table, prior, dimensions | AAETransformer | distance | loss |", "|---|---|---|---|"]
     for name, entry in read("prior_match")["data"].items():
         for change, found in entry.items():
             distance, loss = np.mean(found["distance"]), np.mean(found["loss"])

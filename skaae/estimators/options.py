@@ -279,9 +279,10 @@ class Adam(Solver):
         neighbours, and 0.001 otherwise.
     adversarial_learning_rate : "auto" or float, default="auto"
         Learning rate of the adversarial phases, which train the discriminators and the encoder
-        against each other. "auto" is 0.0003 for estimators that predict classes or clusters, 0.003
-        for `AAETransformer` with use_labels=True, and 0.001 otherwise. With 0 these phases are off,
-        and nothing makes the codes follow the prior.
+        against each other. "auto" is 0.0003 for estimators that predict classes or clusters, and
+        for `AAETransformer` if its codes are normalized and its prior is normal. It is 0.003 for
+        `AAETransformer` with use_labels=True, and 0.001 otherwise. With 0 these phases are off, and
+        nothing makes the codes follow the prior.
     classification_learning_rate : "auto" or float, default="auto"
         Learning rate of the classification phase, where the encoder learns classes. "auto" is
         0.001.

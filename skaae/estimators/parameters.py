@@ -104,10 +104,12 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     if not isinstance(solver.learning_rate_schedule, str):
         learning_rate_factor(solver.learning_rate_schedule, 0, 1)
     seed = draw_seed(estimator.random_state)
-    rates = phase_rates(solver, model, sigmoid=sigmoid, spread=spread)
+    architecture = make_architecture(estimator, network, solver, model, layout, seed)
+    normalized = architecture.batch_norm in ("encoder", "autoencoder")
+    rates = phase_rates(solver, model, normalized=normalized, sigmoid=sigmoid, spread=spread)
     consistent = "virtual_adversarial" in rates
     settings = Settings(
-        architecture=make_architecture(estimator, network, solver, model, layout, seed),
+        architecture=architecture,
         priors=model.priors,
         rates=rates,
         solver=kind_of(solver),

@@ -34,8 +34,9 @@ AUTO_RATES = {
 ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
-# Adversarial rate of "adam" for priors that are not normal: their shape is harder to follow. With
-# the schedule "cosine" codes come to follow the prior; at a constant rate they keep moving
+# Adversarial rate of "adam" where the prior is hard to follow: if it is not normal, if codes are not
+# normalized, or if they must leave out a class that the decoder is given. With the schedule
+# "cosine" codes come to follow the prior; at a constant rate they keep moving
 # (benchmarks/prior_match.py).
 AUTO_SHAPE_RATE = 0.001
 # A higher rate, because the codes of a class must cross those of other classes to reach their own
@@ -47,19 +48,19 @@ AUTO_DECODER_RATE = 0.003
 
 
 def phase_rates(
-    solver: Solver, model: Model, *, sigmoid: bool, spread: float
+    solver: Solver, model: Model, *, normalized: bool, sigmoid: bool, spread: float
 ) -> dict[str, PhaseRates]:
     """Return learning rate and momentum of each phase, with "auto" replaced.
 
-    `spread` is the mean squared distance of the scaled rows from their mean.
+    `normalized` says whether codes have batch normalization. `spread` is the mean squared distance
+    of the scaled rows from their mean.
     """
     kind, blocks = kind_of(solver), model.blocks.values()
     auto = dict(AUTO_RATES[kind])
     if kind == "adam" and not model.classifies:
-        by_component = any(block.by_component for block in blocks)
-        if by_component:
+        if any(block.by_component for block in blocks):
             auto["adversarial"] = AUTO_BY_COMPONENT_RATE
-        elif not all(isinstance(prior, Gaussian) for prior in model.priors.values()):
+        elif not (normalized and len(blocks) == 1 and isinstance(model.priors["style"], Gaussian)):
             auto["adversarial"] = AUTO_SHAPE_RATE
     if kind == "adam" and model.keeps_neighbours:
         auto["reconstruction"] = AUTO_DECODER_RATE
