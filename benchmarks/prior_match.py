@@ -4,9 +4,9 @@
 
 Trains `AAETransformer` on small tables: with codes of two dimensions and a normal prior or one of
 two other shapes, and with codes of eight dimensions and a normal prior. "patches" are grey squares
-of 8 x 8 pixels of the two photos that scikit-learn ships. For each change of the defaults it writes two figures of held-out
-rows, a third of each table: the distance (MMD) of their codes to samples of the prior, which is 0
-where they match, and the loss of their reconstruction.
+of 8 x 8 pixels of the two photos that scikit-learn ships. For each change of the defaults it
+writes two figures of held-out rows, a third of each table: the distance (MMD) of their codes to
+samples of the prior, which is 0 where they match, and the loss of their reconstruction.
 """
 
 from __future__ import annotations

@@ -34,10 +34,9 @@ AUTO_RATES = {
 ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
 MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
-# Adversarial rate of "adam" where the prior is hard to follow: if it is not normal, if codes are not
-# normalized, or if they must leave out a class that the decoder is given. With the schedule
-# "cosine" codes come to follow the prior; at a constant rate they keep moving
-# (benchmarks/prior_match.py).
+# Adversarial rate of "adam" where the prior is hard to follow: it is not normal, codes are not
+# normalized, or they must leave out a class that the decoder is given. With the schedule "cosine"
+# codes come to follow the prior; at a constant rate they keep moving (benchmarks/prior_match.py).
 AUTO_SHAPE_RATE = 0.001
 # A higher rate, because the codes of a class must cross those of other classes to reach their own
 # component of the prior.
