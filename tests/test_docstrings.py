@@ -11,7 +11,6 @@ from conftest import FITS
 import skaae
 from skaae.estimators import documentation
 from skaae.estimators.base import BaseAdversarialAutoencoder
-from skaae.priors import Petals
 
 OPTIONS = [skaae.MLP, skaae.Conv, skaae.SGD, skaae.Adam, skaae.VirtualAdversarial]
 ESTIMATORS = [
@@ -87,7 +86,7 @@ def test_fitted_attributes_are_documented(cls, blobs):
     frame = pd.DataFrame(blobs[0], columns=list("abcdef"))
     model = cls(max_iter=1, **FITS)
     if "use_labels" in model.get_params():
-        prior = {"prior": Petals(n_petals=3)} if cls is skaae.AAETransformer else {}
+        prior = {"prior": "petals"} if cls is skaae.AAETransformer else {}
         model.set_params(use_labels=True, **prior)
     model.fit(frame, blobs[1])
     fitted = {name for name in vars(model) if name.endswith("_") and not name.startswith("_")}

@@ -5,6 +5,7 @@ import pytest
 import torch
 from conftest import FITS, NAMES, classifier, hide, label, make, transformer
 from scipy.stats import norm
+from sklearn.neighbors import KNeighborsClassifier
 from test_transformer import distance_to_prior
 from torch import nn
 
@@ -176,6 +177,24 @@ def test_all_some_or_no_labels(blobs):
     assert first.partial_fit(X).n_iter_ == 2
 
 
+@pytest.mark.parametrize("labeled", [0.3, 1.0], ids=["some labeled", "all labeled"])
+def test_components_are_as_probable_as_classes_among_labels(blobs, labeled):
+    """With equal ones, rows of the common class filled the component of the rare one."""
+    X, y = blobs
+    rows = np.r_[np.flatnonzero(y == 0)[:10], np.flatnonzero(y == 1)]
+    X, y = X[rows], y[rows]
+    place = np.r_[np.arange(10) / 10, np.arange(len(y) - 10) / (len(y) - 10)]  # within a class
+    labels = np.where(place < labeled, y, -1)
+    model = transformer(prior="petals", use_labels=True, max_iter=200).fit(X, labels)
+    counts = np.bincount(labels[labels >= 0]) + 1
+    np.testing.assert_allclose(model.class_prior_, counts / counts.sum())
+    judge = KNeighborsClassifier(3).fit(X, y)
+    for name in (0, 1):
+        assert np.mean(judge.predict(model.sample(100, y=name, random_state=0)) == name) > 0.9
+    rare = np.mean(judge.predict(model.sample(500, random_state=0)) == 0)
+    assert abs(rare - model.class_prior_[0]) < 0.06
+
+
 @pytest.mark.parametrize(("name", "kind"), [("petals", Petals), ("swiss_roll", SwissRoll)])
 def test_a_string_has_as_many_components_as_there_are_classes(blobs, name, kind):
     X, y = blobs
@@ -185,7 +204,8 @@ def test_a_string_has_as_many_components_as_there_are_classes(blobs, name, kind)
         transformer(**params).fit(X, labels),
         transformer(**params).partial_fit(X, hide(y, 1), classes=[0, 1, 2]),
     ):
-        assert model._settings.priors["style"] == kind(3)
+        assert model._settings.priors["style"] == kind(3, weights=model.class_prior_)
+        np.testing.assert_allclose(model.class_prior_, 1 / 3, atol=0.01)
     equal = transformer(**{**params, "prior": kind(3)}).fit(X, labels)
     named = transformer(**params).fit(X, labels)
     np.testing.assert_array_equal(named.transform(X), equal.transform(X))

@@ -16,6 +16,7 @@ from skaae.estimators.classes import MayReadClasses
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
 from skaae.estimators.generation import GeneratesRows
+from skaae.estimators.labels import class_proportions
 from skaae.estimators.model import Model
 from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import make_cpu_generator, require_gaussian
@@ -77,8 +78,10 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         (section 2.3): component k for `classes_[k]`. For this, the discriminator also gets the
         class of each row, or that the row is unlabeled. The prior must have one component for each
         class, and regularizer must be "adversarial". "petals" and "swiss_roll" have as many
-        components as there are classes. An object such as Petals(n_petals=4) or a GaussianMixture
-        keeps its number. All, some or no rows may have a label.
+        components as there are classes, as probable as the classes are among labeled rows, because
+        unlabeled rows follow the whole prior. If these are not the proportions of all rows, give a
+        prior with others, such as Petals(2, weights=[0.9, 0.1]). All, some or no rows may have a
+        label.
     unlabeled_label : "auto", scalar or None, default="auto"
         With use_labels: the value of y that marks an unlabeled row; see
         `SemiSupervisedAAEClassifier`.
@@ -88,6 +91,9 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
     ----------
     classes_ : ndarray of shape (n_classes,)
         With use_labels, the classes of the labeled rows.
+    class_prior_ : ndarray of shape (n_classes,)
+        With use_labels and the prior "petals" or "swiss_roll": the class proportions among the
+        labeled rows, counting one more row for each class. They are those of the components.
     history_ : dict of str to list
         Mean of every loss in each epoch, by name. "reconstruction" is always there. The regularizer
         adds "discriminator_style" and "generator_style" (adversarial), "discrepancy" (MMD) or
@@ -299,7 +305,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
     def _model(self, targets, table, *, dense, start):
-        prior = as_prior(self.prior, len(self.classes_) if self.use_labels else 0)
+        prior = as_prior(self.prior, getattr(self, "class_prior_", None))
         n_classes = 0
         if self.use_labels:
             n_classes = prior.count_components()
@@ -336,4 +342,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
             )
 
     def _set_class_prior(self, targets, weights):
-        """Set nothing: the class proportions are those of the prior's components."""
+        """Set the class proportions, which a prior given as a string takes for its components."""
+        self.__dict__.pop("class_prior_", None)  # of an earlier fit
+        if isinstance(self.prior, str) and len(self.classes_):
+            self.class_prior_ = class_proportions("labeled", self.classes_, targets, weights)

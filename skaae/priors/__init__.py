@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from skaae.priors._drawn import Drawn, draw_callable, draw_estimator, draw_scipy
 from skaae.priors._prior import Prior
 from skaae.priors._shapes import (
@@ -41,7 +43,7 @@ NAMES: dict[str, Callable[..., Prior]] = {
 WITH_COMPONENTS = ("petals", "swiss_roll")
 
 
-def as_prior(prior: Any, n_classes: int = 0) -> Prior:
+def as_prior(prior: Any, weights: ArrayLike | None = None) -> Prior:
     """Return a `Prior` for any value that the parameter `prior` of the estimators accepts.
 
     Parameters
@@ -52,9 +54,10 @@ def as_prior(prior: Any, n_classes: int = 0) -> Prior:
         method `sample`, such as scikit-learn's GaussianMixture and KernelDensity. A callable is
         called as `prior(n_samples, rng)` with a `numpy.random.Generator` and returns an array or
         tensor of shape (n_samples, n_components).
-    n_classes : int, default=0
-        Number of components that the strings "petals" and "swiss_roll" stand for, one for each
-        class. With 0 it is 10. Other priors are left as they are.
+    weights : array-like of shape (n_classes,), default=None
+        Probabilities of the components that the strings "petals" and "swiss_roll" stand for, one
+        component for each class. With None these are 10 equally probable components. Other priors
+        are left as they are.
 
     Returns
     -------
@@ -79,8 +82,9 @@ def as_prior(prior: Any, n_classes: int = 0) -> Prior:
     if isinstance(prior, str):
         if prior not in NAMES:
             raise ValueError(f"prior={prior!r} is not one of {sorted(NAMES)}.")
-        by_class = n_classes and prior in WITH_COMPONENTS
-        return NAMES[prior](n_classes) if by_class else NAMES[prior]()
+        if weights is None or prior not in WITH_COMPONENTS:
+            return NAMES[prior]()
+        return NAMES[prior](len(weights), weights=weights)
     if isinstance(prior, type):
         raise TypeError(
             f"prior={prior!r} is a class; give an instance, such as {prior.__name__}(...)."

@@ -129,10 +129,8 @@ class GaussianMixture(Prior):
                 f"got shape {means.shape}."
             )
         object.__setattr__(self, "_factors", _cholesky_factors(self.covariances, means.shape))
-        weights = np.full(len(means), 1.0 / len(means)) if self.weights is None else self.weights
-        object.__setattr__(
-            self, "_weights", check_probabilities("GaussianMixture weights", weights, len(means))
-        )
+        weights = _probabilities("GaussianMixture", self.weights, len(means))
+        object.__setattr__(self, "_weights", weights)
 
     def count_components(self) -> int:
         return len(np.asarray(self.means))
@@ -172,6 +170,8 @@ class Petals(Prior):
     length, width : float, default=0.5 and 0.1
         Standard deviations of each component in the direction of the radius (`length`) and
         perpendicular to it (`width`).
+    weights : array-like of shape (n_petals,), default=None
+        Probability of each component. None makes all components equally probable.
 
     Examples
     --------
@@ -184,12 +184,14 @@ class Petals(Prior):
     radius: float = 1.4
     length: float = 0.5
     width: float = 0.1
+    weights: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         _require_count("Petals", "n_petals", self.n_petals)
         _require_positive("Petals", "radius", self.radius)
         _require_positive("Petals", "length", self.length)
         _require_positive("Petals", "width", self.width)
+        _probabilities("Petals", self.weights, self.n_petals)
 
     def count_components(self) -> int:
         return self.n_petals
@@ -197,7 +199,9 @@ class Petals(Prior):
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
         """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
-        drawn = _choose(np.full(self.n_petals, 1.0 / self.n_petals), n_samples, generator)
+        drawn = _choose(
+            _probabilities("Petals", self.weights, self.n_petals), n_samples, generator
+        )
         angle = 2.0 * math.pi * _chosen_components(self, y, drawn).float() / self.n_petals
         spread = as_tensor([self.length, self.width], generator)
         along, across = (normal(n_samples, 2, generator) * spread).unbind(dim=1)
@@ -213,7 +217,7 @@ class Petals(Prior):
         spread = np.diag([self.length**2, self.width**2])
         means = self.radius * np.stack([cos, sin], axis=1)
         covariances = rotation @ spread @ np.swapaxes(rotation, 1, 2)
-        return GaussianMixture(means, covariances).log_prob(z)
+        return GaussianMixture(means, covariances, self.weights).log_prob(z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,14 +227,16 @@ class SwissRoll(Prior):
     Parameters
     ----------
     n_stretches : int, default=10
-        Number of components. These are segments of the spiral of about equal length and of equal
-        probability, numbered from the origin outwards.
+        Number of components. These are segments of the spiral of about equal length, numbered from
+        the origin outwards.
     radius : float, default=3.0
         Distance of the spiral's outer end from the origin.
     turns : float, default=2.0
         Number of turns around the origin.
     noise : float, default=0.0
         Standard deviation of Gaussian noise added to the spiral.
+    weights : array-like of shape (n_stretches,), default=None
+        Probability of each component. None makes all components equally probable.
 
     Examples
     --------
@@ -243,6 +249,7 @@ class SwissRoll(Prior):
     radius: float = 3.0
     turns: float = 2.0
     noise: float = 0.0
+    weights: ArrayLike | None = None
 
     def __post_init__(self) -> None:
         _require_count("SwissRoll", "n_stretches", self.n_stretches)
@@ -250,6 +257,7 @@ class SwissRoll(Prior):
         _require_positive("SwissRoll", "turns", self.turns)
         if not (math.isfinite(self.noise) and self.noise >= 0.0):
             raise ValueError(f"SwissRoll needs a finite noise >= 0, got {self.noise!r}.")
+        _probabilities("SwissRoll", self.weights, self.n_stretches)
 
     def count_components(self) -> int:
         return self.n_stretches
@@ -257,7 +265,9 @@ class SwissRoll(Prior):
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
         """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
-        drawn = _choose(np.full(self.n_stretches, 1.0 / self.n_stretches), n_samples, generator)
+        drawn = _choose(
+            _probabilities("SwissRoll", self.weights, self.n_stretches), n_samples, generator
+        )
         stretch = _chosen_components(self, y, drawn)
         # with the square root, samples are even along the spiral, whose length grows as angle^2
         root = ((stretch + uniform((n_samples,), generator)) / self.n_stretches).sqrt()
@@ -312,6 +322,13 @@ def check_probabilities(name: str, values: ArrayLike, size: int | None = None) -
     if not np.isfinite(array).all() or (array < 0).any() or abs(array.sum() - 1.0) > 1e-6:
         raise ValueError(f"{name} must be at least 0 and sum to 1, got {array.tolist()}.")
     return array / array.sum()
+
+
+def _probabilities(prior: str, weights: ArrayLike | None, size: int) -> np.ndarray:
+    """Return the probabilities of a prior's components; None makes them equal."""
+    if weights is None:
+        return np.full(size, 1.0 / size)
+    return check_probabilities(f"{prior} weights", weights, size)
 
 
 def _choose(weights: ArrayLike, n: int, generator: torch.Generator | None) -> Tensor:
