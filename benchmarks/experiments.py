@@ -294,7 +294,7 @@ COMPONENTS = {
 
 AUGMENTED = {"augment": RandomAffine(degrees=10.0, pixels=2.0, sizes=0.1)}
 
-# With fewer dimensions than the paper's 8 and with noise, the likelihood of held-out rows is higher.
+# With fewer dimensions than the paper's 8, and with noise, held-out rows are more likely.
 LIKELIHOOD = {
     "hidden_layer_sizes": (1000, 1000),
     "n_components": 6,
