@@ -123,6 +123,11 @@ def test_bad_places_of_heads_are_refused(blobs, heads, message):
         embedding(n_clusters=2, cluster_heads=heads).fit(blobs[0])
 
 
+def test_more_clusters_than_rows_are_refused(blobs):
+    with pytest.raises(ValueError, match="fewer than the 31 clusters to find; lower n_clusters"):
+        embedding(n_clusters=31).fit(blobs[0][:30])
+
+
 def test_partial_fit_goes_on(blobs):
     X, y = blobs
     model = embedding(use_labels=True).partial_fit(X[:90], hide(y[:90], 1), classes=[0, 1, 2])

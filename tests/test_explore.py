@@ -24,7 +24,7 @@ from skaae import (
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
 )
-from skaae.displays import explore
+from skaae.displays import LatentSpaceDisplay, explore
 from skaae.displays._display import COLORS
 
 POINTS = np.array([[0.0, 0.0], [0.5, -1.0], [-2.0, 1.5], [3.0, 3.0]])
@@ -318,6 +318,13 @@ def test_errors_say_what_to_do():
     estimator, table = small(AAETransformer, n_components=3)
     with pytest.raises(ValueError, match="has n_components=3; fit it with n_components=2"):
         explore(estimator, table)
+    aae, table = fitted("relu")
+    for y in (np.zeros(5), np.zeros((len(table), 2))):
+        message = f"y has {y.size} values, but there are {len(table)} rows"
+        with pytest.raises(ValueError, match=message):
+            explore(aae, table, y)
+        with pytest.raises(ValueError, match=message):
+            LatentSpaceDisplay.from_estimator(aae, table, y)
     with pytest.raises(ValueError, match="max_rows=0 must be at least 1"):
         explore(*fitted("relu"), max_rows=0)
     with pytest.raises(ValueError, match=r"y contains 7, but .* the classes \[0, 1, 2\]; give one"):
@@ -345,6 +352,7 @@ def visit(browser, tmp_path):
 
     def open_page(case, y=Y, address=""):
         estimator, table = fitted(case)
+        y = None if case == "digits" else y
         page = explore(estimator, table, y).save(tmp_path / "walk.html")
         browser.open(f"file://{tmp_path}/walk.html{address}")
         assert browser.errors == []

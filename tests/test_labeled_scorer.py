@@ -188,6 +188,11 @@ def test_sample_weight_is_routed(few_rows):
         )
     np.testing.assert_allclose(found["test_weighted"], expected)
     np.testing.assert_allclose(search.best_score_, np.mean(expected))
+    own = make_scorer(accuracy_score)
+    before = str(own.get_metadata_routing())
+    with sklearn.config_context(enable_metadata_routing=True):
+        labeled_scorer(own).set_score_request(sample_weight=True)
+    assert str(own.get_metadata_routing()) == before  # the user's scorer stays as it is
 
 
 def own_scorer(estimator, X, y, sample_weight=None):

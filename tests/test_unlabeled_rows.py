@@ -41,7 +41,7 @@ from skaae import (
     AAETransformer,
     SupervisedAAETransformer,
 )
-from skaae.estimators.warn import of_no_unlabeled
+from skaae.estimators.warn import of_no_unlabeled, of_other_units
 from skaae.priors import Petals
 
 N_LABELED = 45
@@ -145,12 +145,39 @@ def test_a_table_without_rows_is_none(parts):
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
-def test_rows_in_other_units_warn(parts):
+OTHER_UNITS = "columns that vary, the values of {} lie outside the range of X or are on another"
+
+
+@pytest.mark.parametrize("change", [lambda X: X + 100.0, lambda X: (X - X.mean(axis=0)) * 30.0])
+def test_rows_in_other_units_warn(parts, change):
     """As those that a pipeline has not scaled, for lack of transform_input."""
     X, y, X_unlabeled, _ = parts
     scaler = StandardScaler().fit(X)
-    with pytest.warns(UserWarning, match=r"6 columns, the median of X_unlabeled lies outside"):
-        brief().fit(scaler.transform(X), y, X_unlabeled=100.0 + X_unlabeled)
+    X, others = scaler.transform(X), change(scaler.transform(X_unlabeled))
+    with pytest.warns(UserWarning, match="6 of 6 " + OTHER_UNITS.format("X_unlabeled")):
+        brief().fit(X, y, X_unlabeled=others)
+    with pytest.warns(UserWarning, match="6 of 6 " + OTHER_UNITS.format("X_val")):
+        brief(unlabeled_label=None).fit(X, y, X_val=change(X), y_val=y)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rare_flags_and_long_tails_are_no_other_units(seed):
+    """Few rows have other shares of ones and other largest values than many."""
+    rng = np.random.default_rng(seed)
+    flags = (rng.random((400, 30)) < 0.03).astype(float)
+    tails = rng.standard_t(1, size=(400, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for X in (flags, tails, np.zeros((400, 3))):
+            of_other_units(X[:25], X[25:], "X_unlabeled")
+            of_other_units(X[25:], X[:25], "X_val")
+
+
+def test_rows_for_validation_with_other_categories_warn():
+    frame = pd.DataFrame({"kind": np.repeat(["low", "high"], 100), "size": np.arange(200.0)})
+    model = AAETransformer(max_iter=2, random_state=0)
+    with pytest.warns(UserWarning, match="No value of column 'kind' was in the training rows"):
+        model.fit(frame, X_val=frame.assign(kind=frame["kind"].str.upper()))
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])

@@ -289,6 +289,15 @@ def test_parzen_against_the_formula_and_the_true_density(blobs):
     for bandwidth in (0.05, 5.0):
         other, _ = model.parzen_log_likelihood(X[250:], 500, bandwidth=bandwidth, random_state=0)
         assert other < chosen < true + 0.3
+    gaps = np.where(np.arange(1000).reshape(500, 2) < 3, np.nan, X)
+    for name, arguments in {
+        "X": {"X": gaps, "bandwidth": 0.7},
+        "X_validation": {"X": X, "X_validation": gaps},
+    }.items():
+        with pytest.raises(ValueError, match=f"{name} has gaps in 2 of 500 rows"):
+            model.parzen_log_likelihood(n_samples=50, **arguments)
+    with pytest.raises(ValueError, match="bandwidth=True must be a finite number above 0"):
+        model.parzen_log_likelihood(X, 50, bandwidth=True)
 
 
 def test_parzen_far_from_zero_keeps_its_digits():

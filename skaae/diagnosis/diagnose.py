@@ -9,6 +9,7 @@ from skaae.diagnosis.evidence import gather
 from skaae.diagnosis.report import Diagnosis
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.parameters import draw_seed
+from skaae.estimators.tensors import as_array
 
 
 def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
@@ -103,6 +104,7 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
             "best_estimator_."
         )
     check_is_fitted(estimator)
+    X, y, X_val, y_val = map(as_array, (X, y, X_val, y_val))
     if X_val is None and y_val is not None:
         raise ValueError("y_val is given, but X_val is None; pass both, or only X_val.")
     if y is None and estimator._step.networks.n_observed:

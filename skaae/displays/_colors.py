@@ -104,6 +104,16 @@ def marker_of(estimator):
     return None if UNLABELED in np.asarray(classes).tolist() else UNLABELED
 
 
+def labels_of_rows(y, n_rows, name="y"):
+    """Return y as an array of one label for each row, or raise ValueError."""
+    array = as_label_array(y).ravel()
+    if len(array) != n_rows:
+        raise ValueError(
+            f"{name} has {len(array)} values, but there are {n_rows} rows; give one for each row."
+        )
+    return array
+
+
 def read_targets(targets, unlabeled_label):
     """Return the classes, and for each y of the list `targets` the class indices of its rows.
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state, resample
 
-from skaae.displays._colors import marker_of, read_targets
+from skaae.displays._colors import labels_of_rows, marker_of, read_targets
 from skaae.displays._display import COLORS
 from skaae.displays._tiles import as_images, image_shape_of
 from skaae.estimators.labels import require_same_kind
 from skaae.export.plain_decoder import Layer, PlainDecoder, plain_decoder
-from skaae.unlabeled import as_label_array, mark_unlabeled
+from skaae.unlabeled import mark_unlabeled
 
 # The same hues as COLORS, lighter, for a dark background.
 DARK_COLORS = (
@@ -182,7 +182,7 @@ def explore(estimator, X, y=None, *, image_shape=None, max_rows=2000, random_sta
 def draw_rows(X, y, max_rows, random_state):
     """Return a dict of rows X, their classes y and their positions: at most max_rows of them."""
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    y, index = None if y is None else as_label_array(y), np.arange(n_rows)
+    y, index = None if y is None else labels_of_rows(y, n_rows), np.arange(n_rows)
     if n_rows <= max_rows:
         return {"X": X, "y": y, "index": index}
     tables = [X, index] if y is None else [X, index, y]

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skaae.displays._colors import ClassColors, ValueColors, marker_of, read_targets, unused_name
+from skaae.displays._colors import (
+    ClassColors,
+    ValueColors,
+    labels_of_rows,
+    marker_of,
+    read_targets,
+    unused_name,
+)
 from skaae.displays._display import COLORS, Display
-from skaae.unlabeled import as_label_array
 
 CONTOURS = (0.95, 0.5)  # proportion of the prior's samples inside each contour line
 
@@ -139,11 +145,13 @@ class LatentSpaceDisplay(Display):
         samples = None
         if prior is not None and n_prior_samples:
             samples = estimator.sample_prior(n_prior_samples, random_state=random_state)
+        test_codes = None if X_test is None else np.asarray(estimator.transform(X_test))
+        n_test = 0 if test_codes is None else len(test_codes)
         display = cls(
             codes,
-            None if y is None else as_label_array(y),
-            test_codes=None if X_test is None else np.asarray(estimator.transform(X_test)),
-            y_test=None if y_test is None else as_label_array(y_test),
+            None if y is None else labels_of_rows(y, len(codes)),
+            test_codes=test_codes,
+            y_test=None if y_test is None else labels_of_rows(y_test, n_test, "y_test"),
             prior_samples=samples,
             prior=prior,
             legend=legend,

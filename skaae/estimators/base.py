@@ -6,7 +6,6 @@ trained weights (`_results`).
 
 from __future__ import annotations
 
-import dataclasses
 from abc import abstractmethod
 from typing import Any
 
@@ -329,9 +328,7 @@ class BaseAdversarialAutoencoder(
             own = weights if weights is None else weights[held_out]
             validation = fitting.Validation(pick(x, held_out), taught, own)
         elif validation is not None:
-            validation = dataclasses.replace(
-                validation, rows=training_rows(validation.rows, self._table, device)
-            )
+            validation = fitting.scaled(validation, X, self._table, device)
         if validation is not None:
             run.stopping = fitting.early_stopping(self, run, validation)
 

@@ -299,7 +299,7 @@ default="labeled"
                 )
             more = check_more_rows(self, "X_unlabeled", X_unlabeled, ensure_min_samples=0)
             warn.of_markers(self, y, targets)
-            warn.of_other_units(X, more)
+            warn.of_other_units(X, more, "X_unlabeled")
             X, targets = stack(X, more), np.append(targets, np.full(more.shape[0], UNLABELED))
             weights = None if weights is None else np.append(weights, np.ones(more.shape[0]))
         if self.unlabeled_label is not None:

@@ -7,7 +7,7 @@ never call its methods.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from skaae.estimators import warn
 from skaae.estimators.fingerprints import digest
 from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
-from skaae.estimators.rows import check_more_rows
+from skaae.estimators.rows import check_more_rows, training_rows
 from skaae.priors._prior import same
 from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
 from skaae.progress import Bar
@@ -151,6 +151,13 @@ def given_validation(estimator, X_val):
             "or leave X_val out."
         )
     return Validation(check_more_rows(estimator, "X_val", X_val))
+
+
+def scaled(validation, X, table, device):
+    """Return rows for validation as scaled rows; warn if they do not fit the training rows X."""
+    warn.of_other_units(X, validation.rows, "X_val")
+    warn.of_unknown_categories(table, validation.rows)
+    return replace(validation, rows=training_rows(validation.rows, table, device))
 
 
 def split_rows(estimator, X, targets, validation, *, partial):

@@ -24,6 +24,11 @@ class StartsFromClusters:
 
     def _find_clusters(self, rows, n_clusters, kind):
         """Return the first clusters of training rows (`NetworkRows`), found by `kind`."""
+        if len(rows) < n_clusters:
+            raise ValueError(
+                f"X has n_samples={len(rows)} rows, fewer than the {n_clusters} clusters to find; "
+                "lower n_clusters, or give more rows."
+            )
         X = rows if issparse(rows.rows) else np.asarray(rows[:], dtype=np.float32)
         return first_clusters(kind, X, n_clusters, draw_seed(self.random_state))
 

@@ -294,11 +294,13 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
                     "bandwidth=None is chosen on X_validation, which is missing; pass rows that "
                     "are neither training nor test rows as X_validation, or set bandwidth."
                 )
-            rows = self._check_rows(X_validation)
+            rows = without_gaps(self._check_rows(X_validation), "X_validation")
             bandwidth = likelihood.choose_bandwidth(rows, draw, n_samples)
-        elif not (isinstance(bandwidth, Real) and 0.0 < float(bandwidth) < np.inf):
+        elif isinstance(bandwidth, bool) or not (
+            isinstance(bandwidth, Real) and 0.0 < float(bandwidth) < np.inf
+        ):
             raise ValueError(f"bandwidth={bandwidth!r} must be a finite number above 0.")
-        rows = self._check_rows(X)
+        rows = without_gaps(self._check_rows(X), "X")
         values = likelihood.parzen_log_likelihood(rows, draw, n_samples, bandwidth)
         if len(values) == 1:
             return float(values[0]), float("nan")
@@ -346,3 +348,14 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         self.__dict__.pop("class_prior_", None)  # of an earlier fit
         if isinstance(self.prior, str) and len(self.classes_):
             self.class_prior_ = class_proportions("labeled", self.classes_, targets, weights)
+
+
+def without_gaps(X, name):
+    """Return rows X, or raise ValueError if a value is missing: a distance needs them all."""
+    n_gaps = int(np.isnan(X).any(axis=1).sum())
+    if n_gaps:
+        raise ValueError(
+            f"{name} has gaps in {n_gaps} of {len(X)} rows, whose distances from samples are not "
+            "known; leave these rows out, or fill them with `impute`."
+        )
+    return X

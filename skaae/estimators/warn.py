@@ -7,7 +7,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 
@@ -41,6 +40,8 @@ MARKERS = {"", "?", "-", "--", ".", "unknown", "unlabeled", "unlabelled", "missi
 MARKERS |= {"nan", "none", "null", "na", "n/a", "<na>", "nat"}
 # The shares among fewer unlabeled rows say little, and so do the medians of columns.
 LEAST_ROWS = 20
+# Rows that are compared, and the ratio of deviations that other units have.
+ROWS_COMPARED, OTHER_SCALE = 1_000, 4.0
 # First clusters are balanced if the smallest has this share of an equal one. A cluster is nearly
 # lost if it has less than this share of the rows of the smallest first cluster.
 BALANCED, NEARLY_LOST = 0.25, 0.2
@@ -277,23 +278,41 @@ def of_markers(estimator, y, targets):
         )
 
 
-def of_other_units(X, others):
-    """Warn if most columns of other rows have a median that lies outside the range of X."""
+def of_other_units(X, others, name):
+    """Warn if most columns that vary in X lie elsewhere in other rows, or on another scale.
+
+    `name` is the argument that holds the other rows. Sparse tables, those on disk and those of few
+    rows are not compared.
+    """
     tables = [rows.numbers if isinstance(rows, MixedRows) else rows for rows in (X, others)]
-    if any(issparse(table) or not table.size or len(table) < LEAST_ROWS for table in tables):
+    if any(not isinstance(t, np.ndarray) or not t.size or len(t) < LEAST_ROWS for t in tables):
         return
+    tables = [table[:: max(1, len(table) // ROWS_COMPARED)] for table in tables]
     with warnings.catch_warnings():  # columns of gaps only
         warnings.simplefilter("ignore", RuntimeWarning)
         low, high = np.nanmin(tables[0], axis=0), np.nanmax(tables[0], axis=0)
         middle = np.nanmedian(tables[1], axis=0)
-    outside = (middle < low) | (middle > high)
-    if outside.mean() > 0.5:
+        ratio = typical_deviation(tables[1]) / typical_deviation(tables[0])
+    elsewhere = (middle < low) | (middle > high)
+    other = elsewhere | (ratio > OTHER_SCALE) | (ratio < 1.0 / OTHER_SCALE)
+    varies = high > low
+    if other[varies].sum() > 0.5 * varies.sum():
         user(
-            f"In {outside.sum()} of {len(outside)} columns, the median of X_unlabeled lies outside "
-            "the range of X, so they seem to be in other units. A Pipeline transforms X_unlabeled "
-            "as it does X only with transform_input=['X_unlabeled'].",
+            f"In {other[varies].sum()} of {varies.sum()} columns that vary, the values of {name} "
+            "lie outside the range of X or are on another scale, so they seem to be in other "
+            f"units. A Pipeline transforms {name} as it does X only with "
+            f"transform_input=[{name!r}].",
             UserWarning,
         )
+
+
+def typical_deviation(table):
+    """Return the median distance of a column's values from its median, without those equal to it.
+
+    So a column that is mostly 0 has the size of its other values, however rare they are.
+    """
+    distances = np.abs(table - np.nanmedian(table, axis=0))
+    return np.nanmedian(np.where(distances > 0.0, distances, np.nan), axis=0)
 
 
 def of_far_rows(table, rows):

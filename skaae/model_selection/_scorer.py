@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 
 import numpy as np
@@ -97,7 +98,7 @@ class LabeledScorer:
             )
         self._scoring = scoring
         self._unlabeled_label = unlabeled_label
-        self._scorer = get_scorer(scoring)
+        self._scorer = copy.copy(get_scorer(scoring))  # whose requests may change
 
     def __call__(self, estimator, X, y=None, **kwargs):
         """Return the score of a fitted estimator on the labeled rows."""

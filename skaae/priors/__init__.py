@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from skaae.priors._drawn import Drawn, draw_callable, draw_estimator, draw_scipy
@@ -84,7 +85,7 @@ def as_prior(prior: Any, weights: ArrayLike | None = None) -> Prior:
             raise ValueError(f"prior={prior!r} is not one of {sorted(NAMES)}.")
         if weights is None or prior not in WITH_COMPONENTS:
             return NAMES[prior]()
-        return NAMES[prior](len(weights), weights=weights)
+        return NAMES[prior](len(np.asarray(weights)), weights=weights)
     if isinstance(prior, type):
         raise TypeError(
             f"prior={prior!r} is a class; give an instance, such as {prior.__name__}(...)."

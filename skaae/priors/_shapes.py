@@ -199,9 +199,7 @@ class Petals(Prior):
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
         """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
-        drawn = _choose(
-            _probabilities("Petals", self.weights, self.n_petals), n_samples, generator
-        )
+        drawn = _choose(_probabilities("Petals", self.weights, self.n_petals), n_samples, generator)
         angle = 2.0 * math.pi * _chosen_components(self, y, drawn).float() / self.n_petals
         spread = as_tensor([self.length, self.width], generator)
         along, across = (normal(n_samples, 2, generator) * spread).unbind(dim=1)
