@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import FITS, NAMES, classifier, hide, label, make, transformer
+from scipy.sparse import csr_array
 from scipy.stats import norm
 from sklearn.neighbors import KNeighborsClassifier
 from test_transformer import distance_to_prior
@@ -289,6 +290,8 @@ def test_parzen_against_the_formula_and_the_true_density(blobs):
     for bandwidth in (0.05, 5.0):
         other, _ = model.parzen_log_likelihood(X[250:], 500, bandwidth=bandwidth, random_state=0)
         assert other < chosen < true + 0.3
+    found = model.parzen_log_likelihood(csr_array(X), 50, bandwidth=0.7, random_state=0)[0]
+    assert found == pytest.approx(expected.mean())
     gaps = np.where(np.arange(1000).reshape(500, 2) < 3, np.nan, X)
     for name, arguments in {
         "X": {"X": gaps, "bandwidth": 0.7},

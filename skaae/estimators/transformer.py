@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import likelihood
@@ -262,8 +263,8 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         Raises
         ------
         ValueError
-            If neither bandwidth nor X_validation is given, or bandwidth is not a finite number
-            above 0.
+            If neither bandwidth nor X_validation is given, bandwidth is not a finite number above
+            0, or a value is missing.
 
         Examples
         --------
@@ -351,7 +352,8 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
 
 
 def without_gaps(X, name):
-    """Return rows X, or raise ValueError if a value is missing: a distance needs them all."""
+    """Return rows X as a dense array, or raise ValueError: a distance needs every value."""
+    X = X.toarray() if issparse(X) else X
     n_gaps = int(np.isnan(X).any(axis=1).sum())
     if n_gaps:
         raise ValueError(
