@@ -299,6 +299,13 @@ class NoState:
             ValueError,
             r"^prior SwissRoll\(.* has no",
         ),
+        (lambda: Petals(2, weights=[0.5, 0.6]), ValueError, "Petals weights must be at least 0"),
+        (lambda: SwissRoll(3, weights=[0.5, 0.5]), ValueError, r"SwissRoll weights must.*\(3,\)"),
+        (
+            lambda: as_prior(KernelDensity(kernel="exponential").fit(POINTS)).sample(2),
+            ValueError,
+            "cannot draw samples with these parameters.*kernel='gaussian'",
+        ),
         (
             lambda: as_prior(NoState()).sample(2),
             TypeError,

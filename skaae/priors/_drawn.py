@@ -39,6 +39,11 @@ class Drawn(Prior):
         rng = np.random.default_rng(int(seed))
         try:
             samples = self.draw(self.source, n_samples, n_components, rng)
+        except NotImplementedError as error:
+            raise ValueError(
+                f"prior={self.source!r} cannot draw samples with these parameters. Choose others, "
+                "such as kernel='gaussian' of KernelDensity, or another prior."
+            ) from error
         except TypeError as error:
             reason = str(error).rstrip(".")
             raise TypeError(
