@@ -542,3 +542,16 @@ def test_densities_found_in_inference_mode_leave_training_able_to_find_gradients
     found.sum().backward()
     assert torch.equal(found, wanted)
     assert float(z.grad.abs().min()) > 0.0
+
+
+@pytest.mark.parametrize("kind", [Petals, SwissRoll])
+def test_components_may_have_other_weights(kind):
+    prior = kind(2, weights=[0.9, 0.1])
+    samples = prior.sample(4000, generator=seeded())
+    alone = [prior.sample(4000, y=np.full(4000, k), generator=seeded()) for k in (0, 1)]
+    means = torch.stack([part.mean(dim=0) for part in alone])
+    shares = torch.tensor([0.9, 0.1])
+    torch.testing.assert_close(samples.mean(dim=0), shares @ means, atol=0.06, rtol=0.0)
+    if kind is Petals:
+        density = prior.log_prob(torch.tensor([[1.4, 0.0], [-1.4, 0.0]]))
+        assert (density[0] - density[1]).exp() == pytest.approx(9.0, rel=1e-3)
