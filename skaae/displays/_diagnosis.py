@@ -34,10 +34,10 @@ class DiagnosisDisplay(Display):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.datasets import load_wine
     >>> from skaae import AAETransformer, DiagnosisDisplay
-    >>> X, _ = load_iris(return_X_y=True)
-    >>> aae = AAETransformer(max_iter=15, random_state=0).fit(X)
+    >>> X, _ = load_wine(return_X_y=True)
+    >>> aae = AAETransformer(max_iter=5, random_state=0).fit(X)
     >>> display = DiagnosisDisplay.from_estimator(aae, X)
     >>> "epochs" in [finding.name for finding in display.report.warnings]
     True

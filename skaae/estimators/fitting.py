@@ -155,9 +155,10 @@ def given_validation(estimator, X_val):
 
 def scaled(validation, X, table, device):
     """Return rows for validation as scaled rows; warn if they do not fit the training rows X."""
+    rows = training_rows(validation.rows, table, device)
     warn.of_other_units(X, validation.rows, "X_val")
     warn.of_unknown_categories(table, validation.rows)
-    return replace(validation, rows=training_rows(validation.rows, table, device))
+    return replace(validation, rows=rows)
 
 
 def split_rows(estimator, X, targets, validation, *, partial):

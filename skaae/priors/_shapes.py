@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -193,6 +193,9 @@ class Petals(Prior):
         _require_positive("Petals", "width", self.width)
         _probabilities("Petals", self.weights, self.n_petals)
 
+    def __repr__(self) -> str:
+        return _given(self)
+
     def count_components(self) -> int:
         return self.n_petals
 
@@ -257,6 +260,9 @@ class SwissRoll(Prior):
             raise ValueError(f"SwissRoll needs a finite noise >= 0, got {self.noise!r}.")
         _probabilities("SwissRoll", self.weights, self.n_stretches)
 
+    def __repr__(self) -> str:
+        return _given(self)
+
     def count_components(self) -> int:
         return self.n_stretches
 
@@ -320,6 +326,13 @@ def check_probabilities(name: str, values: ArrayLike, size: int | None = None) -
     if not np.isfinite(array).all() or (array < 0).any() or abs(array.sum() - 1.0) > 1e-6:
         raise ValueError(f"{name} must be at least 0 and sum to 1, got {array.tolist()}.")
     return array / array.sum()
+
+
+def _given(prior: Petals | SwissRoll) -> str:
+    """Return the prior with its parameters, without those that are None."""
+    values = ((field.name, getattr(prior, field.name)) for field in fields(prior))
+    shown = ", ".join(f"{name}={value!r}" for name, value in values if value is not None)
+    return f"{type(prior).__name__}({shown})"
 
 
 def _probabilities(prior: str, weights: ArrayLike | None, size: int) -> np.ndarray:
