@@ -129,8 +129,10 @@ class GaussianMixture(Prior):
                 f"got shape {means.shape}."
             )
         object.__setattr__(self, "_factors", _cholesky_factors(self.covariances, means.shape))
-        weights = _probabilities("GaussianMixture", self.weights, len(means))
-        object.__setattr__(self, "_weights", weights)
+        weights = _or_equal(self.weights, len(means))
+        object.__setattr__(
+            self, "_weights", check_probabilities("GaussianMixture weights", weights, len(means))
+        )
 
     def count_components(self) -> int:
         return len(np.asarray(self.means))
@@ -191,7 +193,7 @@ class Petals(Prior):
         _require_positive("Petals", "radius", self.radius)
         _require_positive("Petals", "length", self.length)
         _require_positive("Petals", "width", self.width)
-        _probabilities("Petals", self.weights, self.n_petals)
+        _require_weights("Petals", self.weights, self.n_petals)
 
     def __repr__(self) -> str:
         return _given(self)
@@ -202,7 +204,7 @@ class Petals(Prior):
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
         """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
-        drawn = _choose(_probabilities("Petals", self.weights, self.n_petals), n_samples, generator)
+        drawn = _choose(_or_equal(self.weights, self.n_petals), n_samples, generator)
         angle = 2.0 * math.pi * _chosen_components(self, y, drawn).float() / self.n_petals
         spread = as_tensor([self.length, self.width], generator)
         along, across = (normal(n_samples, 2, generator) * spread).unbind(dim=1)
@@ -258,7 +260,7 @@ class SwissRoll(Prior):
         _require_positive("SwissRoll", "turns", self.turns)
         if not (math.isfinite(self.noise) and self.noise >= 0.0):
             raise ValueError(f"SwissRoll needs a finite noise >= 0, got {self.noise!r}.")
-        _probabilities("SwissRoll", self.weights, self.n_stretches)
+        _require_weights("SwissRoll", self.weights, self.n_stretches)
 
     def __repr__(self) -> str:
         return _given(self)
@@ -269,9 +271,7 @@ class SwissRoll(Prior):
     def sample(self, n_samples, n_components=2, *, y=None, generator=None):
         """Draw samples: a tensor of shape (n_samples, 2); see `Prior.sample`."""
         require_dimension(self, 2, n_components)
-        drawn = _choose(
-            _probabilities("SwissRoll", self.weights, self.n_stretches), n_samples, generator
-        )
+        drawn = _choose(_or_equal(self.weights, self.n_stretches), n_samples, generator)
         stretch = _chosen_components(self, y, drawn)
         # with the square root, samples are even along the spiral, whose length grows as angle^2
         root = ((stretch + uniform((n_samples,), generator)) / self.n_stretches).sqrt()
@@ -335,11 +335,15 @@ def _given(prior: Petals | SwissRoll) -> str:
     return f"{type(prior).__name__}({shown})"
 
 
-def _probabilities(prior: str, weights: ArrayLike | None, size: int) -> np.ndarray:
-    """Return the probabilities of a prior's components; None makes them equal."""
-    if weights is None:
-        return np.full(size, 1.0 / size)
-    return check_probabilities(f"{prior} weights", weights, size)
+def _require_weights(prior: str, weights: ArrayLike | None, size: int) -> None:
+    """Raise ValueError if the weights of a prior's components are given and no probabilities."""
+    if weights is not None:
+        check_probabilities(f"{prior} weights", weights, size)
+
+
+def _or_equal(weights: ArrayLike | None, size: int) -> ArrayLike:
+    """Return the weights of components, equal ones for None."""
+    return np.full(size, 1.0 / size) if weights is None else weights
 
 
 def _choose(weights: ArrayLike, n: int, generator: torch.Generator | None) -> Tensor:

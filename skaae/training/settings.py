@@ -144,8 +144,9 @@ class Settings:
     def _start_in_prior(self, networks: AdversarialAutoencoder) -> None:
         """Give normalized styles the mean and standard deviation of their prior.
 
-        They keep 0 and 1 if these are nearly those of the prior. Outputs of a Gaussian posterior
-        keep them too, as half of these are logarithms of variances.
+        Without this they start with mean 0 and standard deviation 1, which stay if the prior's are
+        nearly the same. They also stay if the posterior is Gaussian: then half of the encoder's
+        outputs are logarithms of variances.
         """
         norms = getattr(networks.encoder.outputs, "norms", None)
         if norms is None or networks.posterior.is_drawn:
