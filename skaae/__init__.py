@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from skaae.export.modules import to_torch
     from skaae.export.onnx_files import export_onnx
     from skaae.progress import show_progress
+    from skaae.storage.table import OutOfCore
 
 __version__ = "0.4.0"
 

@@ -32,6 +32,7 @@ from skaae import (
 )
 from skaae.columns.categories import fit_categories
 from skaae.columns.fit import fit_table
+from skaae.columns.gaps import without_chance_gaps
 from skaae.columns.layout import Layout
 from skaae.columns.schema import describe
 from skaae.displays import ReconstructionDisplay
@@ -556,8 +557,101 @@ def test_a_gap_is_not_a_value():
     np.testing.assert_allclose(aae._table.scaling.scale, np.nanstd(X, axis=0))
     inputs = aae._network_rows(X)[:]
     np.testing.assert_array_equal(inputs[:, 3], np.isnan(X[:, 0]))
-    assert not inputs[::4, 0].any()
+    assert np.abs(inputs[::4, 0]).max() < 0.5  # unrelated columns: near their mean
+    changed = X.copy()
+    changed[::4, 1] += 1.0  # what stands for a gap changes, and is not scored
+    np.testing.assert_array_equal(aae._network_rows(changed)[:][1::4], inputs[1::4])
     assert np.isfinite(aae.score_samples(X)).all()
+
+
+def correlated_rows(rng, n_rows):
+    """Return rows of six columns that follow from two hidden numbers, with a little noise."""
+    hidden = rng.normal(size=(n_rows, 2))
+    weights = np.array([[1.0, 0.5, -1.0, 0.0, 2.0, 0.3], [0.0, 1.0, 0.5, -1.0, 0.2, 1.5]])
+    return 10.0 + 3.0 * hidden @ weights + rng.normal(0.0, 0.3, (n_rows, 6))
+
+
+def test_a_gap_counts_as_what_the_known_values_lead_to_expect():
+    """It is the conditional mean of a normal distribution, whose formula is used here."""
+    rng = np.random.default_rng(0)
+    X = correlated_rows(rng, 2000)
+    with_gaps = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    aae = fitted(with_gaps)
+    table = aae._table
+    inputs, missing = table.transform(with_gaps)[:, :6], np.isnan(with_gaps)
+    true = table.scaling.transform(X)
+    assert np.square((inputs - true)[missing]).mean() < 0.1  # the mean of a column: 1
+    np.testing.assert_array_equal(inputs[~missing], table.scaling.transform(with_gaps)[~missing])
+    mean, precision = table.expectation.mean, table.expectation.precision.astype(float)
+    for row in np.flatnonzero(missing.sum(axis=1) == 3)[:20]:
+        gaps, known = missing[row], ~missing[row]
+        z = (true[row] - mean) / table.expectation.deviation
+        wanted = np.linalg.solve(
+            precision[np.ix_(gaps, gaps)], precision[np.ix_(gaps, known)] @ z[known]
+        )
+        found = (inputs[row] - mean)[gaps] / table.expectation.deviation[gaps]
+        np.testing.assert_allclose(found, -wanted, atol=0.02)
+
+
+def test_categories_and_flags_tell_of_gaps_and_numbers_tell_of_theirs():
+    rng = np.random.default_rng(0)
+    kind = rng.integers(3, size=900)
+    frame = pd.DataFrame(
+        {"kind": np.array(["a", "b", "c"])[kind], "size": 5.0 * kind, "flag": kind > 1}
+    )
+    frame["size"] += rng.normal(size=900)
+    frame["flag"] = frame["flag"].astype(float)
+    hidden = frame.mask(rng.random(frame.shape) < 0.2)
+    row = pd.DataFrame(
+        {"kind": [None, "c"], "size": [frame["size"].max(), np.nan], "flag": [np.nan, 1.0]}
+    )
+    row = row.astype(hidden.dtypes.to_dict())
+    first, second = fitted(hidden, scaling="standard")._network_rows(row)[:]
+    assert first[1] > 0.5  # a large one has the flag
+    assert first[4] > max(first[2], first[3], 0.5)  # and is of kind c
+    assert second[0] > 0.5  # and one of kind c is large
+
+
+def test_the_hidden_values_of_training_are_filled_like_gaps():
+    rng = np.random.default_rng(0)
+    X = correlated_rows(rng, 500)
+    with_gaps = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    aae = fitted(with_gaps)
+    x = torch.from_numpy(aae._network_rows(with_gaps)[:].astype(np.float32))
+    hidden = aae._step.reconstruction.hide(x, torch.Generator().manual_seed(0)).numpy()
+    gaps = hidden[:, 6:] > 0.0
+    assert gaps.mean() > np.isnan(with_gaps).mean() + 0.1
+    as_gaps = np.where(gaps, np.nan, X)
+    np.testing.assert_allclose(hidden, aae._network_rows(as_gaps)[:], atol=1e-4)
+
+
+def test_indicators_of_gaps_by_chance_do_not_tell_rows_apart():
+    rng = np.random.default_rng(0)
+    X = correlated_rows(rng, 500)
+    by_chance = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    by_value = by_chance.copy()
+    by_value[X[:, 4] > 13.0, 0] = np.nan  # where another column is large
+    for rows, kept in ((by_chance, 6), (by_value, 7)):
+        aae = fitted(rows)
+        seen = aae._network_rows(rows)[:]
+        assert seen.shape[1] == 12
+        assert without_chance_gaps(seen, aae._table.layout).shape[1] == kept
+
+
+def test_many_gaps_cost_the_classifier_little_where_columns_are_correlated():
+    rng = np.random.default_rng(0)
+    X = correlated_rows(rng, 900)
+    y = (X[:, 0] + X[:, 3] > 20.0).astype(int)
+    with_gaps = np.where(rng.random(X.shape) < 0.3, np.nan, X)
+    y_few = np.where(np.arange(600) < 60, y[:600], -1)
+    found = [
+        SemiSupervisedAAEClassifier(random_state=0)
+        .fit(rows[:600], y_few)
+        .score(rows[600:], y[600:])
+        for rows in (X, with_gaps)
+    ]
+    assert found[0] > 0.93
+    assert found[1] > 0.84  # with the mean in place of gaps: .78
 
 
 def test_gaps_after_training_without_gaps_count_as_the_mean():

@@ -20,6 +20,7 @@ from sklearn.semi_supervised import LabelSpreading
 from threadpoolctl import ThreadpoolController
 
 from skaae import SemiSupervisedAAEClassifier
+from skaae.columns.layout import Layout
 from skaae.estimators import pseudo_labels as classifier_module
 from skaae.teaching.committee import (
     Classifier,
@@ -30,6 +31,7 @@ from skaae.teaching.committee import (
 )
 from skaae.teaching.graph import RETAINED, normalized_graph, spread
 from skaae.teaching.information import InformationMaximization, fit_linear
+from skaae.teaching.new_rows import count_new_rows, new_rows
 from skaae.teaching.threads import OneBlasThread
 from skaae.teaching.weights import best_temperature, member_weights, with_temperature
 
@@ -588,3 +590,39 @@ def test_many_classes_of_two_labels_each_do_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         SemiSupervisedAAEClassifier(random_state=0).fit(X, y_few)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_few_rows_of_many_columns_teach_a_network_what_the_committee_says_of_others(seed):
+    """Before new rows were made up, all rows of the test had nearly the same class."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(230, 500)), np.arange(230) % 2
+    X[:, :20] += 1.2 * y[:, None]
+    classifier = SemiSupervisedAAEClassifier(random_state=0, unlabeled_label=None)
+    classifier.fit(X[:30], y[:30])
+    predicted = classifier.predict(X[30:])
+    assert (predicted == y[30:]).mean() > 0.7
+    assert 0.25 < predicted.mean() < 0.75
+
+
+def test_new_rows_are_like_the_rows_of_a_table():
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(300, 1)) + rng.normal(size=(300, 3))  # correlations of 1/2
+    flags, indicators = rng.random((300, 1)) < 0.3, rng.random((300, 2)) < 0.5
+    layout = Layout(3, 1, gaps=(0, 3))
+    x = np.concatenate([numbers, flags, indicators], axis=1)
+    found = new_rows(x, layout, 20_000, seed=0)
+    np.testing.assert_allclose(found[:, :3].mean(axis=0), numbers.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(found[:, :3].std(axis=0), numbers.std(axis=0), rtol=0.03)
+    of_rows, of_new = (np.corrcoef(part.T)[0, 1] for part in (numbers, found[:, :3]))
+    assert abs(of_new - 0.5 * of_rows) < 0.05
+    assert not found[:, 4].any()  # no number is a gap
+    pairs = {tuple(pair) for pair in x[:, [3, 5]]}
+    assert {tuple(pair) for pair in found[:, [3, 5]]} <= pairs
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_inputs", "wanted"), [(60, 10, 340), (400, 10, 0), (200, 700, 500), (9, 5000, 991)]
+)
+def test_new_rows_are_made_up_for_few_rows(n_rows, n_inputs, wanted):
+    assert count_new_rows(n_rows, n_inputs) == wanted

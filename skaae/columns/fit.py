@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from skaae.columns import frames
 from skaae.columns.categories import Categories, fit_categories, is_gap
+from skaae.columns.gaps import MOST_ENTRIES, MOST_ROWS, MOST_VALUES, Expectation, fit_expectation
 from skaae.columns.layout import Layout
 from skaae.columns.limits import require_moderate
 from skaae.columns.quantiles import QuantileScaling, fit_far_values, fit_quantiles
@@ -56,7 +58,8 @@ def fit_table(
     purpose : what "auto" is chosen for. For "classes", learned from few labels, photos count as
         tables, and columns with heavy tails are ranked. For "outliers", a few values that are far
         away stay there. For "codes", they are brought near the others.
-    partial : whether later rows, which may be larger, train too: their numbers count as they are.
+    partial : whether later rows, which may be larger, train too, or augmented ones: their numbers
+        count as they are.
     min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
     """
@@ -90,7 +93,7 @@ def fit_table(
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])
     typical[[column for column in gaps if column < len(order)]] = 0.0
-    return Table(
+    table = Table(
         schema,
         fitted,
         Layout(
@@ -110,6 +113,18 @@ def fit_table(
         working_dtype(found.dtype),
         binary=kind == "range" and has_two_values(found, lowest, highest),
     )
+    return replace(table, expectation=expectation_of(rows, table))
+
+
+def expectation_of(rows: Rows, table: Table) -> Expectation | None:
+    """Learn what stands for gaps, from some of the training rows; None if it is their mean."""
+    if not table.layout.gaps or not 2 <= table.layout.n_outputs <= MOST_ENTRIES:
+        return None
+    most = min(MOST_ROWS, MOST_VALUES // table.layout.n_outputs)
+    if rows.shape[0] > most:
+        rows = rows[np.linspace(0, rows.shape[0] - 1, most).astype(int)]
+    x, gaps, _ = table.with_gaps(rows)
+    return fit_expectation(x, gaps)
 
 
 def flags_and_whole(

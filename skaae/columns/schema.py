@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -206,7 +207,7 @@ def describe(X: Any, categorical: Any) -> Schema:
             f"X has 0 feature(s) (shape={X.shape}): a data frame without columns; give one column "
             "at least."
         )
-    twice = [name for position, name in enumerate(names) if name in names[:position]]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(
             f"X has {names.count(twice[0])} columns with the name {twice[0]!r}; rename them, so "

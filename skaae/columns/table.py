@@ -10,6 +10,7 @@ import numpy as np
 
 from skaae.columns import frames
 from skaae.columns.categories import Categories, is_gap
+from skaae.columns.gaps import Expectation
 from skaae.columns.layout import Layout
 from skaae.columns.limits import AT_LIMIT, exceeds_float32, limits_of, require_near
 from skaae.columns.noise import draw_noise, fit_noise
@@ -42,11 +43,13 @@ class Table:
     numbers, flags : positions of numbers and flags among the columns that are no categories.
     categories : of the category columns; None where there are none.
     lowest, highest : range of each number in the training rows; NaN where it is never known.
-    typical : what stands for a gap in each number and flag, as networks see it: 0 if the column has
-        an indicator, else the mean of the training rows.
+    typical : what stands for a gap in each number and flag, as networks see it, if there is no
+        `expectation`: 0 if the column has an indicator, else the mean of the training rows.
     whole : which numbers are whole in all training rows of a data frame.
     dtype : of the numbers in the training rows, float32 or float64.
     binary : whether a table scaled to a range has no more than two values, as flags have.
+    expectation : what stands for the gaps of a row; None if the training rows have no gaps, or too
+        many entries.
     """
 
     schema: Schema
@@ -61,6 +64,7 @@ class Table:
     whole: np.ndarray
     dtype: np.dtype
     binary: bool = False
+    expectation: Expectation | None = None
 
     @property
     def is_identity(self) -> bool:
@@ -72,9 +76,9 @@ class Table:
     def transform(self, rows: Rows) -> np.ndarray:
         """Return rows as the networks see them, (n_rows, n_inputs), in float32 or float64.
 
-        Gaps and unknown categories are 0. A gap in a column that had none in the training rows has
-        no indicator: it counts as the mean of the column. All values of a column that had none in
-        the training rows count as gaps, because no weight has learned to read them.
+        Unknown categories are 0. A gap in a column that had none in the training rows has no
+        indicator. All values of a column that had none in the training rows count as gaps, because
+        no weight has learned to read them.
         """
         if self.layout.is_plain:
             scaled = self.scaling.transform(numbers_of(rows))
@@ -85,6 +89,17 @@ class Table:
 
     def _transform(self, rows: Rows) -> np.ndarray:
         """Return a block of rows as the networks see them."""
+        x, gaps, indicators = self.with_gaps(rows)
+        if self.expectation is not None:
+            x = self.expectation.fill(x, gaps)
+        else:
+            typical = np.zeros(x.shape[1])
+            typical[: len(self.typical)] = self.typical
+            np.copyto(x, typical, where=gaps, casting="same_kind")
+        return np.concatenate([x, indicators], axis=1, dtype=x.dtype)
+
+    def with_gaps(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the entries of rows (n_rows, n_outputs), which are gaps, and the indicators."""
         found = numbers_of(rows)
         found = found if isinstance(found, np.ndarray) else found.toarray()
         dtype = working_dtype(found.dtype)
@@ -95,11 +110,10 @@ class Table:
         if isinstance(rows, MixedRows) and self.categories is not None:
             values.append(self.categories.one_hot(rows.categories, dtype))
             missing.append(is_gap(rows.categories) | (np.array(self.categories.sizes) == 0))
-        indicators = np.concatenate(missing, axis=1)[:, list(self.layout.gaps)]
-        x = np.concatenate([*values, indicators], axis=1, dtype=dtype)
-        known = x[:, : len(self.typical)]
-        np.copyto(known, self.typical, where=np.isnan(known), casting="same_kind")
-        return x
+        x, gaps = np.concatenate(values, axis=1, dtype=dtype), np.concatenate(missing, axis=1)
+        sizes = np.ones(self.layout.n_columns, dtype=int)
+        sizes[len(self.typical) :] = self.layout.categories
+        return x, np.repeat(gaps, sizes, axis=1), gaps[:, list(self.layout.gaps)]
 
     def require_near(self, rows: Rows) -> None:
         """Raise ValueError if numbers to train on are too far from those of the first rows."""

@@ -71,8 +71,7 @@ class Evidence:
     @property
     def follows_prior(self):
         """Whether a discriminator or a penalty should make the style follow a prior."""
-        penalties = {"divergence", "discrepancy"} & set(self.step.penalties)
-        return bool(penalties) or "style" in self.step.networks.discriminators
+        return self.step.is_regularized
 
     @cached_property
     def inputs(self):
@@ -117,7 +116,8 @@ class Evidence:
     def _draw_style(self, n_samples, y):
         """Return samples of the prior of the style, or of its components y."""
         prior, generator = self.settings.priors["style"], cpu_generator(self.seed)
-        return prior.sample(n_samples, self.settings.n_components, y=y, generator=generator).numpy()
+        samples = prior.sample(n_samples, self.settings.n_components, y=y, generator=generator)
+        return samples.float().numpy()
 
     def discriminator_logits(self, name):
         """Return the logits of a block's discriminator for samples of the prior, and for codes."""

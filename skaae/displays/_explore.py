@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state, resample
 
+from skaae.columns.frames import is_missing
 from skaae.displays._colors import labels_of_rows, marker_of, read_targets
 from skaae.displays._display import COLORS
 from skaae.displays._tiles import as_images, image_shape_of
@@ -270,10 +271,10 @@ def values_of(X: Any) -> list[list[Any]]:
 
 def plain(value: Any) -> Any:
     """Return a value as JSON has it: a number, text, or None for a gap."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and not np.isfinite(value):
+    if is_missing(value) or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return None
-    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def data_of(decoder: PlainDecoder) -> dict[str, Any]:

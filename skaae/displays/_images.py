@@ -269,7 +269,7 @@ class ClusterHeadsDisplay(Tiles):
                 "AAEEmbedding with n_clusters or use_labels=True. StyleDisplay shows classes."
             )
         heads = estimator.cluster_heads_
-        if heads.shape[1] != estimator.n_features_in_:  # points in an embedding
+        if hasattr(estimator, "embedding_"):  # heads are points of the map
             heads = estimator.inverse_transform(heads)
         images = as_images(heads, image_shape)[:, None]
         if X is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skaae.displays._display import Display
 
@@ -50,7 +51,7 @@ def image_shape_of(estimator, given):
 
 def as_images(X, image_shape=None):
     """Return rows (n, n_features) as images (n, height, width[, channels])."""
-    X = np.asarray(X)
+    X = np.asarray(X.toarray() if issparse(X) else X)
     if X.dtype.kind not in "biuf":
         raise ValueError(
             "rows with categories or other objects are not images; this display needs an estimator "

@@ -282,7 +282,8 @@ class BaseAdversarialAutoencoder(
             bounded=bounded,
             of_mixed=self._scaling_of_mixed,
             purpose=self._purpose_of_scaling,
-            partial=partial,
+            # an augmentation function takes and gives back numbers in the units of X
+            partial=partial or getattr(self, "augment", None) is not None,
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )

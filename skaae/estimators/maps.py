@@ -9,6 +9,7 @@ import torch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skaae.columns.gaps import without_chance_gaps
 from skaae.estimators.options import replace_auto
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import check_count
@@ -45,6 +46,7 @@ class KeepsNeighbours:
     embedding_: Any
     _settings: Any
     _step: Any
+    _table: Any
     _decode_samples: Any
 
     def _begin(self, X, *, partial=False):
@@ -94,7 +96,8 @@ class KeepsNeighbours:
         if len(rows) < 2:  # nothing to keep, but the phase is the same
             pairs, weights = np.zeros((1, 2), dtype=np.int64), None
         else:
-            graph = neighbour_graph(as_arrays(x, rows)[:], n_neighbors).tocoo()
+            scaled = without_chance_gaps(as_arrays(x, rows)[:], self._table.layout)
+            graph = neighbour_graph(scaled, n_neighbors).tocoo()
             pairs = np.stack([graph.row, graph.col], axis=1).astype(np.int64)
             weights = torch.from_numpy(graph.data)
         index = torch.from_numpy(rows[pairs]).to(x.device)

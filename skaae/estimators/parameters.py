@@ -132,6 +132,7 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
         finds_clusters=consistent and finds_clusters(model),
         augment=make_augmentation(model, table),
         layout=layout,
+        expectation=table.expectation,
     )
     check_user_code(settings, X)
     return settings
@@ -141,10 +142,15 @@ def make_augmentation(model: Model, table: Table) -> Augmentation | None:
     """Return the augmentation, or None; raise ValueError if X has other columns than numbers."""
     if model.augment is None:
         return None
-    if not (table.layout.is_plain and isinstance(table.scaling, Scaling)):
+    if not table.layout.is_plain:
         raise ValueError(
             "augment changes rows of numbers, but X has categories, flags or gaps; set "
             "augment=None, or turn X into numbers first."
+        )
+    if not isinstance(table.scaling, Scaling):
+        raise ValueError(
+            "augment does not work with scaling='quantile', which has no single scale; set another "
+            "scaling, or augment=None."
         )
     return Augmentation(model.augment, table.scaling)
 

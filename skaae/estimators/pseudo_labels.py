@@ -11,10 +11,12 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skaae import inference
 from skaae.clustering.pseudo_labels import clear_rows, graph_labels
+from skaae.columns.gaps import without_chance_gaps
 from skaae.estimators.model import are_auto, are_many_images
 from skaae.estimators.options import replace_auto
 from skaae.private_sklearn import about_class
 from skaae.teaching.committee import Classifier, default_members, teach
+from skaae.teaching.new_rows import count_new_rows, new_rows
 from skaae.training.blocks import BlockRows
 from skaae.training.rows import as_arrays, pick
 from skaae.training.schedule import ADD_PSEUDO_LABELS, has_few_labels
@@ -39,6 +41,7 @@ class TakesPseudoLabels:
     classes_: Any
     _settings: Any
     _step: Any
+    _table: Any
 
     def _teacher(self, targets, *, consistent, dense):
         """Return what labels unlabeled rows: "committee", "graph" or None; see `Model`."""
@@ -87,7 +90,8 @@ class TakesPseudoLabels:
 
         @functools.cache  # the graph stays the same, and is computed only if it is needed
         def by_graph():
-            return graph_labels(as_arrays(x, rows)[:], targets[rows])
+            scaled = without_chance_gaps(as_arrays(x, rows)[:], self._table.layout)
+            return graph_labels(scaled, targets[rows])
 
         return {ADD_PSEUDO_LABELS: lambda: self._add_pseudo_labels(streams, by_graph(), targets)}
 
@@ -111,8 +115,9 @@ class TakesPseudoLabels:
     def _teach(self, streams, targets, held_out):
         """Replace the labeled stream by rows with the class probabilities of a committee.
 
-        These are all labeled rows and up to MAX_ROWS unlabeled rows. Return the classes of held-out
-        rows, or their class probabilities if these rows have no label.
+        These are all labeled rows and up to MAX_ROWS unlabeled rows, and made-up rows if they are
+        few. Return the classes of held-out rows, or their class probabilities if these rows have no
+        label.
         """
         x, index = streams[0].tensors["x"], streams[0].rows
         users = self._wants_pseudo_labels() == "classifier"
@@ -132,18 +137,37 @@ class TakesPseudoLabels:
         drawn = np.random.default_rng(seed).permutation(others)[:most]
         rows = np.sort(np.concatenate([labeled, drawn]))
         unknown = held_out[targets[held_out] < 0]
-        y = torch.from_numpy(self._probabilities(streams[0], targets, np.append(rows, unknown)))
-        y = y.to(index.device)
-        streams[1].tensors = {"x_labeled": pick(x, rows), "y_labeled": y[: len(rows)]}
+        together = np.append(rows, unknown)
+        scaled, given = as_arrays(x, together)[:], targets[together]
+        weights = None if streams[0].weights is None else streams[0].weights[together]
+        n_made = count_new_rows(*scaled.shape) if isinstance(x, torch.Tensor) else 0
+        made = new_rows(scaled[: len(rows)], self._table.layout, n_made, seed)
+        if len(made):
+            scaled, given = (
+                np.concatenate([scaled, made]),
+                np.append(given, len(made) * [UNLABELED]),
+            )
+            weights = None if weights is None else torch.cat([weights, weights.new_ones(len(made))])
+        y = torch.from_numpy(self._probabilities(scaled, given, weights)).to(index.device)
+        of_rows, of_unknown, of_made = y.split([len(rows), len(unknown), len(made)])
+        taught, taught_y = pick(x, rows), of_rows
+        if isinstance(taught, torch.Tensor) and len(made):
+            taught = torch.cat([taught, torch.from_numpy(made).to(taught)])
+            taught_y = torch.cat([of_rows, of_made])
+        streams[1].tensors = {"x_labeled": taught, "y_labeled": taught_y}
         streams[1].rows = streams[1].picked = None
-        if streams[0].weights is not None:
-            streams[1].weights = streams[0].weights[rows]
-        return y[len(rows) :].cpu().numpy() if len(unknown) else targets[held_out]
+        if weights is not None:
+            streams[1].weights = torch.cat([weights[: len(rows)], weights[len(together) :]])
+        return of_unknown.cpu().numpy() if len(unknown) else targets[held_out]
 
-    def _probabilities(self, stream, targets, rows):
-        """Return the class probabilities of some rows of a stream, by the committee: float32."""
-        scaled, given = as_arrays(stream.tensors["x"], rows)[:], targets[rows]
-        weights = None if stream.weights is None else stream.weights.cpu().numpy()[rows]
+    def _probabilities(self, scaled, given, weights):
+        """Return the class probabilities of scaled rows by the committee: float32.
+
+        `given` (n_rows,) are the classes of rows, -1 where unlabeled; `weights` of the rows, or
+        None.
+        """
+        scaled = without_chance_gaps(scaled, self._table.layout)
+        weights = None if weights is None else weights.cpu().numpy()
         seed = self._settings.seed
         if self._wants_pseudo_labels() != "classifier":
             members = default_members(scaled, given, seed, weights)

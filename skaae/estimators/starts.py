@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 
 from skaae import inference
 from skaae.clustering.start import KEPT, Start, first_clusters
+from skaae.columns.gaps import without_chance_gaps
 from skaae.estimators.parameters import draw_seed
 
 
@@ -29,7 +30,9 @@ class StartsFromClusters:
                 f"X has n_samples={len(rows)} rows, fewer than the {n_clusters} clusters to find; "
                 "lower n_clusters, or give more rows."
             )
-        X = rows if issparse(rows.rows) else np.asarray(rows[:], dtype=np.float32)
+        X = rows
+        if not issparse(rows.rows):
+            X = without_chance_gaps(np.asarray(rows[:], dtype=np.float32), rows.table.layout)
         return first_clusters(kind, X, n_clusters, draw_seed(self.random_state))
 
     def _start_again(self, rows, *, partial):

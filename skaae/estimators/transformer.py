@@ -234,9 +234,9 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         """Estimate the log-likelihood of rows from a kernel density of samples (section 3).
 
         The density is that of the Parzen window: a mixture of normal distributions of standard
-        deviation `bandwidth`, centred at `n_samples` rows that `sample` draws. The result depends
-        on the units of X (in the paper, pixels in [0, 1]). For a given bandwidth it tends to grow
-        with n_samples. Memory does not grow with n_samples, because samples are drawn in blocks.
+        deviation `bandwidth`, centred at `n_samples` decoded samples of the prior. The result
+        depends on the units of X (in the paper, pixels in [0, 1]). For a given bandwidth it tends
+        to grow with n_samples. Memory does not grow with n_samples, because samples are drawn in blocks.
 
         Parameters
         ----------
@@ -287,7 +287,9 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
             )
 
         def draw(n):
-            return self._decode(style=self._draw_style(n, generator))
+            found = self._decode(style=self._draw_style(n, generator))
+            # of a model of a data frame, frames
+            return found if isinstance(found, np.ndarray) else np.asarray(found, dtype=np.float64)
 
         if bandwidth is None:
             if X_validation is None:

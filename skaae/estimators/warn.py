@@ -324,7 +324,7 @@ def of_far_rows(table, rows):
 
 def of_unknown_categories(table, rows):
     """Warn if a column of categories has many values, and none that the training rows had."""
-    for name, value in table.unknown_columns(rows) if len(rows) >= LEAST_ROWS else ():
+    for name, value in table.unknown_columns(rows) if rows.shape[0] >= LEAST_ROWS else ():
         user(
             f"No value of column {name!r} was in the training rows, such as {value!r}. So the "
             "column says nothing about these rows. Check its spelling and coding.",

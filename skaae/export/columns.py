@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from skaae.columns.categories import GAP, UNKNOWN
+from skaae.columns.gaps import Expectation, expected
 from skaae.columns.quantiles import Knots, QuantileScaling
-from skaae.columns.scaling import Scaling
+from skaae.columns.scaling import MOST_SCALED, Scaling
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER
 from skaae.columns.table import Table, limits_of
 
@@ -106,9 +107,10 @@ class Linear(nn.Module):
         self.register_buffer("scale", buffer(scaling.scale))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.is_identity:
-            return x
-        return x * self.scale + self.center if self.back else (x - self.center) / self.scale
+        if self.back:
+            return x if self.is_identity else x * self.scale + self.center
+        scaled = x if self.is_identity else (x - self.center) / self.scale
+        return scaled.clamp(-MOST_SCALED, MOST_SCALED)
 
 
 class PiecewiseLinear(nn.Module):
@@ -186,6 +188,23 @@ class Lookup(nn.Module):
         return torch.where(x.isnan(), GAP, (found * self.weights).sum(dim=1) + self.default)
 
 
+class Fill(nn.Module):
+    """Expected values for the gaps of rows (n_rows, n_entries), as `Expectation.fill`."""
+
+    mean: Tensor
+    deviation: Tensor
+    precision: Tensor
+
+    def __init__(self, expectation: Expectation) -> None:
+        super().__init__()
+        for name, value in vars(expectation).items():
+            self.register_buffer(name, buffer(value, torch.float64))
+
+    def forward(self, x: Tensor, missing: Tensor) -> Tensor:
+        parts = [part.to(x.dtype) for part in (self.mean, self.deviation, self.precision)]
+        return expected(x, missing.to(x.dtype), *parts)
+
+
 class TableInputs(nn.Module):
     """Rows in the units of X to rows that networks see, (n_rows, n_inputs), as `Table.transform`.
 
@@ -224,6 +243,7 @@ class TableInputs(nn.Module):
         entries = [np.arange(size) for size in sizes]
         self.register_buffer("entry", buffer(np.concatenate(entries or [np.arange(0)])))
         self.register_buffer("is_empty", buffer(np.array(sizes) == 0))
+        self.fill = None if table.expectation is None else Fill(table.expectation)
         self.register_buffer("gaps", buffer(table.layout.gaps, torch.int64))
 
     def forward(self, X: Tensor | None, text: Tensor | None = None) -> Tensor:
@@ -244,6 +264,11 @@ class TableInputs(nn.Module):
             one_hot = index.index_select(1, self.column_of) == self.entry
             parts.append(one_hot.to(self.unit.dtype))
             missing.append((index == GAP) | self.is_empty)
+        if self.fill is not None:
+            gaps = missing[:-1] if len(self.order) else missing
+            if len(self.order):
+                gaps = [*gaps, missing[-1].index_select(1, self.column_of)]
+            parts = [self.fill(torch.cat(parts, dim=1), torch.cat(gaps, dim=1))]
         if self.n_gaps:
             indicators = torch.cat(missing, dim=1).index_select(1, self.gaps)
             parts.append(indicators.to(self.unit.dtype))

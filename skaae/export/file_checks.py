@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skaae.clustering.merge import MergedClusters
+from skaae.columns.gaps import Expectation
 from skaae.columns.plain_frames import Frame
 from skaae.columns.quantiles import QuantileScaling
 from skaae.columns.scaling import Scaling
@@ -87,6 +88,7 @@ def check_state(state: Mapping[str, Any], estimator: str) -> None:
         table.layout.n_inputs == architecture.n_features
         and table.layout.n_outputs == (architecture.n_outputs or architecture.n_features)
         and settings.layout in (None, table.layout)
+        and settings.expectation is None
         and state["n_features_in_"] == len(table.schema.columns),
         "the columns of its table are not those of its networks",
     )
@@ -142,6 +144,21 @@ def check_table(table: Table) -> None:
     )
     check_scaling(table.scaling, n_numbers)
     check_categories(table)
+    if table.expectation is not None:
+        check_expectation(table.expectation, layout.n_outputs)
+
+
+def check_expectation(expectation: Expectation, n_entries: int) -> None:
+    """Raise FileError if what stands for gaps is not of so many entries."""
+    shapes = {"mean": (n_entries,), "deviation": (n_entries,), "precision": (n_entries, n_entries)}
+    for name, shape in shapes.items():
+        found = getattr(expectation, name)
+        require(
+            found.shape == shape and found.dtype.kind == "f" and is_finite(found),
+            f"{name!r} of what stands for gaps has shape {found.shape} and dtype {found.dtype}, or "
+            "is not finite",
+        )
+    require(bool((expectation.deviation > 0.0).all()), "a deviation of gaps is not above 0")
 
 
 def check_scaling(scaling: Scaling | QuantileScaling, n_numbers: int) -> None:

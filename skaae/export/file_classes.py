@@ -20,6 +20,7 @@ from skaae.clustering.merge import MergedClusters
 from skaae.columns.categories import Categories as ColumnCategories
 from skaae.columns.dtypes import dtype_of
 from skaae.columns.frames import Column
+from skaae.columns.gaps import Expectation
 from skaae.columns.layout import Layout
 from skaae.columns.plain_frames import Frame
 from skaae.columns.quantiles import Knots, QuantileScaling
@@ -272,7 +273,7 @@ CODECS = (
         dataclass_codec,
         (
             *(Settings, Block, PhaseRates, Schedule, Stage, Recipe),
-            *(Table, Schema, Scaling, Layout),
+            *(Table, Schema, Scaling, Layout, Expectation),
             *(MergedClusters, StylesOfLabels, Neighbourhood, Frame),
         ),
     ),

@@ -213,6 +213,8 @@ def tree_of(estimator: Any, inference_only: bool) -> dict[str, Any]:
         )
     if inference_only and "_step_state" in state:
         state["_step_state"] = for_inference(state["_step_state"])
+    if "_settings" in state:  # they share the matrix of the table, which is saved once
+        state["_settings"] = dataclasses.replace(state["_settings"], expectation=None)
     return {
         "estimator": type(estimator).__name__,
         "parameters": parameters,
@@ -245,6 +247,9 @@ def estimator_of(tree: Any, device: Any) -> Any:
     if attributes.keys() - {OUTPUT_CONFIG}:
         check_state(attributes, made.__name__)
         attributes = on_device(with_averages(attributes), device)
+        shared = attributes["_table"].expectation
+        settings = dataclasses.replace(attributes["_settings"], expectation=shared)
+        attributes = {**attributes, "_settings": settings}
         estimator.__setstate__(
             {**estimator.__dict__, **attributes, "_skaae_version": skaae.__version__}
         )

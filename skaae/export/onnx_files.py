@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 
 import numpy as np
@@ -13,6 +12,7 @@ from skaae.columns.table import Table
 from skaae.export.columns import TableColumns
 from skaae.export.graphs import build
 from skaae.export.modules import METHODS, check_method
+from skaae.files.container import replace_file, target_of
 
 # Share of a scaled unit that rounding X to float32 may change.
 LARGEST_ROUNDING = 0.01
@@ -92,19 +92,10 @@ AAEClusterer, AAEEmbedding or AAEOutlierDetector
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype={dtype!r} must be 'float32' or 'float64'.")
     require_onnx()
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"the folder {folder!r} of path={path!r} is not there; make it.")
+    target = target_of(path)
     check_digits(estimator._table, dtype, warn=method != "inverse_transform")
     model = build(estimator, method, dtype)
-    temporary = f"{os.fspath(path)}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(model.SerializeToString())
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    replace_file(target, model.SerializeToString())
 
 
 def require_onnx() -> None:
@@ -133,17 +124,15 @@ def check_digits(table: Table, dtype: str, *, warn: bool) -> None:
     if not warn or dtype == "float64" or exact:
         return
     positions = table.schema.positions(NUMBER, FLAG)[table.numbers]
+    ends = np.stack([table.lowest, table.highest]).astype(np.float64)
+    columns = [np.append(found, inner_knots(table, i, *found)) for i, found in enumerate(ends.T)]
+    longest = max(len(found) for found in columns)
+    rows = np.stack([np.pad(found, (0, longest - len(found)), "edge") for found in columns], axis=1)
+    half = np.spacing(np.abs(rows).astype(np.float32)).astype(np.float64) / 2.0
+    rounded = table.scaling.transform(rows + half) - table.scaling.transform(rows - half)
     for index, position in enumerate(positions.tolist()):
-        values = np.array([table.lowest[index], table.highest[index]], dtype=np.float64)
-        if isinstance(table.scaling, QuantileScaling):  # a straight map ends far outside
-            knots = table.scaling.columns[index].values
-            inside = (knots >= values[0]) & (knots <= values[1])
-            values = np.append(values, knots[inside])
-        half = np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2.0
-        rows = np.zeros((2, len(values), len(positions)))
-        rows[:, :, index] = values - half, values + half
-        low, high = (table.scaling.transform(part)[:, index] for part in rows)
-        if (high - low > LARGEST_ROUNDING).any():
+        values = columns[index]
+        if (rounded[:, index] > LARGEST_ROUNDING).any():
             warnings.warn(
                 f"column {table.named_columns[position].name!r} has values up to "
                 f"{np.abs(values).max():.6g} that differ in digits that float32 does not have, so "
@@ -151,3 +140,11 @@ def check_digits(table: Table, dtype: str, *, warn: bool) -> None:
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def inner_knots(table: Table, index: int, low: float, high: float) -> np.ndarray:
+    """Return where the map of a number has corners between two values."""
+    if not isinstance(table.scaling, QuantileScaling):
+        return np.empty(0)
+    knots = table.scaling.columns[index].values  # a straight map ends far outside
+    return knots[(knots >= low) & (knots <= high)]

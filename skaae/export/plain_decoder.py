@@ -213,7 +213,7 @@ def columns_of(table: Table, *, sigmoid: bool) -> list[PlainColumn]:
             entry,
             **scaling_of(table, entry),
             sigmoid=sigmoid,
-            whole=bool(np.broadcast_to(table.whole, len(table.numbers))[entry]),
+            whole=bool(table.whole[entry]),
             limits=finite(limits_of(schema.columns[position].dtype)),
             range=None if np.isnan(low) else (float(low), float(high)),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -399,7 +400,7 @@ def _require_positive(prior: str, name: str, value: float | ArrayLike) -> None:
 
 
 def _require_count(prior: str, name: str, value: int) -> None:
-    if int(value) != value or value < 1:
+    if not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{prior} needs an integer {name} >= 1, got {value!r}.")
 
 

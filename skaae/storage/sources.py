@@ -10,6 +10,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ class ArrowSource(Source):
                 f"columns names {unknown[0]!r}, but the dataset has {data.schema.names}; give "
                 "names of its columns."
             )
-        self._library = frame_library()
+        self._library = frame_library().__name__
         self._parts, sizes = [], []
         try:
             fragments = list(data.get_fragments())
@@ -227,14 +228,15 @@ class ArrowSource(Source):
         return sys.modules["pyarrow"].concat_tables(parts)
 
     def _finish(self, rows: Any) -> Any:
-        if self._library.__name__ == "pandas":
+        if self._library == "pandas":
             return rows.to_pandas(ignore_metadata=True)  # of an index, which is left out
-        return self._library.from_arrow(rows)
+        return import_module(self._library).from_arrow(rows)
 
     def join(self, parts: list[Any]) -> Any:
-        if self._library.__name__ == "pandas":
-            return self._library.concat(parts, ignore_index=True)
-        return self._library.concat(parts)
+        library = import_module(self._library)
+        return library.concat(
+            parts, **({"ignore_index": True} if self._library == "pandas" else {})
+        )
 
 
 def frame_library() -> Any:

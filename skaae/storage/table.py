@@ -134,9 +134,8 @@ class OutOfCore:
         if n_samples >= n_rows:
             return [(0, n_rows)]
         ends = np.linspace(0, n_samples, min(N_RUNS, n_samples) + 1).astype(int)
-        lengths, edges = np.diff(ends), np.linspace(0, n_rows, len(ends)).astype(int)
-        latest = np.maximum(edges[1:] - lengths, edges[:-1])
-        first = np.random.default_rng(0).integers(edges[:-1], latest + 1)
+        lengths, edges = np.diff(ends), ends * n_rows // n_samples  # apart by a run or more
+        first = np.random.default_rng(0).integers(edges[:-1], edges[1:] - lengths + 1)
         return [(int(start), int(start + n)) for start, n in zip(first, lengths, strict=True)]
 
     def known_rows(self) -> Any:

@@ -24,7 +24,9 @@ class OneBlasThread:
 
     @classmethod
     def restart(cls) -> None:
-        """Forget the blocks of other threads, which a forked process does not have."""
+        """End the blocks of other threads, which a forked process does not have."""
+        if cls._n_blocks:
+            cls._limit.restore_original_limits()
         cls._lock, cls._n_blocks = threading.Lock(), 0
 
     def __enter__(self) -> None:

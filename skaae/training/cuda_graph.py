@@ -93,7 +93,7 @@ class Captured:
         """Run the step on a separate CUDA stream, which PyTorch requires before a recording."""
         if self.generator.device.type != "cuda":
             return self.step(**batch)
-        with ONE_AT_A_TIME:
+        with ONE_AT_A_TIME, torch.cuda.device(self.generator.device):
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from skaae.columns.gaps import Expectation, expected
 from skaae.columns.layout import Layout
 from skaae.training.losses import (
     binary_cross_entropy,
@@ -29,16 +30,19 @@ class Reconstruction:
     kind : loss of the numbers, "squared_error" or "binary_cross_entropy".
     sigmoid : whether numbers pass through a sigmoid.
     device : of the networks.
+    expectation : what stands for gaps; None for 0.
     """
 
     layout: Layout | None = None
     kind: str = "squared_error"
     sigmoid: bool = False
     device: torch.device | str = "cpu"
+    expectation: Expectation | None = None
     _column: Tensor = field(init=False, repr=False)
     _gaps: Tensor = field(init=False, repr=False)
     _weights: Tensor = field(init=False, repr=False)
     _indicator: Tensor = field(init=False, repr=False)
+    _expectation: list[Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.layout is None or self.layout.is_plain:
@@ -52,6 +56,11 @@ class Reconstruction:
         for place, column in enumerate(self.layout.gaps):
             indicator[self.layout.entries(column)] = place
         self._indicator = indicator.to(self.device)
+        if self.expectation is not None:
+            parts = vars(self.expectation).values()
+            self._expectation = [
+                torch.tensor(p, dtype=torch.float32, device=self.device) for p in parts
+            ]
 
     def hide(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Return rows x (batch, n_inputs) in which more of the values are gaps.
@@ -63,9 +72,14 @@ class Reconstruction:
             return x
         known, gaps = x.tensor_split([self.layout.n_outputs], dim=1)
         hidden = torch.empty_like(gaps).uniform_(generator=generator) < HIDDEN
-        nothing = hidden.new_zeros(len(x), 1)
-        hides = torch.cat([hidden, nothing], dim=1).index_select(1, self._indicator)
-        return torch.cat([known.masked_fill(hides, 0.0), gaps.masked_fill(hidden, 1.0)], dim=1)
+        gaps = gaps.masked_fill(hidden, 1.0)
+        missing = torch.cat([gaps, gaps.new_zeros(len(x), 1)], dim=1)
+        missing = missing.index_select(1, self._indicator)
+        if self.expectation is None:
+            known = known * (1.0 - missing)
+        else:
+            known = expected(known, missing, *self._expectation)
+        return torch.cat([known, gaps], dim=1)
 
     def losses(self, output: Tensor, x: Tensor) -> Tensor:
         """Return the loss of each row x (batch, n_inputs) under an output: shape (batch,).

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skaae.columns.gaps import Expectation
 from skaae.columns.layout import Layout
 from skaae.device import cpu_generator, make_generator, resolve_device, resolve_precision
 from skaae.networks.autoencoder import AdversarialAutoencoder, Architecture
@@ -44,6 +45,7 @@ class Settings:
     priors : prior of each latent block, by name.
     rates : learning rate and momentum of each phase, by name.
     layout : what the entries of a row are; None for numbers alone.
+    expectation : what stands for the gaps of a row, or None.
     schedule : the stages of the training.
     regularizer : the loss that trains the style to follow its prior: "adversarial", "mmd", "kl" or
         None.
@@ -81,6 +83,7 @@ class Settings:
     finds_clusters: bool = False
     augment: Augmentation | None = None
     layout: Layout | None = None
+    expectation: Expectation | None = None
 
     @property
     def n_components(self) -> int:
@@ -129,7 +132,7 @@ class Settings:
             penalties=self._penalties(),
             solver=self.solver,
             reconstruction=Reconstruction(
-                self.layout, self.reconstruction_loss, self.sigmoid, device
+                self.layout, self.reconstruction_loss, self.sigmoid, device, self.expectation
             ),
             input_noise=self.input_noise,
             discriminator_noise=self.discriminator_noise,

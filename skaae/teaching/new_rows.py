@@ -1,0 +1,38 @@
+"""Made-up rows for teachers to label, where a table has few rows of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skaae.columns.layout import Layout
+
+# A network that learned fewer rows than these would not follow its teachers on other rows. They
+# should be as many as the inputs, but teaching takes time.
+LEAST_ROWS, MOST_FOR_INPUTS = 400, 1000
+# This part of a made-up number's variance is its own. The rest goes with the other numbers.
+OWN = 0.5
+
+
+def count_new_rows(n_rows: int, n_inputs: int) -> int:
+    """Return how many rows to add to n_rows of a table."""
+    return max(0, max(LEAST_ROWS, min(n_inputs, MOST_FOR_INPUTS)) - n_rows)
+
+
+def new_rows(x: np.ndarray, layout: Layout, n_rows: int, seed: int) -> np.ndarray:
+    """Return made-up rows (n_rows, n_inputs), like the rows x (n, n_inputs) that networks see.
+
+    Each number has the mean and the variance of its column, and about half of its correlations with
+    other numbers: few rows say little of these. The other entries are those of a row of x, drawn at
+    random. No number is a gap.
+    """
+    rng = np.random.default_rng(seed)
+    found = x[rng.integers(len(x), size=n_rows)]
+    numbers = x[:, : layout.n_numbers]
+    mean = numbers.mean(axis=0)
+    together = rng.normal(size=(n_rows, len(x))) @ (numbers - mean) / np.sqrt(len(x))
+    places = rng.integers(len(x), size=(n_rows, layout.n_numbers))
+    alone = np.take_along_axis(numbers, places, axis=0) - mean
+    found[:, : layout.n_numbers] = mean + np.sqrt(1.0 - OWN) * together + np.sqrt(OWN) * alone
+    of_numbers = [i for i, column in enumerate(layout.gaps) if column < layout.n_numbers]
+    found[:, layout.n_outputs + np.array(of_numbers, dtype=int)] = 0.0
+    return found
