@@ -622,7 +622,8 @@ def test_new_rows_are_like_the_rows_of_a_table():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_inputs", "wanted"), [(60, 10, 340), (400, 10, 0), (200, 700, 500), (9, 5000, 991)]
+    ("n_rows", "n_inputs", "wanted"),
+    [(60, 30, 0), (59, 30, 341), (200, 700, 500), (9, 5000, 991), (1200, 700, 0)],
 )
-def test_new_rows_are_made_up_for_few_rows(n_rows, n_inputs, wanted):
+def test_new_rows_are_made_up_for_few_rows_of_many_columns(n_rows, n_inputs, wanted):
     assert count_new_rows(n_rows, n_inputs) == wanted

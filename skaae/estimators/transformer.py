@@ -236,7 +236,8 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         The density is that of the Parzen window: a mixture of normal distributions of standard
         deviation `bandwidth`, centred at `n_samples` decoded samples of the prior. The result
         depends on the units of X (in the paper, pixels in [0, 1]). For a given bandwidth it tends
-        to grow with n_samples. Memory does not grow with n_samples, because samples are drawn in blocks.
+        to grow with n_samples. Memory does not grow with n_samples, because samples are drawn in
+        blocks.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Made-up rows for teachers to label, where a table has few rows of its own."""
+"""Made-up rows for teachers to label, where a table has few rows for its columns."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import numpy as np
 
 from skaae.columns.layout import Layout
 
-# A network that learned fewer rows than these would not follow its teachers on other rows. They
-# should be as many as the inputs, but teaching takes time.
-LEAST_ROWS, MOST_FOR_INPUTS = 400, 1000
+# With fewer rows than these for each input, a network follows its teachers on these rows alone.
+ROWS_PER_INPUT = 2
+# Then there are new ones: in all, as many rows as inputs, within these limits.
+LEAST_ROWS, MOST_ROWS = 400, 1000
 # This part of a made-up number's variance is its own. The rest goes with the other numbers.
 OWN = 0.5
 
 
 def count_new_rows(n_rows: int, n_inputs: int) -> int:
     """Return how many rows to add to n_rows of a table."""
-    return max(0, max(LEAST_ROWS, min(n_inputs, MOST_FOR_INPUTS)) - n_rows)
+    if n_rows >= ROWS_PER_INPUT * n_inputs:
+        return 0
+    return max(0, min(max(n_inputs, LEAST_ROWS), MOST_ROWS) - n_rows)
 
 
 def new_rows(x: np.ndarray, layout: Layout, n_rows: int, seed: int) -> np.ndarray:
