@@ -403,7 +403,7 @@ def likelihood(n_samples, shown):
         AAETransformer,
         LIKELIHOOD,
         parzen(n_samples, N_HELD_OUT),
-        epochs=50,
+        epochs=80,
         n_labels=0,
         chunk=10,
         n_validation=N_HELD_OUT,

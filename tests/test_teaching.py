@@ -611,7 +611,7 @@ def test_new_rows_are_like_the_rows_of_a_table():
     flags, indicators = rng.random((300, 1)) < 0.3, rng.random((300, 2)) < 0.5
     layout = Layout(3, 1, gaps=(0, 3))
     x = np.concatenate([numbers, flags, indicators], axis=1)
-    found = new_rows(x, layout, 20_000, seed=0)
+    found = new_rows(x, layout.n_numbers, layout.indicators_of_numbers, 20_000, seed=0)
     np.testing.assert_allclose(found[:, :3].mean(axis=0), numbers.mean(axis=0), atol=0.05)
     np.testing.assert_allclose(found[:, :3].std(axis=0), numbers.std(axis=0), rtol=0.03)
     of_rows, of_new = (np.corrcoef(part.T)[0, 1] for part in (numbers, found[:, :3]))

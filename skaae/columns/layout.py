@@ -52,6 +52,12 @@ class Layout:
         return slice(start, start + self.categories[column - n_single])
 
     @property
+    def indicators_of_numbers(self) -> list[int]:
+        """Positions of the indicators of gaps in numbers."""
+        first = self.n_outputs
+        return [first + i for i, column in enumerate(self.gaps) if column < self.n_numbers]
+
+    @property
     def is_plain(self) -> bool:
         """Whether there is nothing but numbers, each of them known."""
         return self.n_inputs == self.n_numbers

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state, resample
 
-from skaae.columns.frames import is_missing
 from skaae.displays._colors import labels_of_rows, marker_of, read_targets
 from skaae.displays._display import COLORS
 from skaae.displays._tiles import as_images, image_shape_of
 from skaae.estimators.labels import require_same_kind
 from skaae.export.plain_decoder import Layer, PlainDecoder, plain_decoder
-from skaae.unlabeled import mark_unlabeled
+from skaae.unlabeled import is_missing, mark_unlabeled
 
 # The same hues as COLORS, lighter, for a dark background.
 DARK_COLORS = (

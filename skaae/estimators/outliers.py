@@ -35,7 +35,7 @@ FENCE = 1.5
 # the scores of detectors that have not seen them: one detector for each of so many folds.
 ROWS_PER_INPUT = 10
 N_FOLDS = 3
-LEAST_ROWS = 20
+LEAST_ROWS = 6
 
 
 @with_shared_parameters(
@@ -89,7 +89,7 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
     offset_ : float
         Rows with a score below it are outliers: `decision_function` is the score minus the offset.
         It is a percentile of the scores of the training rows, or Tukey's fence. If there are few
-        training rows of many columns, these scores are found by cross-validation: from 20 rows, up
+        training rows of many columns, these scores are found by cross-validation: from 6 rows, up
         to ten for each input of the encoder, and at most 2000. Three more detectors then score the
         rows that they have not seen. `OutOfCore` tables, fits under torchrun, and a number as
         `contamination` with criterion="reconstruction" use the scores of the model itself.

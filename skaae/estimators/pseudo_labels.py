@@ -141,7 +141,9 @@ class TakesPseudoLabels:
         scaled, given = as_arrays(x, together)[:], targets[together]
         weights = None if streams[0].weights is None else streams[0].weights[together]
         n_made = count_new_rows(*scaled.shape) if isinstance(x, torch.Tensor) else 0
-        made = new_rows(scaled[: len(rows)], self._table.layout, n_made, seed)
+        layout = self._table.layout
+        entries = layout.n_numbers, layout.indicators_of_numbers
+        made = new_rows(scaled[: len(rows)], *entries, n_made, seed)
         if len(made):
             scaled, given = (
                 np.concatenate([scaled, made]),

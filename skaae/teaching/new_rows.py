@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from skaae.columns.layout import Layout
-
 # With fewer rows than these for each input, a network follows its teachers on these rows alone.
 ROWS_PER_INPUT = 2
 # Then there are new ones: in all, as many rows as inputs, within these limits.
@@ -21,21 +19,23 @@ def count_new_rows(n_rows: int, n_inputs: int) -> int:
     return max(0, min(max(n_inputs, LEAST_ROWS), MOST_ROWS) - n_rows)
 
 
-def new_rows(x: np.ndarray, layout: Layout, n_rows: int, seed: int) -> np.ndarray:
+def new_rows(
+    x: np.ndarray, n_numbers: int, indicators: list[int], n_rows: int, seed: int
+) -> np.ndarray:
     """Return made-up rows (n_rows, n_inputs), like the rows x (n, n_inputs) that networks see.
 
-    Each number has the mean and the variance of its column, and about half of its correlations with
-    other numbers: few rows say little of these. The other entries are those of a row of x, drawn at
-    random. No number is a gap.
+    The first entries of a row are n_numbers numbers. Each made-up number has the mean and the
+    variance of its column, and about half of its correlations with other numbers: few rows say
+    little of these. The other entries are those of a row of x, drawn at random. But no number is a
+    gap, so their `indicators` are 0.
     """
     rng = np.random.default_rng(seed)
     found = x[rng.integers(len(x), size=n_rows)]
-    numbers = x[:, : layout.n_numbers]
+    numbers = x[:, :n_numbers]
     mean = numbers.mean(axis=0)
     together = rng.normal(size=(n_rows, len(x))) @ (numbers - mean) / np.sqrt(len(x))
-    places = rng.integers(len(x), size=(n_rows, layout.n_numbers))
+    places = rng.integers(len(x), size=(n_rows, n_numbers))
     alone = np.take_along_axis(numbers, places, axis=0) - mean
-    found[:, : layout.n_numbers] = mean + np.sqrt(1.0 - OWN) * together + np.sqrt(OWN) * alone
-    of_numbers = [i for i, column in enumerate(layout.gaps) if column < layout.n_numbers]
-    found[:, layout.n_outputs + np.array(of_numbers, dtype=int)] = 0.0
+    found[:, :n_numbers] = mean + np.sqrt(1.0 - OWN) * together + np.sqrt(OWN) * alone
+    found[:, indicators] = 0.0
     return found
