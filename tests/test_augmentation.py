@@ -163,3 +163,19 @@ def test_a_partial_object_goes_on_after_a_pickle(blobs, few_labels):
         warnings.simplefilter("error")
         again.fit(X, few_labels)
     assert again.n_iter_ == 4
+
+
+def test_a_value_that_is_far_away_does_not_stop_augmentation():
+    """Such values are brought near the others only where no function changes rows in units of X."""
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    X[0, 0] = 1e4
+    y = hide(np.arange(300) % 2, 20)
+    found = with_committee(augment=lambda x: x + 0.1, max_iter=2).fit(X, y)
+    assert found.scaling_ == "standard"
+
+
+def test_ranks_cannot_be_augmented():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    y = hide(np.arange(60) % 2, 20)
+    with pytest.raises(ValueError, match="scaling='quantile'"):
+        with_committee(augment=lambda x: x, scaling="quantile").fit(X, y)

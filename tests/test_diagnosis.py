@@ -29,6 +29,7 @@ from skaae import (
 )
 from skaae.diagnosis import statistics
 from skaae.diagnosis.report import Diagnosis, judged, not_checked
+from skaae.priors import Gaussian
 
 BENCHMARK = load("diagnosis")
 FAILURES = BENCHMARK.FAILURES
@@ -509,3 +510,13 @@ def test_no_warning_of_numpy_for_codes_that_are_all_equal():
         codes = np.full((50, 3), 1e-30, dtype=np.float32)
         assert statistics.largest_correlation(codes) == 0.0
         assert np.isfinite(statistics.distances_by_dimension(codes, codes)).all()
+
+
+def test_a_prior_of_float64_can_be_diagnosed():
+    class InFloat64(Gaussian):
+        def sample(self, *args, **kwargs):
+            return super().sample(*args, **kwargs).double()
+
+    X = load_iris().data
+    aae = AAETransformer(prior=InFloat64(), max_iter=20, **FITS).fit(X)
+    assert np.isfinite(diagnose(aae, X)["prior jointly"].value)

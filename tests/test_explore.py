@@ -26,6 +26,7 @@ from skaae import (
 )
 from skaae.displays import LatentSpaceDisplay, explore
 from skaae.displays._display import COLORS
+from skaae.displays._explore import values_of as values_of_page
 
 POINTS = np.array([[0.0, 0.0], [0.5, -1.0], [-2.0, 1.5], [3.0, 3.0]])
 ACTIVATIONS = {
@@ -539,3 +540,8 @@ def test_any_colours_are_drawn(y, visit, browser):
     unlabeled = y is not None and -1 in y
     grey = browser.run("rows.index.map((row) => colorOf(row) === css('--grey'))")
     assert grey == [unlabeled and label == 1 for label in Y]
+
+
+def test_gaps_of_nullable_columns_are_gaps():
+    frame = pd.DataFrame({"a": pd.array([1, None, 3], dtype="Int64"), "b": [0.5, np.nan, 2.0]})
+    assert values_of_page(frame) == [[1, 0.5], [None, None], [3, 2.0]]

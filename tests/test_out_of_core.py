@@ -536,3 +536,17 @@ def test_a_sample_comes_from_all_over_the_table(rows, tmp_path):
     )
     assert len(stored.sample(10**6)) == N_ROWS == len(stored)
     assert "memmap of shape (900, 1)" in repr(stored)
+
+
+def test_a_dataset_of_parquet_can_be_pickled(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(50.0), "b": np.arange(50.0) % 7})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    stored = pickle.loads(pickle.dumps(OutOfCore(ds.dataset(tmp_path / "rows.parquet"))))
+    pd.testing.assert_frame_equal(stored.sample(50), frame)
+
+
+@pytest.mark.parametrize("n_samples", [1, 999, 1400, 1450, 1499])
+def test_a_sample_has_no_row_twice(n_samples):
+    stored = OutOfCore(np.arange(1500.0)[:, None])
+    found = stored.sample(n_samples)
+    assert len(np.unique(found)) == n_samples

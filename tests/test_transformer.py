@@ -4,6 +4,7 @@ import copy
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import torch
@@ -459,3 +460,15 @@ def test_defaults_make_a_sensible_model_of_digits(digits, device):
     variance = 0.5 * ((X / 16 - (X / 16).mean(axis=0)) ** 2).sum(axis=1).mean()
     assert -aae.score(X) < 0.65 * variance  # of what the mean image leaves unexplained
     np.testing.assert_allclose(aae.transform(X).std(axis=0), 1, atol=0.35)
+
+
+def test_the_likelihood_of_rows_of_a_data_frame_is_that_of_an_array():
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    frame = pd.DataFrame(X, columns=list("abc"))
+    found = [
+        transformer()
+        .fit(rows[:80])
+        .parzen_log_likelihood(rows[100:], 200, X_validation=rows[80:100], random_state=0)
+        for rows in (X, frame)
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-5)

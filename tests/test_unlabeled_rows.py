@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 import sklearn
-from conftest import classifier
+from conftest import FITS, classifier, small_classifier
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
@@ -589,3 +589,13 @@ def test_stacking_passes_it_to_its_final_estimator(parts):
         clf = brief().set_fit_request(X_unlabeled=True)
         with pytest.raises(TypeError, match="unexpected keyword argument 'X_unlabeled'"):
             StackingClassifier([("aae", clf)], cv=3).fit(X, y, X_unlabeled=X_unlabeled)
+
+
+@pytest.mark.parametrize("made", [scipy.sparse.csr_matrix, scipy.sparse.csr_array])
+def test_validation_rows_may_be_sparse(made):
+    X = made(scipy.sparse.random(80, 30, 0.2, "csr", random_state=0))
+    y = np.arange(80) % 2
+    model = small_classifier(early_stopping=True, unlabeled_label=None)
+    model.fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
+    assert model.predict(X[60:]).shape == (20,)
+    AAETransformer(max_iter=2, early_stopping=True, **FITS).fit(X[:60], X_val=X[60:])
