@@ -71,7 +71,8 @@ class Evidence:
     @property
     def follows_prior(self):
         """Whether a discriminator or a penalty should make the style follow a prior."""
-        return self.step.is_regularized
+        penalties = {"divergence", "discrepancy"} & set(self.step.penalties)
+        return bool(penalties) or "style" in self.step.networks.discriminators
 
     @cached_property
     def inputs(self):

@@ -140,7 +140,7 @@ class TakesPseudoLabels:
         together = np.append(rows, unknown)
         scaled, given = as_arrays(x, together)[:], targets[together]
         weights = None if streams[0].weights is None else streams[0].weights[together]
-        n_made = count_new_rows(*scaled.shape) if isinstance(x, torch.Tensor) else 0
+        n_made = count_new_rows(*scaled.shape)
         layout = self._table.layout
         entries = layout.n_numbers, layout.indicators_of_numbers
         made = new_rows(scaled[: len(rows)], *entries, n_made, seed)
@@ -153,8 +153,8 @@ class TakesPseudoLabels:
         y = torch.from_numpy(self._probabilities(scaled, given, weights)).to(index.device)
         of_rows, of_unknown, of_made = y.split([len(rows), len(unknown), len(made)])
         taught, taught_y = pick(x, rows), of_rows
-        if isinstance(taught, torch.Tensor) and len(made):
-            taught = torch.cat([taught, torch.from_numpy(made).to(taught)])
+        if len(made):  # all together are few enough for a tensor
+            taught = torch.from_numpy(np.concatenate([scaled[: len(rows)], made])).to(index.device)
             taught_y = torch.cat([of_rows, of_made])
         streams[1].tensors = {"x_labeled": taught, "y_labeled": taught_y}
         streams[1].rows = streams[1].picked = None

@@ -16,7 +16,7 @@ from torch.nn.functional import embedding
 from skaae.columns.categories import GAP, UNKNOWN
 from skaae.columns.gaps import Expectation, expected
 from skaae.columns.quantiles import Knots, QuantileScaling
-from skaae.columns.scaling import MOST_SCALED, Scaling
+from skaae.columns.scaling import Scaling
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER
 from skaae.columns.table import Table, limits_of
 
@@ -107,10 +107,9 @@ class Linear(nn.Module):
         self.register_buffer("scale", buffer(scaling.scale))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.back:
-            return x if self.is_identity else x * self.scale + self.center
-        scaled = x if self.is_identity else (x - self.center) / self.scale
-        return scaled.clamp(-MOST_SCALED, MOST_SCALED)
+        if self.is_identity:
+            return x
+        return x * self.scale + self.center if self.back else (x - self.center) / self.scale
 
 
 class PiecewiseLinear(nn.Module):

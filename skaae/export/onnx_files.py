@@ -120,7 +120,7 @@ def check_digits(table: Table, dtype: str, *, warn: bool) -> None:
                     f"column {column.name!r} has categories that are the same number in {dtype}; "
                     "set dtype='float64', or make them text and fit again."
                 )
-    exact = table.dtype == np.float32 or table.scaling.kind == "none"
+    exact = table.dtype == np.float32 or table.scaling.kind == "none" or not len(table.numbers)
     if not warn or dtype == "float64" or exact:
         return
     positions = table.schema.positions(NUMBER, FLAG)[table.numbers]
