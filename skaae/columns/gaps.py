@@ -23,7 +23,7 @@ MOST_ROWS, MOST_VALUES = 10_000, 2_000_000
 # known values are hidden, and the share counts that fills them best.
 SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 HIDDEN = 0.1
-SEED = 1_511_05644  # a user's own gaps should not come from the same random numbers
+SEED = 151_105_644  # a user's own gaps should not come from the same random numbers
 # Steps of conjugate gradients. More of them do not bring filled values nearer to the true ones.
 N_STEPS = 8
 TINY = 1e-30

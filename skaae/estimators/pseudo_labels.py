@@ -129,8 +129,8 @@ class TakesPseudoLabels:
         rows = index.cpu().numpy()
         labeled, others = rows[targets[rows] >= 0], rows[targets[rows] < 0]
         held_out = rows[:0] if held_out is None else held_out
-        taught = self._settings.schedule.teacher == "committee" and len(labeled)
-        if not taught or x.is_sparse:
+        has_committee = self._settings.schedule.teacher == "committee" and len(labeled)
+        if not has_committee or x.is_sparse:
             return targets[held_out]
         seed = self._settings.seed
         most = min(MAX_ROWS, x.n_rows_of_stream()) if isinstance(x, BlockRows) else MAX_ROWS
@@ -145,10 +145,8 @@ class TakesPseudoLabels:
         entries = layout.n_numbers, layout.indicators_of_numbers
         made = new_rows(scaled[: len(rows)], *entries, n_made, seed)
         if len(made):
-            scaled, given = (
-                np.concatenate([scaled, made]),
-                np.append(given, len(made) * [UNLABELED]),
-            )
+            scaled = np.concatenate([scaled, made])
+            given = np.append(given, len(made) * [UNLABELED])
             weights = None if weights is None else torch.cat([weights, weights.new_ones(len(made))])
         y = torch.from_numpy(self._probabilities(scaled, given, weights)).to(index.device)
         of_rows, of_unknown, of_made = y.split([len(rows), len(unknown), len(made)])
