@@ -127,7 +127,7 @@ def without_chance_gaps(x: np.ndarray, layout: Layout) -> np.ndarray:
     """Return rows of networks (n_rows, n_inputs) without the indicators that tell nothing.
 
     Indicators of gaps that come by chance would only add to the distances between rows. An
-    indicator stays if it is correlated with an entry of another column or another indicator.
+    indicator stays if it is correlated with an entry of another column, or with another indicator.
     """
     if not layout.gaps or len(x) < 2:
         return x

@@ -18,7 +18,7 @@ class Layout:
     n_flags : columns of 0 and 1.
     categories : number of categories of each category column.
     gaps : for each gap indicator its column, counted over numbers, flags and category columns. The
-        indicator is 1 where the column has no value, and its entries are then 0.
+        indicator is 1 where the column has no value.
     weights : weight of the loss of each flag and category column.
     """
 

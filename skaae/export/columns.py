@@ -246,7 +246,7 @@ class TableInputs(nn.Module):
         self.register_buffer("gaps", buffer(table.layout.gaps, torch.int64))
 
     def forward(self, X: Tensor | None, text: Tensor | None = None) -> Tensor:
-        missing, known, parts = [], [], []
+        missing, known, parts, gaps = [], [], [], []
         if self.n_numbers:
             numbers = self.numbers(X)
             missing.append(numbers.isnan() | self.never_known)
@@ -258,15 +258,14 @@ class TableInputs(nn.Module):
         if known:
             x = torch.where(torch.cat(missing, dim=1), self.typical, torch.cat(known, dim=1))
             parts.append(x.to(self.unit.dtype))
+            gaps += missing
         if len(self.order):
             index = self._indices(X, text)
             one_hot = index.index_select(1, self.column_of) == self.entry
             parts.append(one_hot.to(self.unit.dtype))
             missing.append((index == GAP) | self.is_empty)
+            gaps.append(missing[-1].index_select(1, self.column_of))
         if self.fill is not None:
-            gaps = missing[:-1] if len(self.order) else missing
-            if len(self.order):
-                gaps = [*gaps, missing[-1].index_select(1, self.column_of)]
             parts = [self.fill(torch.cat(parts, dim=1), torch.cat(gaps, dim=1))]
         if self.n_gaps:
             indicators = torch.cat(missing, dim=1).index_select(1, self.gaps)
