@@ -5,6 +5,7 @@
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy: else check_array_api_input is skipped silently
@@ -28,6 +29,7 @@ from skaae import (
     VirtualAdversarial,
 )
 from skaae.model_selection import make_unlabeled
+from skaae.teaching import committee
 
 NAMES = np.array(["ant", "bee", "cat"])
 
@@ -64,6 +66,13 @@ def seeded():
     """
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def small_forests(monkeypatch):
+    """Give the committee forests of ten trees: for tests that do not ask how good a model is."""
+    forest = committee.ExtraTreesClassifier
+    monkeypatch.setattr(committee, "ExtraTreesClassifier", partial(forest, n_estimators=10))
 
 
 @pytest.fixture(scope="session")

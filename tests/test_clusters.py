@@ -5,7 +5,6 @@ import pytest
 
 from skaae.clustering.assign import assign_components, match_clusters, spread_votes
 from skaae.clustering.merge import (
-    ClusterTree,
     MergedClusters,
     affinities,
     merge_clusters,
@@ -168,23 +167,17 @@ def test_clusters_that_do_not_fit_sizes_and_labels_leave_the_votes_to_decide(siz
 @pytest.mark.parametrize("seed", range(5))
 def test_the_two_of_the_highest_affinity_are_merged_first(seed):
     P = np.random.default_rng(seed).dirichlet(0.2 * np.ones(7), size=300)
-    tree = ClusterTree(P)
-    assert tree.n_single == 7
-    for k, (one, other) in enumerate(tree.children):
-        left = tree.groups[tree.cut(7 - k)]
-        np.testing.assert_array_equal(left.sum(axis=0), 1.0)
-        in_each = P @ left.T  # (n_rows, n_groups)
-        affinity = (in_each.T @ in_each / 300) / np.outer(
-            in_each.mean(axis=0), in_each.mean(axis=0)
-        )
+    groups = np.eye(7)
+    for n_left in range(6, 0, -1):
+        in_each = P @ groups.T  # (n_rows, n_groups)
+        sizes = in_each.mean(axis=0)
+        affinity = (in_each.T @ in_each / 300) / np.outer(sizes, sizes)
         np.fill_diagonal(affinity, -1.0)
-        both = tree.groups[[one, other]]
-        np.testing.assert_array_equal(tree.groups[7 + k], both.sum(axis=0))
-        a, b = (P @ group for group in both)
-        assert np.mean(a * b) / (a.mean() * b.mean()) == pytest.approx(affinity.max())
-        merged = merge_clusters(P, 6 - k)
-        after = tree.groups[tree.cut(6 - k)]
-        np.testing.assert_array_equal(np.equal.outer(merged, merged), after.T @ after)
+        one, other = np.unravel_index(affinity.argmax(), affinity.shape)
+        groups[min(one, other)] += groups[max(one, other)]
+        groups = np.delete(groups, max(one, other), axis=0)
+        merged = merge_clusters(P, n_left)
+        np.testing.assert_array_equal(np.equal.outer(merged, merged), groups.T @ groups)
 
 
 def test_a_class_that_has_a_group_gives_none_up_to_a_stray_label():

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks: briefly trained, and with --slow at default parameters."""
+"""scikit-learn's own checks: briefly trained, and with --slow for as long as by default."""
 
 import pytest
 from conftest import FITS
@@ -14,6 +14,8 @@ from skaae import (
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
 )
+
+pytestmark = pytest.mark.usefixtures("small_forests")
 
 DEVICE = {"device": FITS["device"]}
 

@@ -6,6 +6,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from conftest import FITS, classifier, transformer
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 
 from skaae import (
@@ -259,6 +260,8 @@ def test_styles_share_rows_and_classes_share_columns(images):
         decoded = model.inverse_transform(Z, label).reshape(3, 4, 3)
         np.testing.assert_allclose(display.images[:, 1 + label], decoded)
     assert [text.get_text() for text in display.ax_.get_xticklabels()] == ["row", "0", "1"]
+    of_sparse = StyleDisplay.from_estimator(model, csr_array(X), image_shape=(4, 3), n_styles=3)
+    np.testing.assert_allclose(of_sparse.images, display.images, atol=1e-5)
     drawn = StyleDisplay.from_estimator(model, image_shape=(4, 3), n_styles=2, random_state=1)
     assert drawn.images.shape == (2, 2, 4, 3)
     drawn.figure_.savefig("/dev/null", format="png")
@@ -298,6 +301,10 @@ def test_reconstructions_stand_below_their_rows(images):
     X, y = images
     aae = transformer(max_iter=2).fit(X)
     display = ReconstructionDisplay.from_estimator(aae, X, image_shape=(4, 3), n_images=5)
+    of_sparse = ReconstructionDisplay.from_estimator(
+        aae, csr_array(X), image_shape=(4, 3), n_images=5
+    )
+    np.testing.assert_allclose(of_sparse.reconstructions, display.reconstructions, atol=1e-5)
     np.testing.assert_array_equal(display.originals.reshape(5, -1), X[:5])
     np.testing.assert_allclose(display.reconstructions.reshape(5, -1), aae.reconstruct(X[:5]))
     assert display.images.shape == (2, 5, 4, 3)

@@ -33,6 +33,8 @@ from skaae import (
 from skaae.displays import explore
 from skaae.priors import Categorical, Petals, Prior
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 def with_infinity(X):
     X = X.copy()

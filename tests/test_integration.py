@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skaae import AAETransformer
+from skaae import AAEEmbedding, AAETransformer, Conv
 from skaae.inference import BATCH_ROWS
 from skaae.priors import Gaussian
 from skaae.training import validation
@@ -328,6 +328,28 @@ def test_fit_under_other_global_settings_of_torch(blobs):
         torch.set_default_dtype(torch.float32)
     np.testing.assert_array_equal(same, expected)
     assert found.transform(X).shape == (180, 2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: AAETransformer(network=Conv(image_shape=(2, 2)), hidden_layer_sizes=(4,)),
+        lambda: AAETransformer(posterior="universal"),
+        lambda: AAEEmbedding(n_clusters=3),
+    ],
+)
+def test_every_network_is_of_float32_whatever_the_default_of_torch(make):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+
+    def codes():
+        return make().set_params(max_iter=1, **FITS).fit(X).transform(X)
+
+    expected = codes()
+    torch.set_default_dtype(torch.float64)
+    try:
+        np.testing.assert_array_equal(codes(), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_clone_is_unfitted_and_equal_in_parameters():

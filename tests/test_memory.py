@@ -192,7 +192,7 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="ru_maxrss is in KiB on Linux")
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", pytest.param("float32", marks=pytest.mark.slow)])
 def test_large_tables_are_not_copied(dtype):
     """Neither by a fit nor by `transform`: the networks' float32 rows would take 76 MiB."""
     command = [sys.executable, "-c", PEAKS, dtype]

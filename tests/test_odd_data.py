@@ -31,6 +31,8 @@ from skaae import (
 )
 from skaae.neighbours import neighbour_graph
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 # Hypothesis keeps files there, and else in the folder of the tests.
 configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
 

@@ -243,6 +243,9 @@ def test_every_estimator_but_the_map_fits(rows, tmp_path):
         AAEEmbedding().fit(stored)
     with pytest.raises(ValueError, match="impute needs rows in memory"):
         detector.impute(stored)
+    plain = transformer(max_iter=1).fit(stored)
+    with pytest.raises(ValueError, match="parzen_log_likelihood needs rows in memory"):
+        plain.parzen_log_likelihood(stored, 10, bandwidth=1.0)
     with pytest.raises(TypeError, match="cross-validate with some rows"):
         cross_val_score(transformer(), stored)
 

@@ -224,7 +224,9 @@ def few_factors(rng, n_rows):
     return rng.normal(size=(n_rows, 5)) @ loadings + 0.5 * rng.normal(size=(n_rows, 200))
 
 
-@pytest.mark.parametrize("criterion", ["auto", "reconstruction"])
+@pytest.mark.parametrize(
+    "criterion", ["auto", pytest.param("reconstruction", marks=pytest.mark.slow)]
+)
 def test_with_few_rows_of_many_columns_new_rows_are_normal(criterion):
     rng = np.random.default_rng(2)
     X, clean = few_factors(rng, 100), few_factors(rng, 200)

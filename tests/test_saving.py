@@ -314,6 +314,15 @@ def test_an_estimator_that_is_not_fitted_comes_back(made, tmp_path):
     assert repr(clone(loaded)) == repr(made)
 
 
+def test_a_model_for_labels_that_saw_none_comes_back(tmp_path):
+    X = load_iris().data
+    made = AAETransformer(use_labels=True, prior="petals", max_iter=1, **FITS).fit(X)
+    skaae.save(made, tmp_path / "model.skaae")
+    again = skaae.load(tmp_path / "model.skaae")
+    np.testing.assert_array_equal(again.transform(X), made.transform(X))
+    assert len(again.classes_) == 0
+
+
 def test_a_random_state_goes_on(tmp_path):
     made = AAETransformer(random_state=np.random.RandomState(3))
     made.random_state.normal(size=3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from conftest import transformer
+from conftest import label, transformer
 from scipy.ndimage import gaussian_filter, rotate, zoom
 from scipy.stats import kstest
 from sklearn.datasets import (
@@ -790,7 +790,10 @@ def test_others_do_not_rank_heavy_tails(fit):
     assert fit(*amounts(60)).scaling_ == "standard"
 
 
-def test_photos_with_few_labels_are_learned_as_tables():
+@pytest.mark.parametrize(
+    "network", ["mlp", pytest.param(Conv(image_shape=(8, 8, 3)), marks=pytest.mark.slow)], ids=label
+)
+def test_photos_with_few_labels_are_learned_as_tables(network):
     """Which of two pictures a patch is from: the recipe of drawings gives one class to all."""
     rng = np.random.default_rng(0)
     found = photos(rng, 400)
@@ -799,13 +802,12 @@ def test_photos_with_few_labels_are_learned_as_tables():
     scaled, y_few = scale(X.astype(float)), np.full(800, -1)
     y_few[[*range(10), *range(400, 410)]] = [0] * 10 + [1] * 10
     assert looks_like_pixels(X)
-    for network in ("mlp", Conv(image_shape=(8, 8, 3))):
-        model = SemiSupervisedAAEClassifier(network=network, max_iter=40, random_state=0)
-        model.fit(X, y_few)
-        assert model.scaling_ == "standard"
-        labeled = y_few >= 0
-        linear = LogisticRegression(max_iter=2000).fit(scaled[labeled], y_few[labeled])
-        assert model.score(X, y) > linear.score(scaled, y)
+    model = SemiSupervisedAAEClassifier(network=network, max_iter=40, random_state=0)
+    model.fit(X, y_few)
+    assert model.scaling_ == "standard"
+    labeled = y_few >= 0
+    linear = LogisticRegression(max_iter=2000).fit(scaled[labeled], y_few[labeled])
+    assert model.score(X, y) > linear.score(scaled, y)
     assert AAETransformer(max_iter=1, hidden_layer_sizes=8).fit(X).scaling_ == "range"
 
 
@@ -896,12 +898,12 @@ def flags(seed, n_rows=300, n_columns=120):
     return (rng.random((n_rows, n_columns)) < np.clip(base + differs, 0.0, 1.0)[y]) * 1, y
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_flags_are_no_images_to_the_classifier(seed):
     X, y = flags(seed)
     y_few = np.full(len(y), -1)
-    for label in range(3):
-        y_few[np.flatnonzero(y == label)[:10]] = label
+    for k in range(3):
+        y_few[np.flatnonzero(y == k)[:10]] = k
     hidden = y_few < 0
     clf = SemiSupervisedAAEClassifier(random_state=seed).fit(X, y_few)
     assert clf.scaling_ == "standard"

@@ -337,10 +337,11 @@ def test_strongly_correlated_columns_do_not_throw_training_off():
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(1000, 5))
     X, y = factors @ rng.normal(size=(5, 300)), (factors[:, 0] > 0).astype(int)
-    model = classifier(max_iter=10, pseudo_labels=False).fit(X, hide(y, 25))
+    params = {"pseudo_labels": False, "hidden_layer_sizes": (400, 400)}
+    model = classifier(max_iter=10, **params).fit(X, hide(y, 25))
     assert model.n_iter_ == 10
     assert model.score(X, y) > 0.75
-    unbounded = classifier(max_iter=10, pseudo_labels=False, max_gradient_norm=None, device="cpu")
+    unbounded = classifier(max_iter=2, max_gradient_norm=None, device="cpu", **params)
     with pytest.warns(ConvergenceWarning, match="diverged"):
         unbounded.fit(X, hide(y, 25))
 
@@ -629,6 +630,16 @@ def test_styles_of_another_prior_are_drawn_from_it(blobs, few_labels):
 def test_styles_of_one_row_and_of_constant_columns():
     one = fit_styles(np.zeros((1, 3)), np.zeros(1, dtype=int), 2)
     assert np.isfinite(one.of(np.array([0, 1]), np.ones((2, 3)))).all()
+
+
+def test_styles_of_many_blocks_on_a_line_can_be_drawn():
+    rng = np.random.default_rng(0)
+    found = None
+    for _ in range(20):  # each block is larger than what is remembered
+        styles = rng.normal(size=(5000, 1)) * [[1.0, 2.0, -1.0]]
+        found = fit_styles(styles, np.zeros(5000, dtype=int), 1, before=found)
+    drawn = found.of(np.zeros(500, dtype=int), rng.normal(size=(500, 3)))
+    np.testing.assert_allclose(drawn.std(axis=0), [1.0, 2.0, 1.0], rtol=0.1)
 
 
 def test_new_rows_differ_after_a_block_of_one_row(blobs, few_labels):

@@ -39,6 +39,7 @@ def test_style_knows_little_of_the_class_and_rows_are_still_reconstructed(digits
     assert -fitted.score(rows[0], (rows[1] + 1) % 10) > mean_only
 
 
+@pytest.mark.slow
 def test_an_adversary_that_is_not_class_conditional_leaves_it_in_the_style(digits, fitted):
     X, y = digits
     blind = supervised(n_components=8, max_iter=60, class_conditional=False)

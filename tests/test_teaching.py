@@ -592,7 +592,7 @@ def test_many_classes_of_two_labels_each_do_not_warn():
         SemiSupervisedAAEClassifier(random_state=0).fit(X, y_few)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_few_rows_of_many_columns_teach_a_network_what_the_committee_says_of_others(seed):
     """Before new rows were made up, all rows of the test had nearly the same class."""
     rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 import torch
-from conftest import FITS, classifier, label, transformer
+from conftest import classifier, label, transformer
 
 from skaae import MLP, AAETransformer
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
@@ -28,7 +28,7 @@ def distance_to_prior(model, X):
         pytest.param("gaussian", marks=pytest.mark.slow),
         pytest.param("uniform", marks=pytest.mark.slow),
         "petals",
-        Gaussian(5.0),
+        pytest.param(Gaussian(5.0), marks=pytest.mark.slow),
     ],
     ids=label,
 )
@@ -50,6 +50,7 @@ def test_without_adversary_it_is_a_plain_autoencoder(digits):
     assert abs(losses[-1] - 2 * np.log(2)) < 0.1  # an untrained discriminator cannot tell
 
 
+@pytest.mark.slow
 def test_two_components_beat_pca_of_two_components(digits):
     from sklearn.decomposition import PCA
 
@@ -321,10 +322,11 @@ def test_early_stopping_keeps_the_best_weights(blobs):
 @pytest.mark.parametrize("prior", [scipy.stats.norm(100.0, 1.0), scipy.stats.norm(0.0, 1e4)])
 def test_a_prior_far_from_unit_scale_gets_a_warning(blobs, prior):
     with pytest.warns(UserWarning, match=r"prior have a mean of .* Training needs about 0 and 1"):
-        AAETransformer(prior=prior, **FITS).fit(blobs[0])
-    AAETransformer(prior=prior, regularizer=None, **FITS).fit(blobs[0])  # it trains nothing
+        transformer(prior=prior, max_iter=2).fit(blobs[0])
+    transformer(prior=prior, regularizer=None, max_iter=2).fit(blobs[0])  # it trains nothing
 
 
+@pytest.mark.slow
 def test_codes_of_columns_that_are_alike_follow_the_prior():
     """Most of such a table is one number, and without normalization codes were functions of it."""
     rng = np.random.default_rng(0)

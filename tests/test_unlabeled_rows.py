@@ -44,6 +44,8 @@ from skaae import (
 from skaae.estimators.warn import of_no_unlabeled, of_other_units
 from skaae.priors import Petals
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 N_LABELED = 45
 
 

@@ -95,7 +95,7 @@ def test_it_comes_first_where_nothing_else_finds_clusters(blobs, estimator):
     assert "conditional_entropy" not in taught.history_
 
 
-@pytest.mark.parametrize("updates", ["alternating", "joint"])
+@pytest.mark.parametrize("updates", ["alternating", pytest.param("joint", marks=pytest.mark.slow)])
 def test_clusters_that_it_finds_have_gaps_between_them(moons, updates):
     """Two interleaved half circles, which the adversary by itself cuts across."""
     X, y = moons

@@ -49,9 +49,10 @@ def test_rows_of_weight_zero_are_left_out(blobs, few_labels, pseudo_labels):
     model = classifier(**params).fit(X, few_labels, sample_weight=weights)
     without = classifier(**params).fit(X[used], few_labels[used])
     np.testing.assert_array_equal(model.predict_proba(X), without.predict_proba(X))
-    assert model.n_labeled_ == (few_labels[used] >= 0).sum()
     expected = np.where(few_labels >= 0, few_labels, model.predict(X))
     np.testing.assert_array_equal(model.transduction_, expected)
+    # of all rows, as transduction_ is
+    assert (model.n_labeled_, model.n_unlabeled_) == (15, 165)
 
 
 @pytest.mark.parametrize("pseudo_labels", ["auto", False, LogisticRegression()])
@@ -148,6 +149,8 @@ def test_partial_fit_takes_weights(blobs, few_labels):
     plain = classifier().partial_fit(X, few_labels)
     assert np.abs(model.predict_proba(X) - plain.predict_proba(X)).max() > 1e-6
     assert model.partial_fit(X, few_labels, sample_weight=weights).n_iter_ == 2
+    # one row is enough where training goes on
+    assert model.partial_fit(X[:3], few_labels[:3], sample_weight=[1, 0, 0]).n_iter_ == 3
 
 
 def test_weights_that_cannot_be_used_are_refused(blobs, few_labels):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from scipy.special import softmax
@@ -83,13 +84,20 @@ def merge_clusters(probabilities, n_clusters):
     """Return the merged cluster, from 0 to n_clusters - 1, of each of n clusters: (n,).
 
     probabilities (n_rows, n) are those of the n clusters for rows. Merged clusters are numbered in
-    the order of their first members.
+    the order of their first members. A cluster that is not the most probable one of any row is not
+    merged with others: it joins the merged cluster with which it has the highest affinity.
     """
     n = probabilities.shape[1]
     if n <= n_clusters:
         return np.arange(n)
-    tree = ClusterTree(probabilities, at_least=n_clusters)
-    found = tree.nearest(tree.groups[tree.cut(n_clusters)])
+    sizes, together = shares(probabilities)
+    n_won = np.bincount(probabilities.argmax(axis=1), minlength=n)
+    by_size = np.lexsort((-sizes, -n_won))
+    merged = by_size[: max(n_clusters, np.count_nonzero(n_won))]
+    groups = np.zeros((n_clusters, n))
+    groups[:, merged] = merged_groups(together[np.ix_(merged, merged)], sizes[merged], n_clusters)
+    affinity = (groups @ together) / np.maximum(np.outer(groups @ sizes, sizes), TINY)
+    found = np.where(groups.any(axis=0), groups.argmax(axis=0), affinity.argmax(axis=0))
     _, first, found = np.unique(found, return_index=True, return_inverse=True)
     return first.argsort().argsort()[found]
 
@@ -108,6 +116,18 @@ def shares(probabilities):
     """Return the sizes (n,) and joint probabilities (n, n) of clusters, from those of rows."""
     together = probabilities.T.astype(float) @ probabilities / len(probabilities)
     return probabilities.mean(axis=0, dtype=float), together
+
+
+def merged_groups(together, sizes, n_groups):
+    """Return whether each of n clusters belongs to each group, 0 or 1, (n_groups, n).
+
+    Two clusters after the other are merged, until n_groups are left, as in `pairs_to_merge`. With
+    fewer clusters than that, each is a group.
+    """
+    members = list(np.eye(len(sizes)))
+    for one, other in islice(pairs_to_merge(together, sizes), max(len(sizes) - n_groups, 0)):
+        members[one] += members.pop(other)
+    return np.array(members)
 
 
 def pairs_to_merge(together, sizes):
@@ -130,65 +150,3 @@ def pairs_to_merge(together, sizes):
             table[one] += table[other]
         sizes = np.delete(sizes, other)
         together = np.delete(np.delete(together, other, axis=0), other, axis=1)
-
-
-class ClusterTree:
-    """Clusters that are merged pair by pair, the pair with the highest affinity first.
-
-    The affinity of two clusters is the number of rows that are unsure between them, relative to the
-    clusters' sizes. So it is high if many rows lie on the border. A cluster that is not the most
-    probable one of any row is left out.
-
-    Parameters
-    ----------
-    probabilities : (n_rows, n) probabilities of the clusters for rows.
-    at_least : number of clusters to keep, even if some of them have no row.
-
-    Attributes
-    ----------
-    sizes : (n,) mean probability of each cluster.
-    groups : (n_nodes, n) members of each node. Nodes are the single clusters, then the merged ones
-        in the order of merging.
-    children : pairs of merged nodes, in the order of merging.
-    """
-
-    def __init__(self, probabilities, at_least=1):
-        n = probabilities.shape[1]
-        self.sizes, self.together = shares(probabilities)
-        n_won = np.bincount(probabilities.argmax(axis=1), minlength=n)
-        by_size = np.lexsort((-self.sizes, -n_won))
-        single = by_size[: max(at_least, np.count_nonzero(n_won))]
-        groups = list(np.eye(n)[single])
-        self.n_single = len(groups)
-        self.children = []
-        nodes = list(range(self.n_single))  # those that are not merged yet
-        pairs = pairs_to_merge(self.together[np.ix_(single, single)], self.sizes[single])
-        for one, other in pairs:
-            self.children.append((nodes[one], nodes[other]))
-            groups.append(groups[nodes[one]] + groups[nodes[other]])
-            nodes[one] = len(groups) - 1
-            del nodes[other]
-        self.groups = np.array(groups)
-
-    def cut(self, n_groups):
-        """Return the nodes that are left when merging has reduced them to n_groups."""
-        n_merged = max(self.n_single - n_groups, 0)
-        merged = {node for pair in self.children[:n_merged] for node in pair}
-        return [node for node in range(self.n_single + n_merged) if node not in merged]
-
-    def nearest(self, groups):
-        """Return the group of each cluster, (n,).
-
-        A cluster that was left out gets the group with which it has the highest affinity.
-        """
-        affinity = self.affinity(groups, np.eye(groups.shape[1]))
-        return np.where(groups.any(axis=0), groups.argmax(axis=0), affinity.argmax(axis=0))
-
-    def affinity(self, groups, others):
-        """Return the affinities (n_groups, n_others) of two lists of groups, given by members.
-
-        An affinity is the joint probability of two groups over the product of their sizes, which it
-        would equal if the groups were independent.
-        """
-        expected = np.outer(groups @ self.sizes, others @ self.sizes)
-        return (groups @ self.together @ others.T) / np.maximum(expected, TINY)

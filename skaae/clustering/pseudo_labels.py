@@ -24,7 +24,8 @@ def graph_labels(X, targets):
 
     X (n_rows, n_features) are scaled rows. targets (n_rows,) are class indices, -1 where unlabeled.
     """
-    graph = LabelSpreading(kernel="knn", n_neighbors=min(N_NEIGHBORS, len(X) - 1))
+    # n_jobs=1: a surrounding joblib must not take parts of the search
+    graph = LabelSpreading(kernel="knn", n_neighbors=min(N_NEIGHBORS, len(X) - 1), n_jobs=1)
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)
         graph.fit(X, targets)  # rows without a path to a label get probabilities 0 / 0

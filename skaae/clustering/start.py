@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import warnings
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-from skaae.clustering.merge import pairs_to_merge
+from skaae.clustering.merge import merged_groups
 from skaae.neighbours import distinct, drawn, neighbour_graph, whitening
 
 # Largest number of values that k-means is fitted on, if X is not a dense array.
@@ -147,12 +146,8 @@ def partition(graph, n_clusters, seed):
             found = kmeans_labels(rows, max(n_small, n_clusters), seed)
     small = np.eye(found.max() + 1)[:, np.unique(found)][found]  # none is empty
     edges = small.T @ (graph @ small)
-    sizes = edges.sum(axis=1)
-    pairs = itertools.islice(pairs_to_merge(edges, sizes), max(len(sizes) - n_clusters, 0))
-    members = list(np.eye(len(sizes)))
-    for one, other in pairs:
-        members[one] += members.pop(other)
-    return (small @ np.array(members).T).argmax(axis=1)
+    members = merged_groups(edges, edges.sum(axis=1), n_clusters)
+    return (small @ members.T).argmax(axis=1)
 
 
 def directions(graph, n_vectors, seed):

@@ -81,7 +81,7 @@ def shares_by_component(codes, samples, components, n_components):
 
     `components` (n_samples,) are the components that the samples were drawn from.
     """
-    voters = KNeighborsClassifier(min(N_VOTERS, len(samples))).fit(samples, components)
+    voters = KNeighborsClassifier(min(N_VOTERS, len(samples)), n_jobs=1).fit(samples, components)
     return np.bincount(voters.predict(codes), minlength=n_components) / len(codes)
 
 
@@ -133,7 +133,7 @@ def wrong_labels(X, targets, seed):
     seed : of the forest.
     """
     classes, targets = np.unique(targets, return_inverse=True)
-    voters = KNeighborsClassifier(min(N_VOTERS, len(X) - 1)).fit(X, targets)
+    voters = KNeighborsClassifier(min(N_VOTERS, len(X) - 1), n_jobs=1).fit(X, targets)
     nearby = targets[voters.kneighbors(return_distance=False)]  # (n_rows, n_voters)
     votes = np.stack([(nearby == k).mean(axis=1) for k in range(len(classes))], axis=1)
     forest = RandomForestClassifier(N_TREES, oob_score=True, random_state=seed, n_jobs=1)

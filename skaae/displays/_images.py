@@ -95,7 +95,7 @@ class StyleDisplay(Tiles):
         else:
             rows = first_rows(X, n_styles)
             styles = np.asarray(estimator.transform(rows))
-            originals = as_images(np.asarray(rows), image_shape)
+            originals = as_images(rows, image_shape)
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             classes = np.arange(estimator.n_clusters_)
@@ -177,7 +177,7 @@ class ReconstructionDisplay(Tiles):
             )
         known = [] if y is None else [as_label_array(y)[:n_images]]
         found = estimator.reconstruct(rows, *known)
-        images = (as_images(np.asarray(table), image_shape) for table in (rows, found))
+        images = (as_images(table, image_shape) for table in (rows, found))
         return cls(*images).plot(ax, **style)
 
 

@@ -369,10 +369,11 @@ default="labeled"
             return
         used = weights > 0.0
         n_classes = len(set(targets[used]) - {UNLABELED})
-        if used.sum() < 2 or (n_classes < 2 and not partial):
+        least = 1 if hasattr(self, "_step") and partial else 2
+        if used.sum() < least or (n_classes < 2 and not partial):
             raise ValueError(
                 f"sample_weight is above 0 for {used.sum()} rows with labels of {n_classes} "
-                "classes, but training needs at least two rows, and `fit` labels of at least two "
+                "classes, but a new model needs at least two rows, and `fit` labels of at least two "
                 "classes; give more rows a weight above 0."
             )
         if isinstance(X, StoredRows):
@@ -383,7 +384,7 @@ default="labeled"
         rows = X.with_source(used) if isinstance(X, MixedRows) else X[used]
         own = row_weights(weights[used], rows)
         self._fit(rows, targets[used], partial=partial, weights=own, validation=validation)
-        self.transduction_ = self._transduce(X, targets)
+        vars(self).update(self._of_all_rows(X, targets, {}))
 
     def _model(self, targets, table, *, dense, start):
         images = table.scaling.kind == "range"

@@ -75,11 +75,11 @@ def require_rows(shape, ensure_min_samples):
         )
 
 
-def check_in_memory(estimator, X):
-    """Return X, rows for `impute`, as checked rows that are in memory."""
+def check_in_memory(estimator, X, method="impute"):
+    """Return X, rows for a method, as checked rows that are in memory."""
     if as_out_of_core(X) is not None:
         raise ValueError(
-            "impute needs rows in memory, but X is read from disk; call it with one part of the "
+            f"{method} needs rows in memory, but X is read from disk; call it with one part of the "
             "rows after the other."
         )
     return estimator._check_rows(X)

@@ -53,14 +53,14 @@ def fit_styles(styles, labels, n_labels, before=None):
     """
     n_components = styles.shape[1]
     styles = styles.astype(float)
-    if before is None:
-        everywhere = np.cov(styles.T, bias=True).reshape(n_components, n_components)
-        everywhere += 1e-6 * max(np.trace(everywhere) / n_components, 1e-6) * np.eye(n_components)
+    everywhere = np.cov(styles.T, bias=True).reshape(n_components, n_components)
+    ridge = 1e-6 * max(np.trace(everywhere) / n_components, 1e-6) * np.eye(n_components)
+    everywhere += ridge
     means, covariances, counts = [], [], []
     for label in range(n_labels):
         own = styles[labels == label]
         mean = own.mean(axis=0) if len(own) else styles.mean(axis=0)
-        scatter = (own - mean).T @ (own - mean)
+        scatter = (own - mean).T @ (own - mean) + len(own) * ridge
         if before is None:
             covariance = (scatter + n_components * everywhere) / (len(own) + n_components)
         else:

@@ -23,6 +23,7 @@ from skaae.estimators.options import parameters_as_fields
 from skaae.estimators.parameters import make_cpu_generator, require_gaussian
 from skaae.estimators.ranges import check_count
 from skaae.estimators.recipes import CODES, FREE_CODES
+from skaae.estimators.rows import check_in_memory
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 
@@ -287,6 +288,9 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
                 "score_samples scores such rows."
             )
 
+        def in_memory(rows):
+            return check_in_memory(self, rows, "parzen_log_likelihood")
+
         def draw(n):
             found = self._decode(style=self._draw_style(n, generator))
             # of a model of a data frame, frames
@@ -298,13 +302,13 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
                     "bandwidth=None is chosen on X_validation, which is missing; pass rows that "
                     "are neither training nor test rows as X_validation, or set bandwidth."
                 )
-            rows = without_gaps(self._check_rows(X_validation), "X_validation")
+            rows = without_gaps(in_memory(X_validation), "X_validation")
             bandwidth = likelihood.choose_bandwidth(rows, draw, n_samples)
         elif isinstance(bandwidth, bool) or not (
             isinstance(bandwidth, Real) and 0.0 < float(bandwidth) < np.inf
         ):
             raise ValueError(f"bandwidth={bandwidth!r} must be a finite number above 0.")
-        rows = without_gaps(self._check_rows(X), "X")
+        rows = without_gaps(in_memory(X), "X")
         values = likelihood.parzen_log_likelihood(rows, draw, n_samples, bandwidth)
         if len(values) == 1:
             return float(values[0]), float("nan")

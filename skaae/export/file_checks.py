@@ -229,7 +229,8 @@ def check_results(state: Mapping[str, Any], estimator: str) -> None:
         "its noise does not fit its columns",
     )
     classes = state.get("classes_")
-    if classes is not None:
+    none_named = label is None and classes is not None and classes.shape == (0,)  # no row had any
+    if classes is not None and not none_named:
         counts = {style.n_classes} if label is None else {label.prior_size, style.n_classes}
         require(
             classes.ndim == 1 and len(classes) in counts,

@@ -208,7 +208,7 @@ def columns_of(table: Table, *, sigmoid: bool) -> list[PlainColumn]:
         position = int(known.plain[place])
         low, high = table.lowest[entry], table.highest[entry]
         found[position] = PlainColumn(
-            known.names[position],
+            str(known.names[position]),
             NUMBER,
             entry,
             **scaling_of(table, entry),
@@ -220,13 +220,15 @@ def columns_of(table: Table, *, sigmoid: bool) -> list[PlainColumn]:
     start = len(table.numbers)
     for place in table.flags.tolist():
         position = int(known.plain[place])
-        found[position] = PlainColumn(known.names[position], FLAG, start)
+        found[position] = PlainColumn(str(known.names[position]), FLAG, start)
         start += 1
     for column in known.categories:
         values = [
             value.item() if isinstance(value, np.generic) else value for value in column.typical
         ]
-        found[column.position] = PlainColumn(column.name, CATEGORY, start, values=tuple(values))
+        found[column.position] = PlainColumn(
+            str(column.name), CATEGORY, start, values=tuple(values)
+        )
         start += column.size
     return [found[position] for position in sorted(found)]
 

@@ -185,7 +185,8 @@ def matches(value: Any, hint: Any) -> bool:
     if origin is np.dtype:
         return isinstance(value, np.dtype)
     if hint is float:
-        return isinstance(value, float | int | np.floating | np.integer) and value is not True
+        number = isinstance(value, float | int | np.floating | np.integer)
+        return number and not isinstance(value, bool)
     if hint is bool:
         return isinstance(value, bool | np.bool_)
     if hint is int:

@@ -24,6 +24,7 @@ from skaae.networks.layers import (
     dropout,
     init_weights,
     linear,
+    standard_normal,
 )
 from skaae.networks.posteriors import POSTERIORS
 
@@ -169,10 +170,8 @@ class Encoder(nn.Module):
         super().__init__()
         posterior = POSTERIORS[architecture.posterior]()
         self.input_dropout, self.n_noise = architecture.input_dropout, posterior.n_noise
-        self.register_buffer(
-            "mean_noise",
-            torch.randn(N_MEAN_SAMPLES, self.n_noise, generator=cpu_generator(architecture.seed)),
-        )
+        noise = standard_normal(N_MEAN_SAMPLES, self.n_noise, architecture.seed)
+        self.register_buffer("mean_noise", noise)
         sizes = {
             name: posterior.n_outputs(block.size) if name == "style" else block.size
             for name, block in architecture.blocks.items()
@@ -305,7 +304,7 @@ class ClusterHeads(nn.Module):
         self.size, n_classes = architecture.blocks["style"].size, architecture.blocks["label"].size
         heads = architecture.cluster_heads
         if isinstance(heads, int | float):
-            drawn = torch.randn(n_classes, self.size, generator=cpu_generator(architecture.seed))
+            drawn = standard_normal(n_classes, self.size, architecture.seed)
             # wide enough for so many heads at this distance from each other
             width = 0.5 * float(heads) * n_classes ** (1.0 / self.size)
             self.points = nn.Parameter(width * drawn)

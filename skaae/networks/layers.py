@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from skaae.device import cpu_generator
 from skaae.draws import drawing_from
 
 # Computed in place if the gradient needs only the result, which saves a pass over memory.
@@ -75,19 +76,25 @@ def dropout(h: Tensor, p: float, generator: Source) -> Tensor:
 
 def linear(n_in: int, n_out: int) -> nn.Linear:
     """Return a linear layer without initial weights; nn.Linear draws them from the global RNG."""
-    return without_weights(nn.Linear, n_in, n_out, dtype=torch.float32)
+    return without_weights(nn.Linear, n_in, n_out)
 
 
 def without_weights(kind: type[Layer], *args: Any, **params: Any) -> Layer:
-    """Return a layer whose weights have memory but no values yet.
+    """Return a layer of float32 whose weights have memory but no values yet.
 
     PyTorch's `skip_init` does the same, but in each process its first call imports sympy, which
     takes more than a second.
     """
-    layer = kind(*args, **params, device="meta")
+    layer = kind(*args, **params, device="meta", dtype=torch.float32)
     for name, weight in list(layer.named_parameters(recurse=False)):
         setattr(layer, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype)))
     return layer
+
+
+def standard_normal(n_rows: int, n_columns: int, seed: int) -> Tensor:
+    """Return random numbers of float32 of a standard normal distribution, (n_rows, n_columns)."""
+    generator = cpu_generator(seed)
+    return torch.randn(n_rows, n_columns, generator=generator, dtype=torch.float32)
 
 
 def init_weights(module: nn.Module, weight_init: str | float, generator: torch.Generator) -> None:
