@@ -373,7 +373,7 @@ default="labeled"
         if used.sum() < least or (n_classes < 2 and not partial):
             raise ValueError(
                 f"sample_weight is above 0 for {used.sum()} rows with labels of {n_classes} "
-                "classes, but a new model needs at least two rows, and `fit` labels of at least two "
+                "classes, but a new model needs at least two rows, and `fit` labels of two "
                 "classes; give more rows a weight above 0."
             )
         if isinstance(X, StoredRows):
@@ -384,7 +384,7 @@ default="labeled"
         rows = X.with_source(used) if isinstance(X, MixedRows) else X[used]
         own = row_weights(weights[used], rows)
         self._fit(rows, targets[used], partial=partial, weights=own, validation=validation)
-        vars(self).update(self._of_all_rows(X, targets, {}))
+        self.__dict__.update(self._of_all_rows(X, targets, {}))
 
     def _model(self, targets, table, *, dense, start):
         images = table.scaling.kind == "range"
