@@ -23,7 +23,7 @@ Rows = np.ndarray | NetworkRows
 
 # Rows of a piece: a multiple of the rows that pass through the networks at once.
 PIECE_ROWS = 1 << 17
-# Most training rows that the noise of sampled numbers is learned from.
+# Most training rows that the noise of sampled numbers, and the styles of labels, are learned from.
 MOST_ROWS = 10_000
 # Rows of earlier calls that count as much as the rows of a `partial_fit`.
 ROWS_REMEMBERED = 1000
@@ -121,17 +121,22 @@ def noise_of_numbers(
     """Return the factor of the noise of sampled numbers, or None if they get none.
 
     It is that of the residuals of training rows X with the observed classes y, at most MOST_ROWS of
-    them. Where training goes on, it is mixed with the factor `before`, the more of it the fewer the
-    rows are.
+    them. Where training goes on, it is mixed with the factor `before`, which counts the more the
+    fewer the rows are.
     """
     if not X.table.has_noise:
         return None
-    index = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).round().astype(int))
+    index = some_rows(len(X))
     some = X.select(index)
     found = reconstruct(step, some, None if y is None else y[index])
     noise = X.table.fit_noise(X.rows[index], found)
     share = len(index) / (len(index) + ROWS_REMEMBERED)
     return noise if before is None else mix_noise(before, noise, share)
+
+
+def some_rows(n_rows: int) -> np.ndarray:
+    """Return the indices of at most MOST_ROWS of so many rows, evenly spaced."""
+    return np.linspace(0, n_rows - 1, min(n_rows, MOST_ROWS)).round().astype(int)
 
 
 def present(*arrays: Rows | None) -> list[Rows]:

@@ -7,6 +7,8 @@ from sklearn.model_selection import GridSearchCV
 
 from skaae import AAEClusterer, AAEEmbedding, AAEOutlierDetector
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 callback = pytest.importorskip("sklearn.callback")
 
 

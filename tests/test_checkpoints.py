@@ -31,6 +31,8 @@ from skaae.estimators.checkpoints import fingerprint, make_saver
 from skaae.training.loop import Loop
 from skaae.training.snapshots import EarlyStopping
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 pytest.importorskip("safetensors")
 
 

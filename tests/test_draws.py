@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from skaae.draws import DrawingFrom
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 DRAWS = {
     "linear": lambda x: nn.Linear(4, 3).weight,
     "dropout": lambda x: F.dropout(x, 0.5),

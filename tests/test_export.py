@@ -62,19 +62,19 @@ def gappy(blobs):
 
 
 @pytest.fixture(scope="module")
-def rows(gappy):
+def tables(gappy):
     """Rows for each kind of estimator. Those for some have gaps, which take long to export."""
     known = np.where(np.isnan(gappy), np.float32(0.0), gappy)
     return {kind: gappy if kind in ("transformer", "classifier") else known for kind in KINDS}
 
 
 @pytest.fixture(scope="module")
-def fitted(blobs, rows):
+def fitted(blobs, tables):
     """Every kind of estimator, fitted on the blobs; tests must not change them."""
     y = NAMES.astype(object)[blobs[1]]
     y[hide(blobs[1], 20) < 0] = None
     labels = {"classifier": y, "supervised": NAMES[blobs[1]]}
-    return {kind: make().fit(rows[kind], labels.get(kind)) for kind, make in KINDS.items()}
+    return {kind: make().fit(tables[kind], labels.get(kind)) for kind, make in KINDS.items()}
 
 
 def in_onnx(estimator, path, feed, **how):
@@ -115,14 +115,14 @@ def quick(*kinds):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_are_encoded_by_the_module_as_by_the_estimator(fitted, rows, kind):
-    expected = fitted[kind].transform(rows[kind])
-    assert_same(in_torch(fitted[kind], "transform", rows[kind]), expected)
+def test_rows_are_encoded_by_the_module_as_by_the_estimator(fitted, tables, kind):
+    expected = fitted[kind].transform(tables[kind])
+    assert_same(in_torch(fitted[kind], "transform", tables[kind]), expected)
 
 
 @quick("transformer", "supervised")  # the encoders of the others are in those of labels
-def test_rows_are_encoded_as_the_estimator_does(fitted, rows, kind, tmp_path):
-    estimator, X = fitted[kind], rows[kind]
+def test_rows_are_encoded_as_the_estimator_does(fitted, tables, kind, tmp_path):
+    estimator, X = fitted[kind], tables[kind]
     expected = estimator.transform(X)
     path = tmp_path / "model.onnx"
     assert_same(in_onnx(estimator, path, {"X": X}, method="transform")["Z"], expected)
@@ -154,9 +154,9 @@ def test_codes_are_decoded_as_the_estimator_does(fitted, kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["classifier", "clusterer", "embedding"])
-def test_labels_are_predicted_as_the_estimator_does(fitted, rows, kind, tmp_path):
+def test_labels_are_predicted_as_the_estimator_does(fitted, tables, kind, tmp_path):
     """And the export leaves the estimator, and the global generators, as they were."""
-    estimator, X, path = fitted[kind], rows[kind], tmp_path / "model.onnx"
+    estimator, X, path = fitted[kind], tables[kind], tmp_path / "model.onnx"
     names, weights = set(vars(estimator)), copy.deepcopy(estimator._step.trained.state_dict())
     expected = estimator.predict_proba(X)
     drawn, n_drawn = torch.get_rng_state(), np.random.get_state()[2]

@@ -13,6 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skaae import AAEClusterer, AAEEmbedding, Adam
 from skaae.training.loop import Loop
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 def clusterer(**params):
     return make(AAEClusterer, n_clusters=3, **params)

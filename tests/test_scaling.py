@@ -39,6 +39,7 @@ from skaae.columns.scaling import (
     BLOCK_SIZE,
     MOST_SCALED,
     Scaling,
+    auto_kind,
     column_range,
     fit_scaling,
     has_gaps,
@@ -272,12 +273,12 @@ ALL_TABLES, ALL_IMAGES = all_tables(), all_images()
 
 @pytest.mark.parametrize("name", ALL_TABLES)
 def test_tables_are_no_images(name):
-    assert fit_scaling(ALL_TABLES[name].astype(float), "auto").kind == "standard"
+    assert auto_kind(ALL_TABLES[name].astype(float)) == "standard"
 
 
 @pytest.mark.parametrize("name", ALL_IMAGES)
 def test_images_are_images(name):
-    assert fit_scaling(ALL_IMAGES[name], "auto").kind == "range"
+    assert auto_kind(ALL_IMAGES[name]) == "range"
 
 
 @pytest.mark.parametrize("name", [*ALL_TABLES, *ALL_IMAGES])
@@ -380,7 +381,7 @@ def test_the_choice_is_made_in_blocks():
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_standardised(name):
     X = TABLES[name].astype(float)
-    scaled = fit_scaling(X, "auto").transform(X)
+    scaled = fit_scaling(X, auto_kind(X)).transform(X)
     constant = X.std(axis=0) == 0
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(scaled.std(axis=0), ~constant, atol=1e-6)
@@ -389,17 +390,17 @@ def test_tables_are_standardised(name):
 @pytest.mark.parametrize("name", PIXELS)
 def test_pixels_share_one_range(name):
     X = PIXELS[name].astype(float)
-    scaled = fit_scaling(X, "auto").transform(X)
+    scaled = fit_scaling(X, auto_kind(X)).transform(X)
     assert looks_like_pixels(X)
     np.testing.assert_allclose(scaled, X / X.max())
 
 
 def test_pixels_in_the_unit_interval_stay_as_they_are():
     X = PIXELS["[0, 1]"] * 0.9
-    np.testing.assert_array_equal(fit_scaling(X, "auto").transform(X), X)
+    np.testing.assert_array_equal(fit_scaling(X, auto_kind(X)).transform(X), X)
 
 
-@pytest.mark.parametrize("kind", ["auto", "standard", "range", None])
+@pytest.mark.parametrize("kind", ["standard", "range", None])
 @pytest.mark.parametrize("name", [*TABLES, *PIXELS])
 def test_inverse(name, kind):
     X = {**TABLES, **PIXELS}[name].astype(float)
@@ -414,7 +415,7 @@ def test_none_changes_nothing():
 
 def test_the_cross_entropy_gets_its_unit_interval():
     X = TABLES["unlike units"]
-    scaled = fit_scaling(X, "auto", bounded=True).transform(X)
+    scaled = fit_scaling(X, auto_kind(X, bounded=True)).transform(X)
     assert (scaled.min(), scaled.max()) == (0.0, 1.0)
 
 
@@ -518,13 +519,14 @@ def test_a_table_without_columns_has_a_range():
 
 def test_kinds_of_scaling():
     X = TABLES["iris"]
-    assert [fit_scaling(X, kind).kind for kind in ("auto", "range", None)] == [
+    assert [fit_scaling(X, kind).kind for kind in ("standard", "range", None)] == [
         "standard",
         "range",
         "none",
     ]
-    assert fit_scaling(X, "auto", bounded=True).kind == "range"
-    assert fit_scaling(PIXELS["[0, 255]"], "auto").kind == "range"
+    assert auto_kind(X) == "standard"
+    assert auto_kind(X, bounded=True) == "range"
+    assert auto_kind(PIXELS["[0, 255]"]) == "range"
     assert fit_scaling(X, None).is_identity
     assert not Scaling("none", np.zeros(2), np.array([1.0, 2.0])).is_identity
     assert not Scaling("none", np.array([0.0, 1.0]), np.ones(2)).is_identity

@@ -1078,7 +1078,9 @@ def frame_names_differ(frame):
     return len(set(frame.columns)) == len(frame.columns)
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize(
+    "block", [*range(5), *(pytest.param(k, marks=pytest.mark.slow) for k in range(5, 10))]
+)
 def test_random_frames_give_a_finite_model_or_a_clear_error(block):
     for seed in range(50 * block, 50 * (block + 1)):
         rng = np.random.default_rng(seed)

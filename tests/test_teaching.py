@@ -311,6 +311,7 @@ def test_no_teacher_in_partial_fit(blobs, few_labels):
     assert classifier().partial_fit(blobs[0], few_labels).history_["stage"] == ["train"]
 
 
+@pytest.mark.slow
 def test_a_network_of_noisy_labels_is_not_too_certain():
     X, y = make_classification(
         400, 20, n_informative=3, n_redundant=0, flip_y=0.3, class_sep=0.8, random_state=0
@@ -582,6 +583,7 @@ def test_a_forked_process_has_no_blocks_of_other_threads():
     subprocess.run([sys.executable, "-c", FORKS], check=True)
 
 
+@pytest.mark.slow
 def test_many_classes_of_two_labels_each_do_not_warn():
     X, y = make_blobs(200, 6, centers=40, random_state=0)
     y_few = np.full(200, -1)

@@ -52,7 +52,9 @@ def test_codes_are_drawn_around_their_mean(blobs, posterior):
     [
         ({"regularizer": "mmd"}, 0.2),
         ({"regularizer": "kl", "posterior": "gaussian"}, 0.3),
-        ({"regularizer": "adversarial", "posterior": "gaussian"}, 0.2),
+        pytest.param(
+            {"regularizer": "adversarial", "posterior": "gaussian"}, 0.2, marks=pytest.mark.slow
+        ),
         ({"regularizer": "adversarial", "posterior": "universal"}, 0.2),
     ],
     ids=label,

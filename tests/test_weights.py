@@ -13,6 +13,8 @@ from skaae.estimators.weights import log_class_weights, row_weights
 from skaae.teaching.committee import default_members, teach
 from skaae.training.streams import Stream, repeat_by_weight
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 def test_rows_are_drawn_as_often_as_their_weight_says():
     weights = torch.tensor([1.0, 3.0, 0.5, 2.5, 3.0])  # mean 2

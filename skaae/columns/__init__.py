@@ -1,1 +1,1 @@
-"""Scaling of the columns of X for the networks, and back."""
+"""From the columns of X to rows of networks, and back: scaling, categories, gaps and frames."""

@@ -88,7 +88,7 @@ def fit_table(
     brings_near = scaling == "auto" and kind == "standard" and not partial and purpose != "outliers"
     if brings_near and isinstance(of_numbers, np.ndarray):
         fitted = fit_far_values(of_numbers, ranks_tails=purpose == "classes")
-    fitted = fitted or fit_any_scaling(of_numbers, kind, bounded=bounded)
+    fitted = fitted or fit_any_scaling(of_numbers, kind)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])
@@ -170,10 +170,10 @@ def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
     return True
 
 
-def fit_any_scaling(X: Any, kind: str | None, *, bounded: bool) -> Scaling | QuantileScaling:
+def fit_any_scaling(X: Any, kind: str | None) -> Scaling | QuantileScaling:
     """Fit the scaling of a kind to the numbers of training rows."""
     if kind != "quantile":
-        return fit_scaling(X, kind, bounded=bounded)
+        return fit_scaling(X, kind)
     if not isinstance(X, np.ndarray):
         raise ValueError(
             "scaling='quantile' needs a dense table, but X is sparse; use 'standard' or 'range'."

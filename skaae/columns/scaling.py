@@ -82,20 +82,17 @@ def working_dtype(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float32 if exact else np.float64)
 
 
-def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling:
-    """Choose and fit the scaling of training rows X (n_samples, n_features).
+def fit_scaling(X: Array, kind: str | None) -> Scaling:
+    """Fit the scaling of training rows X (n_samples, n_features).
 
-    "standard" gives each column mean 0 and variance 1; constant columns are only centred. "auto" is
-    "range" if the table looks like pixels (`looks_like_pixels`) or the loss needs values in [0, 1]
-    (`bounded`), and "standard" otherwise. None leaves X as it is.
+    "standard" gives each column mean 0 and variance 1; constant columns are only centred. None
+    leaves X as it is.
 
     "range" maps the whole table to [0, 1] with one shift and one factor for all columns. In general
     the smallest value maps to 0 and the largest to 1. If the smallest value is at least 0 and less
     than half of the largest, 0 maps to 0 instead. If in this case the largest value is above 0.5
     and at most 1, values stay as they are.
     """
-    if kind == "auto":
-        kind = auto_kind(X, bounded=bounded)
     if kind == "range":
         lowest, highest = column_range(X)
         ends = (float(lowest.min()), float(highest.max())) if lowest.size else (0.0, 1.0)
@@ -115,10 +112,12 @@ def fit_scaling(X: Array, kind: str | None, *, bounded: bool = False) -> Scaling
     return Scaling("none", np.array(0.0), np.array(1.0))
 
 
-def auto_kind(X: Array, *, bounded: bool, photos: bool = True) -> str:
-    """Return the scaling that "auto" is for a table of numbers; see `fit_scaling`.
+def auto_kind(X: Array, *, bounded: bool = False, photos: bool = True) -> str:
+    """Return the scaling that "auto" is for a table of numbers.
 
-    Without `photos`, only those images that are drawings count as images.
+    It is "range" if the table looks like pixels (`looks_like_pixels`) or the loss needs values in
+    [0, 1] (`bounded`), and "standard" otherwise. Without `photos`, only those images that are
+    drawings count as images.
     """
     return "range" if bounded or looks_like_pixels(X, photos=photos) else "standard"
 

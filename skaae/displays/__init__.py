@@ -1,8 +1,8 @@
 """Plots of fitted estimators, with the interface of scikit-learn's displays.
 
 The class method `from_estimator` of a display computes the data and plots them; `plot` draws them
-again. Displays use only public methods and attributes of estimators. matplotlib is imported only
-when something is plotted. `explore` makes a page for the browser.
+again. matplotlib is imported only when something is plotted. `explore` makes a page for the
+browser.
 """
 
 from skaae.displays._diagnosis import DiagnosisDisplay

@@ -319,7 +319,7 @@ class BaseAdversarialAutoencoder(
         step, device = self._step, self._step.generator.device
         x = training_rows(X, self._table, device)
         # falling rates need a known last epoch, and would be too low for further fits
-        ends = not (partial or self.warm_start) and held_out is validation is None
+        ends = not (partial or self.warm_start) and held_out is None and validation is None
         shown = fitting.shown(self, known, known_targets)
         learned = targets if start is None else of_all_rows(X, start.labels, UNLABELED)
         run = self._plan(x, learned, rows, partial=partial, weights=weights, ends=ends)

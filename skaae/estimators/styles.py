@@ -13,8 +13,6 @@ import numpy as np
 from skaae import inference
 from skaae.priors import Gaussian
 
-# Most training rows that the styles are learned from.
-MOST_ROWS = 10_000
 # Earlier rows of a label count at most as many as this, since the encoder has changed since then.
 ROWS_REMEMBERED = 1000
 
@@ -88,8 +86,7 @@ def learn_styles(step, rows, prior, before=None):
     """
     if not isinstance(prior, Gaussian):
         return None
-    index = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).round().astype(int))
-    some = rows.select(index)
+    some = rows.select(inference.some_rows(len(rows)))
     label = inference.encode(step, some, "label")
     styles = inference.encode(step, some, "style")
     return fit_styles(styles, label.argmax(axis=1), label.shape[1], before)
