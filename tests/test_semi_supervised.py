@@ -341,7 +341,7 @@ def test_strongly_correlated_columns_do_not_throw_training_off():
     model = classifier(max_iter=10, **params).fit(X, hide(y, 25))
     assert model.n_iter_ == 10
     assert model.score(X, y) > 0.75
-    unbounded = classifier(max_iter=5, max_gradient_norm=None, device="cpu", **params)
+    unbounded = classifier(max_iter=10, max_gradient_norm=None, device="cpu", **params)
     with pytest.warns(ConvergenceWarning, match="diverged"):
         unbounded.fit(X, hide(y, 25))
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from skaae.columns.dtypes import dtype_fields, dtype_of
-from skaae.unlabeled import is_missing
 
 NUMBER, FLAG, CATEGORY = "number", "flag", "category"
 
@@ -206,6 +205,13 @@ def as_plain(X: Any) -> Any:
     if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
         raise ValueError(f"X has dtype {X.dtype}, which is no number; {_remedy(str(X.dtype))}.")
     return X
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a Python object stands for a missing value."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating | Decimal) and value != value
 
 
 def build(library: str, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Any:

@@ -22,7 +22,6 @@ from skaae.columns.scaling import (
     working_dtype,
 )
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER, MixedRows, Schema
-from skaae.unlabeled import is_missing
 
 Rows: TypeAlias = Any  # a NumPy array, a sparse array in CSR format, or `MixedRows`
 
@@ -301,7 +300,7 @@ class Table:
             filled = filled.to_numpy()
         if isinstance(rows, MixedRows):
             known = np.array(X, dtype=object)
-            gaps = np.array([[is_missing(value) for value in row] for row in known])
+            gaps = np.array([[frames.is_missing(value) for value in row] for row in known])
             return np.where(gaps, filled, known).astype(filled.dtype)
         known = rows if isinstance(rows, np.ndarray) else rows.toarray()
         return np.where(np.isnan(known), filled, known)
