@@ -315,6 +315,14 @@ def test_lists_and_sparse_tables():
         assert explore(estimator, other).data["rows"] == wanted
 
 
+def test_columns_may_have_dates_as_names():
+    names = pd.date_range("2026-01-01", periods=4)
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=names)
+    aae = AAETransformer(max_iter=1, hidden_layer_sizes=4, **FITS).fit(frame)
+    columns = data_of(explore(aae, frame).to_html())["decoder"]["columns"]
+    assert [column["name"] for column in columns] == [str(name) for name in names]
+
+
 def test_errors_say_what_to_do():
     estimator, table = small(AAETransformer, n_components=3)
     with pytest.raises(ValueError, match="has n_components=3; fit it with n_components=2"):

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from skaae.files import container
 from skaae.files.container import read_tree, write_tree
-from skaae.files.kinds import CannotWrite, Codec, FileError, FileKind
+from skaae.files.kinds import CannotWrite, Codec, FileError, FileKind, matches
 
 # What files hold ----------------------------------------------------------------------------------
 
@@ -102,6 +102,13 @@ def test_other_values_are_refused_with_their_place(value, tmp_path):
     with pytest.raises(CannotWrite, match=r"^a\.b"):
         write_tree(tmp_path / "file", {"a": {"b": value}}, "test")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_flags_are_no_numbers(value):
+    assert matches(value, bool)
+    assert not matches(value, int)
+    assert not matches(value, float)
 
 
 def test_a_file_of_an_earlier_format_is_upgraded(tmp_path):
