@@ -121,8 +121,8 @@ def noise_of_numbers(
     """Return the factor of the noise of sampled numbers, or None if they get none.
 
     It is that of the residuals of training rows X with the observed classes y, at most MOST_ROWS of
-    them. Where training goes on, it is mixed with the factor `before`, which counts the more the
-    fewer the rows are.
+    them. Where training goes on, it is mixed with the factor `before`. The fewer the rows, the more
+    `before` counts.
     """
     if not X.table.has_noise:
         return None

@@ -70,7 +70,7 @@ def seeded():
 
 @pytest.fixture
 def small_forests(monkeypatch):
-    """Give the committee forests of ten trees: for tests that do not ask how good a model is."""
+    """Give the committee forests of ten trees: for tests that ask little of a model."""
     forest = committee.ExtraTreesClassifier
     monkeypatch.setattr(committee, "ExtraTreesClassifier", partial(forest, n_estimators=10))
 

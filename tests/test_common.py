@@ -1,4 +1,4 @@
-"""scikit-learn's own checks: briefly trained, and with --slow for as long as by default."""
+"""scikit-learn's own checks: briefly trained, and with --slow at default parameters."""
 
 import pytest
 from conftest import FITS
@@ -14,8 +14,6 @@ from skaae import (
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
 )
-
-pytestmark = pytest.mark.usefixtures("small_forests")
 
 DEVICE = {"device": FITS["device"]}
 
@@ -55,6 +53,7 @@ def expected_failures(estimator):
     return failures
 
 
+@pytest.mark.usefixtures("small_forests")
 @parametrize_with_checks(
     [clone(estimator).set_params(max_iter=5) for estimator in ESTIMATORS],
     expected_failed_checks=expected_failures,
@@ -92,6 +91,7 @@ OWN_CHECKS = [
 ]
 
 
+@pytest.mark.usefixtures("small_forests")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("name", OWN_CHECKS)
 @pytest.mark.filterwarnings("ignore:X .* feature names")  # raised inside the checks of 1.6

@@ -84,8 +84,8 @@ def merge_clusters(probabilities, n_clusters):
     """Return the merged cluster, from 0 to n_clusters - 1, of each of n clusters: (n,).
 
     probabilities (n_rows, n) are those of the n clusters for rows. Merged clusters are numbered in
-    the order of their first members. A cluster that is not the most probable one of any row is not
-    merged with others: it joins the merged cluster with which it has the highest affinity.
+    the order of their first members. Some clusters are not the most probable one of any row. They
+    take no part in the merging: each joins the merged cluster of the highest affinity to it.
     """
     n = probabilities.shape[1]
     if n <= n_clusters:

@@ -1,7 +1,6 @@
 """Helpers of `fit` and `partial_fit`: checks, callbacks, warnings and the history of losses.
 
-The base class of the estimators calls these functions. They read an estimator's parameters, and
-change none of its attributes.
+The base class of the estimators calls these functions.
 """
 
 from __future__ import annotations
