@@ -5,7 +5,6 @@
 
 import os
 import re
-from functools import partial
 from pathlib import Path
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before scipy: else check_array_api_input is skipped silently
@@ -71,8 +70,7 @@ def seeded():
 @pytest.fixture
 def small_forests(monkeypatch):
     """Give the committee forests of ten trees: for tests that ask little of a model."""
-    forest = committee.ExtraTreesClassifier
-    monkeypatch.setattr(committee, "ExtraTreesClassifier", partial(forest, n_estimators=10))
+    monkeypatch.setattr(committee, "N_TREES", 10)
 
 
 @pytest.fixture(scope="session")
