@@ -40,7 +40,7 @@ def purity(y, labels):
 
 @pytest.fixture(scope="module")
 def fitted(digits):
-    return clusterer(20, max_iter=120).fit(digits[0][:1300])
+    return clusterer(20, max_iter=80, hidden_layer_sizes=(200, 200)).fit(digits[0][:1300])
 
 
 def test_digits_are_told_apart_better_than_by_distance(digits, fitted):

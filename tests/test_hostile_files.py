@@ -184,8 +184,8 @@ def count_of_changed_files(saved, path, X, n_files, seed):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_wrong_values_are_an_error_or_do_no_harm(saved, table, quick, seed):
-    """400 files, and 10,000 among the slow tests, whose checksum is right."""
-    n_files = 400 if seed == 0 else 10_000
+    """200 files, and 10,000 among the slow tests, whose checksum is right."""
+    n_files = 200 if seed == 0 else 10_000
     n_loaded = count_of_changed_files(saved, quick, table[0][:5], n_files, seed)
     assert 0 < n_loaded < n_files / 2
 

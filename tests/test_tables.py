@@ -1,10 +1,8 @@
 """Tables: columns of every kind, gaps and sparse rows in; the same kind of rows out."""
 
-import importlib.util
 import pickle
 import tracemalloc
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -454,6 +452,23 @@ def test_imputed_values_are_closer_than_the_means_of_columns():
     assert error < 0.5 * of_means
 
 
+def test_a_filled_number_is_the_mean_of_the_decoded_and_the_expected_one():
+    """A code of two dimensions cannot hold all that the columns say of each other."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 4)) @ rng.normal(size=(4, 8)) + 0.3 * rng.normal(size=(400, 8))
+    X /= X.std(axis=0)
+    gaps = rng.random(X.shape) < 0.2
+    rows = np.where(gaps, np.nan, X)
+    model = AAETransformer(2, max_iter=60, random_state=0).fit(rows)
+    decoded = model.reconstruct(rows)
+    expected = model._table.scaling.inverse_transform(model._table.transform(rows)[:, :8])
+    filled = model.impute(rows)
+    mean = np.clip(0.5 * (decoded + expected), np.nanmin(rows, axis=0), np.nanmax(rows, axis=0))
+    np.testing.assert_allclose(filled[gaps], mean[gaps], rtol=1e-4, atol=1e-4)
+    errors = [np.square(found - X)[gaps].mean() for found in (filled, decoded)]
+    assert errors[0] < errors[1]
+
+
 def test_gaps_of_categories_are_filled_as_well_as_by_the_most_frequent_one():
     """An encoder that never saw a known value hidden gave gaps any code, and rare categories."""
     rng = np.random.default_rng(0)
@@ -464,7 +479,7 @@ def test_gaps_of_categories_are_filled_as_well_as_by_the_most_frequent_one():
     frame = known.copy()
     for name, gap in gaps.items():
         frame.loc[gap, name] = None
-    filled = AAETransformer(5, random_state=0).fit(frame).impute(frame)
+    filled = AAETransformer(5, max_iter=60, random_state=0).fit(frame).impute(frame)
     right = {name: (filled[name] == known[name])[gap].mean() for name, gap in gaps.items()}
     assert right["region"] > 0.75
     assert right["sign"] > 0.75
@@ -839,9 +854,7 @@ def test_a_column_transformer_that_returns_sparse_rows_needs_no_step_between():
     "dtype",
     [
         np.uint8,
-        np.float16,
-        pytest.param(np.int16, marks=pytest.mark.slow),
-        pytest.param(bool, marks=pytest.mark.slow),
+        *(pytest.param(dtype, marks=pytest.mark.slow) for dtype in (np.float16, np.int16, bool)),
     ],
 )
 def test_small_dtypes_are_not_copied_to_float64(dtype):
@@ -894,17 +907,6 @@ def test_a_pickle_reads_and_returns_the_same_frames(library):
 
 
 # The page ----------------------------------------------------------------------------------------
-
-
-def test_the_page_on_tables_prints_what_it_says(capsys):
-    page = Path(__file__).resolve().parents[1] / "docs" / "tables.md"
-    spec = importlib.util.spec_from_file_location(
-        "demo_pages", page.parent / "examples" / "demo_pages.py"
-    )
-    pages = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pages)
-    assert "```python" in page.read_text()
-    assert pages.run_page(page) == 0, capsys.readouterr().out
 
 
 def test_sparse_rows_with_gaps_give_the_same_model_as_dense_ones():
@@ -1079,7 +1081,7 @@ def frame_names_differ(frame):
 
 
 @pytest.mark.parametrize(
-    "block", [*range(5), *(pytest.param(k, marks=pytest.mark.slow) for k in range(5, 10))]
+    "block", [*range(2), *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 10))]
 )
 def test_random_frames_give_a_finite_model_or_a_clear_error(block):
     for seed in range(50 * block, 50 * (block + 1)):

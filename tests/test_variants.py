@@ -24,7 +24,7 @@ def small_digits(digits):
 @pytest.fixture(scope="module")
 def plain(small_digits):
     """An autoencoder without a regularizer, and the parameters that it shares with others."""
-    params = {"max_iter": 150, "hidden_layer_sizes": (100, 100)}
+    params = {"max_iter": 100, "hidden_layer_sizes": (100, 100)}
     return transformer(regularizer=None, batch_norm=None, **params).fit(small_digits[0]), params
 
 
@@ -90,7 +90,7 @@ def test_input_noise_makes_a_denoising_autoencoder(small_digits):
     params = {
         "n_components": 20,
         "regularizer": None,
-        "max_iter": 250,
+        "max_iter": 120,
         "hidden_layer_sizes": (200, 200),
     }
     noisy = X + 4.0 * np.random.default_rng(0).normal(size=X.shape)
@@ -141,10 +141,10 @@ def test_codes_of_a_class_fall_on_its_component_of_the_prior(digits, prior):
     order = np.random.default_rng(0).permutation(len(X))
     X, y = X[order], y[order]
     train, test = slice(1300), slice(1300, None)
-    params = {"prior": prior, "max_iter": 120, "hidden_layer_sizes": (200, 200)}
+    params = {"prior": prior, "max_iter": 60, "hidden_layer_sizes": (200, 200)}
     model = transformer(use_labels=True, **params).fit(X[train], hide(y[train], 60))
     accuracy = np.mean(component_of(prior, model.transform(X[test])) == y[test])
-    without = transformer(**{**params, "max_iter": 40}).fit(X[train])
+    without = transformer(**{**params, "max_iter": 20}).fit(X[train])
     chance = np.mean(component_of(prior, without.transform(X[test])) == y[test])
     assert accuracy > 0.75
     assert chance < 0.5
@@ -377,7 +377,7 @@ def test_user_modules_train_repeat_and_leave_the_global_generator(blobs, posteri
     X = blobs[0]
     own = {"encoder": own_encoder, "decoder": own_plain, "discriminator": own_plain}
     before = torch.get_rng_state()
-    first, second = (transformer(posterior=posterior, max_iter=100, **own).fit(X) for _ in range(2))
+    first, second = (transformer(posterior=posterior, max_iter=50, **own).fit(X) for _ in range(2))
     other = transformer(posterior=posterior, **{**own, "random_state": 1}).fit(X)
     assert torch.equal(before, torch.get_rng_state())
     np.testing.assert_array_equal(first.transform(X), second.transform(X))

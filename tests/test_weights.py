@@ -65,7 +65,7 @@ def test_labels_that_contradict_each_other_follow_the_heavier_ones(blobs, pseudo
     both = np.concatenate([rows, wrong])
     for heavy in (0, 1):
         weights = np.where(np.arange(360) // 180 == heavy, 1.0, 0.02)
-        model = classifier(max_iter=60, pseudo_labels=pseudo_labels, class_prior="uniform")
+        model = classifier(max_iter=30, pseudo_labels=pseudo_labels, class_prior="uniform")
         model.fit(X, both, sample_weight=weights)
         assert np.mean(model.predict(X[:180]) == (y + heavy) % 3) > 0.9
 

@@ -177,7 +177,10 @@ class BaseAdversarialAutoencoder(
         return frames.with_index(found, X)
 
     def impute(self, X):
-        """Fill the gaps of rows with their reconstruction; known values stay as they are.
+        """Fill the gaps of rows; known values stay as they are.
+
+        A gap gets the value of the reconstruction. If the training rows had gaps, a number gets the
+        mean of that and of what a linear rule expects from the known values.
 
         Parameters
         ----------
@@ -201,9 +204,8 @@ class BaseAdversarialAutoencoder(
         0
         """
         check_is_fitted(self)
-        rows = check_in_memory(self, X)
-        found = inference.reconstruct(self._step, NetworkRows(rows, self._table))
-        return self._table.fill(X, rows, found)
+        rows = NetworkRows(check_in_memory(self, X), self._table)
+        return self._table.fill(X, rows.rows, inference.reconstruct(self._step, rows))
 
     def score_samples(self, X):
         """Return minus the reconstruction loss of each row, so outliers have low scores.
