@@ -257,7 +257,12 @@ def _refuse_stringified(y, marker):
 
 
 def plain(labeled):
-    """Return labels, which include no missing value, in the simplest dtype that fits them."""
+    """Return labels, which include no missing value, in the simplest dtype that fits them.
+
+    Dates and times become those of Python, to the microsecond: NumPy has integers for finer ones.
+    """
+    if labeled.dtype.kind in "mM":
+        return labeled.astype(f"{labeled.dtype.kind}8[us]")
     if labeled.dtype.kind != "O":
         return labeled
     values = labeled.tolist()

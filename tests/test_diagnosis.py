@@ -520,3 +520,9 @@ def test_a_prior_of_float64_can_be_diagnosed():
     X = load_iris().data
     aae = AAETransformer(prior=InFloat64(), max_iter=20, **FITS).fit(X)
     assert np.isfinite(diagnose(aae, X)["prior jointly"].value)
+
+
+def test_classes_mean_nothing_to_a_model_that_saw_none():
+    X, y = load_iris(return_X_y=True)
+    model = AAETransformer(prior="petals", use_labels=True, max_iter=2, random_state=0).fit(X)
+    assert names(diagnose(model, X, y).findings) == names(diagnose(model, X).findings)

@@ -441,3 +441,38 @@ def test_errors(blobs, fitted_transformer, fitted_classifier):
         ManifoldDisplay.from_estimator(fitted_transformer)
     with pytest.raises(ValueError, match=r"image_shape=\(2, 2\)"):
         as_images(np.zeros((1, 6)), (2, 2))
+
+
+def test_no_two_classes_of_many_share_a_colour_or_miss_in_the_legend(blobs, fitted_transformer):
+    X = blobs[0][:60]
+    y = np.arange(60) % 25
+    display = LatentSpaceDisplay.from_estimator(fitted_transformer, X, y, prior=None)
+    colors = {tuple(points.get_facecolor()[0]) for points in display.ax_.collections}
+    assert len(colors) == 25
+    names = np.array(["_other", "prior", "unlabeled"])[y % 3]
+    display = LatentSpaceDisplay.from_estimator(fitted_transformer, X, names)
+    shown = [text.get_text().strip() for text in display.ax_.get_legend().get_texts()]
+    assert sorted(shown) == ["_other", "prior", "prior", "unlabeled"]
+
+
+def test_contours_need_samples_that_fill_a_plane(blobs, fitted_transformer):
+    how = {"prior": "contour", "n_prior_samples": 2}
+    with pytest.raises(ValueError, match="needs more samples of the prior than 2"):
+        LatentSpaceDisplay.from_estimator(fitted_transformer, blobs[0], blobs[1], **how)
+
+
+def test_styles_need_a_class_and_reconstructions_ignore_one(images):
+    X, y = images
+    model = transformer(max_iter=2).fit(X)
+    with pytest.raises(ValueError, match="decodes codes without a class"):
+        StyleDisplay.from_estimator(model)
+    with_y, without = (
+        ReconstructionDisplay.from_estimator(model, X, some, image_shape=(4, 3)).reconstructions
+        for some in (y, None)
+    )
+    np.testing.assert_array_equal(with_y, without)
+
+
+def test_one_name_of_a_loss_may_stand_alone(fitted_classifier):
+    display = TrainingCurvesDisplay.from_estimator(fitted_classifier, names="reconstruction")
+    assert set(display.history) - {"stage"} == {"reconstruction"}

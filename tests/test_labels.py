@@ -1,11 +1,13 @@
 """What counts as unlabeled."""
 
+import datetime
 import warnings
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import classifier
 
 from skaae.estimators.labels import (
     UNKNOWN,
@@ -525,3 +527,15 @@ def test_shares_of_booleans(class_prior):
 def test_bad_shares_are_explained(class_prior, message):
     with pytest.raises(ValueError, match=message):
         class_proportions(class_prior, np.array([4, 5, 9]), TARGETS)
+
+
+def test_dates_in_nanoseconds_are_classes_like_others(blobs):
+    X, y = blobs
+    dates = pd.Series(pd.to_datetime(["2020", "2021", "2022"]))[y].dt.as_unit("ns")
+    shares = dates.value_counts(normalize=True)
+    model = classifier(max_iter=2, class_prior=shares, pseudo_labels=False, unlabeled_label=None)
+    model.fit(X, dates)
+    assert model.classes_.tolist() == [datetime.datetime(year, 1, 1) for year in (2020, 2021, 2022)]
+    assert model.score(X, dates) == model.score(X, dates.dt.as_unit("s"))
+    with pytest.raises(ValueError, match=r"datetime\.datetime"):
+        model.sample(1, y=datetime.datetime(2023, 1, 1))

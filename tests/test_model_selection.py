@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from conftest import KINDS, MODELS, NAMES, as_kind, small_classifier
@@ -238,3 +239,10 @@ def test_wrong_rows_of_the_splitter(few_rows):
         list(CV.split(X, y, np.full(len(y), None)))
     with pytest.raises(ValueError, match="missing value in 150 of 180"):
         list(SemiSupervisedSplit(3, unlabeled_label=None).split(X, as_kind(y, "floats with NaN")))
+
+
+def test_make_unlabeled_takes_an_index_of_pandas():
+    y = pd.Index(["a", "b"] * 10)
+    few = make_unlabeled(y, 4, random_state=0)
+    assert isinstance(few, np.ndarray)
+    np.testing.assert_array_equal(few, make_unlabeled(y.to_numpy(), 4, random_state=0))

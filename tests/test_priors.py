@@ -555,3 +555,22 @@ def test_components_may_have_other_weights(kind):
     if kind is Petals:
         density = prior.log_prob(torch.tensor([[1.4, 0.0], [-1.4, 0.0]]))
         assert (density[0] - density[1]).exp() == pytest.approx(9.0, rel=1e-3)
+
+
+def test_one_covariance_of_all_components_is_not_read_as_variances():
+    """It has the same shape if there are as many components as dimensions."""
+    means, tied = np.array([[0.0, 0.0], [5.0, 5.0]]), np.array([[1.0, 0.9], [0.9, 1.0]])
+    with pytest.raises(ValueError, match=r"one covariance of all components.*np.tile"):
+        GaussianMixture(means, tied)
+    for plain in (np.tile(tied, (2, 1, 1)), np.full((2, 2), 0.25), [[1.0, 0.5], [0.2, 1.0]]):
+        GaussianMixture(means, plain)
+
+
+def test_samples_of_integers_are_refused():
+    class Whole(Prior):
+        def sample(self, n_samples, n_components=2, *, y=None, generator=None):
+            return torch.randint(0, 3, (n_samples, n_components), generator=generator)
+
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    with pytest.raises(ValueError, match=r"torch.int64; return a float32 tensor"):
+        AAETransformer(prior=Whole(), max_iter=2).fit(X)

@@ -1,6 +1,7 @@
 """SupervisedAAETransformer: style apart from content (section 4)."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import FITS, make
 from sklearn.linear_model import LogisticRegression
@@ -100,3 +101,17 @@ def test_rows_without_a_class_are_refused(blobs):
         model.score(X[:60], y)
     with pytest.raises(ValueError, match="label 7, which is not one of the classes"):
         model.restyle(X[:3], 7)
+
+
+def test_probabilities_in_a_frame_belong_to_the_classes_named(blobs):
+    X, y = blobs
+    names = np.array(["cat", "dog", "eel"])
+    model = supervised(max_iter=2).fit(X, names[y])
+    Z = model.transform(X[:2])
+    expected = model.inverse_transform(Z, "dog")
+    frame = pd.DataFrame({"dog": [1.0, 1.0], "eel": 0.0, "cat": 0.0})
+    np.testing.assert_array_equal(model.inverse_transform(Z, frame), expected)
+    unnamed = pd.DataFrame([[0.0, 1.0, 0.0]] * 2)
+    np.testing.assert_array_equal(model.inverse_transform(Z, unnamed), expected)
+    with pytest.raises(ValueError, match=r"columns \['dog', 'ant', 'cat'\], but the classes"):
+        model.inverse_transform(Z, frame.rename(columns={"eel": "ant"}))

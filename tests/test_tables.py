@@ -1,5 +1,6 @@
 """Tables: columns of every kind, gaps and sparse rows in; the same kind of rows out."""
 
+import datetime
 import pickle
 import tracemalloc
 import warnings
@@ -1129,3 +1130,70 @@ def test_noise_of_later_chunks_does_not_replace_that_of_earlier_rows():
     np.testing.assert_allclose(after, before, rtol=0.05, atol=0.02)
     again = clone(aae).partial_fit(frame)
     assert again._noise.shape == (2, 2)
+
+
+# Rows of other containers ------------------------------------------------------------------------
+
+
+BRIEF = {"max_iter": 2, "hidden_layer_sizes": (8,), "random_state": 0}
+
+
+def test_masked_entries_are_gaps_beside_categories_too():
+    X = np.ma.array(np.random.default_rng(0).normal(size=(60, 3)))
+    X[:, 2] = np.arange(60) % 2
+    X[3, 0] = -999.0
+    X[3, 0] = np.ma.masked
+    model = AAETransformer(categorical_features=[2], **BRIEF).fit(X)
+    assert model._table.lowest[0] > -10.0
+    filled = model.impute(X)
+    assert filled[3, 0] > -10.0
+    np.testing.assert_array_equal(filled[~X.mask], X.data[~X.mask])
+    np.testing.assert_array_equal(model.transform(X), model.transform(X.filled(np.nan)))
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_impute_keeps_fractions_beside_integers_of_the_training_frame():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.integers(0, 3, (60, 3)), columns=["a", "b", "c"])
+    model = AAETransformer(categorical_features=["c"], **BRIEF).fit(frame)
+    X = np.array([[2.5, np.nan, 1.0], [3.7, 4.2, 2.0]])
+    for rows in (X, X.astype(object), X.tolist()):
+        filled = model.impute(rows)
+        np.testing.assert_array_equal(filled[~np.isnan(X)].astype(float), X[~np.isnan(X)])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_dates_are_no_numbers_after_fit_either(library, missing):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    make = pd.DataFrame if library == "pandas" else pl.DataFrame
+    model = AAETransformer(**BRIEF).fit(make({"a": X[:, 0], "b": X[:, 1]}))
+    day = [datetime.datetime(2020, 1, 1), None if missing else datetime.datetime(2020, 1, 2)]
+    for rows in ({"a": day, "b": day}, {"a": [1.0, 2.0], "b": day}):
+        with pytest.raises(ValueError, match=r"column '[ab]' has dtype .*[Dd]ate.*days since"):
+            model.transform(make(rows))
+
+
+def test_numbers_as_names_of_columns_have_an_order_too():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({0: rng.normal(size=60), 1: rng.normal(100.0, 1.0, 60)})
+    for table in (frame, frame.assign(**{"2": "u"}).rename(columns={"2": 2})):
+        model = AAETransformer(**BRIEF).fit(table)
+        with pytest.raises(ValueError, match=r"another order than those of fit, \[0, 1"):
+            model.transform(table[[1, 0, *table.columns[2:]]])
+        assert model.transform(table).shape == (60, 2)
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_float32_stays_float32_beside_categories(as_frame):
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    X[:, 2] = np.arange(60) % 2
+    rows = X
+    if as_frame:
+        rows = pd.DataFrame(X, columns=list("abc")).astype({"c": str})
+    model = AAETransformer(categorical_features=["c"] if as_frame else [2], **BRIEF).fit(rows)
+    assert model.transform(rows).dtype == np.float32
+    if not as_frame:
+        assert model.reconstruct(rows).dtype == model.impute(rows).dtype == np.float32
+    wide = model.transform(rows.astype({"a": float}) if as_frame else rows.astype(float))
+    np.testing.assert_allclose(wide, model.transform(rows), rtol=1e-4, atol=1e-5)

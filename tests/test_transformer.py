@@ -474,3 +474,15 @@ def test_the_likelihood_of_rows_of_a_data_frame_is_that_of_an_array():
         for rows in (X, frame)
     ]
     np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_the_likelihood_is_that_of_decoded_samples_in_a_frame_of_integers_too():
+    X = np.random.default_rng(0).integers(0, 50, (64, 3))
+    frame = pd.DataFrame(X, columns=list("abc"))
+    found = [
+        transformer(max_iter=2)
+        .fit(rows)
+        .parzen_log_likelihood(rows[:5], 500, bandwidth=0.2, random_state=0)
+        for rows in (frame, X.astype(float))
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-5)

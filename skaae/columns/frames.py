@@ -180,6 +180,23 @@ def categories_in(values: Any) -> np.ndarray:
     return found
 
 
+def fits_float32(values: Any) -> bool:
+    """Return whether the dtype of a column of numbers or flags holds no more than float32 does."""
+    small = ("bool", "boolean", "float16", "float32")
+    return str(getattr(values, "dtype", None)).lower() in small
+
+
+def without_mask(X: Any) -> Any:
+    """Return a masked array with NaN where entries are masked; all else as it is."""
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    gaps = np.ma.getmaskarray(X)
+    values = np.asarray(X.data)
+    if not gaps.any():
+        return values
+    return np.where(gaps, np.nan, values if values.dtype.kind in "biuf" else values.astype(object))
+
+
 def with_nan(X: Any) -> Any:
     """Return a table of numbers and gaps with NaN for each gap in a column of objects."""
     if library_of(X) == "pandas":
@@ -193,18 +210,26 @@ def as_plain(X: Any) -> Any:
     The masked entries of a masked array are gaps. NumPy has no integers of 128 bits, as polars has,
     and reads dates as numbers, and a missing date as one of them: these are refused.
     """
+    if library_of(X) is not None:
+        refuse_dates(X)
     if library_of(X) == "polars":
         import polars
 
         wide = [c for c in X.columns if X[c].dtype.is_integer() and "128" in str(X[c].dtype)]
         return X.with_columns(polars.col(wide).cast(polars.Float64)) if wide else X
-    if isinstance(X, np.ma.MaskedArray):
-        gaps = np.ma.getmaskarray(X)
-        X = np.asarray(X.data)
-        return np.where(gaps, np.nan, X) if gaps.any() else X
+    X = without_mask(X)
     if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
         raise ValueError(f"X has dtype {X.dtype}, which is no number; {_remedy(str(X.dtype))}.")
     return X
+
+
+def refuse_dates(X: Any) -> None:
+    """Raise ValueError if a column of a frame holds dates or times, which NumPy may convert."""
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        if str(dtype).lower().startswith(("date", "time", "duration", "period")):
+            raise ValueError(
+                f"column {name!r} has dtype {dtype}, which is no number; {_remedy(str(dtype))}."
+            )
 
 
 def is_missing(value: Any) -> bool:

@@ -99,15 +99,19 @@ class Schema:
         if frames.library_of(X) is not None:
             values = [frames.series_of(X, i) for i in range(len(self.columns))]
         else:
+            X = frames.without_mask(X)
             table = X if isinstance(X, np.ndarray) else as_objects(X)
             values = list(table.T)
         n_rows = len(values[0])
         numbers = self.positions(NUMBER, FLAG)
         read = [self._read_numbers(values[i], self.columns[i]) for i in numbers]
+        small = all(frames.fits_float32(values[i]) for i in numbers)
         categories = self.positions(CATEGORY)
         named = [read_categories(values[i], self.columns[i]) for i in categories]
         return MixedRows(
-            np.column_stack(read) if read else np.empty((n_rows, 0)),
+            np.column_stack(read).astype(np.float32 if small else np.float64, copy=False)
+            if read
+            else np.empty((n_rows, 0)),
             np.column_stack(named) if named else np.empty((n_rows, 0), dtype=object),
             X,
         )

@@ -213,7 +213,7 @@ class Table:
         scaled = outputs[:, : self.layout.n_numbers]
         if noise is not None and rng is not None:
             scaled = scaled + draw_noise(noise, len(scaled), rng).astype(scaled.dtype)
-        numbers = self._in_units(scaled)
+        numbers = self.numbers_in_units(scaled)
         if clip:
             numbers = numbers.clip(self.lowest, self.highest, dtype=numbers.dtype)
         if np.isnan(self.lowest).any():  # nothing is known of a column without a value
@@ -224,9 +224,11 @@ class Table:
         if library is not None:
             return frames.build(library, self.named_columns, columns)
         dtype = np.result_type(*(column.dtype for column in columns))
+        if dtype == np.float64 and numbers.dtype == self.dtype == np.float32:
+            dtype = self.dtype  # of categories too, which are numbers of float32
         return np.stack(columns, axis=1).astype(dtype, copy=False)
 
-    def _in_units(self, scaled: np.ndarray) -> np.ndarray:
+    def numbers_in_units(self, scaled: np.ndarray) -> np.ndarray:
         """Return scaled numbers in the units of the table.
 
         The result has the dtype of the argument, except where float32 cannot hold the numbers of a
@@ -305,9 +307,12 @@ class Table:
         if frames.library_of(filled) is not None:
             filled = filled.to_numpy()
         if isinstance(rows, MixedRows):
+            X = frames.without_mask(X)
             known = np.array(X, dtype=object)
             gaps = np.array([[frames.is_missing(value) for value in row] for row in known])
-            return np.where(gaps, filled, known).astype(filled.dtype)
+            # integers of the training table would cut off the fractions of known values
+            own = X.dtype if isinstance(X, np.ndarray) and X.dtype.kind != "O" else np.float64
+            return np.where(gaps, filled, known).astype(object if filled.dtype == object else own)
         known = rows if isinstance(rows, np.ndarray) else rows.toarray()
         return np.where(np.isnan(known), filled, known)
 

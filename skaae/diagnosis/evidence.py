@@ -237,7 +237,7 @@ def read_targets(estimator, y, rows, name):
     """Return the class index of each row, or None if the estimator has learned no classes."""
     classes = getattr(estimator, "classes_", None)
     observed = bool(estimator._step.networks.n_observed)
-    if classes is None or (y is None and not observed):
+    if classes is None or len(classes) == 0 or (y is None and not observed):
         return None
     marker, kind = estimator._marker(), type(estimator).__name__
     targets = lookup_labels(y, classes, marker, estimator_name=kind, name=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skaae.displays._display import COLORS, legend_beside
+from skaae.displays._display import colors_of, legend_beside
 from skaae.unlabeled import (
     UNLABELED,
     as_label_array,
@@ -20,7 +20,21 @@ MAX_NUMBERS = 30  # more different numbers get a colour bar, as a legend has no 
 SCALE = ("cmap", "norm", "vmin", "vmax")  # arguments of `scatter` that map values to colours
 
 
-class ClassColors:
+class Names:
+    """Names of what is drawn, each for one entry of the legend."""
+
+    def __init__(self):
+        self.given = set()
+
+    def name_once(self, name, group=None):
+        """Return the name of a group the first time, later "_", which legends leave out."""
+        if (name, group) in self.given:
+            return "_"
+        self.given.add((name, group))
+        return f" {name}" if name.startswith("_") else name  # legends leave out such names too
+
+
+class ClassColors(Names):
     """Colours points by class, and names the classes in a legend.
 
     Parameters
@@ -29,15 +43,21 @@ class ClassColors:
     """
 
     def __init__(self, classes):
+        super().__init__()
         self.classes = classes
+        self.colors = colors_of(len(classes))
 
     def scatter(self, ax, points, target, style):
         """Draw points (n, 2) with class indices `target` (n,); label each class once."""
         for index, label in enumerate(self.classes):
             rows = points[target == index]
             if len(rows):
-                color, name = COLORS[index % len(COLORS)], unused_name(ax, str(label))
-                ax.scatter(*rows.T, **{"color": color, "label": name, **style})
+                how = {
+                    "color": self.colors[index],
+                    "label": self.name_once(str(label), index),
+                    **style,
+                }
+                ax.scatter(*rows.T, **how)
 
     def without_scale(self, style):
         """Return the style unchanged, as colours of classes have no scale."""
@@ -49,7 +69,7 @@ class ClassColors:
             legend_beside(ax, markerscale=2.0)
 
 
-class ValueColors:
+class ValueColors(Names):
     """Colours points by value, with a colour map and a colour bar.
 
     Parameters
@@ -59,6 +79,7 @@ class ValueColors:
     """
 
     def __init__(self, *targets):
+        super().__init__()
         values = np.concatenate([target for target in targets if target is not None])
         finite = values[np.isfinite(values)]
         self.limits = {"vmin": finite.min(), "vmax": finite.max()} if len(finite) else {}
@@ -85,11 +106,6 @@ class ValueColors:
         if ax.get_legend_handles_labels()[1]:
             place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 2}
             ax.legend(**place, frameon=False, markerscale=2.0)
-
-
-def unused_name(ax, name):
-    """Return the name, or "_" if the legend has it already; the legend leaves "_" out."""
-    return "_" if name in ax.get_legend_handles_labels()[1] else name
 
 
 def marker_of(estimator):

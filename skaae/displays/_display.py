@@ -19,6 +19,29 @@ COLORS = (
 )
 
 
+# How far the colours of each further ten classes are mixed with black (below 0) or white.
+SHADES = (0.0, -0.45, 0.5, -0.7, 0.75)
+
+
+def colors_of(n_groups, hues=COLORS):
+    """Return a colour for each of n_groups groups: ten hues, then darker and lighter ones of them.
+
+    After 50 colours they repeat.
+    """
+    return [
+        shaded(hues[group % len(hues)], SHADES[group // len(hues) % len(SHADES)])
+        for group in range(n_groups)
+    ]
+
+
+def shaded(color, shade):
+    """Return a colour "#rrggbb" mixed with white, or with black if the shade is below 0."""
+    parts = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    target = 255 if shade > 0.0 else 0
+    mixed = (round(part + abs(shade) * (target - part)) for part in parts)
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
 class Display(ABC):
     """Base class of all displays; a subclass defines `_draw` and `_size`."""
 

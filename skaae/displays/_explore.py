@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils import check_random_state, resample
 
 from skaae.displays._colors import labels_of_rows, marker_of, read_targets
-from skaae.displays._display import COLORS
+from skaae.displays._display import COLORS, colors_of
 from skaae.displays._tiles import as_images, image_shape_of
 from skaae.estimators.labels import require_same_kind
 from skaae.export.plain_decoder import Layer, PlainDecoder, plain_decoder
@@ -158,6 +158,7 @@ def explore(estimator, X, y=None, *, image_shape=None, max_rows=2000, random_sta
         )
     targets, groups = read_groups(estimator, rows["X"], rows["y"])
     values = values_of(rows["X"])
+    n_colors = max(len(groups["names"] or []), 1)
     image = image_of(decoder, image_shape_of(estimator, image_shape))
     return Exploration(
         {
@@ -174,7 +175,10 @@ def explore(estimator, X, y=None, *, image_shape=None, max_rows=2000, random_sta
                 "pixels": "" if image is None else encoded(levels(values, image["range"]), "u1"),
                 "values": values if image is None else [],
             },
-            "colors": {"light": COLORS, "dark": DARK_COLORS},
+            "colors": {
+                "light": colors_of(n_colors, COLORS),
+                "dark": colors_of(n_colors, DARK_COLORS),
+            },
         }
     )
 

@@ -88,6 +88,12 @@ class StyleDisplay(Tiles):
         display : StyleDisplay
         """
         check_is_fitted(estimator)
+        if "y" not in inspect.signature(estimator.inverse_transform).parameters:
+            raise ValueError(
+                f"{type(estimator).__name__} decodes codes without a class, and StyleDisplay shows "
+                "one style in each class; use SemiSupervisedAAEClassifier, "
+                "SupervisedAAETransformer or AAEClusterer, or ManifoldDisplay for this model."
+            )
         image_shape = image_shape_of(estimator, image_shape)
         originals = None
         if X is None:
@@ -147,7 +153,7 @@ class ReconstructionDisplay(Tiles):
         estimator : fitted estimator with `reconstruct`
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Classes of the rows, for estimators whose `reconstruct` needs them.
+            Classes of the rows, for estimators whose `reconstruct` needs them. Others ignore them.
         image_shape : tuple (height, width) or (height, width, 3), default=None
             Shape of the image in each row of X. None means that of the estimator's
             convolutions if it has some, else a square image of one channel.
@@ -175,7 +181,7 @@ class ReconstructionDisplay(Tiles):
                 f"{type(estimator).__name__} reconstructs a row from its class too, and y is None; "
                 "pass y, the class of each row of X."
             )
-        known = [] if y is None else [as_label_array(y)[:n_images]]
+        known = [as_label_array(y)[:n_images]] if needs_classes(estimator) else []
         found = estimator.reconstruct(rows, *known)
         images = (as_images(table, image_shape) for table in (rows, found))
         return cls(*images).plot(ax, **style)

@@ -11,7 +11,6 @@ from skaae.displays._colors import (
     labels_of_rows,
     marker_of,
     read_targets,
-    unused_name,
 )
 from skaae.displays._display import COLORS, Display
 
@@ -185,8 +184,8 @@ class LatentSpaceDisplay(Display):
             return
         grey = np.isnan(target)
         if grey.any():
-            name = unused_name(ax, "unlabeled")
-            ax.scatter(*points[grey].T, **{"color": "0.5", "label": name, **flat})
+            style_of_grey = {"color": "0.5", "label": colors.name_once("unlabeled"), **flat}
+            ax.scatter(*points[grey].T, **style_of_grey)
         colors.scatter(ax, points[~grey], target[~grey], style)
 
     def _draw_prior(self, ax):
@@ -196,12 +195,20 @@ class LatentSpaceDisplay(Display):
             return
         from scipy.stats import gaussian_kde
 
-        density = gaussian_kde(points.T, bw_method=0.15)
+        try:
+            density = gaussian_kde(points.T, bw_method=0.15)
+            levels = np.quantile(density(points.T), [1.0 - within for within in CONTOURS])
+        except (ValueError, np.linalg.LinAlgError):  # too few points, or points on a line
+            levels = np.zeros(2)
+        if not (np.diff(levels) > 0.0).all():
+            raise ValueError(
+                f"prior='contour' needs more samples of the prior than {len(points)}, and samples "
+                "that are not all on a line; raise n_prior_samples, or set prior='samples'."
+            )
         low, high = points.min(axis=0), points.max(axis=0)
         margin = 0.1 * (high - low)
         x, y = (np.linspace(a - m, b + m, 120) for a, b, m in zip(low, high, margin, strict=True))
         grid = np.stack(np.meshgrid(x, y))
         heights = density(grid.reshape(2, -1)).reshape(grid.shape[1:])
-        levels = np.quantile(density(points.T), [1.0 - within for within in CONTOURS])
         ax.contour(x, y, heights, levels=levels, colors="0.55", linewidths=1.0)
         ax.plot([], [], color="0.55", linewidth=1.0, label="prior")

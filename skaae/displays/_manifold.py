@@ -22,6 +22,8 @@ class ManifoldDisplay(Tiles):
         The codes that the images were decoded from.
     by_component : bool, default=False
         Whether each row of the display follows one component of the prior.
+    component_names : sequence of n_rows labels, default=None
+        The classes of these components. None numbers them.
 
     Attributes
     ----------
@@ -37,13 +39,14 @@ class ManifoldDisplay(Tiles):
     (4, 4, 8, 8)
     """
 
-    def __init__(self, images, codes, by_component=False):
+    def __init__(self, images, codes, by_component=False, component_names=None):
         super().__init__(images)
         self.codes = codes
         self.by_component = by_component
         if by_component:
             self._labels = ("along each component", "component of the prior")
-            self._row_names = [str(component) for component in range(len(images))]
+            names = range(len(images)) if component_names is None else component_names
+            self._row_names = [str(name) for name in names]
         else:
             left, right = codes[0, [0, -1], 0]
             bottom, top = codes[[-1, 0], 0, 1]
@@ -101,10 +104,12 @@ class ManifoldDisplay(Tiles):
         """
         check_is_fitted(estimator)
         image_shape = image_shape_of(estimator, image_shape)
+        names = None
         if n_prior_components:
+            names = component_names(estimator, n_prior_components)
             walks = [
                 walk_along(estimator.sample_prior(5000, y, random_state=random_state), n_images)
-                for y in component_names(estimator, n_prior_components)
+                for y in names
             ]
             codes = np.stack(walks)
         else:
@@ -121,7 +126,7 @@ class ManifoldDisplay(Tiles):
         decoded = estimator.inverse_transform(codes.reshape(-1, codes.shape[2]))
         images = as_images(decoded, image_shape)
         images = images.reshape(*codes.shape[:2], *images.shape[1:])
-        return cls(images, codes, bool(n_prior_components)).plot(ax, **style)
+        return cls(images, codes, bool(n_prior_components), names).plot(ax, **style)
 
 
 def walk_along(points, n_steps):

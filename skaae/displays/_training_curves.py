@@ -53,7 +53,7 @@ class TrainingCurvesDisplay(Display):
         Parameters
         ----------
         estimator : fitted estimator with `history_`
-        names : sequence of str, default=None
+        names : str or sequence of str, default=None
             Names of the losses to show. None shows all of them.
         ax : matplotlib Axes, default=None
             Axes to draw on. None creates a new figure.
@@ -71,6 +71,7 @@ class TrainingCurvesDisplay(Display):
         check_is_fitted(estimator)
         history = dict(estimator.history_)
         stages = {STAGE: history.pop(STAGE)} if STAGE in history else {}
+        names = [names] if isinstance(names, str) else names
         unknown = [] if names is None else [name for name in names if name not in history]
         if unknown:
             raise ValueError(f"names holds {unknown[0]!r}; the losses are {list(history)}.")

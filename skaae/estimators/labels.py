@@ -9,6 +9,7 @@ import numbers
 
 import numpy as np
 
+from skaae.columns import frames
 from skaae.priors._shapes import check_probabilities
 from skaae.unlabeled import UNLABELED, all_integer, as_1d, find_unlabeled, index_labels, plain
 
@@ -140,7 +141,7 @@ def label_block(y, classes, n_samples):
     """
     shape = (n_samples, len(classes))
     if np.ndim(y) == 2:
-        y = np.asarray(y)
+        y = np.asarray(in_class_order(y, classes))
         if y.shape != shape:
             raise ValueError(
                 f"y has shape {y.shape}, but probabilities need (n_samples, n_classes) = {shape}."
@@ -153,6 +154,24 @@ def label_block(y, classes, n_samples):
             )
         return y
     return one_hot(y, classes, n_samples)
+
+
+def in_class_order(y, classes):
+    """Return probabilities with columns in the order of the classes; those of a frame have names.
+
+    The names are those of the classes, as they are or as text, or no names but 0, 1, 2 and so on.
+    """
+    if frames.library_of(y) is None:
+        return y
+    names, wanted = ([str(name) for name in some] for some in (y.columns, classes))
+    if sorted(names) == sorted(wanted):
+        return np.asarray(y)[:, [names.index(name) for name in wanted]]
+    if names != [str(position) for position in range(len(names))]:
+        raise ValueError(
+            f"y has the columns {names}, but the classes are {wanted}; name its columns by the "
+            "classes, or give an array with columns in the order of classes_."
+        )
+    return y
 
 
 def one_hot(y, classes, n_samples):

@@ -55,6 +55,8 @@ def check_rows(
         found = stored.source.dtype
         dtype = found if found in DTYPES else np.dtype(np.float64)
         return read_stored(stored, check_block, dtype, learns=learns)
+    if not reset:
+        require_same_order(X, schema)
     if not schema.is_mixed:
         return check_numbers(estimator, X, reset=reset, ensure_min_samples=ensure_min_samples)
     validate_data(estimator, X, skip_check_array=True, reset=reset)
@@ -64,6 +66,22 @@ def check_rows(
         table.require_same_types(rows)
         warn.of_unknown_categories(table, rows)
     return rows
+
+
+def require_same_order(X, schema):
+    """Raise ValueError if a frame has the names of the training columns in another order.
+
+    scikit-learn checks this if all names are text.
+    """
+    if frames.library_of(X) is None or schema.library is None:
+        return
+    names, before = frames.names_of(X), [column.name for column in schema.columns]
+    text = all(isinstance(name, str) for name in names)
+    if not text and names != before and set(names) == set(before):
+        raise ValueError(
+            f"The columns of X have the names {names[:5]}, in another order than those of fit, "
+            f"{before[:5]}; give X[list_of_names] with the order of fit, or fit again."
+        )
 
 
 def require_rows(shape, ensure_min_samples):

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
-from skaae import likelihood
+from skaae import inference, likelihood
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import MayReadClasses
@@ -292,9 +292,9 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
             return check_in_memory(self, rows, "parzen_log_likelihood")
 
         def draw(n):
-            found = self._decode(style=self._draw_style(n, generator))
-            # of a model of a data frame, frames
-            return found if isinstance(found, np.ndarray) else np.asarray(found, dtype=np.float64)
+            # not as frames, whose integers would be rounded
+            code = {"style": self._draw_style(n, generator)}
+            return self._table.numbers_in_units(inference.decode(self._step, code))
 
         if bandwidth is None:
             if X_validation is None:

@@ -30,7 +30,8 @@ def with_marker(y, hidden, unlabeled_label, classes):
     """
     library = type(y).__module__.partition(".")[0]
     write = {"pandas": _in_pandas, "polars": _in_polars}.get(library, _in_array)
-    if np.ndim(y) != 1 or hasattr(y, "columns") or not hasattr(y, "to_list"):
+    is_index = library == "pandas" and not hasattr(y, "iloc")
+    if np.ndim(y) != 1 or hasattr(y, "columns") or is_index or not hasattr(y, "to_list"):
         write = _in_array
     marked = write(y, hidden, unlabeled_label)
     reading = "auto" if unlabeled_label is None else unlabeled_label

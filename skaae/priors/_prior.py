@@ -142,6 +142,11 @@ def check_samples(prior: object, samples: Tensor, n_samples: int, n_components: 
             f"prior {prior!r} drew a {type(samples).__name__}; the `sample` of a Prior must return "
             "a float32 tensor. To draw with NumPy, pass a function of (n_samples, rng) as prior."
         )
+    if not samples.is_floating_point():
+        raise ValueError(
+            f"prior {prior!r} drew a tensor of dtype {samples.dtype}; return a float32 tensor, for "
+            "instance with samples.float()."
+        )
     if tuple(samples.shape) != (n_samples, n_components):
         raise ValueError(
             f"prior {prior!r} drew an array of shape {tuple(samples.shape)} where "

@@ -404,6 +404,20 @@ def _require_count(prior: str, name: str, value: int) -> None:
         raise ValueError(f"{prior} needs an integer {name} >= 1, got {value!r}.")
 
 
+def _refuse_tied(variances: np.ndarray) -> None:
+    """Raise ValueError if variances (k, d) may be one covariance (d, d) of all components."""
+    k, d = variances.shape
+    if k != d or k == 1 or not np.array_equal(variances, variances.T):
+        return
+    if np.linalg.eigvalsh(variances).min() > 0.0:
+        raise ValueError(
+            f"GaussianMixture covariances of shape {(k, d)} are variances, one row for each "
+            f"component, but {variances.tolist()} may also be one covariance of all components, "
+            "scikit-learn's 'tied'. For this, give np.tile(covariance, (k, 1, 1)). For variances, "
+            "give np.stack([np.diag(row) for row in variances])."
+        )
+
+
 def _cholesky_factors(covariances: float | ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     """Return factors L (k, d, d) with L L^T = covariance, from any of the four shapes."""
     k, d = shape
@@ -411,6 +425,7 @@ def _cholesky_factors(covariances: float | ArrayLike, shape: tuple[int, int]) ->
     if array.shape in ((), (k,)):
         array = np.broadcast_to(array[..., None], (k, d))
     if array.shape == (k, d):
+        _refuse_tied(array)
         array = array[:, :, None] * np.eye(d)
     if array.shape != (k, d, d):
         raise ValueError(
