@@ -103,7 +103,8 @@ class GaussianMixture(Prior):
         Covariances of the components, in the shapes of scikit-learn's GaussianMixture. A number, or
         shape (n_mixture_components,): the variance of all dimensions. Shape
         (n_mixture_components, n_components): the variance of each dimension. Shape
-        (n_mixture_components, n_components, n_components): full covariance matrices.
+        (n_mixture_components, n_components, n_components): full covariance matrices. For one matrix
+        of all components, which is "tied" in scikit-learn, repeat it.
     weights : array-like of shape (n_mixture_components,), default=None
         Probability of each component. None makes all components equally probable.
 
