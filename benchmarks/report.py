@@ -728,6 +728,32 @@ def number(values, n_digits):
     return "-" if values is None else f"{np.mean(values):.{n_digits}f}"
 
 
+def gaps():
+    """Mean accuracy and mean rank over tables, by method and share of missing values."""
+    result = read("gaps")
+    entries = result["tables"].values()
+    shares = list(next(iter(entries))["accuracy"])
+    methods = list(next(iter(entries))["accuracy"][shares[0]])
+    figures, seconds = (
+        np.array(
+            [
+                [[np.mean(entry[what][share][m]) for entry in entries] for share in shares]
+                for m in methods
+            ]
+        )
+        for what in ("accuracy", "seconds")
+    )
+    ranks = rankdata(-figures.round(4), axis=0).mean(axis=2)
+    lines = [
+        "| method | " + " | ".join(f"{share} missing" for share in shares) + " | seconds |",
+        "|---|" + "---|" * (len(shares) + 1),
+    ]
+    for method, row, rank, time in zip(methods, figures, ranks, seconds, strict=True):
+        cells = [f"{100 * a.mean():.1f} ({r:.1f})" for a, r in zip(row, rank, strict=True)]
+        lines.append(f"| {method} | " + " | ".join(cells) + f" | {time.mean():.1f} |")
+    return lines
+
+
 def imputation():
     """Error of filled gaps by table, share of gaps and method: means over draws."""
     result = read("imputation")
@@ -889,6 +915,7 @@ TABLES = {
     "maps": maps,
     "synthetic_tables": synthetic_tables,
     "imputation": imputation,
+    "gaps": gaps,
     "demo": demo,
     "clusters": clusters,
     "convolutions": convolutions,
