@@ -539,3 +539,8 @@ def test_dates_in_nanoseconds_are_classes_like_others(blobs):
     assert model.score(X, dates) == model.score(X, dates.dt.as_unit("s"))
     with pytest.raises(ValueError, match=r"datetime\.datetime"):
         model.sample(1, y=datetime.datetime(2023, 1, 1))
+
+
+def test_a_class_to_decode_must_be_known(fitted_classifier):
+    with pytest.raises(ValueError, match="1 missing values among 3 classes to decode; give"):
+        fitted_classifier.sample(3, y=[None, 0, 1])

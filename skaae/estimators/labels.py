@@ -11,7 +11,15 @@ import numpy as np
 
 from skaae.columns import frames
 from skaae.priors._shapes import check_probabilities
-from skaae.unlabeled import UNLABELED, all_integer, as_1d, find_unlabeled, index_labels, plain
+from skaae.unlabeled import (
+    UNLABELED,
+    all_integer,
+    as_1d,
+    find_missing,
+    find_unlabeled,
+    index_labels,
+    plain,
+)
 
 REGRESSION = (
     "to predict a quantity, train a regressor on the codes of AAETransformer, for instance "
@@ -186,6 +194,12 @@ def one_hot(y, classes, n_samples):
     if len(y) != n_samples:
         raise ValueError(
             f"y has {len(y)} entries for {n_samples} rows; give one class for each row."
+        )
+    missing = find_missing(y)
+    if missing.any():
+        raise ValueError(
+            f"y has {int(missing.sum())} missing values among {n_samples} classes to decode; give "
+            "a class for each row, or leave y out."
         )
     return np.eye(len(classes))[lookup_labels(y, classes, None)]
 
