@@ -1179,7 +1179,9 @@ def test_numbers_as_names_of_columns_have_an_order_too():
     frame = pd.DataFrame({0: rng.normal(size=60), 1: rng.normal(100.0, 1.0, 60)})
     for table in (frame, frame.assign(**{"2": "u"}).rename(columns={"2": 2})):
         model = AAETransformer(**BRIEF).fit(table)
-        with pytest.raises(ValueError, match=r"another order than those of fit, \[0, 1"):
+        with pytest.raises(
+            ValueError, match=r"another order.*column 0 has the name 1 in place of 0"
+        ):
             model.transform(table[[1, 0, *table.columns[2:]]])
         assert model.transform(table).shape == (60, 2)
 

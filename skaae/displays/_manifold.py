@@ -20,10 +20,8 @@ class ManifoldDisplay(Tiles):
         The decoded images. The first row is at the top of the display.
     codes : ndarray of shape (n_rows, n_columns, 2)
         The codes that the images were decoded from.
-    by_component : bool, default=False
-        Whether each row of the display follows one component of the prior.
     component_names : sequence of n_rows labels, default=None
-        The classes of these components. None numbers them.
+        Names of the components of the prior, if each row of the display follows one of them.
 
     Attributes
     ----------
@@ -39,14 +37,13 @@ class ManifoldDisplay(Tiles):
     (4, 4, 8, 8)
     """
 
-    def __init__(self, images, codes, by_component=False, component_names=None):
+    def __init__(self, images, codes, component_names=None):
         super().__init__(images)
         self.codes = codes
-        self.by_component = by_component
-        if by_component:
+        self.component_names = component_names
+        if component_names is not None:
             self._labels = ("along each component", "component of the prior")
-            names = range(len(images)) if component_names is None else component_names
-            self._row_names = [str(name) for name in names]
+            self._row_names = [str(name) for name in component_names]
         else:
             left, right = codes[0, [0, -1], 0]
             bottom, top = codes[[-1, 0], 0, 1]
@@ -126,7 +123,7 @@ class ManifoldDisplay(Tiles):
         decoded = estimator.inverse_transform(codes.reshape(-1, codes.shape[2]))
         images = as_images(decoded, image_shape)
         images = images.reshape(*codes.shape[:2], *images.shape[1:])
-        return cls(images, codes, bool(n_prior_components), names).plot(ax, **style)
+        return cls(images, codes, names).plot(ax, **style)
 
 
 def walk_along(points, n_steps):

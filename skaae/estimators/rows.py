@@ -77,10 +77,13 @@ def require_same_order(X, schema):
         return
     names, before = frames.names_of(X), [column.name for column in schema.columns]
     text = all(isinstance(name, str) for name in names)
-    if not text and names != before and set(names) == set(before):
+    if text or names == before or len(names) != len(before):
+        return
+    if set(names) == set(before):
+        place = next(i for i, name in enumerate(before) if name != names[i])
         raise ValueError(
-            f"The columns of X have the names {names[:5]}, in another order than those of fit, "
-            f"{before[:5]}; give X[list_of_names] with the order of fit, or fit again."
+            f"The columns of X are in another order than those of fit: column {place} has the name "
+            f"{names[place]!r} in place of {before[place]!r}. Give them in the order of fit."
         )
 
 

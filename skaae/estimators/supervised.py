@@ -238,8 +238,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
     def impute(self, X, y):  # type: ignore[override]  # the class is part of the code
         """Fill the gaps of rows; known values stay as they are.
 
-        A gap gets the value of the reconstruction. If the training rows had gaps, a number is the
-        mean of that and of what a linear rule expects from the known values of the row.
+        A gap gets the value of the reconstruction. If the training rows had gaps, a number gets the
+        mean of that and of what a linear rule expects from the known values.
 
         Parameters
         ----------
