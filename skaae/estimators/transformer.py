@@ -292,9 +292,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
             return check_in_memory(self, rows, "parzen_log_likelihood")
 
         def draw(n):
-            # not as frames, whose integers would be rounded
-            code = {"style": self._draw_style(n, generator)}
-            return self._table.numbers_in_units(inference.decode(self._step, code))
+            return self._decode_numbers(self._draw_style(n, generator))
 
         if bandwidth is None:
             if X_validation is None:
@@ -313,6 +311,10 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         if len(values) == 1:
             return float(values[0]), float("nan")
         return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+
+    def _decode_numbers(self, style):
+        """Decode a style into numbers, which are not rounded where a frame had integers."""
+        return self._table.numbers_in_units(inference.decode(self._step, {"style": style}))
 
     def _model(self, targets, table, *, dense, start):
         prior = as_prior(self.prior, getattr(self, "class_prior_", None))
