@@ -22,6 +22,7 @@ from skaae import (
     TrainingCurvesDisplay,
 )
 from skaae.displays._images import as_images
+from skaae.priors import GaussianMixture
 
 matplotlib.use("Agg")
 
@@ -297,6 +298,16 @@ def test_manifold_walks_along_each_component_of_the_prior(images, prior):
     assert [text.get_text() for text in display.ax_.get_yticklabels()] == list("0123456789")
 
 
+def test_components_have_the_names_of_their_classes(images):
+    X, y = images
+    prior = GaussianMixture([[-2.0, 0.0], [2.0, 0.0]])
+    aae = transformer(max_iter=2, prior=prior, use_labels=True).fit(X, np.array(["cat", "dog"])[y])
+    display = ManifoldDisplay.from_estimator(
+        aae, n_prior_components=2, image_shape=(4, 3), n_images=4
+    )
+    assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["cat", "dog"]
+
+
 def test_reconstructions_stand_below_their_rows(images):
     X, y = images
     aae = transformer(max_iter=2).fit(X)
@@ -459,6 +470,9 @@ def test_contours_need_samples_that_fill_a_plane(blobs, fitted_transformer):
     how = {"prior": "contour", "n_prior_samples": 2}
     with pytest.raises(ValueError, match="needs more samples of the prior than 2"):
         LatentSpaceDisplay.from_estimator(fitted_transformer, blobs[0], blobs[1], **how)
+    codes, line = np.zeros((3, 2)), np.linspace(-1.0, 1.0, 200)[:, None] * [1.0, 0.0]
+    with pytest.raises(ValueError, match="samples that are not all on a line"):
+        LatentSpaceDisplay(codes, prior_samples=line, prior="contour").plot()
 
 
 def test_styles_need_a_class_and_reconstructions_ignore_one(images):

@@ -149,7 +149,7 @@ def label_block(y, classes, n_samples):
     """
     shape = (n_samples, len(classes))
     if np.ndim(y) == 2:
-        y = np.asarray(in_class_order(y, classes))
+        y = np.asarray(columns_by_class(y, classes))
         if y.shape != shape:
             raise ValueError(
                 f"y has shape {y.shape}, but probabilities need (n_samples, n_classes) = {shape}."
@@ -164,10 +164,11 @@ def label_block(y, classes, n_samples):
     return one_hot(y, classes, n_samples)
 
 
-def in_class_order(y, classes):
-    """Return probabilities with columns in the order of the classes; those of a frame have names.
+def columns_by_class(y, classes):
+    """Return probabilities with columns in the order of the classes.
 
-    The names are those of the classes, as they are or as text, or no names but 0, 1, 2 and so on.
+    The columns of a data frame may be named by the classes, in any order. If their names are 0, 1,
+    2 and so on, and not the classes, they are read as those of an array.
     """
     if frames.library_of(y) is None:
         return y
