@@ -439,7 +439,7 @@ def reproduction():
 
 def highlights():
     """What a reader of the front page may want to know first."""
-    lines = ["| MNIST, plain networks | the paper | ours | draws | minutes on a core |"]
+    lines = ["| MNIST, plain networks | the paper | ours | draws | processor minutes |"]
     lines += ["|---|---|---|---|---|"]
     rows = ("clusters-10-defaults", "labels-20-defaults", "labels-100-defaults")
     for name in rows:

@@ -101,6 +101,15 @@ def neighbour_graph(X, n_neighbors):
     return 0.5 * (graph + graph.T)
 
 
+def normalized(graph):
+    """Return a symmetric graph, sparse (n_rows, n_rows), normalised: its largest eigenvalue is 1.
+
+    Each affinity is divided by the square roots of the sums of its two rows.
+    """
+    scale = sp.diags(1.0 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
+    return (scale @ graph @ scale).tocsr()
+
+
 @dataclass(frozen=True)
 class Neighbourhood:
     """Training rows in a metric of their own, where the distance of rows from them is measured.

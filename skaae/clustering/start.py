@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import diags
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 from sklearn.cluster import KMeans
@@ -18,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from skaae.clustering.merge import merged_groups
-from skaae.neighbours import distinct, drawn, neighbour_graph, whitening
+from skaae.neighbours import distinct, drawn, neighbour_graph, normalized, whitening
 
 # Largest number of values that k-means is fitted on, if X is not a dense array.
 MOST_VALUES = 1 << 26
@@ -155,14 +154,13 @@ def directions(graph, n_vectors, seed):
 
     They are rows of length 1, (n_nodes, n_vectors); 0 for nodes in none of these eigenvectors.
     """
-    weight = diags(1.0 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
-    normalized = (weight @ graph @ weight).tocsr()
+    graph = normalized(graph)
     # each connected part by itself: a solver finds an eigenvalue that several parts share only once
-    n_parts, part = connected_components(normalized, directed=False)
+    n_parts, part = connected_components(graph, directed=False)
     found = []
     for k in range(n_parts):
         nodes = np.flatnonzero(part == k)
-        values, vectors = eigenvectors(normalized[nodes][:, nodes], n_vectors, seed)
+        values, vectors = eigenvectors(graph[nodes][:, nodes], n_vectors, seed)
         found += [(-value, -len(nodes), k, v) for value, v in zip(values, vectors.T, strict=True)]
     result = np.zeros((graph.shape[0], n_vectors))
     first = sorted(found, key=lambda entry: (round(entry[0], 9), entry[1]))[:n_vectors]

@@ -14,7 +14,7 @@ from skaae.estimators import parameters, recipes, warn
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses
 from skaae.estimators.components import HasComponents
-from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.documentation import OWN_AUTO, with_shared_parameters
 from skaae.estimators.fitting import fits
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
@@ -39,6 +39,7 @@ from skaae.unlabeled import UNLABELED
 
 
 @with_shared_parameters(
+    **OWN_AUTO["classifier"],
     validation_loss=(
         "The held-out rows are labeled rows, and the validation loss is their cross-entropy. But "
         "if a committee or your own classifier teaches at least 20 unlabeled rows, some of these "

@@ -16,7 +16,7 @@ from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
-from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.documentation import OWN_AUTO, with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
 from skaae.estimators.labels import labeled_proportions
 from skaae.estimators.model import Model, are_auto, are_many_images
@@ -37,6 +37,7 @@ from skaae.storage.rows import in_memory
 
 
 @with_shared_parameters(
+    **OWN_AUTO["clusterer"],
     validation_loss=(
         "The validation loss is the reconstruction loss plus the maximum mean discrepancy (MMD) "
         "between styles and samples of their prior."

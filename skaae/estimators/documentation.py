@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, metadata
 SHARED_DOC = """\
 hidden_layer_sizes : "auto", int or sequence of int, default="auto"
     Units of each hidden layer of the encoder. The decoder has the same layers in reverse order.
-    "auto" is two layers, each with three units per feature, at least 64 and at most 1000. With
-    convolutions these are channels; see `Conv`.
+    {auto_layers}
+    With convolutions these are channels; see `Conv`.
 network : {"mlp", "conv"}, MLP or Conv, default="mlp"
     Networks of encoder and decoder: "mlp" has fully connected layers, "conv" has convolutions and
     needs rows that are flattened images. Pass an `MLP` or `Conv` object to set activation, dropout,
@@ -43,11 +43,12 @@ solver : {solver_names}, Adam or SGD, default="{solver}"
     Optimiser of all training phases. Pass an `Adam` or `SGD` object to set learning rates and their
     schedule, momentum, averaging of weights or precision. The paper uses "sgd".
 batch_size : "auto" or int, default="auto"
-    Number of rows in a mini-batch. "auto" is 100, or the number of rows if that is smaller.
+    Number of rows in a mini-batch.
+    {auto_batch_size}
 max_iter : "auto" or int, default="auto"
-    Number of epochs. "auto" is the number of epochs that take 12,000 mini-batch steps, but at least
-    20 and at most {most_epochs}. `fit` warns if a number is less than a tenth of these epochs,
-    except with warm_start.
+    Number of epochs.
+    {auto_max_iter}
+    `fit` warns if a number is less than a tenth of these epochs, except with warm_start.
 early_stopping : "auto" or bool, default="auto"
     Whether training stops when the loss of validation rows no longer falls, and keeps the weights
     with the lowest one. These are the rows of X_val if `fit` gets them. Otherwise True holds out
@@ -110,6 +111,51 @@ augment : callable or None, default=None
     for points near the augmented row. Random numbers that the function draws from PyTorch follow
     `random_state`. Augmentation is not part of the paper."""
 
+# What "auto" means for these estimators, where it is not as for the others; see recipes.py.
+OWN_AUTO = {
+    "classifier": {
+        "auto_layers": (
+            '"auto" is two layers of 128 units for tables. With the virtual adversarial phase, '
+            "which images have, and with pseudo_labels=False, each has three units per feature "
+            "instead, at least 64 and at most 1000."
+        ),
+        "auto_batch_size": (
+            '"auto" is 100, or 250 for many images (see the user guide), or the number of rows if '
+            "that is smaller."
+        ),
+        "auto_max_iter": (
+            'For a table that a committee teaches, "auto" is the number of epochs that take 1,000 '
+            "mini-batch steps, but at least 10 and at most 500. Without a committee these are "
+            "3,000 steps and 20 to 200 epochs, and with the virtual adversarial phase or "
+            "pseudo_labels=False 12,000 steps. For many images they are 7,200 steps and 20 to 300 "
+            "epochs."
+        ),
+    },
+    "clusterer": {
+        "auto_batch_size": (
+            '"auto" is 100, or 250 for many images (see the user guide), or the number of rows if '
+            "that is smaller."
+        ),
+        "auto_max_iter": (
+            '"auto" is the number of epochs that take 12,000 mini-batch steps, but at least 20 and '
+            "at most 200. For many images these are 7,200 steps and 20 to 300 epochs."
+        ),
+    },
+    "embedding": {
+        "auto_layers": (
+            '"auto" is three layers of 128 units. With cluster heads it is two layers, each with '
+            "three units per feature, at least 64 and at most 1000."
+        ),
+        "auto_batch_size": (
+            '"auto" is 200, or 100 with cluster heads, or the number of rows if that is smaller.'
+        ),
+        "auto_max_iter": (
+            '"auto" is the number of epochs that take 8,000 mini-batch steps, but at least 20 and '
+            "at most 400. With cluster heads these are 12,000 steps and 20 to 200 epochs."
+        ),
+    },
+}
+
 PLACES = {
     "shared_parameters": SHARED_DOC,
     "label_parameters": LABEL_DOC,
@@ -141,6 +187,14 @@ def with_shared_parameters(**words):
     words = {
         "solver_names": '{"adam", "sgd"}',
         "noise_kinds": "float",
+        "auto_layers": (
+            '"auto" is two layers, each with three units per feature, at least 64 and at most 1000.'
+        ),
+        "auto_batch_size": '"auto" is 100, or the number of rows if that is smaller.',
+        "auto_max_iter": (
+            '"auto" is the number of epochs that take 12,000 mini-batch steps, but at least 20 and '
+            "at most {most_epochs}."
+        ),
         "most_epochs": "200",
         **words,
     }

@@ -14,7 +14,7 @@ from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
-from skaae.estimators.documentation import with_shared_parameters
+from skaae.estimators.documentation import OWN_AUTO, with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
 from skaae.estimators.maps import KeepsNeighbours, only_with_heads, places_of_heads
 from skaae.estimators.model import Model
@@ -35,6 +35,7 @@ from skaae.private_sklearn import StrOptions
 
 
 @with_shared_parameters(
+    **OWN_AUTO["embedding"],
     validation_loss=(
         "With use_labels, the validation loss is the cross-entropy of the labels. Otherwise it is "
         "the reconstruction loss, in a map with heads plus the maximum mean discrepancy (MMD) "
@@ -89,11 +90,10 @@ class AAEEmbedding(
         rows, as a dense array, in a time that grows with the square of their number. None learns a
         map with cluster heads. "auto" is 10, or None if use_labels=True or n_clusters,
         cluster_heads, head_distance, prior, init or virtual_adversarial has another value than its
-        default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, 0.05
-        for input_noise or 0.1 with scaling "range", three layers of 128 units, 200 rows for
-        batch_size, and for max_iter the epochs that take 8,000 mini-batches, at least 20 and at
-        most 400: up to 4,000 rows, the time of a fit grows with their number. With heads, solver is
-        `SGD` and input_noise 0.3.
+        default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, and
+        0.05 for input_noise or 0.1 with scaling "range". With heads, solver is `SGD` and
+        input_noise 0.3. Up to 4,000 rows, the time to fit a map that keeps neighbours grows with
+        their number.
     n_clusters : "auto" or int, default="auto"
         Number of clusters, each with its head. "auto" is 20. With use_labels this is ignored, and
         each class has a head.

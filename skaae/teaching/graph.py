@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sp
-
-from skaae.neighbours import neighbour_graph
+from skaae.neighbours import neighbour_graph, normalized
 
 N_NEIGHBORS = 7
 RETAINED = 0.95  # share of its label that a row takes from its neighbours in each iteration
@@ -14,21 +11,17 @@ UNREACHED = 1e-3  # times the mean mass of a label: weight of the labels' propor
 
 
 def normalized_graph(X):
-    """Return the symmetric, normalised graph of nearest neighbours of rows X, (n_rows, n_rows).
-
-    Its largest eigenvalue is 1, so that spreading with `RETAINED` < 1 converges.
-    """
-    graph = neighbour_graph(X, N_NEIGHBORS)
-    scale = sp.diags(1.0 / np.sqrt(np.asarray(graph.sum(axis=1)).ravel()))
-    return (scale @ graph @ scale).tocsr()
+    """Return the normalised graph of nearest neighbours of rows X, sparse (n_rows, n_rows)."""
+    return normalized(neighbour_graph(X, N_NEIGHBORS))
 
 
 def spread(graph, labels):
     """Return class probabilities of all rows, (n_rows, n_classes), from the labels of some rows.
 
-    labels (n_rows, n_classes) are the numbers of labels of each class that a row has. The
-    probabilities are those of `sklearn.semi_supervised.LabelSpreading`, but rows that no label
-    reaches have the proportions of the labels.
+    The graph is normalised, so that spreading with `RETAINED` < 1 converges. labels (n_rows,
+    n_classes) are the numbers of labels of each class that a row has. The probabilities are those
+    of `sklearn.semi_supervised.LabelSpreading`, but rows that no label reaches have the proportions
+    of the labels.
     """
     mass = labels.copy()
     for _ in range(N_ITERATIONS):
