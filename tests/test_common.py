@@ -91,9 +91,19 @@ OWN_CHECKS = [
 ]
 
 
+def own_checks():
+    """Return pairs of a check and an estimator; all estimators share what "global" ones look at."""
+    for name in OWN_CHECKS:
+        for estimator in ESTIMATORS:
+            is_slow = "global" in name and not isinstance(estimator, AAETransformer)
+            marks = [pytest.mark.slow] if is_slow else []
+            yield pytest.param(
+                name, estimator, marks=marks, id=f"{name}-{type(estimator).__name__}"
+            )
+
+
 @pytest.mark.usefixtures("small_forests")
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
-@pytest.mark.parametrize("name", OWN_CHECKS)
+@pytest.mark.parametrize(("name", "estimator"), own_checks())
 @pytest.mark.filterwarnings("ignore:X .* feature names")  # raised inside the checks of 1.6
 def test_checks_of_scikit_learn_itself(name, estimator):
     if "polars" in name:

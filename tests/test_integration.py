@@ -57,7 +57,7 @@ def test_pipeline_goes_back(blobs):
 def test_grid_search_over_priors_and_sizes(blobs):
     X, _ = blobs
     grid = {"prior": ["uniform", Gaussian(2.0)], "n_components": [1, 4]}
-    search = GridSearchCV(transformer(max_iter=100), grid, cv=2).fit(X)
+    search = GridSearchCV(transformer(max_iter=30), grid, cv=2).fit(X)
     assert search.best_params_["n_components"] == 4
     assert len(search.cv_results_["params"]) == 4
 

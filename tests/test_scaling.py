@@ -907,7 +907,7 @@ def test_flags_are_no_images_to_the_classifier(seed):
     for k in range(3):
         y_few[np.flatnonzero(y == k)[:10]] = k
     hidden = y_few < 0
-    clf = SemiSupervisedAAEClassifier(random_state=seed).fit(X, y_few)
+    clf = SemiSupervisedAAEClassifier(random_state=seed, max_iter=100).fit(X, y_few)
     assert clf.scaling_ == "standard"
     alone = LogisticRegression(max_iter=1000).fit(X[~hidden], y[~hidden])
     assert clf.score(X[hidden], y[hidden]) > alone.score(X[hidden], y[hidden])

@@ -552,7 +552,14 @@ def check_tool(check, parts, seen, *, two_classes, routing):
 
 
 # They call what others in the list call too.
-ALIKE = ["f1_macro", "predict", "CalibratedClassifierCV(ensemble=False)", "OneVsOneClassifier"]
+ALIKE = [
+    "f1_macro",
+    "predict",
+    "HalvingGridSearchCV",
+    "validation_curve",
+    "CalibratedClassifierCV(ensemble=False)",
+    "OneVsOneClassifier",
+]
 
 
 def quick(tools):

@@ -24,7 +24,7 @@ def small_digits(digits):
 @pytest.fixture(scope="module")
 def plain(small_digits):
     """An autoencoder without a regularizer, and the parameters that it shares with others."""
-    params = {"max_iter": 100, "hidden_layer_sizes": (100, 100)}
+    params = {"max_iter": 60, "hidden_layer_sizes": (100, 100)}
     return transformer(regularizer=None, batch_norm=None, **params).fit(small_digits[0]), params
 
 
@@ -141,10 +141,10 @@ def test_codes_of_a_class_fall_on_its_component_of_the_prior(digits, prior):
     order = np.random.default_rng(0).permutation(len(X))
     X, y = X[order], y[order]
     train, test = slice(1300), slice(1300, None)
-    params = {"prior": prior, "max_iter": 60, "hidden_layer_sizes": (200, 200)}
+    params = {"prior": prior, "max_iter": 40, "hidden_layer_sizes": (100, 100)}
     model = transformer(use_labels=True, **params).fit(X[train], hide(y[train], 60))
     accuracy = np.mean(component_of(prior, model.transform(X[test])) == y[test])
-    without = transformer(**{**params, "max_iter": 20}).fit(X[train])
+    without = transformer(**{**params, "max_iter": 10}).fit(X[train])
     chance = np.mean(component_of(prior, without.transform(X[test])) == y[test])
     assert accuracy > 0.75
     assert chance < 0.5

@@ -73,13 +73,13 @@ def standardized_gaps(z: Any, missing: Any, precision: Any) -> Any:
     belongs to missing values. Conjugate gradients solve the systems of all rows at once.
     """
     residual = -(z @ precision) * missing
-    direction, square = residual, (residual * residual).sum(1)[:, None]
+    direction, square = residual, (residual * residual).sum(1, keepdims=True)
     for _ in range(N_STEPS):
         change = (direction @ precision) * missing
-        length = square / ((direction * change).sum(1)[:, None] + TINY)
+        length = square / ((direction * change).sum(1, keepdims=True) + TINY)
         z = z + length * direction
         residual = residual - length * change
-        last, square = square, (residual * residual).sum(1)[:, None]
+        last, square = square, (residual * residual).sum(1, keepdims=True)
         direction = residual + square / (last + TINY) * direction
     return z
 
