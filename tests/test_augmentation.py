@@ -10,7 +10,7 @@ import torch
 from conftest import FITS, hide
 from conftest import classifier as with_committee
 
-from skaae import AAEClusterer, AAEEmbedding
+from skaae import MLP, AAEClusterer, AAEEmbedding
 
 
 def classifier(**params):
@@ -114,6 +114,16 @@ def test_clusters_have_it_too(mirrored, estimator):
     params = {**FITS, "n_clusters": 2, "max_iter": 5}
     augmented = estimator(augment=turned, **params).fit(X)
     assert not np.array_equal(augmented.transform(X), estimator(**params).fit(X).transform(X))
+
+
+def test_the_map_that_keeps_neighbours_learns_augmented_pairs(blobs):
+    """Without batch normalization, its encoder learns from pairs alone."""
+    params = {"max_iter": 5, "network": MLP(batch_norm=None), **FITS}
+    without = AAEEmbedding(**params).fit(blobs[0]).embedding_
+    same = AAEEmbedding(augment=lambda x: x, **params).fit(blobs[0]).embedding_
+    np.testing.assert_array_equal(same, without)
+    zeros = AAEEmbedding(augment=torch.zeros_like, **params).fit(blobs[0]).embedding_
+    assert np.abs(zeros - without).max() > 0.1 * without.std()
 
 
 def test_it_is_kept_in_a_pickle(blobs, few_labels):

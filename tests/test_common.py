@@ -103,7 +103,7 @@ def own_checks():
 
 
 @pytest.mark.usefixtures("small_forests")
-@pytest.mark.parametrize(("name", "estimator"), own_checks())
+@pytest.mark.parametrize(("name", "estimator"), list(own_checks()))
 @pytest.mark.filterwarnings("ignore:X .* feature names")  # raised inside the checks of 1.6
 def test_checks_of_scikit_learn_itself(name, estimator):
     if "polars" in name:

@@ -82,6 +82,14 @@ def test_the_map_is_head_plus_style_and_the_decoder_sees_nothing_else(blobs):
     np.testing.assert_array_equal(loaded.cluster_heads_, model.cluster_heads_)
 
 
+def test_a_map_without_heads_says_why_it_predicts_nothing(blobs):
+    model = embedding(max_iter=1, n_neighbors=5).fit(blobs[0])
+    assert not hasattr(model, "predict")
+    with pytest.raises(AttributeError, match="no attribute 'predict'") as info:
+        model.predict(blobs[0])
+    assert "fit AAEEmbedding with n_clusters" in str(info.value.__cause__)
+
+
 def test_predictions_are_classes_or_else_heads(blobs):
     X, y = blobs
     names = np.array(["a", "b", "c"])[y]

@@ -245,6 +245,25 @@ def test_every_scaling_is_part_of_the_module(blobs, gappy, scaling, gaps):
     assert rows.grad[: len(X)].nan_to_num().abs().sum() > 0.0
 
 
+def test_codes_of_either_dtype_are_decoded(blobs, few_labels, tmp_path):
+    made = [
+        AAETransformer(**BRIEF).fit(blobs[0]),
+        SemiSupervisedAAEClassifier(**BRIEF).fit(blobs[0], few_labels),
+        AAEEmbedding(n_clusters=3, **BRIEF).fit(blobs[0]),
+    ]
+    for model in made:
+        module = to_torch(model, "inverse_transform")
+        Z = model.transform(blobs[0])
+        for dtype in (torch.float32, torch.float64):
+            found = module(torch.from_numpy(Z).to(dtype)).detach()
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, model.inverse_transform(Z), rtol=1e-3, atol=1e-4)
+    feed = {"Z": made[0].transform(blobs[0])}
+    how = {"method": "inverse_transform", "dtype": "float64"}
+    found = in_onnx(made[0], tmp_path / "model.onnx", feed, **how)["X"]
+    np.testing.assert_allclose(found, made[0].inverse_transform(feed["Z"]), rtol=1e-3, atol=1e-4)
+
+
 def test_gradients_are_those_of_finite_differences(blobs):
     model = AAETransformer(**{**BRIEF, "network": MLP(activation="tanh")}).fit(blobs[0])
     module = to_torch(model, "transform").double()

@@ -24,6 +24,7 @@ from skaae.model_selection import (
     make_unlabeled,
     split_unlabeled,
 )
+from skaae.unlabeled import as_label_array
 
 matplotlib.use("Agg")
 NAN = float("nan")
@@ -421,3 +422,33 @@ def test_the_display_of_computed_scores():
         LabelBudgetDisplay([1, 5], [[0.5, 0.6]]).plot()
     assert LabelBudgetDisplay([7], [[0.5, 0.6]]).plot().figure_ is not None
     pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda y: pd.Series(y, dtype="uint64"),
+        lambda y: pd.Series(y, dtype="UInt64"),
+        lambda y: pl.Series(y, dtype=pl.UInt64),
+        lambda y: np.array(y, dtype=np.uint64),
+    ],
+    ids=["pandas", "nullable", "polars", "array"],
+)
+@pytest.mark.parametrize("marker", ["auto", None, "unknown", -1.0, 7], ids=str)
+def test_large_classes_stay_the_same_beside_a_marker(make, marker):
+    for classes in ([2**63 + 1, 2**63 + 5], [2**60 + 1, 2**60 + 2]):
+        y = make(classes * 10)
+        fits = marker in (None, 7) or (marker == "auto" and max(classes) < 2**63)
+        if isinstance(y, pl.Series) and not fits:  # its one type cannot hold all
+            with pytest.raises(ValueError, match=r"unlabeled_label=.*marker"):
+                make_unlabeled(y, 6, random_state=0, unlabeled_label=marker)
+            continue
+        few = make_unlabeled(y, 6, random_state=0, unlabeled_label=marker)
+        found = set(as_label_array(few).tolist())
+        assert set(classes) <= found
+        assert len(found) == 3
+
+
+def test_a_float_marker_merges_no_large_classes():
+    few = make_unlabeled(np.array([2**53, 2**53 + 1] * 10), 6, random_state=0, unlabeled_label=-1.0)
+    assert set(few.tolist()) == {-1.0, 2**53, 2**53 + 1}

@@ -81,8 +81,21 @@ def test_a_string_and_its_parameter_may_be_set_in_one_call():
     assert classifier.virtual_adversarial == VirtualAdversarial(radius=0.5)
     with pytest.raises(ValueError, match="Invalid parameter 'momentum' for estimator Adam"):
         AAETransformer().set_params(solver__momentum=0.5)
-    with pytest.raises(AttributeError):
+
+
+def test_a_parameter_without_its_own_parameters_is_named():
+    with pytest.raises(
+        ValueError,
+        match=r"'virtual_adversarial__radius' cannot be set, because virtual_adversarial=None .*"
+        r"set virtual_adversarial=VirtualAdversarial\(\) first",
+    ):
         AAEClusterer(virtual_adversarial=None).set_params(virtual_adversarial__radius=0.5)
+    with pytest.raises(ValueError, match=r"because checkpoint=None .* set checkpoint=Checkpoint"):
+        AAETransformer().set_params(checkpoint__minutes=1.0)
+    with pytest.raises(ValueError, match=r"because prior='gaussian' .* set prior itself"):
+        AAETransformer().set_params(prior__scale=2.0)
+    with pytest.raises(ValueError, match="Invalid parameter 'scaler'"):
+        AAETransformer().set_params(scaler__with_mean=False)
 
 
 def test_a_string_stands_for_the_object_with_its_defaults(blobs):

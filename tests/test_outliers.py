@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from skaae import AAEOutlierDetector, AAETransformer
 from skaae.columns.layout import Layout
 from skaae.neighbours import MOST_KEPT, fit_neighbourhood
+from skaae.training.loop import Loop
 from skaae.training.reconstruction import Reconstruction
 
 
@@ -277,6 +278,27 @@ def test_unseen_scores_of_tables_of_all_kinds(table):
     detector = AAEOutlierDetector(**params, **FITS).fit(rows, **given)
     assert detector._neighbourhood.own.shape == (40,)
     assert np.isfinite(detector.score_samples(rows)).all()
+
+
+@pytest.mark.parametrize("fit", [1, 2, 3])
+def test_an_interrupt_while_unseen_rows_are_scored_ends_the_fit(fit, monkeypatch):
+    """Otherwise the threshold would come from a detector that is hardly trained."""
+    monkeypatch.setattr(Loop, "last_interrupt", -np.inf)
+    X = few_factors(np.random.default_rng(5), 40)[:, :12]
+    detector = AAEOutlierDetector(max_iter=4, **FITS).fit(X)
+    before, n_epochs, train_epoch = detector.offset_, [], Loop._train_epoch
+
+    def interrupted(loop):
+        n_epochs.append(loop.n_epochs)
+        if len(n_epochs) == 4 * fit + 3:
+            raise KeyboardInterrupt
+        train_epoch(loop)
+
+    monkeypatch.setattr(Loop, "_train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        detector.fit(X + 1.0)
+    assert n_epochs == [*([0, 1, 2, 3] * fit), 0, 1, 2]
+    assert detector.offset_ == before
 
 
 def kept_as(detector):

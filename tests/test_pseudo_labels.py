@@ -6,7 +6,9 @@ Rows scaled to a range count as images; a committee teaches other rows (test_tea
 import numpy as np
 import pytest
 from conftest import classifier, hide
+from scipy.sparse import csr_array
 from sklearn.datasets import make_blobs, make_moons
+from sklearn.linear_model import LogisticRegression
 
 from skaae.clustering.pseudo_labels import UNSURE, clear_rows, graph_labels
 from skaae.estimators import pseudo_labels as classifier_module
@@ -158,3 +160,11 @@ def test_early_stopping_does_not_wait_where_all_have_labels(blobs):
     params = {"scaling": "range", "virtual_adversarial": None, "pseudo_labels": True}
     model = classifier(max_iter=4, early_stopping=True, **params).fit(X, y)
     assert np.isfinite(model.history_["validation"]).all()
+
+
+def test_sparse_tables_have_none_and_say_so(blobs, few_labels):
+    X = csr_array(blobs[0])
+    for wanted in (True, LogisticRegression()):
+        with pytest.raises(ValueError, match=r"pseudo_labels=.* needs dense rows, but X is sparse"):
+            classifier(pseudo_labels=wanted).fit(X, few_labels)
+    classifier(max_iter=1, pseudo_labels=True, scaling="range").fit(abs(X), few_labels)  # a graph

@@ -494,7 +494,7 @@ def test_other_objects_are_refused_with_the_remedy(tmp_path):
 def test_objects_in_parameters_are_named(tmp_path):
     shares = pd.Series([0.5, 0.5], index=["a", "b"])
     with pytest.raises(
-        TypeError, match=r"(?s)^class_prior=a .* cannot be saved.*set another value"
+        TypeError, match=r"(?s)^class_prior=a .* cannot be saved; fit with class_prior\.to_dict\(\)"
     ):
         skaae.save(SemiSupervisedAAEClassifier(class_prior=shares), tmp_path / "file")
     made = SemiSupervisedAAEClassifier(class_weight={"a": shares})
@@ -620,3 +620,16 @@ def test_pickles_of_any_kind_go_from_a_gpu_to_the_cpu(tmp_path):
         with pytest.warns(UserWarning, match="device='cuda:77'.*loaded on the CPU"):
             loaded = load()
         assert_equal(results(loaded, X), results(estimator, X))
+
+
+def test_a_data_frame_may_be_a_parameter(blobs, tmp_path):
+    heads = pd.DataFrame(5.0 * np.eye(3), columns=list("abc"), index=[4, 5, 6])
+    model = AAEEmbedding(3, n_clusters=3, cluster_heads=heads, max_iter=1, **FITS)
+    for fitted in (False, True):
+        skaae.save(model, tmp_path / "file")
+        loaded = skaae.load(tmp_path / "file")
+        np.testing.assert_array_equal(loaded.cluster_heads, heads)
+        assert isinstance(loaded.cluster_heads, pd.DataFrame)
+        assert hasattr(loaded, "embedding_") == fitted
+        model = loaded.fit(blobs[0])
+    loaded.set_params(warm_start=True).fit(blobs[0])  # the same heads

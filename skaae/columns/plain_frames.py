@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,22 @@ def frame_of(X: Any) -> Frame:
         values.append(found)
     assert library is not None
     return Frame(library, tuple(columns), tuple(values))
+
+
+def without_frames(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by name with each data frame as a `Frame`."""
+    return {
+        name: value if frames.library_of(value) is None else frame_of(value)
+        for name, value in values.items()
+    }
+
+
+def with_frames(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by name with each `Frame` as a data frame."""
+    return {
+        name: to_frame(value) if isinstance(value, Frame) else value
+        for name, value in values.items()
+    }
 
 
 def to_frame(frame: Frame) -> Any:

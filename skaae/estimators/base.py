@@ -135,14 +135,13 @@ class BaseAdversarialAutoencoder(
         Returns
         -------
         self : estimator
+
+        Raises
+        ------
+        ValueError
+            If a name reaches into a parameter that has no parameters of its own.
         """
-        for name in {name.partition("__")[0] for name in params if "__" in name}:
-            value = params.get(name, getattr(self, name, None))
-            if name == "solver":
-                value = replace_auto(value, "sgd")
-            if expand(name, value) is not value:
-                params[name] = expand(name, value)
-        return super().set_params(**params)
+        return super().set_params(**parameters.with_objects(self, params))
 
     def transform(self, X):
         """Encode rows deterministically: the same rows always give the same codes.

@@ -131,17 +131,14 @@ default="labeled"
         class and warns. A scalar, such as -1 or "unknown", is the marker itself.
     pseudo_labels : "auto", bool or classifier, default="auto"
         Whether `fit` also trains on predicted classes of unlabeled rows. `partial_fit` never does.
-        By default, `fit` does not do so if X is sparse. Not part of the paper.
+        "auto" does not do so if X is sparse. Not part of the paper.
 
-        Tables: a committee of up to five classifiers, weighted by cross-validation on the labels,
-        gives class probabilities to up to 20,000 unlabeled rows, and to made-up rows if rows are
-        few for their columns. These and the labels train the label in place of reconstruction and
-        adversarial training. The committee softens the given labels too: hardly if few rows have
-        one, and more if most rows do. "auto" uses a committee for at most 2000 labels. "auto" is
-        then two layers of 128 units for hidden_layer_sizes, and 1000 mini-batch steps, in 10 to 500
-        epochs, for max_iter. So it is for sparse X, without a committee. With more than 2000
-        labels, "auto" is `Adam` for solver, and 3000 mini-batch steps, in 20 to 200 epochs, for
-        max_iter.
+        Tables, which must not be sparse: a committee of up to five classifiers, weighted by
+        cross-validation on the labels, gives class probabilities to up to 20,000 unlabeled rows,
+        and to made-up rows if rows are few for their columns. These and the labels train the label
+        in place of reconstruction and adversarial training. The committee softens the given labels
+        too: hardly if few rows have one, and more if most rows do. "auto" uses a committee for at
+        most 2000 labels. With more, "auto" is `Adam` for solver.
 
         Images (`scaling_` is "range"), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest

@@ -124,9 +124,9 @@ OWN_AUTO = {
             "that is smaller."
         ),
         "auto_max_iter": (
-            'For a table that a committee teaches, "auto" is the number of epochs that take 1,000 '
-            "mini-batch steps, but at least 10 and at most 500. Without a committee these are "
-            "3,000 steps and 20 to 200 epochs, and with the virtual adversarial phase or "
+            'For a table that a committee teaches, and for sparse X, "auto" is the epochs that '
+            "take 1,000 mini-batch steps, but at least 10 and at most 500. Without a committee "
+            "these are 3,000 steps and 20 to 200 epochs, and with the virtual adversarial phase or "
             "pseudo_labels=False 12,000 steps. For many images they are 7,200 steps and 20 to 300 "
             "epochs."
         ),

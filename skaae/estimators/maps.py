@@ -140,7 +140,17 @@ def is_same(value, usual):
 
 def only_with_heads(method):
     """Return a method that takes tensors too, and that only maps with heads have."""
-    return available_if(lambda embedding: embedding._has_heads)(with_tensors(method))
+    return available_if(require_heads)(with_tensors(method))
+
+
+def require_heads(embedding):
+    """Return True if a map has cluster heads, else raise AttributeError."""
+    if not embedding._has_heads:
+        raise AttributeError(
+            "a map that keeps neighbours has no clusters to predict; fit AAEEmbedding with "
+            "n_clusters, or with use_labels=True."
+        )
+    return True
 
 
 def places_of_heads(embedding, n_heads):
@@ -157,7 +167,7 @@ def places_of_heads(embedding, n_heads):
             )
         return IDENTITY_SCALE * np.eye(n_heads)
     try:
-        heads = np.asarray(embedding.cluster_heads, dtype=float)
+        heads = np.array(embedding.cluster_heads, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"cluster_heads={embedding.cluster_heads!r} is no table of numbers: {error}"

@@ -27,6 +27,7 @@ from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
 from skaae.private_sklearn import CALLBACKS, StrOptions, safe_indexing
 from skaae.storage.rows import StoredRows
+from skaae.training.loop import Loop
 from skaae.training.ranks import current
 
 # Tukey's fence: so many interquartile ranges above the third quartile, values are outliers.
@@ -273,7 +274,10 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
             held_out = folds[group] == k
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the fit of all rows has warned
+                last_interrupt = Loop.last_interrupt
                 other._learn(safe_indexing(X, np.flatnonzero(~held_out)), X_val)
+                if Loop.last_interrupt != last_interrupt:  # scores of a short fit differ
+                    raise KeyboardInterrupt
                 part = safe_indexing(X, np.flatnonzero(held_out))
                 scores[held_out] = other.score_samples(part)
         neighbourhood = self._neighbourhood

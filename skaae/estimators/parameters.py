@@ -47,6 +47,9 @@ UNLABELED_CONSTRAINT = "no_validation"  # any scalar may mark an unlabeled row
 CLASS_PRIOR_CONSTRAINT = "no_validation"  # class_proportions checks it
 POSTERIOR_CONSTRAINT = [StrOptions(set(POSTERIORS))]
 
+# Objects to start from where a parameter is None, which has no parameters of its own.
+OBJECTS = {"virtual_adversarial": "VirtualAdversarial()", "checkpoint": "Checkpoint()"}
+
 # Parameters of the estimators that predict no classes.
 POSTERIOR_CONSTRAINTS = {
     "posterior": POSTERIOR_CONSTRAINT,
@@ -87,6 +90,29 @@ AUTO_MMD_WEIGHT = 0.1
 MOST_COLOURS = 4  # red, green, blue and opacity
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
+
+
+def with_objects(estimator, params):
+    """Return new parameters, by name, with the objects that names as `network__dropout` reach into.
+
+    Raises ValueError if there is no such object.
+    """
+    params, known = dict(params), estimator.get_params(deep=False)
+    for nested in [name for name in params if "__" in name]:
+        name = nested.partition("__")[0]
+        if name not in known:
+            continue  # scikit-learn's error names those that there are
+        value = params.get(name, known[name])
+        value = expand(name, replace_auto(value, "sgd") if name == "solver" else value)
+        if not hasattr(value, "set_params"):
+            first = OBJECTS.get(name)
+            remedy = f"set {name} itself" if first is None else f"set {name}={first} first"
+            raise ValueError(
+                f"{nested!r} cannot be set, because {name}={value!r} has no parameters of its own; "
+                f"{remedy}."
+            )
+        params[name] = value
+    return params
 
 
 def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:

@@ -120,8 +120,9 @@ class TakesPseudoLabels:
         label.
         """
         x, index = streams[0].tensors["x"], streams[0].rows
-        users = self._wants_pseudo_labels() == "classifier"
-        if users and x.is_sparse:
+        wanted, schedule = self._wants_pseudo_labels(), self._settings.schedule
+        uses_graph = bool(schedule.pseudo_labels_at)
+        if x.is_sparse and (wanted == "classifier" or (wanted is True and not uses_graph)):
             raise ValueError(
                 f"pseudo_labels={self.pseudo_labels!r} needs dense rows, but X is sparse; pass a "
                 "dense X, or set pseudo_labels=False."
@@ -129,7 +130,7 @@ class TakesPseudoLabels:
         rows = index.cpu().numpy()
         labeled, others = rows[targets[rows] >= 0], rows[targets[rows] < 0]
         held_out = rows[:0] if held_out is None else held_out
-        has_committee = self._settings.schedule.teacher == "committee" and len(labeled)
+        has_committee = schedule.teacher == "committee" and len(labeled)
         if not has_committee or x.is_sparse:
             return targets[held_out]
         seed = self._settings.seed

@@ -52,9 +52,7 @@ def check_rows(
 
         if reset:
             check_rows(estimator, stored.source.read(0, 1), schema, reset=True)
-        found = stored.source.dtype
-        dtype = found if found in DTYPES else np.dtype(np.float64)
-        return read_stored(stored, check_block, dtype, learns=learns)
+        return read_stored(stored, check_block, learns=learns)
     if not reset:
         require_same_order(X, schema)
     if not schema.is_mixed:

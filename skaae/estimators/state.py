@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 import skaae
-from skaae.columns import frames
-from skaae.columns.plain_frames import Frame, frame_of, to_frame
+from skaae.columns.plain_frames import with_frames, without_frames
 from skaae.device import training_threads
 from skaae.estimators.recipes import PLAIN
 from skaae.training.settings import to_numpy
@@ -32,10 +31,10 @@ class KeepsState:
         return copied
 
     def __getstate__(self):
-        state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[call-overload]
-        for name, value in state.items():
-            if frames.library_of(value) is not None:
-                state[name] = frame_of(value)
+        own: Any = super().__getstate__()
+        state = without_frames(own)
+        if "_frozen" in state:
+            state["_frozen"] = without_frames(state["_frozen"])
         state["_skaae_version"] = skaae.__version__
         step = state.pop("_step", None)
         if step is not None:  # only further training needs the state of the optimisers
@@ -44,7 +43,7 @@ class KeepsState:
         return state
 
     def __setstate__(self, state):
-        state = dict(state)
+        state = with_frames(state)
         version, step_state = state.pop("_skaae_version", None), state.pop("_step_state", None)
         if version != skaae.__version__:
             warnings.warn(
@@ -54,9 +53,8 @@ class KeepsState:
                 stacklevel=2,
             )
         state.setdefault("_recipe", PLAIN)  # pickled before there were recipes
-        for name, value in state.items():
-            if isinstance(value, Frame):
-                state[name] = to_frame(value)
+        if "_frozen" in state:
+            state["_frozen"] = with_frames(state["_frozen"])
         super().__setstate__(state)  # type: ignore[misc]
         if step_state is not None:
             # one thread only: a process with a waiting second thread could not be forked safely

@@ -11,6 +11,7 @@ import sklearn
 import torch
 
 import skaae
+from skaae.columns.plain_frames import with_frames
 from skaae.device import available_devices
 from skaae.export.file_checks import ATTRIBUTES, check_state
 from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
@@ -243,7 +244,7 @@ def estimator_of(tree: Any, device: Any) -> Any:
         raise FileError(f"{made.__name__} has no parameter or attribute {unknown[0]!r:.60}")
     if device is not None:
         parameters = {**parameters, "device": device}
-    estimator.__dict__.update(parameters)
+    estimator.__dict__.update(with_frames(parameters))
     if attributes.keys() - {OUTPUT_CONFIG}:
         check_state(attributes, made.__name__)
         attributes = on_device(with_averages(attributes), device)
@@ -296,6 +297,10 @@ def how_to_save(error: CannotWrite, estimator: Any) -> str:
                 f"{name}={shown} cannot be saved, because it contains a "
                 f"{type(error.value).__name__}; use numbers and text in its place, or joblib."
             )
+        if callable(getattr(parameters[name], "to_list", None)):  # of pandas and polars
+            is_series = hasattr(parameters[name], "index")
+            plain = f"{name}.to_dict()" if is_series else f"{name}.to_list()"
+            return f"{name}={shown} cannot be saved; fit with {plain} in its place."
         return (
             f"{name}={shown} cannot be saved, because files of skaae contain no code and no "
             f"objects of other packages. Leave it out with save(..., left_out=[{name!r}]) and give "

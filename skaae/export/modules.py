@@ -179,10 +179,12 @@ class Decode(Core):
 
     proportions: Tensor
     within: Tensor
+    unit: Tensor
 
     def __init__(self, estimator: Any) -> None:
         super().__init__()
         step = estimator._step
+        self.register_buffer("unit", torch.ones(()))  # has the dtype of the networks
         self.outputs = TableOutputs(estimator._table, sigmoid=step.reconstruction.sigmoid)
         self.decoder = own(step.trained.decoder)
         self.is_embedding = isinstance(estimator, AAEEmbedding)
@@ -196,13 +198,14 @@ class Decode(Core):
             self.register_buffer("within", buffer(largest, torch.float32))
 
     def forward(self, Z: Tensor, y: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
+        style = Z.to(self.unit.dtype)
         if self.is_embedding:
-            found = self.decoder.expand(Z)
+            found = self.decoder.expand(style)
         elif self.n_classes:
             label = self.proportions.expand(Z.shape[0], -1) if y is None else y
-            found = self.decoder({"label": label.to(Z.dtype) @ self.within.to(Z.dtype), "style": Z})
+            found = self.decoder({"label": label.to(style.dtype) @ self.within, "style": style})
         else:
-            found = self.decoder({"style": Z})
+            found = self.decoder({"style": style})
         values, text = self.outputs(found)
         return None if values is None else values.to(Z.dtype), text
 

@@ -35,7 +35,13 @@ def with_marker(y, hidden, unlabeled_label, classes):
         write = _in_array
     marked = write(y, hidden, unlabeled_label)
     reading = "auto" if unlabeled_label is None else unlabeled_label
-    if not np.array_equal(mark_unlabeled(as_label_array(marked), reading), hidden):
+    before, after = as_label_array(y).ravel(), as_label_array(marked)
+    if before[~hidden].tolist() != after[~hidden].tolist():
+        raise ValueError(
+            f"unlabeled_label={unlabeled_label!r} cannot be in one {type(y).__name__} with the "
+            f"classes {classes.tolist()}, as some of them would change; choose another marker."
+        )
+    if not np.array_equal(mark_unlabeled(after, reading), hidden):
         raise ValueError(
             f"Rows marked by unlabeled_label={unlabeled_label!r} could not be told from labeled "
             f"rows, because the classes of y are {classes.tolist()}. Rename the classes, for "
@@ -63,7 +69,10 @@ def _in_array(y, hidden, unlabeled_label):
     if marker is None and kind in "mM":
         marker = np.array("NaT", y.dtype)[()]
     if kind in "if" and is_number(marker):
-        y = y.astype(np.result_type(y, np.min_scalar_type(marker)))
+        wide = y.astype(np.result_type(y, np.min_scalar_type(marker)))
+        # large integers may not be floats
+        exact = kind == "f" or np.array_equal(wide.astype(y.dtype), y)
+        y = wide if exact else y.astype(object)
     elif kind == "U" and isinstance(marker, str):
         y = y.astype(np.result_type(y, np.asarray(marker)))
     elif kind not in "mM" or not isinstance(marker, np.datetime64 | np.timedelta64):
@@ -81,14 +90,14 @@ def _in_pandas(y, hidden, unlabeled_label):
     if hasattr(y, "cat"):
         if marker is not None and marker not in y.cat.categories:
             y = y.cat.add_categories([marker])
-    elif kind == "u":
-        y = y.astype(np.int64 if own else "Int64")
     elif marker is None:
         y = y.astype(object) if own and kind not in "fmMO" else y
-    elif kind == "i" and is_integer(marker):
-        limits = np.iinfo(f"i{y.dtype.itemsize}")
+    elif kind in "iu" and is_integer(marker):
+        limits = np.iinfo(f"{kind}{y.dtype.itemsize}")
         if not limits.min <= marker <= limits.max:
-            y = y.astype(np.int64 if own else "Int64")
+            wide = np.iinfo(np.int64)
+            fits = wide.min <= marker <= wide.max and int(y.max()) <= wide.max
+            y = y.astype((np.int64 if own else "Int64") if fits else object)
     elif not _fits(y.dtype, kind, marker):
         y = y.astype(object)
     y.iloc[np.flatnonzero(hidden)] = marker

@@ -65,16 +65,15 @@ class StoredRows:
         return stack(*found)[inverse]
 
 
-def read_stored(
-    table: OutOfCore, check: Callable[[Any], Any], dtype: np.dtype, *, learns: bool
-) -> StoredRows:
+def read_stored(table: OutOfCore, check: Callable[[Any], Any], *, learns: bool) -> StoredRows:
     """Return the rows of a table out of memory; `learns`: with some of them in memory."""
     if not learns:
-        check(table.source.read(0, 1))
-        return StoredRows(table, check, None, np.arange(0), dtype)
+        first = check(table.source.read(0, 1))
+        return StoredRows(table, check, None, np.arange(0), first.dtype)
     rows, index = table.known_rows()
     table.forget()
-    return StoredRows(table, check, check(rows), index, dtype)
+    known = check(rows)
+    return StoredRows(table, check, known, index, known.dtype)
 
 
 def identity_of(X: Any) -> list[Any]:

@@ -30,13 +30,11 @@ class Source(ABC):
     ----------
     shape : number of rows and columns.
     starts : int64 array (n_blocks + 1,), the first row of each block, and the number of rows.
-    dtype : of the numbers.
     whole : whether a part of a block takes as long to read as the block.
     """
 
     shape: tuple[int, int]
     starts: np.ndarray
-    dtype: np.dtype
     whole = False
 
     def __init__(self) -> None:
@@ -119,7 +117,7 @@ class ArraySource(Source):
                 f"the shape {data.shape} is not known yet; call compute_chunk_sizes() of the "
                 "Dask array first."
             ) from None
-        self.shape, self.dtype = (n_rows, n_columns), np.dtype(data.dtype)
+        self.shape = n_rows, n_columns
         size = rows_in(block_bytes, n_columns)
         self.whole = chunks is not None
         if chunks is not None and isinstance(chunks[0], tuple):
@@ -148,7 +146,7 @@ class DatasetSource(Source):
         super().__init__()
         self.data, n_rows = data, len(data)
         first = self._row(data[0]) if n_rows else np.empty(0)
-        self.shape, self.dtype = (n_rows, len(first)), first.dtype
+        self.shape = n_rows, len(first)
         self.starts = np.append(np.arange(0, n_rows, rows_in(block_bytes, len(first))), n_rows)
 
     def _row(self, item: Any) -> np.ndarray:
@@ -214,8 +212,6 @@ class ArrowSource(Source):
         self._parts = [self._parts[index] for index in kept]
         self.starts = np.concatenate([[0], np.cumsum([sizes[i] for i in kept])]).astype(np.int64)
         self.shape = int(self.starts[-1]), len(self.columns)
-        types = {str(data.schema.field(name).type) for name in self.columns}
-        self.dtype = np.dtype(np.float32 if types == {"float"} else np.float64)
 
     def _read(self, start: int, stop: int) -> Any:
         block = int(np.searchsorted(self.starts, start))

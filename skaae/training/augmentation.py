@@ -72,16 +72,19 @@ class Augmentation:
 
 
 def with_augmentation(step: Step, augment: Augment) -> Step:
-    """Return a step that also gets augmented rows, and gets labeled rows only augmented.
+    """Return a step that also gets augmented rows, and gets labeled rows and pairs only augmented.
 
     Rows are augmented before the step, because a step recorded as a CUDA graph cannot call the
     user's function.
     """
 
-    def augmented_step(x: Tensor, x_labeled: Tensor | None = None, **others: Tensor) -> Losses:
+    def augmented_step(x: Tensor, **others: Tensor) -> Losses:
         batch = {"x": x, "augmented": augment(x), **others}
-        if x_labeled is not None:
-            batch["x_labeled"] = augment(x_labeled)
+        if "x_labeled" in others:
+            batch["x_labeled"] = augment(others["x_labeled"])
+        if "pairs" in others:
+            pairs = others["pairs"]
+            batch["pairs"] = augment(pairs.flatten(0, 1)).view_as(pairs)
         return step(**batch)
 
     return augmented_step
