@@ -41,7 +41,7 @@ from speed import PlainPort, pythae_model
 from threadpoolctl import threadpool_limits
 
 from skaae import SemiSupervisedAAEClassifier
-from skaae.estimators.fitting import Watch
+from skaae.estimators.watch import Watch
 
 TABLES = ("texture", "satimage", "splice")
 LABELS_OF_A_CLASS = 20

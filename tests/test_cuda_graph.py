@@ -7,7 +7,7 @@ from conftest import classifier, label
 from scipy.stats import norm
 
 from skaae import AAETransformer
-from skaae.estimators import fitting
+from skaae.estimators import watch as watching
 from skaae.priors import Prior
 from skaae.priors._drawn import Drawn
 from skaae.training import cuda_graph
@@ -155,7 +155,7 @@ def test_training_through_fixed_places_is_training(blobs, few_labels, monkeypatc
         recorders.append(Captured(step, generator, record, stage))
         return recorders[-1]
 
-    monkeypatch.setattr(fitting, "captured", through_places)
+    monkeypatch.setattr(watching, "captured", through_places)
     recorded = fit()
     assert {stage for stage, _ in recorders[0]._recordings} == {"warm-up", "refine"}
     if "augment" in settings:
@@ -197,7 +197,7 @@ def test_a_step_draws_nothing_from_a_prior_of_numpy(blobs, monkeypatch, prior, r
 
         return call
 
-    monkeypatch.setattr(fitting, "captured", recording)
+    monkeypatch.setattr(watching, "captured", recording)
     settings = {"prior": prior, "regularizer": regularizer, "max_iter": 2, "device": "cpu"}
     model = AAETransformer(2, random_state=0, batch_size=60, **settings).fit(blobs[0])
     assert len(samples) == 6
@@ -237,7 +237,7 @@ def test_samples_drawn_before_the_step_are_of_the_classes(blobs, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(fitting, "captured", recording)
+    monkeypatch.setattr(watching, "captured", recording)
     labels = np.where(y == 2, -1, y)
     settings = {"use_labels": True, "max_iter": 2, "random_state": 0, "device": "cpu"}
     AAETransformer(2, prior=Ends(), **settings).fit(X, labels)
@@ -248,7 +248,7 @@ def test_samples_drawn_before_the_step_are_of_the_classes(blobs, monkeypatch):
 
 def test_samples_of_a_step_that_failed_are_forgotten(blobs, monkeypatch):
     X, _ = blobs
-    monkeypatch.setattr(fitting, "captured", before)
+    monkeypatch.setattr(watching, "captured", before)
     model = AAETransformer(2, prior=norm(), random_state=0, batch_size=120, device="cpu")
     model.partial_fit(X[:120])
     with monkeypatch.context() as context:
@@ -269,7 +269,7 @@ def test_samples_of_a_step_that_failed_are_forgotten(blobs, monkeypatch):
 
 @pytest.mark.parametrize("settings", [{"regularizer": None}, {"regularizer": "kl"}], ids=label)
 def test_nothing_is_drawn_from_a_prior_that_no_phase_uses(blobs, monkeypatch, settings):
-    monkeypatch.setattr(fitting, "captured", before)
+    monkeypatch.setattr(watching, "captured", before)
     prior = norm() if settings["regularizer"] is None else "gaussian"
     posterior = "gaussian" if settings["regularizer"] == "kl" else "deterministic"
     model = AAETransformer(
@@ -315,9 +315,9 @@ def test_graphs_train_as_the_step_does(device, blobs, few_labels, monkeypatch, s
     def fit():
         return classifier(max_iter=20, **settings).fit(X, few_labels)
 
-    monkeypatch.setattr(fitting, "captured", lambda step, generator, stage: step)
+    monkeypatch.setattr(watching, "captured", lambda step, generator, stage: step)
     plain = fit()
-    monkeypatch.setattr(fitting, "captured", keep)
+    monkeypatch.setattr(watching, "captured", keep)
     graph = fit()
     assert recorders[0]._recordings
     assert not recorders[0]._gave_up

@@ -77,18 +77,10 @@ def fit_table(
     is_flag, whole = flags_and_whole(found, (lowest, highest), schema, kind)
     numbers, flags = np.flatnonzero(~is_flag), np.flatnonzero(is_flag)
     categories = categories_of(rows, schema, min_frequency)
-    if np.isnan(lowest).all() and not (categories is not None and any(categories.sizes)):
-        names = [column.name for column in schema.columns[:10]]
-        raise ValueError(
-            f"no column of X has a value in the training rows: columns {names} hold gaps only; "
-            "give rows with values."
-        )
+    require_values(lowest, categories, schema)
+    brings_near = scaling == "auto" and not partial and purpose != "outliers"
     of_numbers = found if not len(flags) else found[:, numbers]
-    fitted: Scaling | QuantileScaling | None = None
-    brings_near = scaling == "auto" and kind == "standard" and not partial and purpose != "outliers"
-    if brings_near and isinstance(of_numbers, np.ndarray):
-        fitted = fit_far_values(of_numbers, ranks_tails=purpose == "classes")
-    fitted = fitted or fit_any_scaling(of_numbers, kind)
+    fitted = scaling_of(of_numbers, kind, brings_near=brings_near, purpose=purpose)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])
@@ -114,6 +106,37 @@ def fit_table(
         binary=kind == "range" and has_two_values(found, lowest, highest),
     )
     return replace(table, expectation=expectation_of(rows, table))
+
+
+def require_values(lowest: np.ndarray, categories: Categories | None, schema: Schema) -> None:
+    """Raise ValueError if no column has a value."""
+    if np.isnan(lowest).all() and not (categories is not None and any(categories.sizes)):
+        names = [column.name for column in schema.columns[:10]]
+        raise ValueError(
+            f"no column of X has a value in the training rows: columns {names} hold gaps only; "
+            "give rows with values."
+        )
+
+
+def scaling_of(
+    numbers: Any, kind: str | None, *, brings_near: bool, purpose: str
+) -> Scaling | QuantileScaling:
+    """Learn the scaling of numbers of training rows; see `fit_table`.
+
+    `brings_near`: "standard" brings a few values that are far away near the others.
+    """
+    is_dense = isinstance(numbers, np.ndarray)
+    if kind == "quantile" and not is_dense:
+        raise ValueError(
+            "scaling='quantile' needs a dense table, but X is sparse; use 'standard' or 'range'."
+        )
+    if kind == "quantile":
+        return fit_quantiles(numbers)
+    if brings_near and kind == "standard" and is_dense:
+        found = fit_far_values(numbers, ranks_tails=purpose == "classes")
+        if found is not None:
+            return found
+    return fit_scaling(numbers, kind)
 
 
 def expectation_of(rows: Rows, table: Table) -> Expectation | None:
@@ -168,17 +191,6 @@ def has_two_values(found: Any, lowest: np.ndarray, highest: np.ndarray) -> bool:
         if not ((block == low) | (block == high)).all():
             return False
     return True
-
-
-def fit_any_scaling(X: Any, kind: str | None) -> Scaling | QuantileScaling:
-    """Fit the scaling of a kind to the numbers of training rows."""
-    if kind != "quantile":
-        return fit_scaling(X, kind)
-    if not isinstance(X, np.ndarray):
-        raise ValueError(
-            "scaling='quantile' needs a dense table, but X is sparse; use 'standard' or 'range'."
-        )
-    return fit_quantiles(X)
 
 
 def are_whole(X: np.ndarray) -> np.ndarray:

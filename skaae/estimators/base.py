@@ -20,7 +20,6 @@ from skaae.columns import frames
 from skaae.columns.fit import fit_table
 from skaae.columns.schema import describe
 from skaae.columns.table import NetworkRows
-from skaae.device import training_threads
 from skaae.estimators import fitting, parameters, rates, warn
 from skaae.estimators.checkpoints import make_saver
 from skaae.estimators.documentation import page_of_estimator
@@ -29,12 +28,12 @@ from skaae.estimators.ranges import check_count
 from skaae.estimators.rows import check_in_memory, check_rows, require_unit_interval, training_rows
 from skaae.estimators.state import KeepsState
 from skaae.estimators.tensors import TakesTensors
+from skaae.estimators.watch import Watch, train
 from skaae.private_sklearn import CallbackSupportMixin, output_library
 from skaae.storage.rows import identity_of, in_memory, of_all_rows
 from skaae.storage.table import as_out_of_core
-from skaae.training.loop import DivergenceError, Loop, Run
-from skaae.training.memory import explaining_memory
-from skaae.training.ranks import end_together, first, training_together
+from skaae.training.loop import Run
+from skaae.training.ranks import first
 from skaae.training.rows import pick
 from skaae.training.schedule import ASSIGN_COMPONENTS
 from skaae.unlabeled import UNLABELED
@@ -344,25 +343,8 @@ class BaseAdversarialAutoencoder(
             noise = inference.noise_of_numbers(step, NetworkRows(known, self._table), y, before)
             return {**found, "_noise": noise, "n_iter_": n_iter}
 
-        watch = fitting.Watch(self, run, shown, results, saver)
-        try:
-            threads = training_threads(device, self._settings.thread_width)
-            with threads, training_together(step):
-                call = fitting.as_called(step, self._settings.augment)
-                loop = Loop(step, run, call, watch)
-                watch.go_on(loop)
-                with explaining_memory(step, run, call):
-                    loop.train()
-        except DivergenceError as error:
-            raise FloatingPointError(warn.about_divergence(error, self._settings)) from error
-        finally:
-            watch.bar.close()
-            step.networks.eval()
-            step.forget_copies()
-        if run.stopping is not None:
-            run.history["validation"] = run.stopping.losses
-            run.stopping.restore_best()
-        end_together(step, loop.order)
+        watch = Watch(self, run, shown, results, saver)
+        loop = train(self, run, watch)
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)

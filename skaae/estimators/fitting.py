@@ -23,15 +23,11 @@ from skaae.estimators.options import Options, Solver, expand, replace_auto
 from skaae.estimators.parameters import draw_seed
 from skaae.estimators.rows import check_more_rows, training_rows
 from skaae.priors._prior import same
-from skaae.private_sklearn import callback_context, validate_parameters, with_callbacks
-from skaae.progress import Bar
+from skaae.private_sklearn import validate_parameters, with_callbacks
 from skaae.storage.rows import StoredRows
 from skaae.storage.table import as_out_of_core
 from skaae.training import validation as losses
-from skaae.training.augmentation import with_augmentation
-from skaae.training.cuda_graph import captured, with_samples
-from skaae.training.loop import Hooks
-from skaae.training.ranks import current, is_first, joined
+from skaae.training.ranks import current, joined
 from skaae.training.schedule import ADD_PSEUDO_LABELS
 from skaae.training.snapshots import EarlyStopping, Snapshot
 from skaae.training.streams import Stream
@@ -291,98 +287,6 @@ def shown(estimator, X, targets):
         "X": lambda: frames.take(X, shown),
         "y": lambda: estimator.classes_[targets[labeled]],
     }
-
-
-def as_called(step, augment):
-    """Return the step as the loop calls it: as a CUDA graph if possible, with augmentation.
-
-    A graph cannot contain what is computed on the CPU, so that is done before it. Steps that wait
-    for other processes are not recorded.
-    """
-    alone = current() is None
-    call = captured(step, step.generator, lambda: step.stage.name) if alone else step
-    if call is not step:
-        call = with_samples(call, step)
-    return call if augment is None else with_augmentation(call, augment.scaled(step.generator))
-
-
-class Watch(Hooks):
-    """Reports every epoch to the user and to scikit-learn's callbacks.
-
-    Parameters
-    ----------
-    estimator : the estimator that is being fitted.
-    run : the run of the training loop.
-    shown : arguments of the callbacks: X, and y if the encoder learns classes.
-    results : called with the number of epochs so far; returns the fitted attributes that the
-        estimator would have if training ended now.
-    saver : what saves the state of the loop, or None.
-    """
-
-    def __init__(self, estimator, run, shown, results, saver=None):
-        self.estimator, self.run, self.shown, self.results = estimator, run, shown, results
-        self.saver, self.verbose = saver, estimator.verbose if is_first() else 0
-        self.interrupted = False
-        self.context = callback_context(estimator, run.n_epochs)
-        self.context.call_on_fit_task_begin(estimator=estimator, **shown)
-        self.bar = Bar(f"epochs of {type(estimator).__name__}", run.n_epochs if is_first() else 0)
-        if self.verbose and run.n_done == 0:
-            print(f"Scaling of X: {estimator.scaling_}")
-
-    def go_on(self, loop):
-        """Restore the state of a fit that was killed, if it was saved."""
-        n_before = 0 if self.saver is None else self.saver.restore(loop)
-        self.bar.advance(n_before)
-        for _ in range(n_before):  # callbacks count epochs by these
-            self.context.subcontext(task_name="epoch")
-        if n_before and self.verbose:
-            print(f"Going on after epoch {self.run.n_done + n_before}, from {self.saver.path}")
-
-    def before_epoch(self, epoch):
-        """Report the beginning of an epoch, counted from 0."""
-        self.task = self.context.subcontext(task_name="epoch")
-        self.task.call_on_fit_task_begin(estimator=self.estimator, **self.shown)
-
-    def after_epoch(self, epoch, means):
-        """Report the end of an epoch, with its mean losses; return whether a callback stops."""
-        self.bar.advance()
-        n_iter = self.run.n_done + epoch + 1
-        if self.verbose:
-            losses = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
-            stage = self.run.history["stage"][-1]
-            print(f"Epoch {n_iter}/{self.run.n_planned} ({stage}): {losses}")
-        return self.task.call_on_fit_task_end(
-            estimator=self.estimator,
-            **self.shown,
-            reconstruction_attributes=lambda: self.results(n_iter),
-        )
-
-    def on_return(self, error, epoch):
-        """Print that an epoch diverged and is repeated."""
-        if self.verbose:
-            print(f"Diverged, as {error}; learning rates are now times {self.run.slowdown:.3g}")
-
-    def on_interrupt(self, n_epochs):
-        """Note that the user ended the training."""
-        self.interrupted = True
-
-    def after_all(self, loop):
-        """Save the state of the loop."""
-        if self.saver is not None:
-            self.saver.after_epoch(loop, now=self.interrupted or loop.ended)
-
-    def end(self, loop):
-        """Report the end of the fit, and what went wrong in it."""
-        # a warm start could not find the file again, as it would start from other weights
-        if self.saver is not None and not (self.interrupted and not self.estimator.warm_start):
-            self.saver.remove()
-        if loop.returns:
-            warn.of_divergences(loop.returns, self.run, self.estimator._settings)
-        if self.interrupted:
-            warn.of_interrupt(self.estimator.n_iter_, self.run.n_planned)
-        self.context.call_on_fit_task_end(
-            estimator=self.estimator, reconstruction_attributes={}, **self.shown
-        )
 
 
 def extend_history(history, n_done, new):

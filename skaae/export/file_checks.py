@@ -19,6 +19,7 @@ from skaae.estimators.styles import StylesOfLabels
 from skaae.export.file_networks import check_networks, is_finite, require
 from skaae.files.kinds import matches
 from skaae.neighbours import Neighbourhood
+from skaae.networks.autoencoder import Block
 from skaae.training.settings import Settings
 
 Numbers = np.ndarray | float | int
@@ -221,29 +222,38 @@ def check_categories(table: Table) -> None:
 def check_results(state: Mapping[str, Any], estimator: str) -> None:
     """Raise FileError if results, such as classes, do not fit the networks and each other."""
     settings, table = state["_settings"], state["_table"]
-    blocks = settings.architecture.blocks
-    label, style = blocks.get("label"), blocks["style"]
+    label, style = settings.architecture.blocks.get("label"), settings.architecture.blocks["style"]
     noise, n_numbers = state.get("_noise"), table.layout.n_numbers
     require(
         noise is None or noise.shape in ((n_numbers,), (n_numbers, n_numbers)),
         "its noise does not fit its columns",
     )
-    classes = state.get("classes_")
-    none_named = label is None and classes is not None and classes.shape == (0,)  # no row had any
-    if classes is not None and not none_named:
-        counts = {style.n_classes} if label is None else {label.prior_size, style.n_classes}
-        require(
-            classes.ndim == 1 and len(classes) in counts,
-            f"it has classes of shape {classes.shape}, and its networks have {max(counts)}",
-        )
-        prior = state.get("class_prior_", np.ones(len(classes)) / len(classes))
-        require(
-            prior.shape == classes.shape and (prior >= 0.0).all() and abs(prior.sum() - 1) < 1e-6,
-            "the proportions of its classes are not between 0 and 1, or do not sum to 1",
-        )
-        for name in ("class_prior_", "_log_class_weights"):
-            shape = np.shape(state.get(name, 0.0))
-            require(shape in ((), classes.shape), f"{name!r} does not fit its classes")
+    check_axes(state)
+    names = state.get("feature_names_in_")
+    require(
+        names is None or len(names) == len(table.schema.columns),
+        "its names of features are not as many as its columns",
+    )
+    require(
+        "style" in settings.priors or estimator == "AAEEmbedding", "it has no prior of its style"
+    )
+    check_classes(state, label, style)
+    within, n_labels = state.get("_proportions_of_components"), 0 if label is None else label.size
+    require(
+        within is None
+        or (within.shape[1:] == (n_labels,) and (within >= 0.0).all() and within.sum(1).all()),
+        "the proportions of its components do not fit its label",
+    )
+    if state.get("_merged") is not None:
+        check_merged(state["_merged"], n_labels)
+    if state.get("_styles") is not None:
+        check_styles(state["_styles"], n_labels, style.size)
+    if state.get("_neighbourhood") is not None:
+        check_neighbourhood(state["_neighbourhood"])
+
+
+def check_axes(state: Mapping[str, Any]) -> None:
+    """Raise FileError if results for rows have not one or two axes, as they should."""
     for name in ("labels_", "transduction_", "component_labels_", "feature_names_in_"):
         require(np.ndim(state.get(name, [])) == 1, f"its attribute {name!r} has not one axis")
     for name in ("embedding_", "cluster_heads_"):
@@ -251,35 +261,40 @@ def check_results(state: Mapping[str, Any], estimator: str) -> None:
         require(
             isinstance(found, Frame) or found.ndim == 2, f"its attribute {name!r} has not two axes"
         )
-    within, n_labels = state.get("_proportions_of_components"), 0 if label is None else label.size
+
+
+def check_classes(state: Mapping[str, Any], label: Block | None, style: Block) -> None:
+    """Raise FileError if classes and their proportions do not fit the blocks of the code."""
+    classes = state.get("classes_")
+    none_named = label is None and classes is not None and classes.shape == (0,)  # no row had any
+    if classes is None or none_named:
+        return
+    counts = {style.n_classes} if label is None else {label.prior_size, style.n_classes}
     require(
-        within is None
-        or (within.shape[1:] == (n_labels,) and (within >= 0.0).all() and within.sum(1).all()),
-        "the proportions of its components do not fit its label",
+        classes.ndim == 1 and len(classes) in counts,
+        f"it has classes of shape {classes.shape}, and its networks have {max(counts)}",
     )
+    prior = state.get("class_prior_", np.ones(len(classes)) / len(classes))
     require(
-        "style" in settings.priors or estimator == "AAEEmbedding", "it has no prior of its style"
+        prior.shape == classes.shape and (prior >= 0.0).all() and abs(prior.sum() - 1) < 1e-6,
+        "the proportions of its classes are not between 0 and 1, or do not sum to 1",
     )
-    names = state.get("feature_names_in_")
+    for name in ("class_prior_", "_log_class_weights"):
+        shape = np.shape(state.get(name, 0.0))
+        require(shape in ((), classes.shape), f"{name!r} does not fit its classes")
+
+
+def check_styles(found: StylesOfLabels, n_labels: int, size: int) -> None:
+    """Raise FileError if the styles of labels are not those of so many labels, of this size."""
     require(
-        names is None or len(names) == len(table.schema.columns),
-        "its names of features are not as many as its columns",
+        found.means.shape == (n_labels, size)
+        and found.covariances.shape == (n_labels, size, size)
+        and found.n_rows.shape == (n_labels,)
+        and is_finite(found.means)
+        and is_finite(found.covariances)
+        and np.linalg.eigvalsh(found.covariances).min(initial=np.inf) > 0.0,
+        "the styles of its labels do not fit its code",
     )
-    if state.get("_merged") is not None:
-        check_merged(state["_merged"], n_labels)
-    if state.get("_styles") is not None:
-        found = state["_styles"]
-        require(
-            found.means.shape == (n_labels, style.size)
-            and found.covariances.shape == (n_labels, style.size, style.size)
-            and found.n_rows.shape == (n_labels,)
-            and is_finite(found.means)
-            and is_finite(found.covariances)
-            and np.linalg.eigvalsh(found.covariances).min(initial=np.inf) > 0.0,
-            "the styles of its labels do not fit its code",
-        )
-    if state.get("_neighbourhood") is not None:
-        check_neighbourhood(state["_neighbourhood"])
 
 
 def check_merged(merged: MergedClusters, n_labels: int) -> None:

@@ -189,7 +189,8 @@ class AAEStep:
             gradients["generator"] = self._gradients("generator", total(parts))
             step_losses |= self._shared("generator", parts)
         for phase, found in gradients.items():
-            self._move(phase, found)
+            if found:
+                self.optimizers[phase].step(found, excess(found, self.max_gradient_norm))
         return step_losses
 
     def reconstruct(self, x_noisy: Tensor, x: Tensor, y: Tensor | None = None) -> Losses:
@@ -426,8 +427,13 @@ class AAEStep:
         return autocast(self.generator.device, self.precision)
 
     def _update(self, phase: str, parts: Losses) -> Losses:
-        """Update the weights of one phase on its losses, and return these; see `_shared`."""
-        self._move(phase, self._gradients(phase, total(parts)))
+        """Update the weights of one phase on its losses, and return these; see `_shared`.
+
+        Gradients are scaled down to the largest norm allowed.
+        """
+        gradients = self._gradients(phase, total(parts))
+        if gradients:
+            self.optimizers[phase].step(gradients, excess(gradients, self.max_gradient_norm))
         return self._shared(phase, parts)
 
     def _shared(self, phase: str, parts: Losses) -> Losses:
@@ -443,8 +449,3 @@ class AAEStep:
         loss = loss if self.ranks is None else self.ranks.share(phase) * loss
         found = torch.autograd.grad(loss, weights, allow_unused=True, retain_graph=keep)
         return found if self.ranks is None else self.ranks.add_gradients(found)
-
-    def _move(self, phase: str, gradients: Gradients) -> None:
-        """Update the weights of a phase with gradients, scaled down to the largest norm allowed."""
-        if gradients:
-            self.optimizers[phase].step(gradients, excess(gradients, self.max_gradient_norm))
