@@ -162,6 +162,7 @@ class Loop:
         self._left: list[list[Tensor]] = []  # of the cycles at the start of the epoch
         self._order = self.order.get_state()  # there too
         self._is_whole = True  # whether no epoch has begun to change weights
+        self._size: float | None = None  # of the weights after the last whole epoch
 
     def train(self) -> None:
         """Train for the epochs that are left.
@@ -197,7 +198,7 @@ class Loop:
         step.forget_copies()
         self.hooks.before_epoch(epoch)
         self._keep_start()
-        size = step.weight_size()
+        before = step.weight_size() if self._size is None else self._size
         while True:
             batches = self.first.batches(run.batch_size, self.order)
             cycles = [cycle for cycle in self.cycles if takes_part(step, cycle.stream.phase)]
@@ -209,12 +210,13 @@ class Loop:
             if self.ranks is not None:
                 means = self.ranks.total(means)
             step.forget_copies()  # the model may have been used for inference during the epoch
-            error = divergence(means, step.weight_size(), size, run.n_done + epoch)
+            after = step.weight_size()
+            error = divergence(means, after, before, run.n_done + epoch)
             if error is None:
                 break
             self._slow_down(error)
         run.keep(step, epoch, means)
-        self._is_whole = True
+        self._is_whole, self._size = True, after
         self.n_epochs += 1
         self.ended = self.n_epochs >= run.n_epochs
         if self.hooks.after_epoch(epoch, means):
