@@ -11,8 +11,9 @@ from skaae import MLP, SGD, AAEClusterer, AAETransformer, Adam, SemiSupervisedAA
 
 @pytest.fixture(scope="module")
 def images(digits):
-    """5391 images with 50 labels."""
+    """5391 images of 6 x 6 pixels with 50 labels."""
     X, y = digits
+    X = X.reshape(-1, 8, 8)[:, 1:7, 1:7].reshape(-1, 36)
     return np.tile(X, (3, 1)), np.concatenate([hide(y, 5), np.full(2 * len(y), -1)])
 
 

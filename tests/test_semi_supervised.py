@@ -192,8 +192,8 @@ def test_log_probabilities_are_finite_where_logits_are(blobs, fitted_classifier)
 def test_class_prior_shapes_the_predictions():
     """With one row in ten in class 1, the right prior finds it; the uniform one finds too many."""
     rng = np.random.default_rng(0)
-    y = (rng.random(600) < 0.1).astype(int)
-    X = rng.normal(size=(600, 4)) + 3.0 * y[:, None]
+    y = (rng.random(300) < 0.1).astype(int)
+    X = rng.normal(size=(300, 4)) + 3.0 * y[:, None]
     hidden = hide(y, 10)
     proportions = {
         name: classifier(max_iter=30, class_prior=prior).fit(X, hidden).predict(X).mean()
@@ -306,7 +306,7 @@ def test_each_row_of_a_small_block_counts_as_in_a_mini_batch(blobs):
 
 def test_fully_labeled_data(blobs):
     X, y = blobs
-    model = classifier(unlabeled_label=None, max_iter=30).fit(X, y)
+    model = classifier(unlabeled_label=None, max_iter=60).fit(X, y)
     assert model.n_unlabeled_ == 0
     assert model.score(X, y) > 0.95
     np.testing.assert_array_equal(model.transduction_, y)

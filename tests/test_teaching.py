@@ -600,7 +600,7 @@ def test_few_rows_of_many_columns_teach_a_network_what_the_committee_says_of_oth
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(230, 500)), np.arange(230) % 2
     X[:, :20] += 1.2 * y[:, None]
-    classifier = SemiSupervisedAAEClassifier(random_state=0, unlabeled_label=None)
+    classifier = SemiSupervisedAAEClassifier(random_state=0, unlabeled_label=None, max_iter=150)
     classifier.fit(X[:30], y[:30])
     predicted = classifier.predict(X[30:])
     assert (predicted == y[30:]).mean() > 0.7

@@ -195,7 +195,7 @@ def test_balanced_classes_find_more_rows_of_a_rare_class():
     labeled = np.where(np.arange(600) < 200, y, -1)
     recalls = []
     for weight in (None, "balanced"):
-        model = classifier(max_iter=40, class_weight=weight).fit(X, labeled)
+        model = classifier(max_iter=20, class_weight=weight).fit(X, labeled)
         recalls.append(recall_score(y[200:], model.predict(X[200:])))
     assert recalls[1] > recalls[0] + 0.1
 

@@ -16,6 +16,7 @@ from skaae.training.losses import (
     reconstruction_errors,
 )
 
+NUMBERS = Layout(0)
 # Probability of hiding a value of a column that has gaps.
 HIDDEN = 0.2
 
@@ -26,14 +27,14 @@ class Reconstruction:
 
     Parameters
     ----------
-    layout : of the rows; None for numbers alone.
+    layout : of the rows; NUMBERS for any number of numbers.
     kind : loss of the numbers, "squared_error" or "binary_cross_entropy".
     sigmoid : whether numbers pass through a sigmoid.
     device : of the networks.
     expectation : what stands for gaps; None for 0.
     """
 
-    layout: Layout | None = None
+    layout: Layout = NUMBERS
     kind: str = "squared_error"
     sigmoid: bool = False
     device: torch.device | str = "cpu"
@@ -45,7 +46,7 @@ class Reconstruction:
     _expectation: list[Tensor] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.layout is None or self.layout.is_plain:
+        if self.layout.is_plain:
             return
         sizes = torch.tensor(self.layout.categories, dtype=torch.int64)
         self._column = torch.repeat_interleave(torch.arange(len(sizes)), sizes).to(self.device)
@@ -68,7 +69,7 @@ class Reconstruction:
         Each value of a column that has gaps is hidden with probability HIDDEN. So the encoder
         learns to read a gap by the other columns, as the loss knows the value.
         """
-        if self.layout is None or not self.layout.gaps:
+        if not self.layout.gaps:
             return x
         known, gaps = x.tensor_split([self.layout.n_outputs], dim=1)
         hidden = torch.empty_like(gaps).uniform_(generator=generator) < HIDDEN
@@ -86,7 +87,7 @@ class Reconstruction:
 
         It is the sum over columns. Columns without a value in a row play no part.
         """
-        if self.layout is None or self.layout.is_plain:
+        if self.layout.is_plain:
             return reconstruction_errors(self.kind, output, x, sigmoid=self.sigmoid).sum(dim=1)
         numbers, flags, categories = self._parts(output)
         targets = self._parts(x[:, : self.layout.n_outputs])
@@ -113,7 +114,7 @@ class Reconstruction:
         Entries of columns without a value in a row are 0.
         """
         found = self.activate(output)
-        if self.layout is None or self.layout.is_plain:
+        if self.layout.is_plain:
             return x - found
         errors, missing = x[:, : self.layout.n_outputs] - found, x[:, self.layout.n_outputs :]
         for place, column in enumerate(self.layout.gaps):
@@ -122,7 +123,7 @@ class Reconstruction:
 
     def activate(self, output: Tensor) -> Tensor:
         """Return numbers, and probabilities of flags and categories, from the decoder's output."""
-        if self.layout is None or self.layout.is_plain:
+        if self.layout.is_plain:
             return torch.sigmoid(output) if self.sigmoid else output
         numbers, flags, categories = self._parts(output)
         parts = [torch.sigmoid(numbers) if self.sigmoid else numbers, torch.sigmoid(flags)]
@@ -133,6 +134,5 @@ class Reconstruction:
 
     def _parts(self, output: Tensor) -> tuple[Tensor, ...]:
         """Return the entries of numbers, of flags and of categories."""
-        assert self.layout is not None
         sizes = [self.layout.n_numbers, self.layout.n_flags, sum(self.layout.categories)]
         return output.split(sizes, dim=1)

@@ -22,7 +22,7 @@ from skaae.priors import Prior
 from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
 from skaae.training.penalties import discrepancy, divergence, head_distance
-from skaae.training.reconstruction import Reconstruction
+from skaae.training.reconstruction import NUMBERS, Reconstruction
 from skaae.training.schedule import Schedule, plain
 from skaae.training.step import AAEStep, Penalty
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
@@ -132,7 +132,11 @@ class Settings:
             penalties=self._penalties(),
             solver=self.solver,
             reconstruction=Reconstruction(
-                self.layout, self.reconstruction_loss, self.sigmoid, device, self.expectation
+                NUMBERS if self.layout is None else self.layout,
+                self.reconstruction_loss,
+                self.sigmoid,
+                device,
+                self.expectation,
             ),
             input_noise=self.input_noise,
             discriminator_noise=self.discriminator_noise,
