@@ -118,8 +118,8 @@ def make_unlabeled(y, n_labeled, *, per_class=False, random_state=None, unlabele
     Raises
     ------
     ValueError
-        If there are fewer labels than classes, or more labels than y has, or if the marker is one
-        of the classes.
+        If there are fewer labels than classes, or more labels than y has; if the marker cannot be
+        told from the classes, or its dtype would change some of them.
 
     Examples
     --------
