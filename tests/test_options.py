@@ -14,6 +14,7 @@ from skaae import (
     MLP,
     SGD,
     AAEClusterer,
+    AAEEmbedding,
     AAETransformer,
     Adam,
     Conv,
@@ -81,6 +82,13 @@ def test_a_string_and_its_parameter_may_be_set_in_one_call():
     assert classifier.virtual_adversarial == VirtualAdversarial(radius=0.5)
     with pytest.raises(ValueError, match="Invalid parameter 'momentum' for estimator Adam"):
         AAETransformer().set_params(solver__momentum=0.5)
+
+
+def test_details_of_the_solver_keep_the_algorithm_of_a_map():
+    embedding = AAEEmbedding().set_params(solver__beta_1=0.8)
+    assert embedding.solver == Adam(beta_1=0.8)
+    assert AAEEmbedding(n_clusters=3).set_params(solver__momentum=0.5).solver == SGD(momentum=0.5)
+    assert AAEClusterer().set_params(solver__momentum=0.5).solver == SGD(momentum=0.5)
 
 
 def test_a_parameter_without_its_own_parameters_is_named():

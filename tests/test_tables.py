@@ -762,6 +762,53 @@ def test_rows_of_rows_keep_the_index_of_a_frame():
         pd.testing.assert_index_equal(found.index, frame.index)
 
 
+def test_decoded_rows_have_the_index_of_their_codes():
+    frame, y = people().sample(frac=1.0, random_state=0), np.arange(N_ROWS) % 2
+    made = [
+        (fitted(frame), ()),
+        (make(SupervisedAAETransformer).fit(frame, y), (y,)),
+        (make(AAEEmbedding, max_iter=1).fit(frame), ()),
+    ]
+    for model, labels in made:
+        Z = model.set_output(transform="pandas").transform(frame)
+        pd.testing.assert_index_equal(model.inverse_transform(Z, *labels).index, frame.index)
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_codes_are_decoded_in_their_order_only(library):
+    model = fitted(people(False)[["income", "share"]]).set_output(transform=library)
+    Z = model.transform(people(False)[["income", "share"]])
+    with pytest.raises(
+        ValueError, match=r"X has the columns .*3', .*0'\], but `transform` returns"
+    ):
+        model.inverse_transform(Z[list(Z.columns)[::-1]])
+    others = type(Z)({f"column {i}": np.asarray(Z)[:, i] for i in range(4)})
+    np.testing.assert_array_equal(model.inverse_transform(others), model.inverse_transform(Z))
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_a_frame_of_the_other_library_has_the_dtypes_of_numbers(library):
+    rng = np.random.default_rng(0)
+    dtypes = ["int64", "int8", "uint8", "float32", "float64", "bool"]
+    frame = pd.DataFrame({name: rng.integers(0, 2, 60).astype(name) for name in dtypes})
+    frame["int64"] += rng.integers(0, 5, 60)
+    other, given = pl.from_pandas(frame), frame
+    if library == "pandas":
+        other, given = frame, other
+    model = make(AAETransformer, max_iter=1).set_output(transform=library).fit(given)
+    for found in (model.sample(5), model.reconstruct(given)):
+        assert list(found.dtypes) == list(other.dtypes)
+
+
+def test_columns_of_several_levels_come_back():
+    columns = pd.MultiIndex.from_product([["a", "b"], [1, 2]])
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 4)), columns=columns)
+    model = pickle.loads(pickle.dumps(make(AAETransformer, max_iter=1).fit(frame)))
+    model.set_output(transform="pandas")
+    for found in (model.sample(3), model.reconstruct(frame), model.impute(frame)):
+        pd.testing.assert_index_equal(found.columns, columns)
+
+
 @pytest.mark.parametrize("library", FRAMES)
 def test_columns_of_every_dtype_without_any_value(library):
     """They stay empty, in their dtype, and later values of any type count as gaps."""

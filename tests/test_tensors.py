@@ -77,3 +77,13 @@ def test_without_dispatch_tensors_become_arrays(blobs):
     rows = torch.from_numpy(blobs[0])
     model = AAETransformer(max_iter=2, **FITS).fit(rows)
     assert isinstance(model.transform(rows), np.ndarray)
+
+
+def test_tensors_with_gradients_and_of_other_dtypes_are_taken(blobs):
+    X, y = torch.tensor(blobs[0]), torch.tensor(blobs[1])
+    expected = SemiSupervisedAAEClassifier(max_iter=2, unlabeled_label=None, **FITS)
+    expected = expected.fit(blobs[0], blobs[1]).predict_proba(blobs[0])
+    model = SemiSupervisedAAEClassifier(max_iter=2, unlabeled_label=None, **FITS)
+    found = model.fit(X.requires_grad_(), y).predict_proba(X)
+    np.testing.assert_array_equal(found, expected)
+    assert model.fit(X.bfloat16(), y.bfloat16()).predict_proba(X).shape == (len(y), 3)

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from test_transformer import distance_to_prior
 from torch import nn
 
-from skaae import AAETransformer, SupervisedAAETransformer
+from skaae import AAEEmbedding, AAETransformer, SupervisedAAETransformer
 from skaae.likelihood import parzen_log_likelihood
 from skaae.priors import GaussianMixture, Petals, SwissRoll
 
@@ -535,3 +535,11 @@ def test_parzen_of_a_single_row_has_no_error(fitted_transformer, blobs):
     value, error = fitted_transformer.parzen_log_likelihood(blobs[0][:1], 100, bandwidth=1.0)
     assert np.isfinite(value)
     assert np.isnan(error)
+
+
+def test_parameters_that_another_one_turns_off_are_named(blobs):
+    with pytest.warns(UserWarning, match="regularizer_weight=2.0 has no effect, because regular"):
+        transformer(max_iter=1, regularizer_weight=2.0).fit(blobs[0])
+    transformer(max_iter=1, regularizer_weight=2.0, regularizer="mmd").fit(blobs[0])
+    with pytest.warns(UserWarning, match="class_prior='uniform' has no effect, because use_labels"):
+        make(AAEEmbedding, max_iter=1, class_prior="uniform").fit(blobs[0])

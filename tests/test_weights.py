@@ -228,3 +228,9 @@ def test_balanced_needs_classes_that_occur(blobs, few_labels):
     model = classifier(max_iter=1, class_weight="balanced", class_prior=[0.5, 0.5, 0.0])
     with pytest.raises(ValueError, match=r"class_weight='balanced'.* has a 0"):
         model.fit(X, few_labels)
+
+
+def test_a_class_without_weight_is_named(blobs, few_labels):
+    weights = np.where(few_labels == 1, 0.0, 1.0)
+    with pytest.warns(UserWarning, match=r"sample_weight is 0 for all .* of the classes \[1\]"):
+        classifier(max_iter=1).fit(blobs[0], few_labels, sample_weight=weights)

@@ -18,6 +18,16 @@ import numpy as np
 from skaae.columns.dtypes import dtype_fields, dtype_of
 
 NUMBER, FLAG, CATEGORY = "number", "flag", "category"
+# The dtypes that both libraries have: the names of polars, by those of NumPy.
+SHARED_DTYPES = {
+    f"{kind}{size}": f"{name}{size}"
+    for kind, name, sizes in (
+        ("int", "Int", (8, 16, 32, 64)),
+        ("uint", "UInt", (8, 16, 32, 64)),
+        ("float", "Float", (32, 64)),
+    )
+    for size in sizes
+}
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,9 @@ def library_of(X: Any) -> str | None:
     return None
 
 
-def names_of(frame: Any) -> list[Any]:
-    """Return the names of a frame's columns."""
-    return list(frame.columns)
+def names_of(X: Any) -> list[Any]:
+    """Return the names of a frame's columns; of something else none."""
+    return [] if library_of(X) is None else list(X.columns)
 
 
 def series_of(frame: Any, position: int) -> Any:
@@ -251,8 +261,18 @@ def build(library: str, columns: Sequence[Column], values: Sequence[np.ndarray])
 
     series = [_pandas_series(*pair) for pair in zip(columns, values, strict=True)]
     frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
-    frame.columns = [column.name for column in columns]
+    frame.columns = pandas_index(columns)
     return frame
+
+
+def pandas_index(columns: Sequence[Column]) -> Any:
+    """Return the names of columns as pandas has them: tuples are a MultiIndex."""
+    import pandas
+
+    names = [column.name for column in columns]
+    if names and all(isinstance(name, tuple) for name in names):
+        return pandas.MultiIndex.from_tuples(names)
+    return pandas.Index(names)
 
 
 def _was_whole(column: Column, values: np.ndarray) -> bool:
@@ -268,8 +288,11 @@ def _pandas_series(column: Column, values: np.ndarray) -> Any:
     """Return a column in its pandas dtype; integers and flags with gaps become floats."""
     import pandas
 
-    dtype = None if _is_from(column.dtype, "polars") or _was_whole(column, values) else column.dtype
     gaps = values.dtype != object and np.isnan(values).any()
+    dtype = None if _was_whole(column, values) else column.dtype
+    if _is_from(dtype, "polars"):
+        name = str(dtype).lower()
+        dtype = np.dtype(name) if name in SHARED_DTYPES and not gaps else None
     if dtype is None or (gaps and isinstance(dtype, np.dtype) and dtype.kind in "iub"):
         dtype = bool if column.kind == FLAG and not gaps else None
     if str(dtype) == "object" and column.kind == FLAG:
@@ -281,8 +304,10 @@ def _polars_series(column: Column, values: np.ndarray) -> Any:
     """Return a column in its polars dtype."""
     import polars
 
-    own = _is_from(column.dtype, "polars") and not _was_whole(column, values)
-    dtype = column.dtype if own else None
+    dtype = None if _was_whole(column, values) else column.dtype
+    if not _is_from(dtype, "polars"):
+        name = SHARED_DTYPES.get(str(dtype).lower())
+        dtype = None if name is None else getattr(polars, name)
     if dtype is None and column.kind == FLAG:
         dtype = polars.Boolean
     if values.dtype == object:

@@ -73,5 +73,5 @@ def to_frame(frame: Frame) -> Any:
     import pandas
 
     found = pandas.concat([pandas.Series(v, dtype=c.dtype) for c, v in pairs], axis=1)
-    found.columns = [column.name for column in frame.columns]
+    found.columns = frames.pandas_index(frame.columns)
     return found

@@ -121,6 +121,11 @@ class BaseAdversarialAutoencoder(
         """
         return None if targets is None or held_out is None else targets[held_out]
 
+    @property
+    def _usual_solver(self):
+        """What solver="auto" becomes if `set_params` sets a detail of it."""
+        return "sgd"
+
     def set_params(self, **params):
         """Set parameters of this estimator and of its parameter objects.
 
@@ -129,7 +134,8 @@ class BaseAdversarialAutoencoder(
         **params : dict
             New values by name. A name such as `network__dropout` sets a parameter of a parameter
             object. It also works if the current value is a string such as "mlp", which is then
-            replaced by the object. With solver="auto" this is `SGD`.
+            replaced by the object. With solver="auto" this is `SGD`, or `Adam` for a map that keeps
+            neighbours.
 
         Returns
         -------
@@ -397,6 +403,12 @@ class BaseAdversarialAutoencoder(
 
     def _check_codes(self, Z):
         """Return Z as a float array of shape (n_samples, n_components)."""
+        names, own = frames.names_of(Z), self.get_feature_names_out().tolist()
+        if names != own and sorted(map(str, names)) == sorted(own):
+            raise ValueError(
+                f"X has the columns {names}, but `transform` returns them in the order {own}; give "
+                "them in this order."
+            )
         Z = check_array(Z, dtype=[np.float64, np.float32], order="C", input_name="X")
         n_components = self._settings.n_components
         if Z.shape[1] != n_components:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from skaae.columns import frames
 from skaae.columns.table import NetworkRows
 from skaae.estimators import warn
 from skaae.estimators.fitting import Validation, given_validation
@@ -159,6 +160,8 @@ class MayReadClasses(ReadsClasses):
         """Return the class indices of the rows passed to `fit`, or None without use_labels."""
         if self.use_labels:
             return self._read_classes(X, self._given(y, X.shape[0]))
+        if not (isinstance(self.class_prior, str) and self.class_prior == "labeled"):
+            warn.of_no_effect("class_prior", self.class_prior, "use_labels=False")
         for name in ("classes_", "class_prior_"):  # set by an earlier fit
             self.__dict__.pop(name, None)
         return None
@@ -212,18 +215,19 @@ class DrawsClasses:
 
         Returns
         -------
-        X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
+        X_decoded : ndarray or data frame of shape (n_samples, n_features), as training rows were
+            An array has the dtype of X.
 
         Raises
         ------
         ValueError
-            If X does not have n_components columns, y contains a value that is no class, or a row
-            of probabilities does not sum to 1.
+            If X does not have n_components columns, or has them in another order than `transform`;
+            if y contains a value that is no class, or a row of probabilities does not sum to 1.
         """
         check_is_fitted(self)
         Z = self._check_codes(X)
         label = self._label_block(y, len(Z))
-        return self._decode(style=Z, label=label.astype(Z.dtype))
+        return frames.with_index(self._decode(style=Z, label=label.astype(Z.dtype)), X)
 
     def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows: draw styles (and classes) from their priors and decode them.

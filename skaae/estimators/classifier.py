@@ -374,6 +374,8 @@ default="labeled"
                 "classes, but a new model needs at least two rows, and `fit` labels of two "
                 "classes; give more rows a weight above 0."
             )
+        if not partial:
+            warn.of_weightless(self.classes_, targets, used)
         if isinstance(X, StoredRows):
             raise ValueError(
                 f"sample_weight is 0 for {(~used).sum()} rows of a table that is read from disk; "

@@ -10,6 +10,7 @@ from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
+from skaae.columns import frames
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.base import BaseAdversarialAutoencoder
@@ -290,7 +291,7 @@ default="labeled"
 
         Returns
         -------
-        X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
+        X_decoded : ndarray or data frame of shape (n_samples, n_features), as training rows were
 
         Examples
         --------
@@ -303,7 +304,7 @@ default="labeled"
         """
         check_is_fitted(self)
         rows = inference.decode_combined(self._step, self._check_codes(X))
-        return self._in_units_of_X(rows)
+        return frames.with_index(self._in_units_of_X(rows), X)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
         """Draw points of the embedding without decoding them.

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
+from skaae.columns import frames
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.labels import one_hot
 from skaae.estimators.parameters import make_cpu_generator
@@ -26,15 +27,16 @@ class GeneratesRows(BaseAdversarialAutoencoder):
 
         Returns
         -------
-        X_decoded : ndarray of shape (n_samples, n_features), in the dtype of X
+        X_decoded : ndarray or data frame of shape (n_samples, n_features), as training rows were
+            An array has the dtype of X.
 
         Raises
         ------
         ValueError
-            If X does not have n_components columns.
+            If X does not have n_components columns, or has them in another order than `transform`.
         """
         check_is_fitted(self)
-        return self._decode(style=self._check_codes(X))
+        return frames.with_index(self._decode(style=self._check_codes(X)), X)
 
     def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows like the training data: draw codes from the prior and decode them.

@@ -65,6 +65,11 @@ class KeepsNeighbours:
             return "label" in self._settings.architecture.blocks
         return self._count_neighbors() is None
 
+    @property
+    def _usual_solver(self):
+        """See the base class."""
+        return "sgd" if self._has_heads else "adam"
+
     def _count_neighbors(self):
         """Return the number of neighbours of each row that the map keeps; None: it has heads.
 

@@ -17,7 +17,7 @@ from skaae.columns.scaling import Scaling
 from skaae.columns.table import Rows, Table
 from skaae.device import cpu_generator, resolve_device
 from skaae.estimators import warn
-from skaae.estimators.model import Model, finds_clusters, has_components
+from skaae.estimators.model import Model, are_auto, finds_clusters, has_components
 from skaae.estimators.options import (
     NETWORKS,
     SOLVERS,
@@ -103,7 +103,9 @@ def with_objects(estimator, params):
         if name not in known:
             continue  # scikit-learn's error names those that there are
         value = params.get(name, known[name])
-        value = expand(name, replace_auto(value, "sgd") if name == "solver" else value)
+        if name == "solver":
+            value = replace_auto(value, estimator._usual_solver)
+        value = expand(name, value)
         if not hasattr(value, "set_params"):
             first = OBJECTS.get(name)
             remedy = f"set {name} itself" if first is None else f"set {name}={first} first"
@@ -341,6 +343,9 @@ def regularizer_weight(estimator, model: Model, n_features: int, spread: float) 
         auto = 1.0
     else:
         auto = spread / n_features
+    if model.regularizer in ("adversarial", None) and not are_auto(model.regularizer_weight):
+        why = f"regularizer={model.regularizer!r}"
+        warn.of_no_effect("regularizer_weight", model.regularizer_weight, why)
     return float(replace_auto(model.regularizer_weight, auto))
 
 

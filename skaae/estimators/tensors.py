@@ -1,4 +1,4 @@
-"""Tensors in, tensors out, where scikit-learn's array API dispatch is on."""
+"""Tensors in; tensors out, where scikit-learn's array API dispatch is on."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ METHODS = (
 
 
 class TakesTensors:
-    """Lets public methods take PyTorch tensors, and return a tensor if the first argument is one.
+    """Lets public methods take PyTorch tensors, of any device and dtype, and with gradients.
 
-    The rows pass through the host's memory; the result is on the device of the first argument.
-    Without array API dispatch, methods return arrays. A method that only some models of a class
-    have needs the decorator `with_tensors`.
+    The rows pass through the host's memory. Methods return arrays. With array API dispatch they
+    return a tensor if the first argument is one, on its device. A method that only some models of a
+    class have needs the decorator `with_tensors`.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -40,13 +40,11 @@ def with_tensors(method):
 
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
-        if not get_config()["array_api_dispatch"]:
-            return method(self, *args, **kwargs)
         first: Any = args[0] if args else kwargs.get("X")
         named = {name: as_array(value) for name, value in kwargs.items()}
         found = method(self, *map(as_array, args), **named)
-        is_asked = isinstance(first, torch.Tensor) and isinstance(found, np.ndarray)
-        if is_asked and found.dtype.kind in "biuf":
+        is_asked = isinstance(first, torch.Tensor) and get_config()["array_api_dispatch"]
+        if is_asked and isinstance(found, np.ndarray) and found.dtype.kind in "biuf":
             return torch.from_numpy(np.ascontiguousarray(found)).to(first.device)
         return found
 

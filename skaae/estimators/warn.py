@@ -315,6 +315,23 @@ def typical_deviation(table):
     return np.nanmedian(np.where(distances > 0.0, distances, np.nan), axis=0)
 
 
+def of_no_effect(name, value, why):
+    """Warn that the value of a parameter has no effect, because of another one."""
+    user(f"{name}={value!r} has no effect, because {why}.", UserWarning)
+
+
+def of_weightless(classes, targets, used):
+    """Warn of classes whose labeled rows all have weight 0; `used` says which rows have not."""
+    lost = np.setdiff1d(targets[targets != UNLABELED], targets[used])
+    if len(lost):
+        user(
+            f"sample_weight is 0 for all labeled rows of the classes {classes[lost].tolist()}, so "
+            "the model learns nothing of these classes. Leave their rows out, or give some of them "
+            "a weight above 0.",
+            UserWarning,
+        )
+
+
 def of_far_rows(table, rows):
     """Warn if rows of a fit that goes on are far from the first rows, which gave the scaling."""
     found = table.describe_far(rows)
@@ -384,12 +401,16 @@ def of_shares(estimator, labeled, weights=None):
     if not (missing.any() or distance > MOST_DISTANCE):
         return
     worst = worst_class(shares, missing, assumed)
+    classes, hint = estimator.classes_, ""
+    signed = classes.dtype.kind in "if" and (classes.min() < 0 or classes.tolist() == [0, 1])
+    if signed and is_auto(estimator.unlabeled_label):  # y may hold -1, 0 and 1
+        hint = " If -1 is a class of y and no marker, set unlabeled_label=None."
     user(
         f"The model predicts class {estimator.classes_[worst]} for {shares[worst]:.1%} of the "
         f"unlabeled rows, but class_prior={estimator.class_prior!r} assumes {assumed[worst]:.1%}. "
         "If the labeled rows have other class proportions than all rows, pass those of all rows as "
         "class_prior. If they have the same, the predictions are poor: give more labels, or train "
-        "longer if max_iter is small.",
+        f"longer if max_iter is small.{hint}",
         UserWarning,
     )
 
