@@ -255,7 +255,7 @@ def test_partial_fit(blobs, few_labels):
 def test_a_stream_of_few_rows_or_labels_keeps_what_fit_learned(n_rows, n_blocks):
     """At the rates of a whole mini-batch, 100 single rows made 0.99 to 0.66."""
     X, y = make_classification(900, 8, n_informative=6, n_classes=3, class_sep=2.0, random_state=2)
-    model = classifier(max_iter=100, pseudo_labels=False).fit(X[:300], y[:300])
+    model = classifier(max_iter=60, pseudo_labels=False).fit(X[:300], y[:300])
     before = model.score(X[600:], y[600:])
     assert before > 0.95
     for index in range(n_blocks):

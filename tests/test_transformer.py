@@ -64,7 +64,7 @@ def test_two_components_beat_pca_of_two_components(digits):
 def test_samples_resemble_the_data(digits):
     """Each sample is nearer to some digit than uniform noise of the data's range ever comes."""
     X = digits[0][:900]
-    aae = transformer(max_iter=60).fit(X)
+    aae = transformer(max_iter=30).fit(X)
 
     def nearest(rows):
         return np.sqrt(((rows[:, None] - X[None]) ** 2).sum(axis=-1)).min(axis=1)

@@ -374,13 +374,13 @@ default="labeled"
                 "classes, but a new model needs at least two rows, and `fit` labels of two "
                 "classes; give more rows a weight above 0."
             )
-        if not partial:
-            warn.of_weightless(self.classes_, targets, used)
         if isinstance(X, StoredRows):
             raise ValueError(
                 f"sample_weight is 0 for {(~used).sum()} rows of a table that is read from disk; "
                 "leave these rows out of the table, or give them a weight above 0."
             )
+        if not partial:
+            warn.of_weightless(self.classes_, targets, used)
         rows = X.with_source(used) if isinstance(X, MixedRows) else X[used]
         own = row_weights(weights[used], rows)
         self._fit(rows, targets[used], partial=partial, weights=own, validation=validation)
