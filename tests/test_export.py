@@ -258,6 +258,8 @@ def test_codes_of_either_dtype_are_decoded(blobs, few_labels, tmp_path):
             found = module(torch.from_numpy(Z).to(dtype)).detach()
             assert found.dtype == dtype
             np.testing.assert_allclose(found, model.inverse_transform(Z), rtol=1e-3, atol=1e-4)
+    whole = to_torch(made[0], "inverse_transform")(torch.tensor([[0, 1]]))
+    np.testing.assert_allclose(whole.detach(), made[0].inverse_transform([[0, 1]]), rtol=1e-3)
     feed = {"Z": made[0].transform(blobs[0])}
     how = {"method": "inverse_transform", "dtype": "float64"}
     found = in_onnx(made[0], tmp_path / "model.onnx", feed, **how)["X"]

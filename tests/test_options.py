@@ -89,6 +89,10 @@ def test_details_of_the_solver_keep_the_algorithm_of_a_map():
     assert embedding.solver == Adam(beta_1=0.8)
     assert AAEEmbedding(n_clusters=3).set_params(solver__momentum=0.5).solver == SGD(momentum=0.5)
     assert AAEClusterer().set_params(solver__momentum=0.5).solver == SGD(momentum=0.5)
+    both = {"solver__momentum": 0.5, "n_clusters": 3}
+    assert AAEEmbedding().set_params(**both).solver == SGD(momentum=0.5)
+    mended = AAEEmbedding(n_neighbors=5, n_clusters=3)
+    assert mended.set_params(n_neighbors=None, solver__momentum=0.5).solver == SGD(momentum=0.5)
 
 
 def test_a_parameter_without_its_own_parameters_is_named():

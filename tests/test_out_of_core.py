@@ -152,11 +152,12 @@ def test_parquet_with_text_and_gaps_is_read_as_a_data_frame(tmp_path, monkeypatc
 
 def test_codes_of_parquet_have_the_dtype_of_its_numbers(tmp_path):
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(80, 3)), columns=list("abc"))
-    frame = frame.astype(np.float32).assign(text=["x", "y"] * 40)
+    frame = frame.astype(np.float32).assign(text=["x", "y"] * 40, flag=[True, None] * 40)
     pq.write_table(pa.Table.from_pandas(frame), tmp_path / "some.parquet")
     stored = ds.dataset(tmp_path / "some.parquet")
     model = transformer(max_iter=1).fit(stored)
     assert model.transform(stored).dtype == model.transform(frame).dtype == np.float32
+    assert model.transform(frame[1:]).dtype == np.float32  # whose first flag is a gap
     wide = frame.astype({"a": np.float64})
     pq.write_table(pa.Table.from_pandas(wide), tmp_path / "wide.parquet")
     assert model.transform(ds.dataset(tmp_path / "wide.parquet")).dtype == np.float64

@@ -566,6 +566,16 @@ def rare_class(n_labeled):
     return X, hide(y, n_labeled)
 
 
+@pytest.mark.parametrize("gap", [-1, np.nan])
+def test_a_lost_class_of_signs_is_named(gap):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    y = np.where(X[:, 0] > 0.5, 1.0, np.where(X[:, 0] < -0.5, gap, 0.0))
+    with pytest.warns(UserWarning, match="class_prior") as caught:
+        classifier(max_iter=10, pseudo_labels=False).fit(X, y)
+    hint = "If -1 is a class of y and no marker, set unlabeled_label=None"
+    assert any(hint in str(warning.message) for warning in caught) == (gap == -1)
+
+
 def test_predictions_in_other_shares_than_assumed_warn():
     X, y = rare_class(10)
     with pytest.warns(UserWarning, match=r"predicts class 0 for 92.* assumes 50.0%.*class_prior"):

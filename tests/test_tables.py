@@ -791,6 +791,8 @@ def test_a_frame_of_the_other_library_has_the_dtypes_of_numbers(library):
     rng = np.random.default_rng(0)
     dtypes = ["int64", "int8", "uint8", "float32", "float64", "bool"]
     frame = pd.DataFrame({name: rng.integers(0, 2, 60).astype(name) for name in dtypes})
+    if library == "polars":
+        frame["of pyarrow"] = pd.Series(rng.normal(size=60), dtype="float[pyarrow]")
     frame["int64"] += rng.integers(0, 5, 60)
     other, given = pl.from_pandas(frame), frame
     if library == "pandas":
@@ -798,6 +800,14 @@ def test_a_frame_of_the_other_library_has_the_dtypes_of_numbers(library):
     model = make(AAETransformer, max_iter=1).set_output(transform=library).fit(given)
     for found in (model.sample(5), model.reconstruct(given)):
         assert list(found.dtypes) == list(other.dtypes)
+
+
+def test_categories_without_a_value_come_back_in_the_other_library():
+    frame = pl.DataFrame({"a": [0.5, 1.5] * 20, "b": [None] * 40}, schema_overrides={"b": pl.Int64})
+    model = make(AAETransformer, max_iter=1, categorical_features=["b"]).fit(frame)
+    found = model.set_output(transform="pandas").sample(3)
+    assert found["b"].isna().all()
+    assert model.impute(frame.to_pandas())["b"].isna().all()
 
 
 def test_columns_of_several_levels_come_back():

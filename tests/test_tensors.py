@@ -86,4 +86,5 @@ def test_tensors_with_gradients_and_of_other_dtypes_are_taken(blobs):
     model = SemiSupervisedAAEClassifier(max_iter=2, unlabeled_label=None, **FITS)
     found = model.fit(X.requires_grad_(), y).predict_proba(X)
     np.testing.assert_array_equal(found, expected)
+    assert model.sample(3, y[:3].float().requires_grad_()).shape == (3, X.shape[1])
     assert model.fit(X.bfloat16(), y.bfloat16()).predict_proba(X).shape == (len(y), 3)

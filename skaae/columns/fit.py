@@ -80,7 +80,8 @@ def fit_table(
     require_values(lowest, categories, schema)
     brings_near = scaling == "auto" and not partial and purpose != "outliers"
     of_numbers = found if not len(flags) else found[:, numbers]
-    fitted = scaling_of(of_numbers, kind, brings_near=brings_near, purpose=purpose)
+    ranks = purpose == "classes"
+    fitted = fit_numbers(of_numbers, kind, brings_near=brings_near, ranks_tails=ranks)
     means, order = mean_and_count(found)[0], np.concatenate([numbers, flags])
     gaps = gaps_in(rows, order)
     typical = np.append(fitted.transform(means[None, numbers]), means[flags])
@@ -118,12 +119,13 @@ def require_values(lowest: np.ndarray, categories: Categories | None, schema: Sc
         )
 
 
-def scaling_of(
-    numbers: Any, kind: str | None, *, brings_near: bool, purpose: str
+def fit_numbers(
+    numbers: Any, kind: str | None, *, brings_near: bool, ranks_tails: bool
 ) -> Scaling | QuantileScaling:
-    """Learn the scaling of numbers of training rows; see `fit_table`.
+    """Learn the scaling of a kind from numbers of training rows.
 
-    `brings_near`: "standard" brings a few values that are far away near the others.
+    `brings_near`: "standard" brings a few values that are far away near the others, and then
+    `ranks_tails`, columns with a heavy tail.
     """
     is_dense = isinstance(numbers, np.ndarray)
     if kind == "quantile" and not is_dense:
@@ -133,7 +135,7 @@ def scaling_of(
     if kind == "quantile":
         return fit_quantiles(numbers)
     if brings_near and kind == "standard" and is_dense:
-        found = fit_far_values(numbers, ranks_tails=purpose == "classes")
+        found = fit_far_values(numbers, ranks_tails=ranks_tails)
         if found is not None:
             return found
     return fit_scaling(numbers, kind)

@@ -28,6 +28,7 @@ SHARED_DTYPES = {
     )
     for size in sizes
 }
+SHARED_DTYPES |= {"float": "Float32", "double": "Float64"}  # names of pyarrow
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,8 @@ def pandas_index(columns: Sequence[Column]) -> Any:
     import pandas
 
     names = [column.name for column in columns]
-    if names and all(isinstance(name, tuple) for name in names):
+    sizes = {len(name) if isinstance(name, tuple) else 0 for name in names}
+    if len(sizes) == 1 and max(sizes) > 1:
         return pandas.MultiIndex.from_tuples(names)
     return pandas.Index(names)
 
@@ -284,17 +286,24 @@ def _was_whole(column: Column, values: np.ndarray) -> bool:
     return bool((np.rint(known) != known).any())
 
 
+def _has_gaps(values: np.ndarray) -> bool:
+    """Return whether some of these values are missing."""
+    return any(map(is_missing, values)) if values.dtype == object else bool(np.isnan(values).any())
+
+
 def _pandas_series(column: Column, values: np.ndarray) -> Any:
     """Return a column in its pandas dtype; integers and flags with gaps become floats."""
     import pandas
 
-    gaps = values.dtype != object and np.isnan(values).any()
     dtype = None if _was_whole(column, values) else column.dtype
     if _is_from(dtype, "polars"):
         name = str(dtype).lower()
-        dtype = np.dtype(name) if name in SHARED_DTYPES and not gaps else None
-    if dtype is None or (gaps and isinstance(dtype, np.dtype) and dtype.kind in "iub"):
-        dtype = bool if column.kind == FLAG and not gaps else None
+        dtype = np.dtype(name) if name in SHARED_DTYPES else None
+    is_whole = isinstance(dtype, np.dtype) and dtype.kind in "iub"
+    if (is_whole or column.kind == FLAG) and _has_gaps(values):
+        dtype = None if is_whole else dtype
+    elif dtype is None and column.kind == FLAG:
+        dtype = bool
     if str(dtype) == "object" and column.kind == FLAG:
         values = np.array([None if np.isnan(v) else bool(v) for v in values], dtype=object)
     return pandas.Series(values, dtype=dtype)
@@ -306,7 +315,7 @@ def _polars_series(column: Column, values: np.ndarray) -> Any:
 
     dtype = None if _was_whole(column, values) else column.dtype
     if not _is_from(dtype, "polars"):
-        name = SHARED_DTYPES.get(str(dtype).lower())
+        name = SHARED_DTYPES.get(str(dtype).lower().removesuffix("[pyarrow]"))
         dtype = None if name is None else getattr(polars, name)
     if dtype is None and column.kind == FLAG:
         dtype = polars.Boolean

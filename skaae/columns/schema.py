@@ -105,7 +105,8 @@ class Schema:
         n_rows = len(values[0])
         numbers = self.positions(NUMBER, FLAG)
         read = [self._read_numbers(values[i], self.columns[i]) for i in numbers]
-        small = all(frames.fits_float32(values[i]) for i in numbers)
+        flags = set(self.positions(FLAG).tolist())  # of True and False
+        small = all(i in flags or frames.fits_float32(values[i]) for i in numbers)
         categories = self.positions(CATEGORY)
         named = [read_categories(values[i], self.columns[i]) for i in categories]
         return MixedRows(

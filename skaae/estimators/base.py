@@ -146,7 +146,10 @@ class BaseAdversarialAutoencoder(
         ValueError
             If a name reaches into a parameter that has no parameters of its own.
         """
-        return super().set_params(**parameters.with_objects(self, params))
+        whole = {name: value for name, value in params.items() if "__" not in name}
+        super().set_params(**whole)  # first, as "auto" of the solver depends on them
+        nested = {name: value for name, value in params.items() if name not in whole}
+        return super().set_params(**nested, **parameters.reached_objects(self, nested))
 
     def transform(self, X):
         """Encode rows deterministically: the same rows always give the same codes.

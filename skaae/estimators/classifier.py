@@ -304,7 +304,7 @@ default="labeled"
         if self.unlabeled_label is not None:
             warn.of_no_unlabeled(self.classes_, targets)
         self._fit_weighted(X, targets, weights, validation=validation)
-        warn.of_shares(self, targets != UNLABELED, weights)
+        warn.of_shares(self, y, targets != UNLABELED, weights)
         return self
 
     @fits

@@ -115,9 +115,9 @@ augment : callable or None, default=None
 OWN_AUTO = {
     "classifier": {
         "auto_layers": (
-            '"auto" is two layers of 128 units for tables. With the virtual adversarial phase, '
-            "which images have, and with pseudo_labels=False, each has three units per feature "
-            "instead, at least 64 and at most 1000."
+            '"auto" is two layers of 128 units for tables. For images, with several components per '
+            "class and with pseudo_labels=False, each has three units per feature instead, at "
+            "least 64 and at most 1000."
         ),
         "auto_batch_size": (
             '"auto" is 100, or 250 for many images (see the user guide), or the number of rows if '
@@ -126,9 +126,9 @@ OWN_AUTO = {
         "auto_max_iter": (
             'For a table that a committee teaches, and for sparse X, "auto" is the epochs that '
             "take 1,000 mini-batch steps, but at least 10 and at most 500. Without a committee "
-            "these are 3,000 steps and 20 to 200 epochs, and with the virtual adversarial phase or "
-            "pseudo_labels=False 12,000 steps. For many images they are 7,200 steps and 20 to 300 "
-            "epochs."
+            "these are 3,000 steps, and 20 to 200 epochs. For images, with several components per "
+            "class and with pseudo_labels=False they are 12,000 steps, and 20 to 200 epochs. For "
+            "many images they are 7,200 steps, and 20 to 300 epochs."
         ),
     },
     "clusterer": {

@@ -68,24 +68,29 @@ class KeepsNeighbours:
     @property
     def _usual_solver(self):
         """See the base class."""
-        return "sgd" if self._has_heads else "adam"
+        return "sgd" if self.n_neighbors is None or self._of_heads() else "adam"
+
+    def _of_heads(self):
+        """Return the parameters with unusual values that only maps with heads use, by name."""
+        return {
+            name: getattr(self, name)
+            for name, usual in OF_HEADS.items()
+            if not is_same(getattr(self, name), usual)
+        }
 
     def _count_neighbors(self):
         """Return the number of neighbours of each row that the map keeps; None: it has heads.
 
         Raises ValueError if parameters ask for both.
         """
-        changed = [
-            name for name, usual in OF_HEADS.items() if not is_same(getattr(self, name), usual)
-        ]
+        changed = self._of_heads()
         if isinstance(self.n_neighbors, str):
             return None if changed else N_NEIGHBORS
         if changed and self.n_neighbors is not None:
-            value = getattr(self, changed[0])
+            name, value = next(iter(changed.items()))
             raise ValueError(
-                f"n_neighbors={self.n_neighbors} keeps neighbours, but {changed[0]}={value!r} asks "
-                "for a map with cluster heads; set n_neighbors=None, or leave out "
-                f"{changed[0]}."
+                f"n_neighbors={self.n_neighbors} keeps neighbours, but {name}={value!r} asks for a "
+                f"map with cluster heads; set n_neighbors=None, or leave out {name}."
             )
         return self.n_neighbors
 

@@ -47,8 +47,11 @@ UNLABELED_CONSTRAINT = "no_validation"  # any scalar may mark an unlabeled row
 CLASS_PRIOR_CONSTRAINT = "no_validation"  # class_proportions checks it
 POSTERIOR_CONSTRAINT = [StrOptions(set(POSTERIORS))]
 
-# Objects to start from where a parameter is None, which has no parameters of its own.
-OBJECTS = {"virtual_adversarial": "VirtualAdversarial()", "checkpoint": "Checkpoint()"}
+# What to do where a parameter is None, which has no parameters of its own.
+REMEDIES = {
+    "virtual_adversarial": "set virtual_adversarial=VirtualAdversarial() first",
+    "checkpoint": "set checkpoint=Checkpoint() first",
+}
 
 # Parameters of the estimators that predict no classes.
 POSTERIOR_CONSTRAINTS = {
@@ -92,29 +95,27 @@ AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
 
 
-def with_objects(estimator, params):
-    """Return new parameters, by name, with the objects that names as `network__dropout` reach into.
+def reached_objects(estimator, names):
+    """Return the parameter objects that names such as `network__dropout` reach into, by parameter.
 
     Raises ValueError if there is no such object.
     """
-    params, known = dict(params), estimator.get_params(deep=False)
-    for nested in [name for name in params if "__" in name]:
+    known, found = estimator.get_params(deep=False), {}
+    for nested in names:
         name = nested.partition("__")[0]
         if name not in known:
             continue  # scikit-learn's error names those that there are
-        value = params.get(name, known[name])
+        value = known[name]
         if name == "solver":
             value = replace_auto(value, estimator._usual_solver)
-        value = expand(name, value)
-        if not hasattr(value, "set_params"):
-            first = OBJECTS.get(name)
-            remedy = f"set {name} itself" if first is None else f"set {name}={first} first"
+        found[name] = expand(name, value)
+        if not hasattr(found[name], "set_params"):
+            remedy = REMEDIES.get(name, f"set {name} itself")
             raise ValueError(
                 f"{nested!r} cannot be set, because {name}={value!r} has no parameters of its own; "
                 f"{remedy}."
             )
-        params[name] = value
-    return params
+    return found
 
 
 def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:

@@ -15,7 +15,7 @@ METHODS = (
     *("fit", "partial_fit", "fit_predict", "merge"),
     *("transform", "inverse_transform", "reconstruct", "impute", "restyle", "encode_samples"),
     *("predict", "predict_proba", "predict_log_proba", "decision_function"),
-    *("score", "score_samples", "parzen_log_likelihood"),
+    *("score", "score_samples", "parzen_log_likelihood", "sample"),
 )
 
 

@@ -385,10 +385,11 @@ def is_number(value):
     return True
 
 
-def of_shares(estimator, labeled, weights=None):
+def of_shares(estimator, y, labeled, weights=None):
     """Warn if the classes predicted for unlabeled rows have other shares than was assumed.
 
-    `labeled` (n_samples,) says which rows of the fit have a label. Rows may have weights.
+    `labeled` (n_samples,) says which rows of the fit have a label: those of y, and rows of
+    X_unlabeled behind them. Rows may have weights.
     """
     if (~labeled).sum() < LEAST_ROWS or estimator.class_weight is not None:
         return
@@ -401,9 +402,8 @@ def of_shares(estimator, labeled, weights=None):
     if not (missing.any() or distance > MOST_DISTANCE):
         return
     worst = worst_class(shares, missing, assumed)
-    classes, hint = estimator.classes_, ""
-    signed = classes.dtype.kind in "if" and (classes.min() < 0 or classes.tolist() == [0, 1])
-    if signed and is_auto(estimator.unlabeled_label):  # y may hold -1, 0 and 1
+    hint = ""
+    if may_have_lost_a_class(estimator, as_label_array(y).ravel(), len(labeled)):
         hint = " If -1 is a class of y and no marker, set unlabeled_label=None."
     user(
         f"The model predicts class {estimator.classes_[worst]} for {shares[worst]:.1%} of the "
@@ -413,6 +413,14 @@ def of_shares(estimator, labeled, weights=None):
         f"longer if max_iter is small.{hint}",
         UserWarning,
     )
+
+
+def may_have_lost_a_class(estimator, y, n_rows):
+    """Return whether the -1 that marks unlabeled rows of y may be a class, as with -1, 0 and 1."""
+    if not is_auto(estimator.unlabeled_label) or len(y) < n_rows or find_missing(y).any():
+        return False
+    classes = estimator.classes_
+    return classes.dtype.kind in "if" and (classes.min() < 0 or classes.tolist() == [0, 1])
 
 
 def compare_shares(predicted, assumed, weights=None):

@@ -298,9 +298,8 @@ def how_to_save(error: CannotWrite, estimator: Any) -> str:
                 f"{type(error.value).__name__}; use numbers and text in its place, or joblib."
             )
         if callable(getattr(parameters[name], "to_list", None)):  # of pandas and polars
-            is_series = hasattr(parameters[name], "index")
-            plain = f"{name}.to_dict()" if is_series else f"{name}.to_list()"
-            return f"{name}={shown} cannot be saved; fit with {plain} in its place."
+            plain = "to_dict()" if name in ("class_prior", "class_weight") else "to_list()"
+            return f"{name}={shown} cannot be saved; fit with {name}.{plain} in its place."
         return (
             f"{name}={shown} cannot be saved, because files of skaae contain no code and no "
             f"objects of other packages. Leave it out with save(..., left_out=[{name!r}]) and give "

@@ -184,7 +184,8 @@ class Decode(Core):
     def __init__(self, estimator: Any) -> None:
         super().__init__()
         step = estimator._step
-        self.register_buffer("unit", torch.ones(()))  # has the dtype of the networks
+        # has the dtype of the networks
+        self.register_buffer("unit", torch.ones(()), persistent=False)
         self.outputs = TableOutputs(estimator._table, sigmoid=step.reconstruction.sigmoid)
         self.decoder = own(step.trained.decoder)
         self.is_embedding = isinstance(estimator, AAEEmbedding)
@@ -207,7 +208,8 @@ class Decode(Core):
         else:
             found = self.decoder({"style": style})
         values, text = self.outputs(found)
-        return None if values is None else values.to(Z.dtype), text
+        given = Z if Z.is_floating_point() else style
+        return None if values is None else values.to(given.dtype), text
 
 
 class OneTensor(nn.Module):
