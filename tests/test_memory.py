@@ -153,7 +153,7 @@ print(*sizes)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
-@pytest.mark.parametrize("n_fits", [24, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_fits", [16, pytest.param(200, marks=pytest.mark.slow)])
 def test_memory_does_not_grow_with_the_number_of_fits(n_fits):
     """Resident memory in MiB, after a quarter of the fits and after all."""
     command = [sys.executable, "-c", FITS_AND_MEMORY, str(n_fits)]
