@@ -802,6 +802,7 @@ def test_a_frame_of_the_other_library_has_the_dtypes_of_numbers(library):
         assert list(found.dtypes) == list(other.dtypes)
 
 
+@pytest.mark.filterwarnings("ignore:X .* feature names")  # scikit-learn 1.6 knows pandas alone
 def test_categories_without_a_value_come_back_in_the_other_library():
     frame = pl.DataFrame({"a": [0.5, 1.5] * 20, "b": [None] * 40}, schema_overrides={"b": pl.Int64})
     model = make(AAETransformer, max_iter=1, categorical_features=["b"]).fit(frame)
