@@ -7,7 +7,7 @@ import numpy as np
 from skaae.diagnosis import statistics
 from skaae.diagnosis.evidence import FEW_ROWS, remedy
 from skaae.diagnosis.report import judged, not_checked
-from skaae.estimators import warn
+from skaae.estimators import labels, warn
 from skaae.estimators.model import are_auto
 from skaae.unlabeled import UNLABELED
 
@@ -56,8 +56,8 @@ def check_classes(evidence):
         predicted, which = predicted[hidden], "unlabeled rows"
     if len(predicted) < warn.LEAST_ROWS:
         return [not_checked(name, f"It needs at least {warn.LEAST_ROWS} rows.")]
-    shares, missing, distance = warn.compare_shares(predicted, estimator.class_prior_)
-    worst = warn.worst_class(shares, missing, estimator.class_prior_)
+    shares, missing, distance = labels.compare_shares(predicted, estimator.class_prior_)
+    worst = labels.worst_class(shares, missing, estimator.class_prior_)
     lost = [str(label) for label in estimator.classes_[missing]]
     found = judged(
         name,

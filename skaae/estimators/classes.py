@@ -27,6 +27,7 @@ from skaae.estimators.labels import (
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.styles import learn_styles
 from skaae.priors import Categorical
+from skaae.priors._prior import same
 
 
 class ReadsClasses:
@@ -160,7 +161,7 @@ class MayReadClasses(ReadsClasses):
         """Return the class indices of the rows passed to `fit`, or None without use_labels."""
         if self.use_labels:
             return self._read_classes(X, self._given(y, X.shape[0]))
-        if not (isinstance(self.class_prior, str) and self.class_prior == "labeled"):
+        if not same(self.class_prior, "labeled"):
             warn.of_no_effect("class_prior", self.class_prior, "use_labels=False")
         for name in ("classes_", "class_prior_"):  # set by an earlier fit
             self.__dict__.pop(name, None)

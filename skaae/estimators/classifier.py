@@ -135,10 +135,11 @@ default="labeled"
 
         Tables, which must not be sparse: a committee of up to five classifiers, weighted by
         cross-validation on the labels, gives class probabilities to up to 20,000 unlabeled rows,
-        and to made-up rows if rows are few for their columns. These and the labels train the label
-        in place of reconstruction and adversarial training. The committee softens the given labels
-        too: hardly if few rows have one, and more if most rows do. "auto" uses a committee for at
-        most 2000 labels. With more, "auto" is `Adam` for solver.
+        and to made-up rows if rows are few for their columns. The network's class probabilities
+        learn from these and from the labels; reconstruction and the adversary do not train them.
+        The committee softens the given labels too: hardly if few rows have one, and more if most
+        rows do. "auto" uses a committee for at most 2000 labels. With more, "auto" is `Adam` for
+        solver.
 
         Images (`scaling_` is "range"), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest

@@ -69,10 +69,10 @@ warm_start : bool, default=False
     stay the same. A pickle includes the state of the optimisers only if warm_start is True or the
     last call was `partial_fit`.
 checkpoint : str, path-like, Checkpoint or None, default=None
-    Folder in which `fit` saves its state every five minutes. If the process is killed, the same
-    `fit` with the same data goes on from there, to the same result. The file is removed when `fit`
-    is complete. Needs an int as random_state, and the package safetensors. A `Checkpoint` object
-    also sets how often to save.
+    Folder in which `fit` saves its state every five minutes. If the process is killed, call the
+    same `fit` with the same data again: it continues from there, and the result is the same. The
+    file is removed when `fit` is complete. Needs an int as random_state, and the package
+    safetensors. A `Checkpoint` object also sets how often to save.
 device : str or torch.device, default="auto"
     Device for all computations, such as "cpu", "cuda", "cuda:1" or "mps". "auto" is "cuda" if
     available, otherwise "mps" if available, otherwise "cpu".

@@ -92,9 +92,8 @@ class AAEEmbedding(
         map with cluster heads. "auto" is 10, or None if use_labels=True or n_clusters,
         cluster_heads, head_distance, prior, init or virtual_adversarial has another value than its
         default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, and
-        0.05 for input_noise or 0.1 with scaling "range". With heads, solver is `SGD` and
-        input_noise 0.3. Up to 4,000 rows, the time to fit a map that keeps neighbours grows with
-        their number.
+        0.05 for input_noise or 0.1 with scaling "range"; with heads, `SGD` and 0.3. The time to
+        fit a map that keeps neighbours grows with the number of rows, up to 4,000.
     n_clusters : "auto" or int, default="auto"
         Number of clusters, each with its head. "auto" is 20. With use_labels this is ignored, and
         each class has a head.
@@ -303,8 +302,8 @@ default="labeled"
         (2, 64)
         """
         check_is_fitted(self)
-        rows = inference.decode_combined(self._step, self._check_codes(X))
-        return frames.with_index(self._in_units_of_X(rows), X)
+        found = inference.decode_combined(self._step, self._check_codes(X))
+        return frames.with_index(self._in_units_of_X(found), X)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
         """Draw points of the embedding without decoding them.

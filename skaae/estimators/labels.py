@@ -26,6 +26,8 @@ REGRESSION = (
     "make_pipeline(AAETransformer(10), Ridge())"
 )
 TINY = np.finfo(float).tiny
+# A class of fewer expected rows may be missing among the predictions.
+LEAST_EXPECTED = 5
 UNKNOWN = -2  # a label that is not one of the classes, where such labels are allowed
 
 
@@ -167,8 +169,8 @@ def label_block(y, classes, n_samples):
 def columns_by_class(y, classes):
     """Return probabilities with columns in the order of the classes.
 
-    The columns of a data frame may be named by the classes, in any order. If their names are 0, 1,
-    2 and so on, and not the classes, they are read as those of an array.
+    If y is a data frame, its columns may have the classes as names, in any order. If their names
+    are 0, 1, 2 and so on, and these are not the classes, y is read as an array.
     """
     if frames.library_of(y) is None:
         return y
@@ -284,3 +286,29 @@ def _refuse_names(names, strange, known, *, is_dict):
         f"class_prior has a proportion for {first!r}, which is none of the classes {known}; leave "
         "it out, or name each class as y does."
     )
+
+
+def compare_shares(predicted, assumed, weights=None):
+    """Return the shares of predicted classes, which ones are missing, and the distance of shares.
+
+    Parameters
+    ----------
+    predicted : (n_rows,) class indices.
+    assumed : (n_classes,) class proportions.
+    weights : (n_rows,), or None.
+
+    Returns
+    -------
+    shares : (n_classes,)
+    missing : (n_classes,) of bool: no row is predicted as the class, although some should be.
+    distance : total variation distance of the shares from the assumed ones.
+    """
+    shares = np.bincount(predicted, weights, minlength=len(assumed))
+    shares = shares / shares.sum()
+    missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
+    return shares, missing, 0.5 * float(np.abs(shares - assumed).sum())
+
+
+def worst_class(shares, missing, assumed):
+    """Return the class with the most different share; a missing one comes first."""
+    return int(np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed)))

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skaae import inference
 from skaae.columns.schema import MixedRows
 from skaae.device import cpu_generator
-from skaae.estimators.labels import REGRESSION
+from skaae.estimators.labels import REGRESSION, compare_shares, worst_class
 from skaae.estimators.rates import epochs
 from skaae.training.loop import SECONDS_BETWEEN_INTERRUPTS, DivergenceError
 from skaae.training.ranks import is_first
@@ -21,8 +21,6 @@ from skaae.unlabeled import UNLABELED, as_label_array, find_missing, is_auto
 
 # Predicted shares of classes may differ from the assumed ones by this total variation distance.
 MOST_DISTANCE = 0.3
-# A class of fewer expected rows may be missing among the predictions.
-LEAST_EXPECTED = 5
 # Packages whose frames lie between a warning and the user's code.
 OURS = ("skaae", "sklearn", "joblib")
 # One epoch for as many of max_iter="auto" is too few.
@@ -421,32 +419,6 @@ def may_have_lost_a_class(estimator, y, n_rows):
         return False
     classes = estimator.classes_
     return classes.dtype.kind in "if" and (classes.min() < 0 or classes.tolist() == [0, 1])
-
-
-def compare_shares(predicted, assumed, weights=None):
-    """Return the shares of predicted classes, which ones are missing, and the distance of shares.
-
-    Parameters
-    ----------
-    predicted : (n_rows,) class indices.
-    assumed : (n_classes,) class proportions.
-    weights : (n_rows,), or None.
-
-    Returns
-    -------
-    shares : (n_classes,)
-    missing : (n_classes,) of bool: no row is predicted as the class, although some should be.
-    distance : total variation distance of the shares from the assumed ones.
-    """
-    shares = np.bincount(predicted, weights, minlength=len(assumed))
-    shares = shares / shares.sum()
-    missing = (shares == 0.0) & (assumed * len(predicted) >= LEAST_EXPECTED)
-    return shares, missing, 0.5 * float(np.abs(shares - assumed).sum())
-
-
-def worst_class(shares, missing, assumed):
-    """Return the class with the most different share; a missing one comes first."""
-    return int(np.argmax(np.where(missing, 2.0, 0.0) + np.abs(shares - assumed)))
 
 
 def of_quantities(classes, targets):

@@ -427,10 +427,7 @@ class AAEStep:
         return autocast(self.generator.device, self.precision)
 
     def _update(self, phase: str, parts: Losses) -> Losses:
-        """Update the weights of one phase on its losses, and return these; see `_shared`.
-
-        Gradients are scaled down to the largest norm allowed.
-        """
+        """Update the weights of one phase on its losses, and return these; see `_shared`."""
         gradients = self._gradients(phase, total(parts))
         if gradients:
             self.optimizers[phase].step(gradients, excess(gradients, self.max_gradient_norm))
