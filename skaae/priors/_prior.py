@@ -180,7 +180,7 @@ def _constant_of(values: ArrayLike, device: torch.device, dtype: torch.dtype) ->
     return _constant(array.tobytes(), array.shape, device, dtype)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _constant(
     values: bytes, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype
 ) -> Tensor:
