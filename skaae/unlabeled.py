@@ -300,6 +300,27 @@ def _check_finite(labeled):
         raise ValueError("Input y contains infinity or a value too large for a class label.")
 
 
+def index_classes(y, unlabeled_label, name, *, needs_labels=True, convert=plain, advice="."):
+    """Return the sorted classes of y, and the class index of each row: int64, -1 where unlabeled.
+
+    `name` is the caller's name for error messages. With `needs_labels` at least one row must have a
+    label, or else an error ends in `advice`. `convert` is applied to the labels before they are
+    compared.
+    """
+    y = as_1d(y, name)
+    unlabeled = find_unlabeled(y, unlabeled_label)
+    targets = np.full(len(y), UNLABELED, dtype=np.int64)
+    if unlabeled.all() and needs_labels:
+        raise ValueError(
+            f"y holds no labeled row: all {len(y)} entries are missing or equal to the marker of "
+            f"unlabeled_label={unlabeled_label!r}. {name} needs labeled rows{advice}"
+        )
+    if unlabeled.all():
+        return np.empty(0, dtype=np.int64), targets
+    classes, targets[~unlabeled] = index_labels(convert(y[~unlabeled]))
+    return classes, targets
+
+
 def index_labels(labeled):
     """Return the sorted classes of labels without markers, and the class index of each label."""
     _check_finite(labeled)

@@ -358,7 +358,7 @@ def test_priors_near_unit_scale_change_nothing_and_heavy_tails_little(blobs):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             aae = AAETransformer(prior=prior, max_iter=1, random_state=0).fit(blobs[0])
-        step = aae._settings.start()
+        step = aae._settings.initialize()
         weight = step.networks.encoder.outputs.norms["style"].weight
         assert (weight.detach() <= deviation).all()
         assert (weight.detach() >= 1.0).all()

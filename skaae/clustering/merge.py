@@ -130,6 +130,14 @@ def merged_groups(together, sizes, n_groups):
     return np.array(members)
 
 
+def largest_components(proportions):
+    """Return a one-hot row for the largest component of each class or cluster.
+
+    Both arrays are (n_classes, n_components).
+    """
+    return np.eye(proportions.shape[1])[proportions.argmax(axis=1)]
+
+
 def pairs_to_merge(together, sizes):
     """Yield which two clusters to merge next, until one is left.
 

@@ -81,20 +81,25 @@ class BaseAdversarialAutoencoder(
     _doc_link_template = property(lambda self: page_of_estimator())
 
     @abstractmethod
-    def _model(self, targets, table, *, dense, start):
+    def _model(self, targets, table, *, dense, clusters):
         """Return the `Model` to train; targets (n_samples,) are class indices or None.
 
-        `dense`: a `fit` on a dense table, which other classifiers can read. `start`: see `_start`.
+        `dense`: a `fit` on a dense table, which other classifiers can read. `clusters`: see
+        `_initial_clusters`.
         """
 
-    def _start(self, rows, *, partial, again=False):
-        """Return the first clusters of training rows, a `Start`; most estimators have none.
+    def _initial_clusters(self, rows, *, partial):
+        """Return the `InitialClusters` of training rows; most estimators have none.
 
-        `rows` are `NetworkRows`. The fit may be a `partial_fit`, or one that goes on `again`.
+        `rows` are `NetworkRows`. The fit may be a `partial_fit`.
         """
 
-    def _start_again(self, rows, *, partial):
+    def _clusters_to_continue(self, rows, *, partial):
         """Return the same for a fit that goes on with a model."""
+
+    def _continues(self, partial):
+        """Return whether a fit goes on with the fitted model; else it starts with new weights."""
+        return hasattr(self, "_step") and (partial or self.warm_start)
 
     def _results(self, X, targets, *, partial):
         """Return the fitted attributes computed from the trained weights, by name; set nothing.
@@ -263,7 +268,7 @@ class BaseAdversarialAutoencoder(
 
     def _begin(self, X, *, partial=False):
         """Return checked training rows; raise if a model that continues cannot train on them."""
-        if not (hasattr(self, "_step") and (partial or self.warm_start)):
+        if not self._continues(partial):
             chosen = expand("categorical_features", self.categorical_features)
             stored = as_out_of_core(X)
             X = X if stored is None else stored
@@ -280,7 +285,7 @@ class BaseAdversarialAutoencoder(
         return rows
 
     def _build(self, X, targets, *, partial):
-        """Build networks and step for rows X, with new weights; return what `_start` returned."""
+        """Build networks and step for rows X, with new weights; return the initial clusters."""
         bounded = self.reconstruction_loss == "binary_cross_entropy"
         categories = expand("categorical_features", self.categorical_features)
         known, _ = in_memory(X, None)
@@ -299,15 +304,15 @@ class BaseAdversarialAutoencoder(
         warn.of_lost_columns(table, known.shape[0])
         if bounded:
             require_unit_interval(table)
-        start = first(self._start(NetworkRows(known, table), partial=partial))
-        model = self._model(targets, table, dense=not (partial or issparse(X)), start=start)
+        clusters = first(self._initial_clusters(NetworkRows(known, table), partial=partial))
+        model = self._model(targets, table, dense=not (partial or issparse(X)), clusters=clusters)
         self._settings = parameters.resolve(self, model, known, table)
         self._recipe = model.recipe
-        self._table, self._step = table, self._settings.start()
+        self._table, self._step = table, self._settings.initialize()
         self._frozen = fitting.frozen_parameters(self)
         self.scaling_, self.n_iter_ = table.scaling.kind, 0
         self.history_: dict[str, list[Any]] = {}
-        return start
+        return clusters
 
     def _fit(self, X, targets=None, *, partial=False, weights=None, validation=None):
         """Train on checked rows X and class indices (-1 where unlabeled).
@@ -319,10 +324,11 @@ class BaseAdversarialAutoencoder(
         known, known_targets = in_memory(X, targets)
         data = known, *identity_of(X), targets, weights, validation
         saver = None if partial else make_saver(self, *data)
-        if hasattr(self, "_step") and (partial or self.warm_start):
-            start = first(self._start_again(NetworkRows(known, self._table), partial=partial))
+        if self._continues(partial):
+            known_rows = NetworkRows(known, self._table)
+            clusters = first(self._clusters_to_continue(known_rows, partial=partial))
         else:
-            start = self._build(X, targets, partial=partial)
+            clusters = self._build(X, targets, partial=partial)
         rows, held_out = fitting.split_rows(self, X, targets, validation, partial=partial)
         self._goes_on = partial
         step, device = self._step, self._step.generator.device
@@ -330,7 +336,7 @@ class BaseAdversarialAutoencoder(
         # falling rates need a known last epoch, and would be too low for further fits
         ends = not (partial or self.warm_start) and held_out is None and validation is None
         shown = fitting.shown(self, known, known_targets)
-        learned = targets if start is None else of_all_rows(X, start.labels, UNLABELED)
+        learned = targets if clusters is None else of_all_rows(X, clusters.labels, UNLABELED)
         run = self._plan(x, learned, rows, partial=partial, weights=weights, ends=ends)
         run.actions = self._actions(X, targets, run.streams)
         taught = None if partial else self._teach(run.streams, targets, held_out)
@@ -358,7 +364,7 @@ class BaseAdversarialAutoencoder(
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
         warn.of_few_epochs(self, run, len(rows), partial=partial)
         if not partial:
-            warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows), start)
+            warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows), clusters)
         watch.end(loop)
 
     def _plan(self, x, targets, rows, *, partial, weights, ends):

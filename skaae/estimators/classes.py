@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from skaae.clustering.merge import largest_components
 from skaae.columns import frames
 from skaae.columns.table import NetworkRows
 from skaae.estimators import warn
@@ -295,7 +296,7 @@ class DrawsClasses:
         else:
             label = label_block(y, classes, n_samples)
         within = self._component_proportions()
-        return label if within is None else label @ np.eye(within.shape[1])[within.argmax(axis=1)]
+        return label if within is None else label @ largest_components(within)
 
     def _draw_label(self, y, n_samples, generator):
         """Return one-hot labels (n_samples, label) for classes y; None draws the classes.

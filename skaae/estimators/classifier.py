@@ -123,7 +123,8 @@ default="labeled"
         trains only the borders between classes in the next 30 %. After that, reconstruction and the
         label's discriminator train the label too. If most classes have fewer than two labels per
         component, labels are not used until the components are found. They then assign each
-        component to a class. Not part of the paper.
+        component to a class. These two stages are longer then, and end at 60 and 80 % of max_iter.
+        Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         The value of y that marks an unlabeled row. Missing values (None, NaN, pandas.NA) always
         mark unlabeled rows too, except with None: then every row must have a label. "auto" means
@@ -387,7 +388,7 @@ default="labeled"
         self._fit(rows, targets[used], partial=partial, weights=own, validation=validation)
         self.__dict__.update(self._of_all_rows(X, targets, {}))
 
-    def _model(self, targets, table, *, dense, start):
+    def _model(self, targets, table, *, dense, clusters):
         images = table.scaling.kind == "range"
         finds = dense and self._finds_components(targets, table)
         per_class = replace_auto(

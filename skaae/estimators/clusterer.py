@@ -10,14 +10,15 @@ from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
-from skaae.clustering.merge import merge_components
-from skaae.clustering.start import KEPT
+from skaae.clustering.initial import KEPT
+from skaae.clustering.merge import largest_components, merge_components
 from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.documentation import OWN_AUTO, with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
+from skaae.estimators.initial_clusters import FindsInitialClusters
 from skaae.estimators.labels import labeled_proportions
 from skaae.estimators.model import Model, are_auto, are_many_images
 from skaae.estimators.options import (
@@ -28,7 +29,6 @@ from skaae.estimators.options import (
     replace_auto,
 )
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, check_count
-from skaae.estimators.starts import StartsFromClusters
 from skaae.inference import pieces
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
@@ -66,7 +66,7 @@ from skaae.storage.rows import in_memory
     ),
 )
 @parameters_as_fields
-class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
+class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversarialAutoencoder):
     """Clustering with an adversarial autoencoder, where part of the code is the cluster.
 
     An autoencoder encodes each row into two parts. The label is a softmax over the clusters,
@@ -109,9 +109,9 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         values (each flag and each category is an input); but then the label keeps the clusters, and
         values of dense rows further than 3 standard deviations from the mean are clipped. Otherwise
         it is "mixture" if there are 3 rows for each parameter of the mixture, and a mixture of
-        twice as many Gaussians is no better by the Bayesian information criterion. Otherwise it is
-        "spectral". These two learn from at most 5000 rows. If spectral clustering is impossible,
-        k-means whose clusters are kept replaces it.
+        twice or four times as many Gaussians is no better by the Bayesian information criterion.
+        Otherwise it is "spectral". These two learn from at most 5000 rows. If spectral clustering
+        is impossible, k-means whose clusters are kept replaces it.
     {label_parameters}
     {shared_parameters}
 
@@ -353,7 +353,7 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         """Return the fitted attributes for merged clusters and for rows with these logits."""
         style = np.zeros((merged.n_clusters, self._settings.n_components), dtype=np.float32)
         proportions = merged.component_proportions(self._settings.label_size)
-        heads = np.eye(proportions.shape[1], dtype=np.float32)[proportions.argmax(axis=1)]
+        heads = largest_components(proportions).astype(np.float32)
         return {
             "_merged": merged,
             "n_clusters_": merged.n_clusters,
@@ -366,8 +366,8 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
         """Return the logits of checked rows X for all trained clusters, (n_samples, n_trained)."""
         return inference.logits(self._step, NetworkRows(X, self._table))
 
-    def _start(self, rows, *, partial, again=False):
-        finds_small = not (partial or again) and self._finds_small(rows)
+    def _initial_clusters(self, rows, *, partial):
+        finds_small = not partial and self._finds_small(rows)
         if self.init == "random" or finds_small:
             return None
         if partial and self.init in KEPT:
@@ -397,16 +397,16 @@ class AAEClusterer(StartsFromClusters, ClusterMixin, DrawsClasses, BaseAdversari
             )
         return n_trained
 
-    def _model(self, targets, table, *, dense, start):
-        finds_small = start is None and self.init == "auto"
+    def _model(self, targets, table, *, dense, clusters):
+        finds_small = clusters is None and self.init == "auto"
         n_trained = self._n_trained(finds_small=finds_small)
-        kind, labels = start or (None, np.arange(n_trained))
+        kind, labels = clusters or (None, np.arange(n_trained))
         proportions = tuple(labeled_proportions(labels, n_trained))
         return Model(
             {"label": Block(n_trained), "style": Block(self.n_components)},
             {"label": Categorical(proportions), "style": as_prior(self.prior)},
             classifies=True,
-            clusters_start=kind,
+            init=kind,
             proportions=proportions,
             recipe=recipes.SMALL_CLUSTERS if finds_small else recipes.CLUSTERS,
             virtual_adversarial=replace_auto(

@@ -17,6 +17,7 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, MayReadClasses
 from skaae.estimators.documentation import OWN_AUTO, with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
+from skaae.estimators.initial_clusters import FindsInitialClusters
 from skaae.estimators.maps import KeepsNeighbours, only_with_heads, places_of_heads
 from skaae.estimators.model import Model
 from skaae.estimators.options import (
@@ -29,7 +30,6 @@ from skaae.estimators.options import (
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE
 from skaae.estimators.recipes import HEADS, NEIGHBOURS, NEIGHBOURS_OF_IMAGES
-from skaae.estimators.starts import StartsFromClusters
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
@@ -62,7 +62,7 @@ from skaae.private_sklearn import StrOptions
 )
 @parameters_as_fields
 class AAEEmbedding(
-    KeepsNeighbours, StartsFromClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder
+    KeepsNeighbours, FindsInitialClusters, MayReadClasses, DrawsClasses, BaseAdversarialAutoencoder
 ):
     """Map of rows in few dimensions, on which neighbours stay together, or clusters apart.
 
@@ -410,7 +410,7 @@ default="labeled"
         n_heads = self._settings.label_size
         return np.arange(n_heads), np.full(n_heads, 1.0 / n_heads)
 
-    def _start(self, rows, *, partial, again=False):
+    def _initial_clusters(self, rows, *, partial):
         if self._count_neighbors() or self.use_labels or self.init == "random":
             return None
         return self._find_clusters(rows, self._count_clusters(), self.init)
@@ -421,7 +421,7 @@ default="labeled"
             run.streams.append(self._neighbour_stream(x, rows, self._count_neighbors()))
         return run
 
-    def _model(self, targets, table, *, dense, start):
+    def _model(self, targets, table, *, dense, clusters):
         if self._count_neighbors():
             return Model(
                 {"style": Block(self.n_components, adversarial=False)},
@@ -434,13 +434,13 @@ default="labeled"
         if self.use_labels:
             proportions = self.class_prior_
         learned = isinstance(self.cluster_heads, str) and self.cluster_heads == "learned"
-        kind = "labels" if self.use_labels else None if start is None else start.kind
+        kind = "labels" if self.use_labels else None if clusters is None else clusters.kind
         keeps_proportions = not self.use_labels or self._is_prior_stated()
         return Model(
             {"label": Block(len(proportions)), "style": Block(self.n_components)},
             {"label": Categorical(proportions), "style": as_prior(self.prior)},
             classifies=True,
-            clusters_start=kind,
+            init=kind,
             proportions=tuple(proportions) if keeps_proportions else None,
             cluster_heads=places_of_heads(self, len(proportions)),
             head_distance=float(self.head_distance) if learned else 0.0,

@@ -1,4 +1,4 @@
-"""Helpers of `fit` and `partial_fit`: checks, callbacks, warnings and the history of losses.
+"""Helpers of `fit` and `partial_fit`: checks, held-out rows, streams, callbacks, the history.
 
 The base class of the estimators calls these functions.
 """

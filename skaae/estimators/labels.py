@@ -17,7 +17,7 @@ from skaae.unlabeled import (
     as_1d,
     find_missing,
     find_unlabeled,
-    index_labels,
+    index_classes,
     plain,
 )
 
@@ -54,20 +54,14 @@ def encode_labels(
     classes : ndarray of shape (n_classes,), sorted
     targets : int64 ndarray of shape (n_samples,), -1 where unlabeled
     """
-    y = as_1d(y, estimator_name)
-    unlabeled = find_unlabeled(y, unlabeled_label)
-    if unlabeled.all() and not needs_labels:
-        return np.empty(0, dtype=np.int64), np.full(len(y), UNLABELED, dtype=np.int64)
-    if unlabeled.all():
-        raise ValueError(
-            f"y holds no labeled row: all {len(y)} entries are missing or equal to the marker of "
-            f"unlabeled_label={unlabeled_label!r}. {estimator_name} needs labeled rows of "
-            "at least two classes; without labels set use_labels=False where there is such a "
-            f"parameter, or use AAETransformer or AAEClusterer.{hint}"
-        )
-    targets = np.full(len(y), UNLABELED, dtype=np.int64)
+    advice = (
+        " of at least two classes; without labels set use_labels=False where there is such a "
+        f"parameter, or use AAETransformer or AAEClusterer.{hint}"
+    )
     try:
-        classes, targets[~unlabeled] = index_labels(plain(y[~unlabeled]))
+        return index_classes(
+            y, unlabeled_label, estimator_name, needs_labels=needs_labels, advice=advice
+        )
     except ValueError as error:
         if "Unknown label type" not in str(error):
             raise
@@ -75,7 +69,6 @@ def encode_labels(
             f"{error} {estimator_name} learns classes, not quantities: {REGRESSION}; or cut y into "
             "classes, for instance with pandas.cut."
         ) from error
-    return classes, targets
 
 
 def lookup_labels(

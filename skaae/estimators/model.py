@@ -22,7 +22,7 @@ class Model:
     blocks : the blocks of the code, by name.
     priors : prior of each latent block, by name.
     classifies : whether the encoder learns the classes of labeled rows.
-    clusters_start : source of the first clusters: "labels", "k-means", "kept k-means", "spectral",
+    init : source of the first clusters: "labels", "k-means", "kept k-means", "spectral",
         "mixture", or None if training has to find them itself.
     assigns_later : whether components are assigned to classes only after they are found.
     teacher : what labels unlabeled rows: "committee" (of classifiers), "graph" (of neighbours,
@@ -38,7 +38,7 @@ class Model:
     blocks: Mapping[str, Block]
     priors: Mapping[str, Prior]
     classifies: bool = False
-    clusters_start: str | None = "labels"
+    init: str | None = "labels"
     assigns_later: bool = False
     teacher: str | None = None
     proportions: tuple[float, ...] | None = None
@@ -77,4 +77,4 @@ def are_auto(*values: Any) -> bool:
 
 def finds_clusters(model: Model) -> bool:
     """Return whether the virtual adversarial loss has to find components or clusters."""
-    return has_components(model) or model.clusters_start is None
+    return has_components(model) or model.init is None

@@ -87,8 +87,8 @@ class Network(Options):
 NETWORK_DOC = """
     discriminator_hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Units of each hidden layer of each discriminator. "auto" is two layers, each with three
-        units per feature, at least 64 and at most 1000, or with 64 units for a classifier of tables
-        (see the user guide).
+        units per feature, at least 64 and at most 1000. For a classifier of tables, unless
+        pseudo_labels=False, they have 64 units (see the user guide).
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "logistic", "identity"}, \
 default="relu"
         Activation of the hidden layers.
@@ -206,8 +206,8 @@ default="auto"
         from its epoch on; the paper's schedule for MNIST is ((50, 0.1), (1000, 0.01)). Callable:
         gets the epoch, counted from 0, and returns the factor. "auto" is "cosine" for
         `AAETransformer`, `SupervisedAAETransformer`, `AAEOutlierDetector`, maps that keep
-        neighbours, and a `SemiSupervisedAAEClassifier` of tables or of many images (see the user
-        guide). It is "constant" for the others. With early_stopping,
+        neighbours, and a `SemiSupervisedAAEClassifier` of many images (see the user guide) or of
+        tables, unless pseudo_labels=False. It is "constant" for the others. With early_stopping,
         warm_start or `partial_fit` it is always "constant", because the last epoch is not known.
     max_gradient_norm : float or None, default=10.0
         Largest norm of the gradient in each training phase. Larger gradients are scaled down to

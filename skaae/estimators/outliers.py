@@ -296,7 +296,7 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
             return float(low - FENCE * (high - low))
         return float(np.percentile(scores, 100.0 * self.contamination))
 
-    def _model(self, targets, table, *, dense, start):
+    def _model(self, targets, table, *, dense, clusters):
         require_gaussian(self.regularizer, self.posterior)
         n_components = replace_auto(self.n_components, max(1, table.layout.n_inputs // 2))
         style = Block(n_components, adversarial=self.regularizer == "adversarial")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from skaae.clustering.start import KEPT
+from skaae.clustering.initial import KEPT
 from skaae.columns.layout import Layout
 from skaae.columns.scaling import Scaling
 from skaae.columns.table import Rows, Table
@@ -260,20 +260,20 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
     `consistent` says whether the model has a virtual adversarial loss.
     """
     pseudo_labels_at = PSEUDO_LABELS_AT if model.teacher == "graph" else ()
-    if model.clusters_start == "k-means":
+    if model.init == "k-means":
         stages = schedules.taught_by_kmeans(virtual_adversarial=consistent)
         return Schedule(stages, pseudo_labels_at, teacher="k-means")
     if model.teacher == "committee":
         stages = schedules.taught(consistency="classes" if consistent else None)
         return Schedule(stages, teacher="committee")
-    if model.clusters_start in KEPT:
+    if model.init in KEPT:
         stages = schedules.taught(consistency="components" if consistent else None)
-        return Schedule(stages, teacher=model.clusters_start)
+        return Schedule(stages, teacher=model.init)
     if not consistent:
         stages = schedules.plain()
     elif has_components(model):
         stages = schedules.find_components_first(assigns_later=model.assigns_later)
-    elif model.clusters_start is None:
+    elif model.init is None:
         stages = schedules.find_clusters_first()
     else:
         stages = schedules.warm_up_first()

@@ -301,7 +301,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         """
         return float(self.score_samples(X, y).mean())
 
-    def _model(self, targets, table, *, dense, start):
+    def _model(self, targets, table, *, dense, clusters):
         n_classes = len(self.classes_)
         adversarial = self.regularizer == "adversarial"
         conditional = adversarial and self.class_conditional

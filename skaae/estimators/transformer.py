@@ -316,7 +316,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         """Decode a style into numbers, which are not rounded where a frame had integers."""
         return self._table.numbers_in_units(inference.decode(self._step, {"style": style}))
 
-    def _model(self, targets, table, *, dense, start):
+    def _model(self, targets, table, *, dense, clusters):
         prior = as_prior(self.prior, getattr(self, "class_prior_", None))
         n_classes = 0
         if self.use_labels:

@@ -10,6 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from skaae.clustering.merge import largest_components
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses
 from skaae.estimators.clusterer import AAEClusterer
@@ -193,10 +194,9 @@ class Decode(Core):
             proportions = estimator._label_values()[1]
             within = estimator._component_proportions()
             within = np.eye(len(proportions)) if within is None else within
-            largest = np.eye(within.shape[1])[within.argmax(axis=1)]
             self.n_classes = len(proportions)
             self.register_buffer("proportions", buffer(proportions, torch.float32))
-            self.register_buffer("within", buffer(largest, torch.float32))
+            self.register_buffer("within", buffer(largest_components(within), torch.float32))
 
     def forward(self, Z: Tensor, y: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
         style = Z.to(self.unit.dtype)

@@ -17,13 +17,14 @@ from sklearn.utils.parallel import Parallel, delayed
 from skaae.model_selection._budget import allocate, check_number, choose, draw_order
 from skaae.model_selection._marking import with_marker
 from skaae.model_selection._rows import (
-    index_classes,
     is_integer,
     refuse_marker,
+    simple,
     take,
     take_parameters,
 )
 from skaae.model_selection._split import SemiSupervisedSplit
+from skaae.unlabeled import index_classes
 
 N_BUDGETS = 5
 
@@ -135,7 +136,7 @@ def label_budget_curve(
     _check_choices(unlabeled, n_repeats, scoring)
     X, y, groups = indexable(X, y, groups)
     rng = check_random_state(random_state)
-    classes, targets = index_classes(y, unlabeled_label, "label_budget_curve")
+    classes, targets = index_classes(y, unlabeled_label, "label_budget_curve", convert=simple)
     parts = _parts(cv, X, y, groups, targets, rng, unlabeled_label)
     counts = [_count(targets[train], classes) for train, _ in parts]
     budgets = _budgets(n_labels, per_class, counts, classes)

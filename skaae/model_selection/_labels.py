@@ -8,8 +8,8 @@ from sklearn.utils.validation import check_consistent_length
 
 from skaae.model_selection._budget import allocate, choose, draw_order
 from skaae.model_selection._marking import with_marker
-from skaae.model_selection._rows import index_classes, simple, take
-from skaae.unlabeled import as_1d, find_unlabeled
+from skaae.model_selection._rows import simple, take
+from skaae.unlabeled import as_1d, find_unlabeled, index_classes
 
 
 def is_unlabeled(y, *, unlabeled_label="auto"):
@@ -131,7 +131,7 @@ def make_unlabeled(y, n_labeled, *, per_class=False, random_state=None, unlabele
     (array([-1,  0,  1]), array([80, 18,  2]))
     """
     marker = "auto" if unlabeled_label is None else unlabeled_label
-    classes, targets = index_classes(y, marker, "make_unlabeled")
+    classes, targets = index_classes(y, marker, "make_unlabeled", convert=simple)
     counts = np.bincount(targets[targets >= 0], minlength=len(classes))
     kept = allocate(counts, n_labeled, per_class, classes)
     order = draw_order(check_random_state(random_state), len(targets))

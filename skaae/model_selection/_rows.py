@@ -8,16 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skaae.private_sklearn import safe_indexing
-from skaae.unlabeled import (
-    UNLABELED,
-    as_1d,
-    find_missing,
-    find_unlabeled,
-    index_labels,
-    is_auto,
-    is_missing,
-    plain,
-)
+from skaae.unlabeled import UNLABELED, find_missing, is_auto, is_missing, plain
 
 
 def is_integer(value):
@@ -31,23 +22,6 @@ def simple(labels):
     if labels.dtype.kind == "O" and all(isinstance(value, str) for value in labels):
         return labels.astype(str)
     return labels
-
-
-def index_classes(y, unlabeled_label, name):
-    """Return the classes of y, and the class index of each row, -1 where unlabeled.
-
-    `name` is the caller's name for error messages. At least one row must have a label.
-    """
-    y = as_1d(y, name)
-    unlabeled = find_unlabeled(y, unlabeled_label)
-    if unlabeled.all():
-        raise ValueError(
-            f"y holds no labeled row: all {len(y)} entries are missing or equal to the marker of "
-            f"unlabeled_label={unlabeled_label!r}. {name} needs labeled rows."
-        )
-    targets = np.full(len(y), UNLABELED, dtype=np.int64)
-    classes, targets[~unlabeled] = index_labels(simple(y[~unlabeled]))
-    return classes, targets
 
 
 def take(rows, index):

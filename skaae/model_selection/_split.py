@@ -12,8 +12,8 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import indexable
 
-from skaae.model_selection._rows import index_classes, is_integer
-from skaae.unlabeled import as_1d, find_missing
+from skaae.model_selection._rows import is_integer
+from skaae.unlabeled import as_1d, find_missing, index_classes
 
 
 class SemiSupervisedSplit(BaseCrossValidator):

@@ -111,7 +111,7 @@ class Settings:
         others = self.architecture.kind == "conv" or self.architecture.has_user_modules
         return None if others else self.width
 
-    def start(self) -> AAEStep:
+    def initialize(self) -> AAEStep:
         """Return a step whose networks have new weights, and codes that start in the prior."""
         networks = self.architecture.build()
         self._start_in_prior(networks)

@@ -57,8 +57,8 @@ class AAEStep:
         limit.
     precision : dtype of matrix products; weights and optimiser state are float32.
     average : whether to keep a running average of the weights, for inference.
-    joint : whether all phases except the virtual adversarial one share one encoding. Otherwise each
-        phase encodes its rows anew.
+    joint : whether the phases of the paper share one encoding. Otherwise each phase encodes its
+        rows anew.
     virtual_adversarial : the loss of the virtual adversarial phase, or None.
     schedule : the stages of the training.
 

@@ -8,12 +8,12 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skaae import inference
-from skaae.clustering.start import KEPT, Start, first_clusters
+from skaae.clustering.initial import KEPT, InitialClusters, find_initial_clusters
 from skaae.columns.gaps import without_chance_gaps
 from skaae.estimators.parameters import draw_seed
 
 
-class StartsFromClusters:
+class FindsInitialClusters:
     """Finds the clusters that the label learns first, and those of fits that go on."""
 
     # Attributes of the estimators.
@@ -21,7 +21,6 @@ class StartsFromClusters:
     random_state: Any
     _settings: Any
     _step: Any
-    _start: Any
 
     def _find_clusters(self, rows, n_clusters, kind):
         """Return the first clusters of training rows (`NetworkRows`), found by `kind`."""
@@ -33,9 +32,9 @@ class StartsFromClusters:
         X = rows
         if not issparse(rows.rows):
             X = without_chance_gaps(np.asarray(rows[:], dtype=np.float32), rows.table.layout)
-        return first_clusters(kind, X, n_clusters, draw_seed(self.random_state))
+        return find_initial_clusters(kind, X, n_clusters, draw_seed(self.random_state))
 
-    def _start_again(self, rows, *, partial):
+    def _clusters_to_continue(self, rows, *, partial):
         """Return the clusters that a fit teaches which goes on, or None.
 
         `fit` finds clusters anew as long as they train the label, and numbers them as the model
@@ -44,12 +43,12 @@ class StartsFromClusters:
         """
         if partial:
             kind = self._settings.schedule.teacher
-            return Start(kind, self._predicted(rows)) if kind in KEPT else None
-        taught = self._settings.schedule.teacher is not None
-        if not taught or "classification" not in self._step.stage.moves_label:
+            return InitialClusters(kind, self._predicted(rows)) if kind in KEPT else None
+        kind = self._settings.schedule.teacher
+        if kind is None or "classification" not in self._step.stage.moves_label:
             return None
-        start = self._start(rows, partial=False, again=True)
-        return start and start.numbered_like(self._predicted(rows))
+        found = self._find_clusters(rows, self._settings.label_size, kind)
+        return found.numbered_like(self._predicted(rows))
 
     def _predicted(self, rows):
         """Return the cluster of each row, before any are merged."""

@@ -12,15 +12,15 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from skaae import MLP, AAEClusterer
-from skaae.clustering.start import (
+from skaae.clustering.initial import (
     KEPT_KMEANS,
-    Start,
+    InitialClusters,
     directions,
-    first_clusters,
+    find_initial_clusters,
     kmeans_labels,
     mixture_labels,
     spectral_labels,
-    suitable_start,
+    suitable_init,
 )
 from skaae.estimators.labels import labeled_proportions
 from skaae.neighbours import distinct, nearest, neighbour_graph, whitening
@@ -84,14 +84,14 @@ def test_spectral_clusters_have_any_shape(sets):
     factor = {"factor": 0.5} if sets is make_circles else {}
     X, y = sets(600, noise=0.05, random_state=0, **factor)
     assert adjusted_rand_score(y, spectral_labels(X, 2, 0)) > 0.95
-    assert suitable_start(X, 2, 0) == "spectral"
+    assert suitable_init(X, 2, 0) == "spectral"
 
 
 @pytest.mark.parametrize("n_rows", [200, 400])
 def test_two_rings_of_few_rows_are_no_gaussians(n_rows):
     """Twice as many Gaussians describe two rings no better than two, but four times as many do."""
     X, _ = make_circles(n_rows, noise=0.05, factor=0.4, random_state=0)
-    assert suitable_start(StandardScaler().fit_transform(X), 2, 0) == "spectral"
+    assert suitable_init(StandardScaler().fit_transform(X), 2, 0) == "spectral"
 
 
 def ring_of_groups(n_groups, smallest, largest):
@@ -165,27 +165,27 @@ def test_more_rows_than_spectral_clustering_uses_get_the_cluster_of_the_nearest(
 
 def test_a_mixture_finds_clusters_of_unequal_size():
     X, y = unequal_blobs()
-    assert suitable_start(X, 3, 0) == "mixture"
+    assert suitable_init(X, 3, 0) == "mixture"
     assert adjusted_rand_score(y, mixture_labels(X, 3, 0)) > 0.95
 
 
 def test_flags_and_categories_start_from_k_means():
     rng = np.random.default_rng(0)
     flags = rng.integers(0, 2, (300, 6)).astype(float)
-    assert suitable_start(np.c_[flags, rng.normal(size=(300, 6))], 3, 0) == KEPT_KMEANS
-    assert suitable_start(rng.normal(size=(300, 12)), 3, 0) != KEPT_KMEANS
-    assert suitable_start(rng.normal(size=(5, 2)), 3, 0) == KEPT_KMEANS  # too few rows for others
+    assert suitable_init(np.c_[flags, rng.normal(size=(300, 6))], 3, 0) == KEPT_KMEANS
+    assert suitable_init(rng.normal(size=(300, 12)), 3, 0) != KEPT_KMEANS
+    assert suitable_init(rng.normal(size=(5, 2)), 3, 0) == KEPT_KMEANS  # too few rows for others
 
 
 def test_too_few_distinct_rows_for_a_graph():
     X = np.repeat(np.arange(4.0)[:, None], 5, axis=0)
     assert spectral_labels(X, 3, 0) is None
-    assert len(np.unique(first_clusters("spectral", X, 3, 0).labels)) == 3
+    assert len(np.unique(find_initial_clusters("spectral", X, 3, 0).labels)) == 3
 
 
 def test_clusters_take_the_numbers_of_those_that_they_share_most_rows_with():
     labels, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([2, 2, 0, 0, 0, 1])
-    renumbered = Start("k-means", labels).numbered_like(predicted)
+    renumbered = InitialClusters("k-means", labels).numbered_like(predicted)
     np.testing.assert_array_equal(renumbered.labels, [2, 2, 2, 0, 0, 1])
     proportions = labeled_proportions(renumbered.labels, 4)
     np.testing.assert_allclose(proportions, np.array([3, 2, 4, 1]) / 10.0)
@@ -253,7 +253,7 @@ def test_a_few_extreme_values_are_no_cluster():
     flags = rng.random((600, 6)) < 0.5
     X = np.c_[3.0 * groups, np.where(rng.random(600) < 0.02, 60.0, 0.0), flags]
     X += 0.5 * rng.normal(size=X.shape) * ([1, 1] + 6 * [0])
-    start = first_clusters("auto", (X / X.std(axis=0)).astype(np.float32), 3, 0)
+    start = find_initial_clusters("auto", (X / X.std(axis=0)).astype(np.float32), 3, 0)
     assert start.kind == KEPT_KMEANS
     assert np.bincount(start.labels).min() > 100
 
@@ -294,7 +294,7 @@ def test_a_warm_start_keeps_the_numbers_of_clusters(blobs, init):
 def test_first_clusters_say_what_found_them(blobs):
     X = StandardScaler().fit_transform(blobs[0])
     for kind in ("k-means", "spectral", "mixture"):
-        start = first_clusters(kind, X, 3, 0)
+        start = find_initial_clusters(kind, X, 3, 0)
         assert start.kind == kind
         assert start.labels.dtype == np.int64
         assert adjusted_rand_score(blobs[1], start.labels) == 1.0
@@ -309,7 +309,7 @@ def test_a_far_outlier_stays_connected():
     X = rng.normal(size=(600, 5))
     X[:300] += 6.0
     X[0] = 1e4
-    start = first_clusters("spectral", X, 2, 0)
+    start = find_initial_clusters("spectral", X, 2, 0)
     assert start.kind == "spectral"
     assert adjusted_rand_score(np.arange(600) < 300, start.labels) > 0.9
 
@@ -320,29 +320,29 @@ def test_columns_that_depend_on_each_other():
     X[:150] += 6.0
     X = (100.0 * np.c_[X, 3.0 * X[:, :2]]).astype(np.float32)
     for kind in ("auto", "mixture"):
-        found = first_clusters(kind, X, 2, 0).labels
+        found = find_initial_clusters(kind, X, 2, 0).labels
         assert adjusted_rand_score(np.arange(300) < 150, found) > 0.95
 
 
 def test_fewer_rows_than_clusters_are_no_error():
     X = np.random.default_rng(0).normal(size=(18, 2))
     for kind in ("k-means", "spectral", "mixture"):
-        assert len(first_clusters(kind, X, 20, 0).labels) == 18
+        assert len(find_initial_clusters(kind, X, 20, 0).labels) == 18
 
 
 def test_a_start_says_where_k_means_took_the_place_of_spectral_clustering():
     X = np.random.default_rng(0).normal(size=(20, 2))
-    assert first_clusters("spectral", X, 15, 0).kind == KEPT_KMEANS
+    assert find_initial_clusters("spectral", X, 15, 0).kind == KEPT_KMEANS
 
 
 def test_rows_of_one_dimension_take_no_longer():
     X = np.random.default_rng(0).exponential(size=(2000, 1)) ** 2
-    assert len(np.unique(first_clusters("spectral", X, 3, 0).labels)) == 3
+    assert len(np.unique(find_initial_clusters("spectral", X, 3, 0).labels)) == 3
 
 
 def test_constant_columns_say_nothing_of_categories():
     X, _ = make_moons(400, noise=0.05, random_state=0)
-    assert suitable_start(np.c_[X, np.ones((400, 5))], 2, 0) == "spectral"
+    assert suitable_init(np.c_[X, np.ones((400, 5))], 2, 0) == "spectral"
 
 
 def test_later_calls_of_partial_fit_keep_clusters():

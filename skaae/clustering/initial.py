@@ -38,7 +38,7 @@ MOST_DEVIATIONS = 3.0  # standard deviations from the mean, in rows for k-means
 ROWS_PER_PARAMETER = 3
 
 
-class Start(NamedTuple):
+class InitialClusters(NamedTuple):
     """The clusters that training starts from: what found them, and the cluster of each row."""
 
     kind: str
@@ -53,16 +53,16 @@ class Start(NamedTuple):
         return self._replace(labels=numbers[self.labels])
 
 
-def first_clusters(kind, X, n_clusters, seed):
+def find_initial_clusters(kind, X, n_clusters, seed):
     """Return the first clusters of rows X, found by "k-means", "spectral" or "mixture".
 
-    "auto" chooses by `suitable_start`. Where spectral clustering is impossible, k-means is used,
+    "auto" chooses by `suitable_init`. Where spectral clustering is impossible, k-means is used,
     and the label keeps these clusters too. X (n_rows, n_features) may be an object that returns an
     array for a slice of rows. Then only k-means is possible.
     """
     dense = isinstance(X, np.ndarray)
     if kind == "auto":
-        kind = suitable_start(X, n_clusters, seed) if dense else KEPT_KMEANS
+        kind = suitable_init(X, n_clusters, seed) if dense else KEPT_KMEANS
     if kind in ("spectral", "mixture") and not dense:
         raise ValueError(
             f"init={kind!r} needs dense rows, but X is sparse; pass a dense X, or set "
@@ -71,12 +71,12 @@ def first_clusters(kind, X, n_clusters, seed):
     if kind == "spectral":
         found = spectral_labels(X, n_clusters, seed)
         if found is not None:
-            return Start("spectral", found)
+            return InitialClusters("spectral", found)
         kind = KEPT_KMEANS
     if kind == KEPT_KMEANS and dense:
         X = without_extremes(X)
     find = {"k-means": kmeans_labels, KEPT_KMEANS: kmeans_labels, "mixture": mixture_labels}
-    return Start(kind, find[kind](X, n_clusters, seed))
+    return InitialClusters(kind, find[kind](X, n_clusters, seed))
 
 
 def without_extremes(X):
@@ -205,7 +205,7 @@ def mixture(X, n_components, seed):
         return model.fit(X)
 
 
-def suitable_start(X, n_clusters, seed):
+def suitable_init(X, n_clusters, seed):
     """Return what suits rows X: "mixture", "spectral" or KEPT_KMEANS.
 
     KEPT_KMEANS: half of the columns or more have few values, as flags and categories have; columns
