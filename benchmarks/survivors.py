@@ -126,7 +126,7 @@ EXPLAINED = {
         "Petals.sample": {
             "drawn = _choose(np.full(self.n_petals,: / -> *": "same",
             "drawn = _choose(np.full(self.n_petals,: 1.0 -> 2.0": "same",
-            "spread = as_tensor([self.length, self.: generator -> None": "device",
+            "scales = as_tensor([self.length, self.: generator -> None": "device",
         },
         "SwissRoll.sample": {
             "drawn = _choose(np.full(self.: / -> *": "same",

@@ -94,13 +94,13 @@ def reconstruct(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarr
 
 
 def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
-    """Return the reconstruction loss of each scaled row, without noise or dropout."""
+    """Return the reconstruction loss of each scaled row in float64, without noise or dropout."""
     networks = in_dtype(step, X.dtype)
 
     def rows(x: Tensor, *y: Tensor) -> Tensor:
         return step.reconstruction.losses(networks(x, *y), x)
 
-    return apply(step, rows, *present(X, y))
+    return apply(step, rows, *present(X, y)).astype(np.float64)
 
 
 def errors_and_codes(step: AAEStep, X: Rows) -> np.ndarray:

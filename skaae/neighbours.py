@@ -168,8 +168,8 @@ def fit_neighbourhood(X):
     """
     kept = np.asarray(X, dtype=float)
     mean = kept.mean(axis=0)
-    _, spreads, directions = np.linalg.svd(kept - mean, full_matrices=False)
-    variances = np.square(spreads) / (len(kept) - 1)
+    _, singular_values, directions = np.linalg.svd(kept - mean, full_matrices=False)
+    variances = np.square(singular_values) / (len(kept) - 1)
     shrunk = SHRINKAGE * max(variances.sum() / kept.shape[1], LEAST_VARIANCE)
     scales = np.sqrt((1.0 - SHRINKAGE) * variances + shrunk)
     n_neighbors = max(LEAST_NEIGHBOURS, int(SHARE_OF_NEIGHBOURS * len(kept)))

@@ -675,9 +675,12 @@ def test_tables_whose_numbers_are_all_missing(params, loss):
         assert np.isfinite(model.transform(X)).all()
 
 
-def test_the_spread_of_constant_columns_is_not_negative():
+def test_the_variance_of_constant_columns_is_not_negative():
     X = pd.DataFrame({"a": np.full(4, 0.1), "b": np.nan, "c": [0.1, np.nan, 0.1, 0.1]})
-    assert brief(reconstruction_loss="binary_cross_entropy").fit(X)._table.spread(X.to_numpy()) >= 0
+    assert (
+        brief(reconstruction_loss="binary_cross_entropy").fit(X)._table.total_variance(X.to_numpy())
+        >= 0
+    )
 
 
 @pytest.mark.parametrize("library", [pd, pl])

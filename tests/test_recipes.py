@@ -34,7 +34,7 @@ def test_many_images_with_few_labels_have_components(images):
     assert settings.architecture.batch_norm == "hidden"
     assert settings.architecture.weight_init == 0.003
     assert settings.rates["virtual_adversarial"].learning_rate == 0.002
-    assert settings.radius == pytest.approx(0.24 * np.sqrt(model._table.spread(images[0])))
+    assert settings.radius == pytest.approx(0.24 * np.sqrt(model._table.total_variance(images[0])))
     assert settings.schedule.stages[0].name == "find components"
     assert settings.schedule.teacher is None
     assert not settings.schedule.pseudo_labels_at
@@ -96,7 +96,7 @@ def test_many_images_have_small_clusters_that_are_merged(images):
     assert settings.solver == "adam"
     assert settings.average
     assert settings.input_noise == 0.3
-    assert settings.radius == pytest.approx(0.24 * np.sqrt(model._table.spread(images[0])))
+    assert settings.radius == pytest.approx(0.24 * np.sqrt(model._table.total_variance(images[0])))
     assert settings.schedule.stages[0].name == "find clusters"
     assert settings.schedule.teacher is None
     assert (model._recipe.batch_size, model._recipe.schedule) == (250, "constant")

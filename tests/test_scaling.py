@@ -636,14 +636,14 @@ def test_a_column_is_constant_if_it_varies_by_rounding_alone(dtype, epsilon):
     np.testing.assert_allclose(large.scale, max(1.0, 10.0 * epsilon * 1e9))
 
 
-def test_the_spread_is_the_mean_squared_distance_from_the_mean(in_blocks):
+def test_the_total_variance_is_the_mean_squared_distance_from_the_mean(in_blocks):
     X = np.arange(21.0).reshape(7, 3) ** 2
     scaling = Scaling("standard", np.ones(3), np.array([2.0, 4.0, 0.5]))
     scaled = scaling.transform(X)
     wanted = ((scaled - scaled.mean(axis=0)) ** 2).sum(axis=1).mean()
     for table in forms(X):
-        assert scaling.spread(table) == pytest.approx(wanted)
-    assert fit_scaling(X, "standard").spread(X) == pytest.approx(3.0)
+        assert scaling.total_variance(table) == pytest.approx(wanted)
+    assert fit_scaling(X, "standard").total_variance(X) == pytest.approx(3.0)
 
 
 def test_moments_are_added_over_blocks(in_blocks):

@@ -29,7 +29,7 @@ from skaae.teaching.committee import (
     in_proportion,
     teach,
 )
-from skaae.teaching.graph import RETAINED, normalized_graph, spread
+from skaae.teaching.graph import RETAINED, normalized_graph, spread_labels
 from skaae.teaching.information import InformationMaximization, fit_linear
 from skaae.teaching.new_rows import count_new_rows, new_rows
 from skaae.teaching.threads import OneBlasThread
@@ -89,7 +89,7 @@ def test_labels_spread_as_in_label_spreading():
     """The graph is scikit-learn's made symmetric, so probabilities differ a little."""
     X, y = make_moons(300, noise=0.1, random_state=0)
     targets = np.where(np.arange(300) < 20, y, -1)
-    found = spread(normalized_graph(X), one_hot(targets))
+    found = spread_labels(normalized_graph(X), one_hot(targets))
     peer = LabelSpreading(kernel="knn", alpha=RETAINED, max_iter=1000).fit(X, targets)
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
     assert np.mean(found.argmax(axis=1) == peer.transduction_) > 0.95
@@ -101,14 +101,14 @@ def test_rows_that_no_label_reaches_have_the_proportions_of_labels():
     X = rng.normal(size=(60, 2)) + 100.0 * np.repeat([0, 1, 2], 20)[:, None]
     targets = np.full(60, -1)
     targets[[0, 1, 2, 20]] = [0, 0, 0, 1]
-    found = spread(normalized_graph(X), one_hot(targets))
+    found = spread_labels(normalized_graph(X), one_hot(targets))
     np.testing.assert_allclose(found[40:], [[0.75, 0.25]] * 20)
     assert (found[:20].argmax(axis=1) == 0).all()
     assert (found[20:40].argmax(axis=1) == 1).all()
 
 
 def test_the_graph_of_two_rows():
-    found = spread(normalized_graph(np.array([[0.0], [1.0]])), one_hot(np.array([1, -1])))
+    found = spread_labels(normalized_graph(np.array([[0.0], [1.0]])), one_hot(np.array([1, -1])))
     assert (found.argmax(axis=1) == 1).all()
 
 

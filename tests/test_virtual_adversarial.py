@@ -116,7 +116,7 @@ def test_codes_without_classes_have_not():
         make(AAETransformer, **PHASE)
 
 
-def test_the_radius_follows_the_spread_of_the_rows(blobs, few_labels):
+def test_the_radius_follows_the_variance_of_the_rows(blobs, few_labels):
     X, _ = blobs
     X = StandardScaler().fit_transform(X)
     model = classifier(scaling=None, **PHASE).fit(X, few_labels)

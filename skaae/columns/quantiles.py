@@ -74,8 +74,8 @@ class QuantileScaling:
         """The variance of the scores of each column in the training rows."""
         return np.array([knots.variance for knots in self.columns])
 
-    def spread(self, X: Array) -> float:
-        """Return the mean squared distance of scaled rows from their mean."""
+    def total_variance(self, X: Array) -> float:
+        """Return the sum of the variances of the scaled columns."""
         return float(np.nansum(np.nanvar(self.transform(X), axis=0, dtype=np.float64)))
 
     def transform(self, X: Array) -> np.ndarray:

@@ -48,8 +48,8 @@ class Scaling:
     center: np.ndarray
     scale: np.ndarray
 
-    def spread(self, X: Array) -> float:
-        """Return the mean squared distance of scaled rows from their mean."""
+    def total_variance(self, X: Array) -> float:
+        """Return the sum of the variances of the scaled columns."""
         return float(np.sum((_deviation(X, *mean_and_count(X)) / self.scale) ** 2))
 
     @property

@@ -174,10 +174,10 @@ class Table:
             "count in training. Fit a new estimator, whose first rows have numbers of all sizes."
         )
 
-    def spread(self, rows: Rows) -> float:
-        """Return the mean squared distance of the networks' rows from their mean."""
+    def total_variance(self, rows: Rows) -> float:
+        """Return the sum of the variances of the columns of the networks' rows."""
         if self.layout.is_plain:
-            return self.scaling.spread(numbers_of(rows))
+            return self.scaling.total_variance(numbers_of(rows))
         total, squares = np.zeros(self.layout.n_outputs), np.zeros(self.layout.n_outputs)
         for start in starts(rows):
             x = self._transform(rows[start : start + BLOCK_ROWS])[:, : self.layout.n_outputs]

@@ -56,14 +56,14 @@ def check_prior(evidence):
     distances = statistics.distances_by_dimension(codes, samples)
     scales = statistics.scales_of(samples)
     shifts = (codes.mean(axis=0) - samples.mean(axis=0)) / scales
-    spreads, worst = codes.std(axis=0) / scales, int(distances.argmax())
-    n_constant = int((spreads < CONSTANT).sum())
+    deviations, worst = codes.std(axis=0) / scales, int(distances.argmax())
+    n_constant = int((deviations < CONSTANT).sum())
     message = (
         f"Distance of the worst dimension ({worst}) from the prior, in standard deviations: mean "
-        f"{shifts[worst]:+.2f}, standard deviation {spreads[worst]:.2f}."
+        f"{shifts[worst]:+.2f}, standard deviation {deviations[worst]:.2f}."
     )
     if n_constant:
-        message += f" {n_constant} of {len(spreads)} dimensions are the same for all rows."
+        message += f" {n_constant} of {len(deviations)} dimensions are the same for all rows."
     by_dimension = judged(
         names[0],
         distances[worst],
@@ -72,7 +72,7 @@ def check_prior(evidence):
         message,
         advice if matters else NO_NEED,
         matters=matters,
-        details={"distances": distances, "mean_shifts": shifts, "spreads": spreads},
+        details={"distances": distances, "mean_shifts": shifts, "standard_deviations": deviations},
     )
     correlations = [statistics.largest_correlation(z) for z in (codes, samples)]
     jointly = judged(

@@ -146,13 +146,13 @@ class LabelBudgetDisplay(Display):
                 f"test_scores has shape {scores.shape} and n_labels has shape {n_labels.shape}; "
                 "give a row of scores for each number of labels."
             )
-        mean, spread = scores.mean(axis=1), scores.std(axis=1)
+        mean, deviation = scores.mean(axis=1), scores.std(axis=1)
         color = COLORS[len(curves(ax)) % len(COLORS)]
         settings = {"color": color, "marker": "o", "markersize": 4.0, "linewidth": 1.5}
         settings = {"label": self.name, **settings, **style, "gid": CURVE}
         (line,) = ax.plot(n_labels, mean, **settings)
         band = {"color": line.get_color(), "alpha": 0.15, "linewidth": 0.0}
-        ax.fill_between(n_labels, mean - spread, mean + spread, **band)
+        ax.fill_between(n_labels, mean - deviation, mean + deviation, **band)
         ax.set_xscale("log")
         show_numbers(ax)
         ax.set(

@@ -236,7 +236,7 @@ class BaseAdversarialAutoencoder(
         """
         check_is_fitted(self)
         rows = self._network_rows(X)
-        return -inference.reconstruction_losses(self._step, rows).astype(np.float64)
+        return -inference.reconstruction_losses(self._step, rows)
 
     def sample_prior(self, n_samples=1, *, random_state=None):
         """Draw codes from the prior, without decoding them.

@@ -116,15 +116,14 @@ default="labeled"
         but 5 if many images have few labels: at least 5000 rows of more than two different values,
         at most 2000 labels, `scaling_` is "range", the network is an MLP, solver is "auto" or
         `Adam`, and pseudo_labels and virtual_adversarial are "auto". Other parameters that are
-        "auto" then have values of their own; the user guide lists them. Without many images,
-        solver="auto" is `SGD`. The label has an entry for each component, and the probability of a
-        class is the sum over its components. With more than one component, the virtual adversarial
-        phase starts in the first epoch. It finds the components in the first 30 % of max_iter, and
-        trains only the borders between classes in the next 30 %. After that, reconstruction and the
-        label's discriminator train the label too. If most classes have fewer than two labels per
-        component, labels are not used until the components are found. They then assign each
-        component to a class. These two stages are longer then, and end at 60 and 80 % of max_iter.
-        Not part of the paper.
+        "auto" then have values of their own; the user guide lists them. The label has an entry for
+        each component, and the probability of a class is the sum over its components. With more
+        than one component, the virtual adversarial phase starts in the first epoch. It finds the
+        components in the first 30 % of max_iter, and trains only the borders between classes in the
+        next 30 %. After that, reconstruction and the label's discriminator train the label too. If
+        most classes have fewer than two labels per component, labels are not used until the
+        components are found. They then assign each component to a class. These two stages are
+        longer then, and end at 60 and 80 % of max_iter. Not part of the paper.
     unlabeled_label : "auto", scalar or None, default="auto"
         The value of y that marks an unlabeled row. Missing values (None, NaN, pandas.NA) always
         mark unlabeled rows too, except with None: then every row must have a label. "auto" means
@@ -139,8 +138,7 @@ default="labeled"
         and to made-up rows if rows are few for their columns. The network's class probabilities
         learn from these and from the labels; reconstruction and the adversary do not train them.
         The committee softens the given labels too: hardly if few rows have one, and more if most
-        rows do. "auto" uses a committee for at most 2000 labels. With more, "auto" is `Adam` for
-        solver.
+        rows do. "auto" uses a committee for at most 2000 labels.
 
         Images (`scaling_` is "range"), or several components per class: a row is
         used if the model and `sklearn.semi_supervised.LabelSpreading`, on a graph of nearest

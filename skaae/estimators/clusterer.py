@@ -94,24 +94,28 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
         than two different values, at most 20 clusters, `scaling_` is "range", the network is an
         MLP, solver is "auto" or `Adam`, and init and virtual_adversarial are "auto". Other
         parameters that are "auto" then have values of their own, such as init="random"; the user
-        guide lists them. Otherwise solver is `SGD` and input_noise 0.1.
+        guide lists them.
     init : {"auto", "spectral", "mixture", "k-means", "random"}, default="auto"
-        How the clusters start. Results differ little between seeds, except with "random".
-        "spectral" is spectral clustering of the graph of nearest neighbours, so clusters may have
-        any shape. Rows are whitened first: directions in which a row differs from its neighbours
-        shrink. "mixture" is a mixture of Gaussians. With these two, the label learns the first
-        clusters and keeps them. "k-means" clusters the scaled rows with k-means. In the first half
-        of training the label learns these clusters; in the second half it may depart from them.
-        "random", as in the paper, starts without clusters: adversarial training and reconstruction
-        find them, or the virtual adversarial phase if it is on. "auto" is "random" for many images;
-        see `overclustering`. Otherwise it is "k-means" with over-clustering or `partial_fit`. It is
-        k-means too for sparse rows, and if half of the inputs or more have at most 10 different
-        values (each flag and each category is an input); but then the label keeps the clusters, and
-        values of dense rows further than 3 standard deviations from the mean are clipped. Otherwise
-        it is "mixture" if there are 3 rows for each parameter of the mixture, and a mixture of
-        twice or four times as many Gaussians is no better by the Bayesian information criterion.
-        Otherwise it is "spectral". These two learn from at most 5000 rows. If spectral clustering
-        is impossible, k-means whose clusters are kept replaces it.
+        How the first clusters are found. Results differ little between seeds, except with "random".
+
+        * "spectral": spectral clustering of the graph of nearest neighbours, so clusters may have
+          any shape. Rows are whitened first: directions in which a row differs from its neighbours
+          shrink. The label learns these clusters and keeps them.
+        * "mixture": a mixture of Gaussians. The label learns these clusters and keeps them.
+        * "k-means": k-means on the scaled rows. In the first half of training the label learns
+          these clusters; in the second half it may depart from them.
+        * "random": there are no first clusters, as in the paper. Adversarial training and
+          reconstruction find clusters, or the virtual adversarial phase if it is on.
+        * "auto" takes the first of these that fits: "random" for many images (see
+          `overclustering`); "k-means" with over-clustering or in `partial_fit`; k-means whose
+          clusters are kept, for sparse rows or if half of the inputs or more have at most 10
+          different values; "mixture" if there are 3 rows for each parameter of the mixture, and a
+          mixture of twice or four times as many Gaussians is no better by the Bayesian information
+          criterion; "spectral".
+
+        "spectral" and "mixture" learn from at most 5000 rows. Each flag and each category is an
+        input. If k-means is kept, values of dense rows further than 3 standard deviations from the
+        mean are clipped. It also replaces spectral clustering where that is impossible.
     {label_parameters}
     {shared_parameters}
 

@@ -20,11 +20,11 @@ scaling : {"auto", "standard", "quantile", "range"} or None, default="auto"
     in the column, and maps the ranks to a standard normal distribution. "range" maps the whole
     table to [0, 1] with one factor for all columns, which suits pixels. None leaves X as it is.
     "auto" is "range" if X looks like images or the loss is the cross-entropy. Otherwise it is
-    "standard"; but in `AAETransformer` and `SupervisedAAETransformer` it is "quantile" for data
-    frames with a column of booleans or of categories. `SemiSupervisedAAEClassifier` ranks columns
-    with a heavy tail, and the others are as in "standard"; photos are no images to it, only
-    drawings are, whose neighbouring columns are alike. All others but `AAEOutlierDetector` bring
-    a few values that are far away near the rest. The user guide says more.
+    "standard", with some exceptions. `AAETransformer` and `SupervisedAAETransformer` use "quantile"
+    for data frames with a column of booleans or of categories. `SemiSupervisedAAEClassifier` ranks
+    columns with a heavy tail, and takes only drawings for images, not photos. All others but
+    `AAEOutlierDetector` move a few values that are far away near the rest. The user guide says
+    more.
 categorical_features : "from_dtype", array-like, Categories or None, default="from_dtype"
     Which columns of X hold categories: text, or values without an order. "from_dtype" are the
     columns of a data frame whose dtype is category, string or text. Otherwise give names,
@@ -39,9 +39,11 @@ reconstruction_loss : {"squared_error", "binary_cross_entropy"}, default="square
 input_noise : {noise_kinds}, default={input_noise}
     Standard deviation of the Gaussian noise that training adds to the encoder's scaled input. The
     decoder learns to reconstruct the row without the noise. The paper uses 0.3 on MNIST.
+    {auto_noise}
 solver : {solver_names}, Adam or SGD, default="{solver}"
     Optimiser of all training phases. Pass an `Adam` or `SGD` object to set learning rates and their
     schedule, momentum, averaging of weights or precision. The paper uses "sgd".
+    {auto_solver}
 batch_size : "auto" or int, default="auto"
     Number of rows in a mini-batch.
     {auto_batch_size}
@@ -114,6 +116,10 @@ augment : callable or None, default=None
 # What "auto" means for these estimators, where it is not as for the others; see recipes.py.
 OWN_AUTO = {
     "classifier": {
+        "auto_solver": (
+            '"auto" is `SGD`, but `Adam` for many images (see the user guide), and for tables with '
+            "more than 2000 labels."
+        ),
         "auto_layers": (
             '"auto" is two layers of 128 units for tables. For images, with several components per '
             "class and with pseudo_labels=False, each has three units per feature instead, at "
@@ -132,6 +138,8 @@ OWN_AUTO = {
         ),
     },
     "clusterer": {
+        "auto_solver": '"auto" is `SGD`, or `Adam` for many images (see the user guide).',
+        "auto_noise": '"auto" is 0.1, or 0.3 for many images.',
         "auto_batch_size": (
             '"auto" is 100, or 250 for many images (see the user guide), or the number of rows if '
             "that is smaller."
@@ -142,6 +150,10 @@ OWN_AUTO = {
         ),
     },
     "embedding": {
+        "auto_solver": '"auto" is `Adam`, or `SGD` with cluster heads.',
+        "auto_noise": (
+            '"auto" is 0.05, or 0.1 with scaling "range". With cluster heads it is 0.3.'
+        ),
         "auto_layers": (
             '"auto" is three layers of 128 units. With cluster heads it is two layers, each with '
             "three units per feature, at least 64 and at most 1000."
@@ -196,6 +208,8 @@ def with_shared_parameters(**words):
             "at most {most_epochs}."
         ),
         "most_epochs": "200",
+        "auto_solver": "",
+        "auto_noise": "",
         **words,
     }
 
@@ -212,7 +226,7 @@ def with_shared_parameters(**words):
                     subsequent_indent=margin,
                     break_on_hyphens=False,
                 )
-                text = text.replace(f"{margin}{{{word}}}\n", f"{lines}\n")
+                text = text.replace(f"{margin}{{{word}}}\n", f"{lines}\n" if meaning else "")
                 text = text.replace(f"{{{word}}}", meaning)
             cls.__doc__ = cls.__doc__.replace(f"{{{place}}}", text)
         return cls

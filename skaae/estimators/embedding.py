@@ -91,9 +91,8 @@ class AAEEmbedding(
         rows, as a dense array, in a time that grows with the square of their number. None learns a
         map with cluster heads. "auto" is 10, or None if use_labels=True or n_clusters,
         cluster_heads, head_distance, prior, init or virtual_adversarial has another value than its
-        default; only maps with heads use these. With neighbours, "auto" is `Adam` for solver, and
-        0.05 for input_noise or 0.1 with scaling "range"; with heads, `SGD` and 0.3. The time to
-        fit a map that keeps neighbours grows with the number of rows, up to 4,000.
+        default; only maps with heads use these. The time to fit a map that keeps neighbours grows
+        with the number of rows, up to 4,000.
     n_clusters : "auto" or int, default="auto"
         Number of clusters, each with its head. "auto" is 20. With use_labels this is ignored, and
         each class has a head.

@@ -242,8 +242,8 @@ class SGD(Solver):
     ----------
     reconstruction_learning_rate : "auto" or float, default="auto"
         Learning rate of the reconstruction phase. "auto" is 0.01. If the decoder ends in a sigmoid,
-        "auto" is higher for rows of less contrast than MNIST: 0.01 * 52.7 / spread, at most 0.2.
-        The spread is the mean squared distance of the scaled rows from their mean, 52.7 for MNIST.
+        "auto" is higher for rows of less contrast than MNIST: 0.01 * 52.7 / v, at most 0.2.
+        Here v is the sum of the variances of the scaled columns, which is 52.7 for MNIST.
     adversarial_learning_rate : "auto" or float, default="auto"
         Learning rate of the adversarial phases, which train the discriminators and the encoder
         against each other. "auto" is 0.1. With 0 these phases are off, and nothing

@@ -217,7 +217,7 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
         Without a neighbourhood it is the reconstruction.
         """
         if neighbourhood is None:
-            return -inference.reconstruction_losses(self._step, rows).astype(np.float64)
+            return -inference.reconstruction_losses(self._step, rows)
         return -neighbourhood.distances(inference.errors_and_codes(self._step, rows))
 
     def _results(self, X, targets, *, partial):

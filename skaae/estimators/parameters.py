@@ -87,8 +87,8 @@ SHARED_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
-# Times the spread of the rows: a weight of 5.3 for MNIST. Wasserstein autoencoders use 10, with a
-# reconstruction loss that is twice as large.
+# Times the total variance of the scaled columns: a weight of 5.3 for MNIST. Wasserstein
+# autoencoders use 10, with a reconstruction loss that is twice as large.
 AUTO_MMD_WEIGHT = 0.1
 MOST_COLOURS = 4  # red, green, blue and opacity
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
@@ -126,7 +126,7 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     """
     network, recipe = expand("network", estimator.network), model.recipe
     solver = solver_of(estimator, recipe)
-    spread, layout = table.spread(X), table.layout
+    variance, layout = table.total_variance(X), table.layout
     sigmoid = (
         table.scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
     )
@@ -135,7 +135,9 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     seed = draw_seed(estimator.random_state)
     architecture = make_architecture(estimator, network, solver, model, layout, seed)
     normalized = architecture.batch_norm in ("encoder", "autoencoder")
-    rates = phase_rates(solver, model, normalized=normalized, sigmoid=sigmoid, spread=spread)
+    rates = phase_rates(
+        solver, model, normalized=normalized, sigmoid=sigmoid, total_variance=variance
+    )
     consistent = "virtual_adversarial" in rates
     settings = Settings(
         architecture=architecture,
@@ -154,9 +156,9 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
         seed=seed,
         schedule=make_schedule(model, consistent),
         regularizer=model.regularizer,
-        regularizer_weight=regularizer_weight(estimator, model, layout.n_outputs, spread),
+        regularizer_weight=regularizer_weight(estimator, model, layout.n_outputs, variance),
         head_distance=model.head_distance,
-        radius=virtual_adversarial_radius(model, spread),
+        radius=virtual_adversarial_radius(model, variance),
         proportions=model.proportions if consistent else None,
         finds_clusters=consistent and finds_clusters(model),
         augment=make_augmentation(model, table),
@@ -331,32 +333,32 @@ def image_shape(value, n_features):
     return shape if len(shape) == 3 else (*shape, 1)
 
 
-def regularizer_weight(estimator, model: Model, n_features: int, spread: float) -> float:
+def regularizer_weight(estimator, model: Model, n_features: int, total_variance: float) -> float:
     """Return the weight of the penalty on codes, relative to the reconstruction loss.
 
-    `spread` is the mean squared distance of the scaled rows from their mean. For "mmd", "auto" is
-    in proportion to the spread. For "kl" with the squared error, the weight is the variance of a
+    `total_variance` is the sum of the variances of the scaled columns. For "mmd", "auto" is in
+    proportion to it. For "kl" with the squared error, the weight is the variance of a
     feature given the code, and "auto" is the mean variance of the scaled features.
     """
     if model.regularizer == "mmd":
-        auto = AUTO_MMD_WEIGHT * spread
+        auto = AUTO_MMD_WEIGHT * total_variance
     elif estimator.reconstruction_loss == "binary_cross_entropy":
         auto = 1.0
     else:
-        auto = spread / n_features
+        auto = total_variance / n_features
     if model.regularizer in ("adversarial", None) and not are_auto(model.regularizer_weight):
         why = f"regularizer={model.regularizer!r}"
         warn.of_no_effect("regularizer_weight", model.regularizer_weight, why)
     return float(replace_auto(model.regularizer_weight, auto))
 
 
-def virtual_adversarial_radius(model: Model, spread: float) -> float:
+def virtual_adversarial_radius(model: Model, total_variance: float) -> float:
     """Return the radius of the virtual adversarial loss; see `VirtualAdversarial`.
 
-    "auto" depends on the `spread`, the mean squared distance of the scaled rows from their mean.
+    "auto" depends on `total_variance`, the sum of the variances of the scaled columns.
     """
     value = getattr(model.virtual_adversarial, "radius", "auto")
-    return float(replace_auto(value, model.recipe.radius * math.sqrt(spread)))
+    return float(replace_auto(value, model.recipe.radius * math.sqrt(total_variance)))
 
 
 def draw_seed(random_state):

@@ -32,7 +32,7 @@ AUTO_RATES = {
     },
 }
 ADVERSARIAL_MOMENTUM = {"sgd": 0.1, "adam": 0.5}
-MNIST_SPREAD = 52.7  # mean squared distance of the images from their mean, pixels in [0, 1]
+MNIST_VARIANCE = 52.7  # the sum of the variances of the pixels, which are in [0, 1]
 MAX_SIGMOID_FACTOR = 20.0
 # Adversarial rate of "adam" where the prior is hard to follow: it is not normal, codes are not
 # normalized, or they must leave out a class that the decoder is given. With the schedule "cosine"
@@ -47,12 +47,12 @@ AUTO_DECODER_RATE = 0.003
 
 
 def phase_rates(
-    solver: Solver, model: Model, *, normalized: bool, sigmoid: bool, spread: float
+    solver: Solver, model: Model, *, normalized: bool, sigmoid: bool, total_variance: float
 ) -> dict[str, PhaseRates]:
     """Return learning rate and momentum of each phase, with "auto" replaced.
 
-    `normalized` says whether codes have batch normalization. `spread` is the mean squared distance
-    of the scaled rows from their mean.
+    `normalized` says whether codes have batch normalization. `total_variance` is the sum of the
+    variances of the scaled columns.
     """
     kind, blocks = kind_of(solver), model.blocks.values()
     auto = dict(AUTO_RATES[kind])
@@ -64,7 +64,7 @@ def phase_rates(
     if kind == "adam" and model.keeps_neighbours:
         auto["reconstruction"] = AUTO_DECODER_RATE
     if kind == "sgd" and sigmoid:
-        factor = MNIST_SPREAD / max(spread, 1e-12)
+        factor = MNIST_VARIANCE / max(total_variance, 1e-12)
         auto["reconstruction"] *= min(max(factor, 1.0), MAX_SIGMOID_FACTOR)
 
     def rate(phase: str) -> float:

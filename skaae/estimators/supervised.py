@@ -281,7 +281,7 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
             losses = np.min(
                 [inference.reconstruction_losses(self._step, rows, k) for k in every_class], axis=0
             )
-        return -losses.astype(np.float64)
+        return -losses
 
     def score(self, X, y=None):
         """Return the mean of `score_samples`, so a higher score is a better reconstruction.

@@ -208,8 +208,8 @@ class Petals(Prior):
         require_dimension(self, 2, n_components)
         drawn = _choose(_or_equal(self.weights, self.n_petals), n_samples, generator)
         angle = 2.0 * math.pi * _chosen_components(self, y, drawn).float() / self.n_petals
-        spread = as_tensor([self.length, self.width], generator)
-        along, across = (normal(n_samples, 2, generator) * spread).unbind(dim=1)
+        scales = as_tensor([self.length, self.width], generator)
+        along, across = (normal(n_samples, 2, generator) * scales).unbind(dim=1)
         along = along + self.radius
         cos, sin = angle.cos(), angle.sin()
         return torch.stack([along * cos - across * sin, along * sin + across * cos], dim=1)
@@ -219,9 +219,9 @@ class Petals(Prior):
         angle = 2.0 * math.pi * np.arange(self.n_petals) / self.n_petals
         cos, sin = np.cos(angle), np.sin(angle)
         rotation = np.moveaxis(np.array([[cos, -sin], [sin, cos]]), 2, 0)  # (k, 2, 2)
-        spread = np.diag([self.length**2, self.width**2])
+        variances = np.diag([self.length**2, self.width**2])
         means = self.radius * np.stack([cos, sin], axis=1)
-        covariances = rotation @ spread @ np.swapaxes(rotation, 1, 2)
+        covariances = rotation @ variances @ np.swapaxes(rotation, 1, 2)
         return GaussianMixture(means, covariances, self.weights).log_prob(z)
 
 

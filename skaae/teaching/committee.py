@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.tree import ExtraTreeRegressor
 
 from skaae.neighbours import distinct, whitening
-from skaae.teaching.graph import normalized_graph, spread
+from skaae.teaching.graph import normalized_graph, spread_labels
 from skaae.teaching.information import InformationMaximization
 from skaae.teaching.weights import best_temperature, member_weights, with_temperature
 
@@ -146,7 +146,7 @@ class Graph:
         mass = None if weights is None else weights[given]
         labels = np.zeros((self.graph.shape[0], len(proportions)))
         np.add.at(labels, (self.places[given], targets[given]), 1.0 if mass is None else mass)
-        found = spread(self.graph, labels)[self.places[wanted]]
+        found = spread_labels(self.graph, labels)[self.places[wanted]]
         return in_proportion(found, targets[given], proportions, mass)
 
 

@@ -15,7 +15,7 @@ def normalized_graph(X):
     return normalized(neighbour_graph(X, N_NEIGHBORS))
 
 
-def spread(graph, labels):
+def spread_labels(graph, labels):
     """Return class probabilities of all rows, (n_rows, n_classes), from the labels of some rows.
 
     The graph is normalised, so that spreading with `RETAINED` < 1 converges. labels (n_rows,
