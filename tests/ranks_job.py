@@ -31,7 +31,7 @@ from skaae.networks.autoencoder import Architecture, Block
 from skaae.priors import Categorical, Gaussian
 from skaae.training import losses, ranks
 from skaae.training.optimizers import PhaseRates
-from skaae.training.penalties import discrepancy, head_distance
+from skaae.training.penalties import head_distance, mmd
 from skaae.training.schedule import Schedule, warm_up_first
 from skaae.training.step import AAEStep
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
@@ -94,7 +94,7 @@ STEPS = {
         "virtual_adversarial": VirtualAdversarialLoss(0.5, torch.tensor([0.2, 0.3, 0.5]), True),
         "schedule": Schedule(warm_up_first()),
     },
-    "mmd": {"penalties": {"discrepancy": discrepancy(3.0)}, "adversarial": False},
+    "mmd": {"penalties": {"mmd": mmd(3.0)}, "adversarial": False},
     "heads": {"penalties": {"head_distance": head_distance(3.0)}, "heads": 1.0},
     "neighbours": {"neighbours": True},
 }

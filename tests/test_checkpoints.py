@@ -125,7 +125,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(blobs, tmp_path, kind, kill_at):
     run_epoch = Loop._train_epoch
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            Loop, "_train_epoch", lambda loop: (seen.append(loop.n_epochs), run_epoch(loop))
+            Loop, "_train_epoch", lambda loop: (seen.append(loop.n_trained), run_epoch(loop))
         )
         model.fit(X, y)
     assert seen[0] == kill_at // 3 * 3  # the epochs before are not trained again

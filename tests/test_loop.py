@@ -290,7 +290,7 @@ def test_a_loop_goes_on_from_the_state_of_another(n_before):
     kept = []
 
     def keep(loop):
-        if loop.n_epochs == n_before:
+        if loop.n_trained == n_before:
             kept.append(copy.deepcopy(loop.state_dict()))
 
     first = Recorder(schedule=schedule)

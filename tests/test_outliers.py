@@ -289,7 +289,7 @@ def test_an_interrupt_while_unseen_rows_are_scored_ends_the_fit(fit, monkeypatch
     before, n_epochs, train_epoch = detector.offset_, [], Loop._train_epoch
 
     def interrupted(loop):
-        n_epochs.append(loop.n_epochs)
+        n_epochs.append(loop.n_trained)
         if len(n_epochs) == 4 * fit + 3:
             raise KeyboardInterrupt
         train_epoch(loop)

@@ -15,7 +15,7 @@ from skaae.networks.posteriors import POSTERIORS
 from skaae.priors import Categorical, Gaussian
 from skaae.training import losses, validation
 from skaae.training.optimizers import PhaseRates, excess
-from skaae.training.penalties import discrepancy, divergence, head_distance
+from skaae.training.penalties import head_distance, kl, mmd
 from skaae.training.schedule import (
     Schedule,
     Stage,
@@ -611,7 +611,7 @@ def test_divergence_against_the_formula_for_two_normals():
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(200_000, 2, generator=generator)
     z = mean + (0.5 * log_variance).exp() * noise
-    found = losses.divergence(log_variance.expand_as(z), z, Gaussian(2.0).log_prob)
+    found = losses.gaussian_kl(log_variance.expand_as(z), z, Gaussian(2.0).log_prob)
     p = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     q = torch.distributions.Normal(0.0, 2.0)
     expected = torch.distributions.kl_divergence(p, q).sum()
@@ -619,7 +619,7 @@ def test_divergence_against_the_formula_for_two_normals():
 
 
 @pytest.mark.parametrize(
-    ("penalty", "posterior"), [(divergence(1.0), "gaussian"), (discrepancy(100.0), "deterministic")]
+    ("penalty", "posterior"), [(kl(1.0), "gaussian"), (mmd(100.0), "deterministic")]
 )
 def test_penalties_bring_codes_to_the_prior(penalty, posterior):
     def distance(penalties):
@@ -645,15 +645,15 @@ def test_penalties_are_their_weight_times_the_loss():
     outputs = step.networks.encoder(rows())
     code = step.networks.code(outputs)
     state = step.generator.get_state()
-    found = discrepancy(2.0)(step, outputs, code)
+    found = mmd(2.0)(step, outputs, code)
     step.generator.set_state(state)
     samples = step.draw_prior("style", code["style"])
     scale = samples.square().mean().sqrt()
     wanted = 2.0 * losses.maximum_mean_discrepancy(code["style"], samples, scale)
     torch.testing.assert_close(found, wanted)
     log_variance = outputs["style"][:, 2:]
-    wanted = 0.5 * losses.divergence(log_variance, code["style"], prior.log_prob)
-    torch.testing.assert_close(divergence(0.5)(step, outputs, code), wanted)
+    wanted = 0.5 * losses.gaussian_kl(log_variance, code["style"], prior.log_prob)
+    torch.testing.assert_close(kl(0.5)(step, outputs, code), wanted)
     step = make_step(architecture={"cluster_heads": 1.0})
     points = step.networks.decoder.combine.points
     wanted = losses.head_distance_loss(points, 9.0)

@@ -71,8 +71,8 @@ def test_losses_of_the_relatives_have_names(blobs):
     X = blobs[0]
     kl = transformer(max_iter=2, regularizer="kl", posterior="gaussian").fit(X)
     mmd = transformer(max_iter=2, regularizer="mmd").fit(X)
-    assert set(kl.history_) == {"stage", "reconstruction", "divergence"}
-    assert set(mmd.history_) == {"stage", "reconstruction", "discrepancy"}
+    assert set(kl.history_) == {"stage", "reconstruction", "kl"}
+    assert set(mmd.history_) == {"stage", "reconstruction", "mmd"}
 
 
 def test_variational_autoencoder_over_a_mixture(small_digits):

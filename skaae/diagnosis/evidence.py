@@ -71,8 +71,7 @@ class Evidence:
     @property
     def follows_prior(self):
         """Whether a discriminator or a penalty should make the style follow a prior."""
-        penalties = {"divergence", "discrepancy"} & set(self.step.penalties)
-        return bool(penalties) or "style" in self.step.networks.discriminators
+        return self.step.has_prior_penalty or "style" in self.step.networks.discriminators
 
     @cached_property
     def inputs(self):

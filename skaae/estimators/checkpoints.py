@@ -55,7 +55,7 @@ class Saver:
         state = first(self._read() if is_first() else None)
         if state is not None:
             loop.load_state_dict(to_torch(state))
-            self._n_saved = loop.n_epochs
+            self._n_saved = loop.n_trained
         return self._n_saved
 
     def _read(self) -> Any:
@@ -80,12 +80,12 @@ class Saver:
             return
         minutes = (time.monotonic() - self._saved_at) / 60.0
         epochs = math.inf if self.every.epochs is None else self.every.epochs
-        if now or minutes >= self.every.minutes or loop.n_epochs - self._n_saved >= epochs:
+        if now or minutes >= self.every.minutes or loop.n_trained - self._n_saved >= epochs:
             try:
                 write_tree(self.path, to_numpy(loop.state_dict()), KIND)
             except OSError as error:
                 warn.of_no_checkpoint(self.path, error)
-            self._saved_at, self._n_saved = time.monotonic(), loop.n_epochs
+            self._saved_at, self._n_saved = time.monotonic(), loop.n_trained
 
     def remove(self) -> None:
         """Remove the file, as the fit is complete, and what killed processes left beside it."""

@@ -82,8 +82,8 @@ class SupervisedAAETransformer(ReadsClasses, DrawsClasses, BaseAdversarialAutoen
         The proportion of each class in the training rows, counted with one extra row per class.
     history_ : dict of str to list
         Mean of every loss in each epoch, by name. "reconstruction" is always there. The regularizer
-        adds "discriminator_style" and "generator_style" (adversarial), "discrepancy" (MMD) or
-        "divergence" (KL); these last two include their weight. Early stopping adds "validation".
+        adds "discriminator_style" and "generator_style" (adversarial), "mmd" or "kl"; these
+        last two include their weight. Early stopping adds "validation".
         "stage" is not a loss but the name of the training stage of each epoch.
     {shared_attributes}
 

@@ -98,8 +98,8 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         labeled rows, counting one more row for each class. They are those of the components.
     history_ : dict of str to list
         Mean of every loss in each epoch, by name. "reconstruction" is always there. The regularizer
-        adds "discriminator_style" and "generator_style" (adversarial), "discrepancy" (MMD) or
-        "divergence" (KL); these last two include their weight. Early stopping adds "validation".
+        adds "discriminator_style" and "generator_style" (adversarial), "mmd" or "kl"; these
+        last two include their weight. Early stopping adds "validation".
         "stage" is not a loss but the name of the training stage of each epoch.
     {shared_attributes}
 

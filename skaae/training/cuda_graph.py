@@ -125,7 +125,7 @@ def captured(step: Step, generator: torch.Generator, stage: Callable[[], Hashabl
 def with_samples(call: Step, step: AAEStep) -> Step:
     """Return a call of the step that first draws from the prior, if this one draws on the CPU."""
     prior, discriminators = step.priors.get("style"), step.networks.discriminators
-    is_used = "style" in discriminators or "discrepancy" in step.penalties
+    is_used = "style" in discriminators or "mmd" in step.penalties
     if prior is None or not prior.draws_on_host or not is_used:
         return call
     by_class = "style" in discriminators and cast(Any, discriminators["style"]).by_component

@@ -121,6 +121,30 @@ class Hooks:
         """Use the state of the loop between two epochs."""
 
 
+class EpochStart:
+    """The state of a loop at the start of an epoch, to go back to."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop, self.snapshot = loop, Snapshot(loop.step)
+        self._keep_order()
+
+    def take(self) -> None:
+        """Replace the state by that of now."""
+        self.snapshot.take()
+        self._keep_order()
+
+    def restore(self) -> None:
+        """Give the loop this state."""
+        self.snapshot.restore()
+        self.loop.order.set_state(self.order)
+        for cycle, left in zip(self.loop.cycles, self.left, strict=True):
+            cycle.left = list(left)
+
+    def _keep_order(self) -> None:
+        self.left = [list(cycle.left) for cycle in self.loop.cycles]
+        self.order = self.loop.order.get_state()
+
+
 class Loop:
     """The training of a step for the epochs of a run; mean losses go to `run.history`.
 
@@ -133,7 +157,7 @@ class Loop:
 
     Attributes
     ----------
-    n_epochs : number of epochs of this run that are done.
+    n_trained : number of epochs of this run that are done.
     order : source of the order of rows. With several ranks it is not the generator of the step.
     returns : what diverged and in which epoch, for each time that the loop went back.
     ended : whether no epoch is left, or early stopping or a hook has ended the training.
@@ -156,11 +180,9 @@ class Loop:
             for stream in run.streams:
                 stream.part = self.ranks.part
         self.cycles = [Cycle(other, run.batch_size, self.order) for other in others]
-        self.n_epochs, self.ended = 0, False
+        self.n_trained, self.ended = 0, False
         self.returns: list[tuple[str, int]] = []
-        self._start: Snapshot | None = None  # of the epoch
-        self._left: list[list[Tensor]] = []  # of the cycles at the start of the epoch
-        self._order = self.order.get_state()  # there too
+        self._start: EpochStart | None = None
         self._is_whole = True  # whether no epoch has begun to change weights
         self._size: float | None = None  # of the weights after the last whole epoch
 
@@ -184,14 +206,14 @@ class Loop:
                 now, before = time.monotonic(), Loop.last_interrupt
                 Loop.last_interrupt = now
                 soon = now - before < SECONDS_BETWEEN_INTERRUPTS
-                if self.n_epochs == 0 or self.run.n_epochs == 1 or soon:
+                if self.n_trained == 0 or self.run.n_epochs == 1 or soon:
                     raise
                 self._forget_epoch()
                 break
 
     def _train_epoch(self) -> None:
         """Train for one epoch."""
-        step, run, epoch = self.step, self.run, self.n_epochs
+        step, run, epoch = self.step, self.run, self.n_trained
         run.prepare(step, epoch)
         if self.ranks is not None:
             self.ranks.begin_epoch(step, run.streams, self.order)
@@ -211,14 +233,14 @@ class Loop:
                 means = self.ranks.total(means)
             step.forget_copies()  # the model may have been used for inference during the epoch
             after = step.weight_size()
-            error = divergence(means, after, before, run.n_done + epoch)
+            error = find_divergence(means, after, before, run.n_done + epoch)
             if error is None:
                 break
             self._slow_down(error)
         run.keep(step, epoch, means)
         self._is_whole, self._size = True, after
-        self.n_epochs += 1
-        self.ended = self.n_epochs >= run.n_epochs
+        self.n_trained += 1
+        self.ended = self.n_trained >= run.n_epochs
         if self.hooks.after_epoch(epoch, means):
             self.ended = True
         if run.stopping is not None and run.stopping():
@@ -226,7 +248,7 @@ class Loop:
         if self.ranks is not None:
             self.ended, interrupted = self.ranks.agree(self.ended)
             if interrupted:
-                self.hooks.on_interrupt(self.n_epochs)
+                self.hooks.on_interrupt(self.n_trained)
         self.hooks.after_all(self)
 
     def _keep_start(self) -> None:
@@ -234,42 +256,32 @@ class Loop:
         if self.run.n_epochs == 1:
             return
         if self._start is None:
-            self._start = Snapshot(self.step)
+            self._start = EpochStart(self)
         else:
             self._start.take()
-        self._left = [list(cycle.left) for cycle in self.cycles]
-        self._order = self.order.get_state()
         self._is_whole = False
-
-    def _go_back(self) -> None:
-        """Restore the state at the start of the epoch."""
-        assert self._start is not None
-        self._start.restore()
-        self.order.set_state(self._order)
-        for cycle, left in zip(self.cycles, self._left, strict=True):
-            cycle.left = list(left)
 
     def _slow_down(self, error: DivergenceError) -> None:
         """Go back to the start of the epoch and lower the learning rates, or raise the error."""
         if self._start is None or len(self.returns) == MOST_RETURNS:
             raise error
-        self._go_back()
+        self._start.restore()
         self.step.restart_optimizers()  # their running means may have grown before the weights
         self.returns.append((error.what, error.epoch))
         self.run.slowdown *= SLOWDOWN
-        self.run.set_learning_rates(self.step, self.n_epochs)
-        self.hooks.on_return(error, self.n_epochs)
+        self.run.set_learning_rates(self.step, self.n_trained)
+        self.hooks.on_return(error, self.n_trained)
 
     def _forget_epoch(self) -> None:
         """Restore the state after the last whole epoch, and tell the user."""
-        if not self._is_whole:
-            self._go_back()
+        if not self._is_whole and self._start is not None:
+            self._start.restore()
         for values in self.run.history.values():
-            del values[self.n_epochs :]
+            del values[self.n_trained :]
         stopping = self.run.stopping
-        if stopping is not None and len(stopping.losses) < self.n_epochs:
+        if stopping is not None and len(stopping.losses) < self.n_trained:
             self.ended = stopping() or self.ended  # it was interrupted
-        self.hooks.on_interrupt(self.n_epochs)
+        self.hooks.on_interrupt(self.n_trained)
         self.hooks.after_all(self)
 
     def state_dict(self) -> dict[str, Any]:
@@ -278,7 +290,7 @@ class Loop:
         return {
             # the other random numbers follow from the order, for any number of ranks
             "step": {**self.step.state_dict(), "generator": self.order.get_state()},
-            "n_epochs": self.n_epochs,
+            "n_epochs": self.n_trained,
             "ended": self.ended,
             "returns": self.returns,
             "slowdown": self.run.slowdown,
@@ -292,7 +304,7 @@ class Loop:
         """Restore the result of `state_dict` of a loop with the same step and run."""
         self.step.load_state_dict(state["step"])
         self.order.set_state(self.step.generator.get_state())
-        self.n_epochs, self.ended = state["n_epochs"], state["ended"]
+        self.n_trained, self.ended = state["n_epochs"], state["ended"]
         self.returns = [tuple(found) for found in state["returns"]]
         self.run.slowdown = state["slowdown"]
         self.run.history.update(state["history"])
@@ -313,7 +325,7 @@ def nothing() -> None:
     """Do nothing."""
 
 
-def divergence(
+def find_divergence(
     means: dict[str, float], size: float, size_before: float, epoch: int
 ) -> DivergenceError | None:
     """Return the error if a mean loss or a weight is not finite, or if the weights have exploded.

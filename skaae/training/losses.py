@@ -127,7 +127,7 @@ def local_radii(x: Tensor, radius: float) -> Tensor:
     return (radius * gaps / gaps.mean())[:, None]
 
 
-def divergence(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
+def gaussian_kl(log_variance: Tensor, z: Tensor, log_prob: Callable[[Tensor], Tensor]) -> Tensor:
     """Return the mean KL divergence of a Gaussian q(z|x) from a prior.
 
     The entropy of q has a formula. The mean log-density of the prior is estimated from one sample z

@@ -14,18 +14,19 @@ from skaae.training import losses
 from skaae.training.step import AAEStep, Penalty
 
 
-def divergence(weight: float) -> Penalty:
-    """Return the penalty of variational autoencoders: the divergence of q(z|x) from the prior."""
+def kl(weight: float) -> Penalty:
+    """Return the penalty of variational autoencoders: the KL divergence of q(z|x) from the
+    prior."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
         _, log_variance = posteriors.Gaussian().split(outputs["style"])
         log_prob = step.priors["style"].log_prob
-        return weight * losses.divergence(log_variance, code["style"], log_prob)
+        return weight * losses.gaussian_kl(log_variance, code["style"], log_prob)
 
     return penalty
 
 
-def discrepancy(weight: float) -> Penalty:
+def mmd(weight: float) -> Penalty:
     """Return the penalty of Wasserstein autoencoders: the MMD between codes and the prior."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:

@@ -21,7 +21,7 @@ from skaae.networks.autoencoder import AdversarialAutoencoder, Architecture
 from skaae.priors import Prior
 from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
-from skaae.training.penalties import discrepancy, divergence, head_distance
+from skaae.training.penalties import head_distance, kl, mmd
 from skaae.training.reconstruction import NUMBERS, Reconstruction
 from skaae.training.schedule import Schedule, plain
 from skaae.training.step import AAEStep, Penalty
@@ -182,9 +182,9 @@ class Settings:
         penalties = {}
         weight = self.regularizer_weight
         if self.regularizer == "kl" and weight > 0.0:
-            penalties["divergence"] = divergence(weight)
+            penalties["kl"] = kl(weight)
         if self.regularizer == "mmd" and weight > 0.0:
-            penalties["discrepancy"] = discrepancy(weight)
+            penalties["mmd"] = mmd(weight)
         if self.head_distance > 0.0:
             penalties["head_distance"] = head_distance(self.head_distance)
         return penalties

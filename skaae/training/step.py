@@ -328,7 +328,12 @@ class AAEStep:
         """Whether a discriminator or a penalty trains the style to follow its prior."""
         adversarial = "style" in self.networks.discriminators
         adversarial = adversarial and self.rates["generator"].learning_rate > 0.0
-        return adversarial or bool({"divergence", "discrepancy"} & set(self.penalties))
+        return adversarial or self.has_prior_penalty
+
+    @property
+    def has_prior_penalty(self) -> bool:
+        """Whether a penalty brings codes to their prior, in place of a discriminator."""
+        return not {"kl", "mmd"}.isdisjoint(self.penalties)
 
     def scale_learning_rates(self, factor: float) -> None:
         """Set learning rates to initial values times `factor`, that of labels also by its own."""
