@@ -370,7 +370,7 @@ def test_a_pass_has_every_row_once(rows, tmp_path, memory, size):
         assert sorted(orders[-1].tolist()) == list(range(N_ROWS))
         for index in orders[-1].split(size):
             np.testing.assert_array_equal(x[index], X[index.numpy()])
-        assert x.memory.nbytes <= memory
+        assert x.buffer.nbytes <= memory
     assert (orders[0] != orders[1]).any()
 
 

@@ -14,7 +14,7 @@ from skaae.training.schedule import (
     find_clusters_first,
     find_components_first,
     has_few_labels,
-    plain,
+    single_stage,
     taught,
     taught_by_kmeans,
     warm_up_first,
@@ -36,7 +36,7 @@ MODELS = {
         lambda: taught(consistency="components"),
         {"taught": ("components", TEACHERS, ())},
     ),
-    "that do not start from k-means": (plain, {"train": (None, EVERYTHING, ())}),
+    "that do not start from k-means": (single_stage, {"train": (None, EVERYTHING, ())}),
     "embedding with VAL and `use_labels=True`": (
         warm_up_first,
         {"warm-up": (None, EVERYTHING, ()), "refine": ("classes", EVERYTHING, ())},
@@ -119,5 +119,5 @@ def test_a_stage_begins_where_the_one_before_ends():
 
 def test_pseudo_labels_are_settled_after_the_last_of_them():
     stages = (Stage("train"),)
-    assert Schedule(stages, pseudo_labels_at=(0.25, 0.75, 0.5)).settled_at(50) == 37
-    assert Schedule(stages).settled_at(50) == 0
+    assert Schedule(stages, pseudo_labels_at=(0.25, 0.75, 0.5)).last_pseudo_labels_at(50) == 37
+    assert Schedule(stages).last_pseudo_labels_at(50) == 0

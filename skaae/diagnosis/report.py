@@ -124,7 +124,7 @@ class Diagnosis:
             "estimator", "n_rows", and "findings": a list of dicts with the attributes of `Finding`.
         """
         names = Finding.__dataclass_fields__
-        findings = [{name: plain(getattr(f, name)) for name in names} for f in self.findings]
+        findings = [{name: to_python(getattr(f, name)) for name in names} for f in self.findings]
         return {"estimator": self.estimator_name, "n_rows": self.n_rows, "findings": findings}
 
     def __str__(self):
@@ -155,14 +155,14 @@ def wrapped(text, first, indent):
     return textwrap.wrap(text, WIDTH, **how)
 
 
-def plain(value):
+def to_python(value):
     """Return a value with numbers, lists and dicts of Python in place of those of NumPy."""
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): to_python(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
+        return [to_python(entry) for entry in value]
     return value.item() if isinstance(value, np.generic) else value
 
 

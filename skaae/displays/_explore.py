@@ -269,10 +269,10 @@ def values_of(X: Any) -> list[list[Any]]:
         table = X.to_numpy(dtype=object).tolist()
     else:
         table = X.toarray() if hasattr(X, "toarray") else X
-    return [[plain(value) for value in row] for row in table]
+    return [[to_json(value) for value in row] for row in table]
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Return a value as JSON has it: a number, text, or None for a gap."""
     if is_missing(value) or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return None

@@ -26,7 +26,7 @@ from skaae.priors._prior import same
 from skaae.private_sklearn import validate_parameters, with_callbacks
 from skaae.storage.rows import StoredRows
 from skaae.storage.table import as_out_of_core
-from skaae.training import validation as losses
+from skaae.training import validation as validation_losses
 from skaae.training.ranks import current, joined
 from skaae.training.schedule import ADD_PSEUDO_LABELS
 from skaae.training.snapshots import EarlyStopping, Snapshot
@@ -226,12 +226,14 @@ def early_stopping(estimator, run, validation):
     if y is not None:
         y = torch.from_numpy(y).to(step.generator.device)
     if estimator._classifies and y is not None:
-        loss = losses.classification(step, validation.rows, y, validation.weights)
+        loss = validation_losses.classification(step, validation.rows, y, validation.weights)
     else:
-        loss = losses.reconstruction(step, validation.rows, y, estimator._settings.seed + 2)
+        loss = validation_losses.reconstruction(
+            step, validation.rows, y, estimator._settings.seed + 2
+        )
     patience = replace_auto(estimator.n_iter_no_change, max(LEAST_PATIENCE, run.n_epochs // 5))
     adds = ADD_PSEUDO_LABELS in run.actions
-    first = step.schedule.settled_at(run.n_epochs) if adds else 0
+    first = step.schedule.last_pseudo_labels_at(run.n_epochs) if adds else 0
     ranks = current()
     common = loss if ranks is None else (lambda: ranks.first(loss()))
     return EarlyStopping(common, step, patience, estimator.tol, first)

@@ -272,7 +272,7 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
         stages = schedules.taught(consistency="components" if consistent else None)
         return Schedule(stages, teacher=model.init)
     if not consistent:
-        stages = schedules.plain()
+        stages = schedules.single_stage()
     elif has_components(model):
         stages = schedules.find_components_first(assigns_later=model.assigns_later)
     elif model.init is None:

@@ -15,10 +15,11 @@ from torch.nn.functional import embedding
 
 from skaae.columns.categories import GAP, UNKNOWN
 from skaae.columns.gaps import Expectation, expected
+from skaae.columns.limits import limits_of
 from skaae.columns.quantiles import Knots, QuantileScaling
 from skaae.columns.scaling import Scaling
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER
-from skaae.columns.table import Table, limits_of
+from skaae.columns.table import Table
 
 
 class CategoryColumn:

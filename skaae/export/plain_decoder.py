@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from skaae.columns.limits import limits_of
 from skaae.columns.quantiles import QuantileScaling
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER
-from skaae.columns.table import Table, limits_of
+from skaae.columns.table import Table
 from skaae.estimators.embedding import AAEEmbedding
 from skaae.export.columns import TableColumns
 from skaae.export.modules import Decode, check_method

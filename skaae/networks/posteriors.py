@@ -12,8 +12,8 @@ from torch import Tensor
 LOG_VARIANCE_BOUND = 10.0
 
 
-class Deterministic:
-    """One style for each row: the styles are random only because the rows are."""
+class Posterior:
+    """What all forms share: the encoder's output is the style, unless a method says otherwise."""
 
     n_noise = 0  # number of noise inputs of the encoder
     is_drawn = False  # whether `draw` uses its noise
@@ -31,7 +31,11 @@ class Deterministic:
         return output
 
 
-class Gaussian(Deterministic):
+class Deterministic(Posterior):
+    """One style for each row: the styles are random only because the rows are."""
+
+
+class Gaussian(Posterior):
     """A normal distribution with a mean and a variance for each dimension of a row's style."""
 
     is_drawn = True
@@ -52,7 +56,7 @@ class Gaussian(Deterministic):
         return mean, log_variance.clamp(-LOG_VARIANCE_BOUND, LOG_VARIANCE_BOUND)
 
 
-class Universal(Deterministic):
+class Universal(Posterior):
     """Any distribution: that of the encoder's output f(x, noise) for random noise."""
 
     n_noise = 10

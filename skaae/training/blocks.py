@@ -34,7 +34,7 @@ class BlockRows:
     is_sparse = False
 
     def __init__(self, rows: NetworkRows, memory: int) -> None:
-        self.rows, self.bytes = rows, memory
+        self.rows, self.memory = rows, memory
         self.starts = torch.from_numpy(rows.rows.starts)
         self.sizes = self.starts.diff()
         self.width = rows.table.layout.n_inputs
@@ -47,7 +47,7 @@ class BlockRows:
                 "data in smaller chunks or row groups."
             )
         self.capacity = min(memory // (4 * self.width), len(rows))  # in rows
-        self.memory = torch.empty(0, self.width)
+        self.buffer = torch.empty(0, self.width)
         self.usual = rows.table.usual_size()
         self.far, self.has_warned = "", False  # a warning about rows far from the others
         self._forget()
@@ -64,11 +64,11 @@ class BlockRows:
 
     def again(self) -> BlockRows:
         """Return the same rows with a memory of their own, half as large, for another stream."""
-        return BlockRows(self.rows, self.bytes // 2)
+        return BlockRows(self.rows, self.memory // 2)
 
     def n_rows_of_stream(self) -> int:
         """Return how many rows of another stream may be in memory all the time."""
-        return self.bytes // (8 * self.width)
+        return self.memory // (8 * self.width)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,7 +81,7 @@ class BlockRows:
         places = self.place[blocks]
         if bool((places == NOWHERE).any()):
             return self._read(which.numpy())
-        return self.memory[places + which - self.starts[blocks]]
+        return self.buffer[places + which - self.starts[blocks]]
 
     def _read(self, which: Any) -> Tensor:
         """Read some rows at once."""
@@ -132,8 +132,8 @@ class BlockRows:
         self.groups = list(order.split(sizes))
         for number, group in enumerate(self.groups):
             self.group[group] = number
-        if len(self.memory) < self.capacity:
-            self.memory = torch.empty(self.capacity, self.width)
+        if len(self.buffer) < self.capacity:
+            self.buffer = torch.empty(self.capacity, self.width)
         self._send_for_next()
 
     def _bring(self, groups: Tensor) -> None:
@@ -170,12 +170,12 @@ class BlockRows:
         threading.Thread(target=read, name="skaae-blocks", daemon=True).start()
 
     def _load(self, number: int) -> Tensor:
-        """Read a group into its half of the memory; return where each block begins."""
-        place, places, memory = (number % 2) * (self.capacity // 2), [], self.memory.numpy()
+        """Read a group into its half of the buffer; return where each block begins."""
+        place, places, buffer = (number % 2) * (self.capacity // 2), [], self.buffer.numpy()
         for block in self.groups[number].tolist():
             size = int(self.sizes[block])
             start = int(self.starts[block])
-            memory[place : place + size] = self._scaled(self.rows.rows[start : start + size])
+            buffer[place : place + size] = self._scaled(self.rows.rows[start : start + size])
             places.append(place)
             place += size
         return torch.tensor(places)

@@ -77,7 +77,7 @@ class Schedule:
         """Return the index of the stage with this name."""
         return [stage.name for stage in self.stages].index(name)
 
-    def settled_at(self, n_epochs: int) -> int:
+    def last_pseudo_labels_at(self, n_epochs: int) -> int:
         """Return the epoch of a `fit` after which no more pseudo-labels are added."""
         return int(max(self.pseudo_labels_at, default=0.0) * n_epochs)
 
@@ -87,7 +87,7 @@ class Schedule:
         return sum(ended)
 
 
-def plain() -> tuple[Stage, ...]:
+def single_stage() -> tuple[Stage, ...]:
     """Return the stages of models without a virtual adversarial loss."""
     return (Stage("train"),)
 

@@ -23,7 +23,7 @@ from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
 from skaae.training.penalties import head_distance, kl, mmd
 from skaae.training.reconstruction import NUMBERS, Reconstruction
-from skaae.training.schedule import Schedule, plain
+from skaae.training.schedule import Schedule, single_stage
 from skaae.training.step import AAEStep, Penalty
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
@@ -74,7 +74,7 @@ class Settings:
     precision: str
     device: str | torch.device
     seed: int
-    schedule: Schedule = field(default_factory=lambda: Schedule(plain()))
+    schedule: Schedule = field(default_factory=lambda: Schedule(single_stage()))
     regularizer: str | None = "adversarial"
     regularizer_weight: float = 1.0
     head_distance: float = 0.0

@@ -27,7 +27,7 @@ from skaae.training.losses import detached, in_float32, total
 from skaae.training.optimizers import Optimizer, PhaseRates, excess, make_optimizer, weights_of
 from skaae.training.ranks import Ranks
 from skaae.training.reconstruction import Reconstruction
-from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, plain
+from skaae.training.schedule import RESTART_OPTIMIZERS, Schedule, Stage, single_stage
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 Losses = dict[str, Tensor]
@@ -86,7 +86,7 @@ class AAEStep:
     average: bool = False
     joint: bool = False
     virtual_adversarial: VirtualAdversarialLoss | None = None
-    schedule: Schedule = field(default_factory=lambda: Schedule(plain()))
+    schedule: Schedule = field(default_factory=lambda: Schedule(single_stage()))
     ranks: Ranks | None = field(init=False, repr=False, default=None)
     stage: Stage = field(init=False)
     n_steps: Tensor = field(init=False)
