@@ -158,7 +158,7 @@ def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.n
     size = BATCH_ROWS.get(device.type, 1024)
     # one array for all: small arrays between the large tensors would fragment the memory
     outputs = np.empty(0, dtype)
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
         starts = range(0, len(arrays[0]), size)
         for start in counted(starts, len(starts), "rows"):
             batch = [torch.tensor(array[start : start + size]) for array in arrays]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numbers
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
@@ -34,6 +36,10 @@ class Categories:
         """Number of entries of each column's block."""
         return tuple(len(found) for found in self.values)
 
+    def known(self) -> list[list[Any]]:
+        """Return all categories of each column."""
+        return [[value for group in groups for value in group.tolist()] for groups in self.values]
+
     def indices(self, X: np.ndarray) -> np.ndarray:
         """Return the index of each entry of X (n_rows, n_columns), or GAP or UNKNOWN.
 
@@ -44,7 +50,8 @@ class Categories:
         for column, values in enumerate(self.values):
             index = {value: i for i, group in enumerate(values) for value in group.tolist()}
             default = len(values) - 1 if len(values) and len(values[-1]) > 1 else UNKNOWN
-            found[:, column] = [index.get(value, default) for value in X[:, column].tolist()]
+            given = as_known(X[:, column].tolist(), index)
+            found[:, column] = [index.get(value, default) for value in given]
         found[is_gap(X)] = GAP
         return found
 
@@ -53,9 +60,10 @@ class Categories:
 
         So it is where the values are text and the categories are not, or the other way round.
         """
-        for column, (name, groups) in enumerate(zip(names, self.values, strict=True)):
-            known = dict.fromkeys(value for group in groups for value in group.tolist())
-            values = dict.fromkeys(X[:, column].tolist())  # in the order of the rows
+        for column, (name, categories) in enumerate(zip(names, self.known(), strict=True)):
+            known = dict.fromkeys(categories)
+            # in the order of the rows
+            values = dict.fromkeys(as_known(X[:, column].tolist(), known))
             strange = [value for value in values if value not in known and value == value]
             if not known or not strange:
                 continue
@@ -76,11 +84,11 @@ class Categories:
         Columns of ids and the like, where most training rows had rare categories, do not count.
         """
         found = []
-        for column, groups in enumerate(self.values):
-            values = X[~is_gap(X[:, column]), column].tolist()
-            known = {value for group in groups for value in group.tolist()}
+        for column, categories in enumerate(self.known()):
+            known = dict.fromkeys(categories)
+            values = as_known(X[~is_gap(X[:, column]), column].tolist(), known)
             expected = self.share_of_rare(column) > MOSTLY_RARE
-            if values and known and not expected and known.isdisjoint(values):
+            if values and known and not expected and known.keys().isdisjoint(values):
                 found.append(column)
         return found
 
@@ -130,6 +138,26 @@ class Categories:
             else:
                 result[rows] = values[rng.choice(len(values), size=len(rows), p=shares)]
         return result
+
+
+def as_known(values: list[Any], known: Collection[Any]) -> list[Any]:
+    """Return values with those that float32 has rounded as they are among the known categories.
+
+    A fraction such as 0.1 is another number in float32 than in float64.
+    """
+    fractions = [value for value in known if isinstance(value, float) and value % 1.0]
+    rounded = Counter(float(np.float32(value)) for value in fractions)
+    exact = {
+        narrow: value for value in fractions if rounded[narrow := float(np.float32(value))] == 1
+    }
+    if not exact:
+        return values
+    return [
+        exact.get(float(np.float32(value)), value)
+        if isinstance(value, float) and value not in known
+        else value
+        for value in values
+    ]
 
 
 def are_comparable(one: object, other: object) -> bool:

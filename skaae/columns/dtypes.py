@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skaae.columns.limits import limits_of
+
 POLARS_DTYPES = (
     *("Boolean", "String", "Null", "Categorical", "Float32", "Float64"),
     *("Int8", "Int16", "Int32", "Int64", "Int128", "UInt8", "UInt16", "UInt32", "UInt64"),
@@ -28,7 +30,7 @@ def dtype_fields(dtype: Any) -> Any:
             return {"library": library, "name": name, "categories": dtype.categories.to_list()}
         if name in POLARS_DTYPES:
             return {"library": library, "name": name}
-    elif hasattr(dtype, "storage") and hasattr(dtype, "na_value"):  # pandas.StringDtype
+    elif type(dtype).__name__ == "StringDtype":
         nan = isinstance(dtype.na_value, float)
         return {"library": library, "name": "string", "storage": dtype.storage, "nan": nan}
     elif hasattr(dtype, "ordered"):  # pandas.CategoricalDtype
@@ -62,6 +64,8 @@ def dtype_of(found: Any) -> Any:
                 return string_dtype(pandas, found["storage"], nan=found["nan"])
             if name == "category":
                 return category_dtype(pandas, found)
+            if name == "string[pyarrow]":  # pandas_dtype would make it a StringDtype
+                return arrow_text(pandas)
             if PANDAS_DTYPES.fullmatch(name):
                 return pandas.api.types.pandas_dtype(name)
     except ImportError as error:
@@ -70,6 +74,13 @@ def dtype_of(found: Any) -> Any:
             f"installed here; install it, for instance with pip install {error.name}"
         ) from error
     raise ValueError(f"{name!r:.40} of {library!r:.40} is no dtype that is known here")
+
+
+def arrow_text(pandas: Any) -> Any:
+    """Return the dtype of text of pyarrow in pandas."""
+    import pyarrow
+
+    return pandas.ArrowDtype(pyarrow.string())
 
 
 def string_dtype(pandas: Any, storage: Any, *, nan: bool) -> Any:
@@ -95,3 +106,31 @@ def category_dtype(pandas: Any, found: dict[str, Any]) -> Any:
     if not isinstance(categories, np.ndarray) or categories.ndim != 1:
         raise ValueError("categories must be an array of one axis")
     return pandas.CategoricalDtype(pandas.Index(categories, dtype=dtype_of(found["of"])), ordered)
+
+
+def wide_enough(dtype: Any, lowest: float, highest: float) -> Any:
+    """Return the dtype of a column of numbers, or one of 64 bits if it cannot hold this range."""
+    least, most = limits_of(dtype)
+    if not (lowest < least or highest > most):  # a column of gaps has no range
+        return dtype
+    name = re.sub(r"\d+", "64", str(dtype), count=1)
+    if lowest < 0.0:
+        name = {"u": name[1:], "U": "I" + name[2:]}.get(name[0], name)
+    if isinstance(dtype, np.dtype):
+        return np.dtype(name)
+    library = (dtype if isinstance(dtype, type) else type(dtype)).__module__.partition(".")[0]
+    return dtype_of({"library": library, "name": name})
+
+
+def with_categories(dtype: Any, values: list[Any]) -> Any:
+    """Return the dtype of a column of categories, with those of the values that it lacks."""
+    fields = dtype_fields(dtype)
+    if not isinstance(fields, dict) or fields.get("categories") is None:
+        return dtype
+    missing = [value for value in values if value not in list(fields["categories"])]
+    if not missing:
+        return dtype
+    known = [*fields["categories"], *missing]
+    if fields["name"] == "Enum":
+        return dtype_of({**fields, "categories": known})
+    return dtype_of({**fields, "categories": np.array(known, dtype=object), "of": None})

@@ -78,6 +78,7 @@ def fit_table(
     numbers, flags = np.flatnonzero(~is_flag), np.flatnonzero(is_flag)
     categories = categories_of(rows, schema, min_frequency)
     require_values(lowest, categories, schema)
+    schema = schema.widened(lowest, highest, [] if categories is None else categories.known())
     brings_near = scaling == "auto" and not partial and purpose != "outliers"
     of_numbers = found if not len(flags) else found[:, numbers]
     ranks = purpose == "classes"

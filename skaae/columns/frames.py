@@ -166,13 +166,18 @@ def numbers_in(values: Any) -> np.ndarray:
     if library_of_series(values) == "polars":
         import polars
 
+        if values.dtype.is_temporal():
+            raise ValueError(f"{values.dtype} is no number")
         try:
             return values.cast(polars.Float64).to_numpy()
         except polars.exceptions.PolarsError as error:
             raise ValueError(str(error)) from error
     if library_of_series(values) == "pandas" and values.dtype != object:
         return values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    if getattr(values, "dtype", np.dtype(object)).kind != "O":
+    dtype = getattr(values, "dtype", np.dtype(object))
+    if dtype.kind in "Mm":
+        raise ValueError(f"{dtype} is no number")
+    if dtype.kind != "O":
         return np.asarray(values, dtype=np.float64)
     return np.array([np.nan if is_missing(v) else float(v) for v in values], dtype=np.float64)
 
@@ -183,9 +188,11 @@ def categories_in(values: Any) -> np.ndarray:
         import polars
 
         text = values.dtype in (polars.Categorical, polars.Enum)
-        found = np.array((values.cast(polars.String) if text else values).to_list(), dtype=object)
+        listed = (values.cast(polars.String) if text else values).to_list()
     else:
-        found = np.array(values, dtype=object)
+        listed = values.tolist()
+    found = np.empty(len(listed), dtype=object)  # np.array would make axes of tuples
+    found[:] = listed
     missing = np.array([is_missing(value) for value in found], dtype=bool)
     found[missing] = np.nan
     return found
@@ -211,7 +218,8 @@ def without_mask(X: Any) -> Any:
 def with_nan(X: Any) -> Any:
     """Return a table of numbers and gaps with NaN for each gap in a column of objects."""
     if library_of(X) == "pandas":
-        return X.mask(X.isna(), np.nan)
+        columns = [numbers_in(series_of(X, position)) for position in range(X.shape[1])]
+        return type(X)(np.column_stack(columns), index=X.index, columns=X.columns)
     return np.array([[np.nan if is_missing(value) else value for value in row] for row in X])
 
 
@@ -228,6 +236,8 @@ def as_plain(X: Any) -> Any:
 
         wide = [c for c in X.columns if X[c].dtype.is_integer() and "128" in str(X[c].dtype)]
         return X.with_columns(polars.col(wide).cast(polars.Float64)) if wide else X
+    if type(X).__module__.startswith("polars") and hasattr(X, "collect"):
+        raise ValueError("X is a LazyFrame, which has no rows yet; give X.collect().")
     X = without_mask(X)
     if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
         raise ValueError(f"X has dtype {X.dtype}, which is no number; {_remedy(str(X.dtype))}.")

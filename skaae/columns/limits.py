@@ -24,6 +24,11 @@ def limits_of(dtype: Any) -> tuple[float, float]:
     if narrow is not None:
         limits = np.finfo(narrow[0])
         return float(limits.min), float(limits.max)
+    pattern = r"decimal\d*\((?:precision=)?(\d+), (?:scale=)?(-?\d+)\)"
+    decimal = re.match(pattern, str(dtype).lower())
+    if decimal is not None:
+        digits, scale = int(decimal[1]), int(decimal[2])
+        return -(10.0**digits - 1.0) / 10.0**scale, (10.0**digits - 1.0) / 10.0**scale
     found = re.match(r"(u?)int(\d+)", str(dtype).lower())
     if found is None:
         return -np.inf, np.inf

@@ -212,7 +212,9 @@ def fit_column(known: np.ndarray) -> Knots:
         np.average(np.square(scores - np.average(scores, weights=counts)), weights=counts)
     )
     if len(values) > MOST_KNOTS:
-        kept = np.unique(np.linspace(0, len(values) - 1, MOST_KNOTS).round().astype(int))
+        spaced = np.linspace(0, len(values) - 1, MOST_KNOTS).round().astype(int)
+        frequent = np.flatnonzero(counts > len(known) / MOST_KNOTS)
+        kept = np.union1d(spaced, frequent)
         values, scores = values[kept], scores[kept]
         counts, first, last = counts[kept], first[kept], last[kept]
     ends = np.stack([first, last], axis=1).astype(np.float64)

@@ -94,9 +94,10 @@ def fit_scaling(X: Array, kind: str | None) -> Scaling:
     and at most 1, values stay as they are.
     """
     if kind == "range":
-        lowest, highest = column_range(X)
-        ends = (float(lowest.min()), float(highest.max())) if lowest.size else (0.0, 1.0)
-        low, high = ends
+        lowest, highest = known_range(X)
+        low, high = 0.0, 1.0
+        if not np.isnan(lowest).all():  # a column of gaps has no range
+            low, high = float(np.nanmin(lowest)), float(np.nanmax(highest))
         # pixels in [0, 1] stay as they are, even if no training pixel has the value 1
         low = 0.0 if 0.0 <= low < 0.5 * high else low
         high = 1.0 if low == 0.0 and 0.5 < high <= 1.0 else high

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from skaae.columns import frames
+from skaae.columns.dtypes import wide_enough, with_categories
 from skaae.columns.frames import CATEGORY, FLAG, NUMBER, Column
 
 
@@ -91,6 +92,22 @@ class Schema:
         """Return the positions of the columns of some kinds."""
         return np.array([i for i, c in enumerate(self.columns) if c.kind in kinds], dtype=int)
 
+    def widened(
+        self, lowest: np.ndarray, highest: np.ndarray, categories: Sequence[list[Any]]
+    ) -> Schema:
+        """Return the schema with dtypes that hold all training rows, also those of X_unlabeled.
+
+        Numbers and flags have these ranges, and columns of categories have these `categories`.
+        """
+        if self.library is None:
+            return self
+        columns = list(self.columns)
+        for i, low, high in zip(self.positions(NUMBER, FLAG), lowest, highest, strict=True):
+            columns[i] = replace(columns[i], dtype=wide_enough(columns[i].dtype, low, high))
+        for i, values in zip(self.positions(CATEGORY), categories, strict=True):
+            columns[i] = replace(columns[i], dtype=with_categories(columns[i].dtype, values))
+        return replace(self, columns=tuple(columns))
+
     def read(self, X: Any) -> MixedRows:
         """Return a table with these columns as arrays; its columns are in the same order.
 
@@ -146,7 +163,7 @@ def read_categories(values: Any, column: Column) -> np.ndarray:
     """Return a column of categories as objects, (n_rows,), NaN where a value is missing."""
     found = frames.categories_in(values)
     for value in found:
-        if isinstance(value, list | dict | set | np.ndarray):
+        if isinstance(value, list | tuple | dict | set | np.ndarray):
             raise ValueError(
                 f"column {column.name!r} holds a {type(value).__name__}, {value!r:.60}, which is "
                 "no category; make it text or a number, or drop the column."
@@ -239,7 +256,12 @@ def chosen_columns(categorical: Any, names: Sequence[Any], named: bool) -> set[i
     """Return the positions that a user's list of names, positions or mask stands for."""
     if categorical is None:
         return set()
-    values, n_columns = np.atleast_1d(np.asarray(categorical)), len(names)
+    if isinstance(categorical, list) and any(isinstance(name, tuple) for name in categorical):
+        values = np.empty(len(categorical), dtype=object)  # names of a MultiIndex
+        values[:] = categorical
+    else:
+        values = np.atleast_1d(np.asarray(categorical))
+    n_columns = len(names)
     if values.dtype == bool:
         if values.shape != (n_columns,):
             raise ValueError(

@@ -309,7 +309,9 @@ class Table:
         if isinstance(rows, MixedRows):
             X = frames.without_mask(X)
             known = np.array(X, dtype=object)
-            gaps = np.array([[frames.is_missing(value) for value in row] for row in known])
+            gaps = np.empty(known.shape, dtype=bool)
+            gaps[:, self.schema.positions(NUMBER, FLAG)] = np.isnan(rows.numbers)
+            gaps[:, self.schema.positions(CATEGORY)] = is_gap(rows.categories)
             # integers of the training table would cut off the fractions of known values
             own = X.dtype if isinstance(X, np.ndarray) and X.dtype.kind != "O" else np.float64
             return np.where(gaps, filled, known).astype(object if filled.dtype == object else own)

@@ -135,8 +135,8 @@ def read_targets(targets, unlabeled_label):
 
     Class indices are a float array (n_samples,), with NaN for unlabeled rows, or None if y is None.
     If y contains values and not classes (see `are_values`), None is returned for the classes, and
-    the arrays contain the values. All y are read together to find the classes and whether -1 is a
-    marker. Text beside other labels raises ValueError.
+    the arrays contain the values, and NaN for infinite ones. All y are read together to find the
+    classes and whether -1 is a marker. Text beside other labels raises ValueError.
     """
     arrays = [as_label_array(y).ravel() for y in targets if y is not None]
     if not arrays:
@@ -149,7 +149,7 @@ def read_targets(targets, unlabeled_label):
     labeled = ~mark_unlabeled(together, unlabeled_label)
     labels, numbers = plain(together[labeled]), np.full(len(together), np.nan)
     if are_values(labels):
-        classes, numbers[labeled] = None, labels
+        classes, numbers[labeled] = None, np.where(np.isfinite(labels), labels, np.nan)
     else:
         require_one_kind(labels.tolist())
         classes, numbers[labeled] = np.unique(labels, return_inverse=True)

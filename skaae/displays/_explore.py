@@ -17,6 +17,7 @@ from skaae.displays._colors import labels_of_rows, marker_of, read_targets
 from skaae.displays._display import COLORS, colors_of
 from skaae.displays._tiles import as_images, image_shape_of
 from skaae.estimators.labels import require_same_kind
+from skaae.estimators.tensors import as_array
 from skaae.export.plain_decoder import Layer, PlainDecoder, plain_decoder
 from skaae.unlabeled import is_missing, mark_unlabeled
 
@@ -149,7 +150,7 @@ def explore(estimator, X, y=None, *, image_shape=None, max_rows=2000, random_sta
     decoder = plain_decoder(estimator)
     if max_rows < 1:
         raise ValueError(f"max_rows={max_rows!r} must be at least 1; the default is 2000.")
-    rows = draw_rows(X, y, max_rows, random_state)
+    rows = draw_rows(as_array(X), as_array(y), max_rows, random_state)
     codes = np.asarray(estimator.transform(rows["X"]), dtype=np.float64)
     if codes.shape[1] != 2:
         raise ValueError(
@@ -267,6 +268,8 @@ def values_of(X: Any) -> list[list[Any]]:
         table = X.rows()
     elif hasattr(X, "to_numpy"):
         table = X.to_numpy(dtype=object).tolist()
+    elif isinstance(X, np.ma.MaskedArray):
+        table = X.tolist()  # with None for masked entries
     else:
         table = X.toarray() if hasattr(X, "toarray") else X
     return [[to_json(value) for value in row] for row in table]

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skaae.displays._display import Display
+from skaae.estimators.tensors import as_array
 
 GAP = 1  # pixels between two images
 TILE = 0.55  # longer side of an image in a new figure, in inches
@@ -49,9 +50,26 @@ def image_shape_of(estimator, given):
     return settings.architecture.image_shape if given is None and settings is not None else given
 
 
+def as_numbers(X):
+    """Return rows of any kind as an array; masked entries and missing values are NaN."""
+    X = as_array(X)
+    if issparse(X):
+        return X.toarray()
+    if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "biuf":
+        return np.ma.filled(X.astype(float), np.nan)
+    if hasattr(X, "isna") and all(map(is_numeric, X.dtypes)):  # pandas, also with its own dtypes
+        return X.to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(X)
+
+
+def is_numeric(dtype):
+    """Return whether a dtype of a column, of NumPy or of pandas, is one of numbers or flags."""
+    return getattr(dtype, "kind", "O") in "biuf"
+
+
 def as_images(X, image_shape=None):
     """Return rows (n, n_features) as images (n, height, width[, channels])."""
-    X = np.asarray(X.toarray() if issparse(X) else X)
+    X = as_numbers(X)
     if X.dtype.kind not in "biuf":
         raise ValueError(
             "rows with categories or other objects are not images; this display needs an estimator "

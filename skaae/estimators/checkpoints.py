@@ -123,6 +123,13 @@ def make_saver(estimator: Any, *data: Any) -> Saver | None:
     return Saver(folder / name, every)
 
 
+def columns_of(estimator: Any) -> list[str]:
+    """Return what the columns of the training rows are: a frame and an array may hold the same."""
+    begun = estimator.__dict__.get("_schema")
+    schema = estimator._table.schema if begun is None else begun
+    return [str(schema.library), *(f"{c.name} {c.kind} {c.dtype}" for c in schema.columns)]
+
+
 def fingerprint(estimator: Any, *data: Any) -> str:
     """Return a hash of an estimator's parameters, its device and data, as text of 16 digits."""
     params = estimator.get_params(deep=False)
@@ -130,6 +137,7 @@ def fingerprint(estimator: Any, *data: Any) -> str:
         "versions": [skaae.__version__, *map(version, PACKAGES)],
         "device": str(resolve_device(estimator.device)),
         "parameters": {},
+        "columns": columns_of(estimator),
         "data": [digest(value) for value in data],
     }
     for name in sorted(params.keys() - SILENT):

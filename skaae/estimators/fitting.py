@@ -74,7 +74,8 @@ def fits(method):
         snapshot = None
         try:
             together = joined(lambda: resolve_device(self.device))
-            with torch.inference_mode(False), torch.enable_grad(), together:
+            own = torch.autocast(resolve_device(self.device).type, enabled=False)
+            with torch.inference_mode(False), torch.enable_grad(), own, together:
                 # training changes weights in place, so a copy of `__dict__` does not hold them
                 if step is not None and method.__name__ == "partial_fit":
                     snapshot = Snapshot.again(step)  # reuses memory, as there may be many calls

@@ -17,7 +17,7 @@ from skaae.columns.categories import GAP, UNKNOWN
 from skaae.columns.gaps import Expectation, expected
 from skaae.columns.limits import limits_of
 from skaae.columns.quantiles import Knots, QuantileScaling
-from skaae.columns.scaling import Scaling
+from skaae.columns.scaling import MOST_SCALED, Scaling
 from skaae.columns.schema import CATEGORY, FLAG, NUMBER
 from skaae.columns.table import Table
 
@@ -71,6 +71,15 @@ class TableColumns:
         # positions of the columns that one tensor of numbers holds, in this order
         self.values = [position for position in range(self.n_columns) if position not in text]
 
+    def mixed_up_in(self, dtype: str) -> object:
+        """Return the name of a column that has categories which are the same number in a dtype."""
+        for column in self.categories:
+            if not column.is_text:
+                values = np.array(column.values, dtype=np.float64)
+                if len(np.unique(values.astype(dtype))) < len(values):
+                    return column.name
+        return None
+
     def place(self, position: int) -> int:
         """Return where a column of the table is among those that are no text."""
         return self.values.index(position)
@@ -108,9 +117,10 @@ class Linear(nn.Module):
         self.register_buffer("scale", buffer(scaling.scale))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.is_identity:
-            return x
-        return x * self.scale + self.center if self.back else (x - self.center) / self.scale
+        if self.back:
+            return x if self.is_identity else x * self.scale + self.center
+        scaled = x if self.is_identity else (x - self.center) / self.scale
+        return scaled.clamp(-MOST_SCALED, MOST_SCALED)
 
 
 class PiecewiseLinear(nn.Module):
@@ -132,16 +142,15 @@ class PiecewiseLinear(nn.Module):
         length = max((len(x) for x, _ in columns), default=1)
         self.n_steps = max(length - 1, 0).bit_length()
         width = 2**self.n_steps
-        points = np.zeros((3, len(columns), width))
+        points = np.zeros((4, len(columns), width))
         points[0] = np.inf  # no x reaches the points that only fill up
         for row, (x, y) in enumerate(columns):
-            rise, run = np.diff(y), np.diff(x)
-            slope = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0.0)
             points[0, row, : len(x)] = x
             points[1, row, : len(x)] = y
-            points[2, row, : len(slope)] = slope
+            points[2, row, : len(x) - 1] = np.diff(x)
+            points[3, row, : len(x) - 1] = np.diff(y)
         self.register_buffer("x", buffer(points[0].reshape(-1, 1)))
-        self.register_buffer("lines", buffer(points.reshape(3, -1).T))
+        self.register_buffer("lines", buffer(points.reshape(4, -1).T))
         self.register_buffer("offsets", buffer(np.arange(len(columns)) * width))
         self.register_buffer("first", buffer([x[0] for x, _ in columns]))
         self.register_buffer("last", buffer([x[-1] for x, _ in columns]))
@@ -152,8 +161,9 @@ class PiecewiseLinear(nn.Module):
         for step in reversed(range(self.n_steps)):
             ahead = index + 2**step
             index = torch.where(x >= embedding(ahead, self.x).squeeze(2), ahead, index)
-        start, height, slope = embedding(index, self.lines).unbind(dim=2)
-        return height + slope * (x - start)
+        start, height, run, rise = embedding(index, self.lines).unbind(dim=2)
+        # not by the slope, which may be infinite
+        return height + (x - start) / torch.where(run > 0.0, run, 1.0) * rise
 
 
 def points_of(knots: Knots, back: bool) -> tuple[np.ndarray, np.ndarray]:

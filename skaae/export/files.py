@@ -308,7 +308,7 @@ def how_to_save(error: CannotWrite, estimator: Any) -> str:
         )
     return (
         f"the attribute {'.'.join(names)} has the value {shown}, a {type(error.value).__name__}, "
-        "which cannot be saved; use joblib, or fit again with text, numbers or dates in its place."
+        "which cannot be saved; use joblib, or fit again with text or numbers in its place."
     )
 
 

@@ -215,9 +215,9 @@ class Decode(Core):
 class OneTensor(nn.Module):
     """A method of an estimator whose rows are one tensor, as they hold no text."""
 
-    def __init__(self, core: Core, n_columns: int) -> None:
+    def __init__(self, core: Core, n_columns: int, mixed_up: object = None) -> None:
         super().__init__()
-        self.core, self.n_columns = core, n_columns
+        self.core, self.n_columns, self.mixed_up = core, n_columns, mixed_up
         self.decodes = isinstance(core, Decode)
         self.eval()
 
@@ -226,6 +226,11 @@ class OneTensor(nn.Module):
             raise ValueError(
                 f"the rows have shape {tuple(X.shape)}; they must be a tensor of shape "
                 f"(n_samples, {self.n_columns})."
+            )
+        if self.mixed_up is not None and X.dtype != torch.float64:
+            raise ValueError(
+                f"column {self.mixed_up!r} has categories that are the same number in float32; "
+                "pass X.double(), or make them text and fit again."
             )
         if not self.decodes:
             return self.core(X)
@@ -241,7 +246,8 @@ def one_tensor(estimator: Any, method: str) -> OneTensor:
     """Return the module of a method of an estimator whose rows hold no text."""
     n_codes = estimator._settings.n_components
     n_columns = n_codes if method == "inverse_transform" else estimator.n_features_in_
-    return OneTensor(core_of(estimator, method), n_columns)
+    mixed_up = TableColumns(estimator._table).mixed_up_in("float32")
+    return OneTensor(core_of(estimator, method), n_columns, mixed_up)
 
 
 def core_of(estimator: Any, method: str) -> Core:

@@ -112,14 +112,12 @@ def require_onnx() -> None:
 
 def check_digits(table: Table, dtype: str, *, warn: bool) -> None:
     """Raise ValueError if float32 mixes up categories; warn if it rounds numbers too much."""
-    for column in TableColumns(table).categories:
-        if not column.is_text:
-            values = np.array(column.values, dtype=np.float64)
-            if len(np.unique(values.astype(dtype))) < len(values):
-                raise ValueError(
-                    f"column {column.name!r} has categories that are the same number in {dtype}; "
-                    "set dtype='float64', or make them text and fit again."
-                )
+    mixed_up = TableColumns(table).mixed_up_in(dtype)
+    if mixed_up is not None:
+        raise ValueError(
+            f"column {mixed_up!r} has categories that are the same number in {dtype}; set "
+            "dtype='float64', or make them text and fit again."
+        )
     exact = table.dtype == np.float32 or table.scaling.kind == "none" or not len(table.numbers)
     if not warn or dtype == "float64" or exact:
         return

@@ -126,6 +126,14 @@ class LabeledScorer:
         """Return the metadata that the scorer requests."""
         return get_routing_for_object(self._scorer)
 
+    @property
+    def _score_func(self):
+        """Raise the error for tools that take scorers apart to choose a threshold."""
+        raise AttributeError(
+            f"{self!r} cannot choose a threshold. Give the tool labeled rows only, the others as "
+            f"X_unlabeled, and scoring={self._scoring!r}."
+        )
+
     def _accept_sample_weight(self):
         """Return whether the scorer takes weights; scikit-learn asks when routing is off."""
         if hasattr(self._scorer, "_accept_sample_weight"):

@@ -150,9 +150,14 @@ class DatasetSource(Source):
         self.starts = np.append(np.arange(0, n_rows, rows_in(block_bytes, len(first))), n_rows)
 
     def _row(self, item: Any) -> np.ndarray:
-        begins = isinstance(item, tuple | list) and len(item) and np.ndim(item[0]) > 0
+        several = isinstance(item, tuple | list) and len(item) > 0
+        # a tensor of one number is a row too
+        begins = several and (np.ndim(item[0]) > 0 or isinstance(item[0], torch.Tensor))
         row = item[0] if begins else item
-        found = np.asarray(row.detach().cpu() if isinstance(row, torch.Tensor) else row)
+        if isinstance(row, torch.Tensor):
+            row = row.detach().cpu()
+            row = row.float() if row.dtype == torch.bfloat16 else row
+        found = np.asarray(row)
         if found.dtype.kind not in "biuf":
             raise ValueError(
                 f"an item of the dataset is a {type(item).__name__}, which is no row; make items "
@@ -180,6 +185,8 @@ class ArrowSource(Source):
 
     def __init__(self, data: Any, columns: list[str] | None) -> None:
         super().__init__()
+        if isinstance(columns, str):
+            raise ValueError(f"columns={columns!r} is text; give a list of names, [{columns!r}].")
         pandas = data.schema.pandas_metadata or {}  # of files that pandas has written
         index = [name for name in pandas.get("index_columns", []) if isinstance(name, str)]
         usual = [name for name in data.schema.names if name not in index]

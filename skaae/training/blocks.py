@@ -47,7 +47,7 @@ class BlockRows:
                 "data in smaller chunks or row groups."
             )
         self.capacity = min(memory // (4 * self.width), len(rows))  # in rows
-        self.buffer = torch.empty(0, self.width)
+        self.buffer = torch.empty(0, self.width, dtype=torch.float32)
         self.usual = rows.table.usual_size()
         self.far, self.has_warned = "", False  # a warning about rows far from the others
         self._forget()
@@ -133,7 +133,7 @@ class BlockRows:
         for number, group in enumerate(self.groups):
             self.group[group] = number
         if len(self.buffer) < self.capacity:
-            self.buffer = torch.empty(self.capacity, self.width)
+            self.buffer = torch.empty(self.capacity, self.width, dtype=torch.float32)
         self._send_for_next()
 
     def _bring(self, groups: Tensor) -> None:

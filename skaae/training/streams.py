@@ -172,7 +172,7 @@ def repeat_by_weight(rows: Tensor, weights: Tensor, generator: torch.Generator) 
     """
     n, device = len(rows), rows.device
     ends = weights.double().cumsum(0)
-    start = torch.rand((), generator=generator, device=device).item()
+    start = torch.rand((), generator=generator, device=device, dtype=torch.float32).item()
     steps = (torch.arange(n, dtype=torch.float64) + start) * (ends[-1] / n)
     places = torch.searchsorted(ends, steps, right=True).clamp(max=n - 1)
     return rows[places.to(device)][torch.randperm(n, generator=generator, device=device)]
