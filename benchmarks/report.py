@@ -390,6 +390,18 @@ def prior_match():
     return lines
 
 
+def widths():
+    """Error of reconstruction, distance of codes to their prior and seconds, by table and width."""
+    lines = ["| table | units of a layer | error | distance | seconds |", "|---|---|---|---|---|"]
+    for name, entry in read("widths")["data"].items():
+        for width, found in entry.items():
+            error, distance, seconds = (
+                np.mean(found[key]) for key in ("error", "distance", "seconds")
+            )
+            lines.append(f"| {name} | {width} | {error:.3f} | {distance:.3f} | {seconds:.0f} |")
+    return lines
+
+
 def draws_of(name):
     """Return the records of a row's draws on test rows."""
     paths = sorted((RESULTS / "reproduction").glob(f"{name}_draw_*.json"))
@@ -945,6 +957,7 @@ TABLES = {
     "ranks_paper": ranks_paper,
     "times": times,
     "prior_match": prior_match,
+    "widths": widths,
     "highlights": highlights,
 }
 

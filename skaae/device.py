@@ -97,11 +97,29 @@ def resolve_precision(precision: str, device: torch.device, width: int) -> torch
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
+def without_autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Return a context in which a caller's autocast changes no precision."""
+    return torch.autocast(device.type, enabled=False)
+
+
+def on_cpu_by_default() -> contextlib.AbstractContextManager[object]:
+    """Return a context in which new tensors are on the CPU, whatever default the caller has set."""
+    is_cpu = torch.get_default_device().type == "cpu"
+    return contextlib.nullcontext() if is_cpu else torch.device("cpu")
+
+
 def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
     """Return a context in which matrix products run in `dtype`; for float32 it does nothing."""
-    if dtype == torch.float32:
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=dtype)
+    return contextlib.nullcontext() if dtype == torch.float32 else _autocast(device, dtype)
+
+
+@contextlib.contextmanager
+def _autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    try:
+        with torch.autocast(device.type, dtype=dtype):
+            yield
+    finally:
+        torch.clear_autocast_cache()  # inside another context it would keep weights of this step
 
 
 @contextlib.contextmanager

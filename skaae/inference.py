@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skaae.columns.noise import mix_noise
 from skaae.columns.table import NetworkRows
-from skaae.device import BATCH_ROWS
+from skaae.device import BATCH_ROWS, without_autocast
 from skaae.progress import counted
 from skaae.training.step import AAEStep
 
@@ -67,7 +67,8 @@ def draw_codes(step: AAEStep, X: Rows, n_codes: int, generator: torch.Generator)
         return torch.stack([draw(x, one) for one in noise.unbind(dim=1)], dim=1)
 
     shape = (len(X), n_codes, n_noise or networks.n_components)
-    return apply(step, samples, X, torch.randn(shape, generator=generator).numpy())
+    noise = torch.randn(shape, generator=generator, dtype=torch.float32)
+    return apply(step, samples, X, noise.numpy())
 
 
 def decode(step: AAEStep, code: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -116,17 +117,21 @@ def errors_and_codes(step: AAEStep, X: Rows) -> np.ndarray:
 
 
 def noise_of_numbers(
-    step: AAEStep, X: NetworkRows, y: np.ndarray | None, before: np.ndarray | None
+    step: AAEStep,
+    X: NetworkRows,
+    y: np.ndarray | None,
+    before: np.ndarray | None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """Return the factor of the noise of sampled numbers, or None if they get none.
 
     It is that of the residuals of training rows X with the observed classes y, at most MOST_ROWS of
-    them. Where training goes on, it is mixed with the factor `before`. The fewer the rows, the more
-    `before` counts.
+    them. Rows may have weights. Where training goes on, it is mixed with the factor `before`. The
+    fewer the rows, the more `before` counts.
     """
     if not X.table.has_noise:
         return None
-    index = some_rows(len(X))
+    index = some_rows(len(X), weights)
     some = X.select(index)
     found = reconstruct(step, some, None if y is None else y[index])
     noise = X.table.fit_noise(X.rows[index], found)
@@ -134,9 +139,17 @@ def noise_of_numbers(
     return noise if before is None else mix_noise(before, noise, share)
 
 
-def some_rows(n_rows: int) -> np.ndarray:
-    """Return the indices of at most MOST_ROWS of so many rows, evenly spaced."""
-    return np.linspace(0, n_rows - 1, min(n_rows, MOST_ROWS)).round().astype(int)
+def some_rows(n_rows: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the indices of at most MOST_ROWS of so many rows, evenly spaced.
+
+    Rows with weights (n_rows,) are there in proportion to them, some of them more than once.
+    """
+    n_wanted = min(n_rows, MOST_ROWS)
+    if weights is None:
+        return np.linspace(0, n_rows - 1, n_wanted).round().astype(int)
+    ends = np.cumsum(weights, dtype=np.float64)
+    places = (np.arange(n_wanted) + 0.5) / n_wanted * ends[-1]
+    return np.searchsorted(ends, places, side="right").clip(max=n_rows - 1)
 
 
 def present(*arrays: Rows | None) -> list[Rows]:
@@ -158,7 +171,7 @@ def apply(step: AAEStep, function: Callable[..., Tensor], *arrays: Rows) -> np.n
     size = BATCH_ROWS.get(device.type, 1024)
     # one array for all: small arrays between the large tensors would fragment the memory
     outputs = np.empty(0, dtype)
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+    with torch.inference_mode(), without_autocast(device):
         starts = range(0, len(arrays[0]), size)
         for start in counted(starts, len(starts), "rows"):
             batch = [torch.tensor(array[start : start + size]) for array in arrays]

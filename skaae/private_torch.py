@@ -11,6 +11,8 @@ import torch
 
 try:
     # intercepts the random draws of one thread; it is documented, but in a private module
+    # modules with running statistics: batch normalization and its relatives
+    from torch.nn.modules.batchnorm import _NormBase as NormBase
     from torch.utils._python_dispatch import TorchDispatchMode
 
     # the file through which MKL, the library of matrix products, is found
@@ -32,6 +34,7 @@ except (ImportError, AttributeError) as error:
 
 __all__ = [
     "EXTENSION_FILE",
+    "NormBase",
     "TorchDispatchMode",
     "foreach_copy",
     "foreach_div",

@@ -101,10 +101,11 @@ class BaseAdversarialAutoencoder(
         """Return whether a fit goes on with the fitted model; else it starts with new weights."""
         return hasattr(self, "_step") and (partial or self.warm_start)
 
-    def _results(self, X, targets, *, partial):
+    def _results(self, X, targets, *, partial, weights=None):
         """Return the fitted attributes computed from the trained weights, by name; set nothing.
 
-        X and targets are those of the last `fit`, or of the last `partial_fit` if `partial`.
+        X and targets are those of the last `fit`, or of the last `partial_fit` if `partial`. Rows
+        may have weights.
         """
         return {}
 
@@ -321,7 +322,7 @@ class BaseAdversarialAutoencoder(
         Early stopping uses the `Validation` rows, if there are any.
         """
         fitting.require_same_everywhere(self, X, targets, weights)
-        known, known_targets = in_memory(X, targets)
+        known, known_targets, known_weights = in_memory(X, targets, weights)
         data = known, *identity_of(X), targets, weights, validation
         saver = None if partial else make_saver(self, *data)
         if self._continues(partial):
@@ -351,11 +352,13 @@ class BaseAdversarialAutoencoder(
         def results(n_iter):
             if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
                 run.actions[ASSIGN_COMPONENTS]()
-            found = self._results(known, known_targets, partial=partial)
+            how = {"partial": partial, "weights": known_weights}
+            found = self._results(known, known_targets, **how)
             found |= {} if known is X else self._of_all_rows(X, targets, found)
             y = known_targets if step.networks.n_observed else None
             before = getattr(self, "_noise", None) if partial else None
-            noise = inference.noise_of_numbers(step, NetworkRows(known, self._table), y, before)
+            rows = NetworkRows(known, self._table)
+            noise = inference.noise_of_numbers(step, rows, y, before, known_weights)
             return {**found, "_noise": noise, "n_iter_": n_iter}
 
         watch = Watch(self, run, shown, results, saver)
@@ -373,6 +376,8 @@ class BaseAdversarialAutoencoder(
         `ends` says whether its last epoch is known and the model's last.
         """
         step, recipe, done = self._step, self._recipe, self.n_iter_
+        if partial:
+            step.n_steps.clamp_(max=rates.STEPS_REMEMBERED)
         device, by_class = step.generator.device, self._classifies
         streams = fitting.make_streams(x, targets, rows, device, weights, classifies=by_class)
         full = replace_auto(self.batch_size, recipe.batch_size)

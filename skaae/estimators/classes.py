@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from skaae import inference
 from skaae.clustering.merge import largest_components
 from skaae.columns import frames
 from skaae.columns.table import NetworkRows
@@ -27,7 +28,7 @@ from skaae.estimators.labels import (
 )
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.styles import learn_styles
-from skaae.priors import Categorical
+from skaae.priors import Categorical, Gaussian
 from skaae.priors._prior import same
 
 
@@ -269,10 +270,13 @@ class DrawsClasses:
             style = self._styles.of(label.argmax(axis=1), noise).astype(np.float32)
         return self._decode_samples(generator, clip=clip, style=style, label=label)
 
-    def _learn_styles(self, X, *, partial):
+    def _learn_styles(self, X, *, partial, weights):
         """Return the styles of each label among checked rows X, or None if the prior is another."""
-        rows, prior = NetworkRows(X, self._table), self._settings.priors["style"]
-        return learn_styles(self._step, rows, prior, self._styles if partial else None)
+        if not isinstance(self._settings.priors["style"], Gaussian):
+            return None
+        rows = NetworkRows(X, self._table).select(inference.some_rows(X.shape[0], weights))
+        before = self._styles if partial else None
+        return learn_styles(self._step, rows, self._settings.seed, before)
 
     def _label_values(self):
         """Return the classes as in y, and their proportions, two arrays of shape (n_classes,)."""

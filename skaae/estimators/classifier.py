@@ -439,9 +439,9 @@ default="labeled"
             "n_unlabeled_": int(len(targets) - labeled.sum()),
         }
 
-    def _results(self, X, targets, *, partial):
+    def _results(self, X, targets, *, partial, weights=None):
         return {
             **self._of_all_rows(X, targets, {}),
-            "_proportions_of_components": self._count_components(X),
-            "_styles": self._learn_styles(X, partial=partial),
+            "_proportions_of_components": self._count_components(X, weights),
+            "_styles": self._learn_styles(X, partial=partial, weights=weights),
         }

@@ -336,7 +336,7 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
                 "lower n_clusters, or give more rows."
             )
 
-    def _results(self, X, targets, *, partial):
+    def _results(self, X, targets, *, partial, weights=None):
         logits, in_use = self._logits(X), None
         if partial:  # all clusters are in use; those that `fit` has numbered keep their numbers
             merged = getattr(self, "_merged", None)
@@ -344,7 +344,7 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
             others = np.setdiff1d(np.arange(self._settings.label_size), numbered)
             in_use = np.concatenate([numbered, others])
         found = self._describe(merge_components(logits, self.n_clusters, in_use), logits)
-        return {**found, "_styles": self._learn_styles(X, partial=partial)}
+        return {**found, "_styles": self._learn_styles(X, partial=partial, weights=weights)}
 
     def _of_all_rows(self, X, targets, found):
         labels, rows = np.empty(len(X), dtype=np.int64), NetworkRows(X, self._table)

@@ -45,14 +45,15 @@ class HasComponents:
             found = assign_components(P, targets[rows], len(classes), proportions)
             self._step.assign_components(torch.from_numpy(np.equal.outer(classes, found)))
 
-    def _count_components(self, X):
-        """Return the proportion of each component in its class among rows X.
+    def _count_components(self, X, weights):
+        """Return the proportion of each component in its class among rows X with these weights.
 
         The shape is (n_classes, n_components). None means that each class has one component.
         """
         if self._settings.components_per_class == 1:
             return None
-        sizes = self._encode_label(X).mean(axis=0, dtype=float) + np.finfo(float).tiny
+        label = self._encode_label(X).astype(float)
+        sizes = np.average(label, axis=0, weights=weights) + np.finfo(float).tiny
         members = self._step.trained.encoder.state_dict()["members"]
         found = members.cpu().numpy() * sizes
         return found / found.sum(axis=1, keepdims=True)

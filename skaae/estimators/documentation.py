@@ -123,7 +123,7 @@ OWN_AUTO = {
         "auto_layers": (
             '"auto" is two layers of 128 units for tables. For images, with several components per '
             "class and with pseudo_labels=False, each has three units per feature instead, at "
-            "least 64 and at most 1000."
+            "least 64, and at most 1000 for images and 256 for tables."
         ),
         "auto_batch_size": (
             '"auto" is 100, or 250 for many images (see the user guide), or the number of rows if '
@@ -156,7 +156,7 @@ OWN_AUTO = {
         ),
         "auto_layers": (
             '"auto" is three layers of 128 units. With cluster heads it is two layers, each with '
-            "three units per feature, at least 64 and at most 1000."
+            "three units per feature, at least 64, and at most 256 (1000 for images)."
         ),
         "auto_batch_size": (
             '"auto" is 200, or 100 with cluster heads, or the number of rows if that is smaller.'
@@ -200,7 +200,8 @@ def with_shared_parameters(**words):
         "solver_names": '{"adam", "sgd"}',
         "noise_kinds": "float",
         "auto_layers": (
-            '"auto" is two layers, each with three units per feature, at least 64 and at most 1000.'
+            '"auto" is two layers, each with three units per feature, at least 64, and at most 256 '
+            "(1000 for images)."
         ),
         "auto_batch_size": '"auto" is 100, or the number of rows if that is smaller.',
         "auto_max_iter": (

@@ -394,7 +394,7 @@ default="labeled"
         check_is_fitted(self)
         return softmax(inference.logits(self._step, self._network_rows(X)), axis=1)
 
-    def _results(self, X, targets, *, partial):
+    def _results(self, X, targets, *, partial, weights=None):
         rows = NetworkRows(X, self._table)
         found = {"embedding_": inference.combine(self._step, rows)}
         if self._has_heads:

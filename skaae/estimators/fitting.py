@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 
 from skaae.columns import frames
 from skaae.columns.schema import MixedRows
-from skaae.device import resolve_device
+from skaae.device import resolve_device, without_autocast
 from skaae.estimators import warn
 from skaae.estimators.fingerprints import digest
 from skaae.estimators.options import Options, Solver, expand, replace_auto
@@ -74,7 +74,7 @@ def fits(method):
         snapshot = None
         try:
             together = joined(lambda: resolve_device(self.device))
-            own = torch.autocast(resolve_device(self.device).type, enabled=False)
+            own = without_autocast(resolve_device(self.device))
             with torch.inference_mode(False), torch.enable_grad(), own, together:
                 # training changes weights in place, so a copy of `__dict__` does not hold them
                 if step is not None and method.__name__ == "partial_fit":

@@ -128,7 +128,7 @@ class KeepsNeighbours:
         _, around = nearest(points, N_AROUND)
         start = torch.randint(len(points), (n_samples,), generator=generator).numpy()
         which = torch.randint(around.shape[1], (n_samples,), generator=generator).numpy()
-        share = torch.rand(n_samples, 1, generator=generator).numpy()
+        share = torch.rand(n_samples, 1, generator=generator, dtype=torch.float32).numpy()
         end = around[start, which]
         return points[start] + share * (points[end] - points[start]), generator
 

@@ -87,8 +87,8 @@ class Network(Options):
 NETWORK_DOC = """
     discriminator_hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Units of each hidden layer of each discriminator. "auto" is two layers, each with three
-        units per feature, at least 64 and at most 1000. For a classifier of tables, unless
-        pseudo_labels=False, they have 64 units (see the user guide).
+        units per feature, at least 64, and at most 256 (1000 for images). For a classifier of
+        tables, unless pseudo_labels=False, they have 64 units (see the user guide).
     activation : {"relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "logistic", "identity"}, \
 default="relu"
         Activation of the hidden layers.

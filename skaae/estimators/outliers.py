@@ -220,7 +220,7 @@ class AAEOutlierDetector(OutlierMixin, GeneratesRows):
             return -inference.reconstruction_losses(self._step, rows)
         return -neighbourhood.distances(inference.errors_and_codes(self._step, rows))
 
-    def _results(self, X, targets, *, partial):
+    def _results(self, X, targets, *, partial, weights=None):
         rows, neighbourhood = NetworkRows(X, self._table), None
         if self.criterion == "auto":
             kept = rows.select(self._kept(len(rows)))

@@ -36,6 +36,7 @@ from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE, SHARE
 from skaae.estimators.rates import learning_rate_factor, phase_rates
 from skaae.networks.autoencoder import Architecture
 from skaae.networks.posteriors import POSTERIORS
+from skaae.priors._drawn import own_copy
 from skaae.priors._prior import check_samples
 from skaae.private_sklearn import StrOptions
 from skaae.training import schedule as schedules
@@ -92,6 +93,8 @@ SHARED_CONSTRAINTS = {
 AUTO_MMD_WEIGHT = 0.1
 MOST_COLOURS = 4  # red, green, blue and opacity
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
+# Wider layers take longer, and codes of tables are no better (benchmarks/widths.py).
+WIDEST_OF_TABLES, WIDEST_OF_IMAGES = 256, 1000
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
 
 
@@ -127,13 +130,12 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     network, recipe = expand("network", estimator.network), model.recipe
     solver = solver_of(estimator, recipe)
     variance, layout = table.total_variance(X), table.layout
-    sigmoid = (
-        table.scaling.kind == "range" or estimator.reconstruction_loss == "binary_cross_entropy"
-    )
+    images = table.scaling.kind == "range"
+    sigmoid = images or estimator.reconstruction_loss == "binary_cross_entropy"
     if not isinstance(solver.learning_rate_schedule, str):
         learning_rate_factor(solver.learning_rate_schedule, 0, 1)
     seed = draw_seed(estimator.random_state)
-    architecture = make_architecture(estimator, network, solver, model, layout, seed)
+    architecture = make_architecture(estimator, network, solver, model, layout, seed, images)
     normalized = architecture.batch_norm in ("encoder", "autoencoder")
     rates = phase_rates(
         solver, model, normalized=normalized, sigmoid=sigmoid, total_variance=variance
@@ -141,7 +143,7 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     consistent = "virtual_adversarial" in rates
     settings = Settings(
         architecture=architecture,
-        priors=model.priors,
+        priors={name: own_copy(prior) for name, prior in model.priors.items()},
         rates=rates,
         solver=kind_of(solver),
         reconstruction_loss=estimator.reconstruction_loss,
@@ -199,13 +201,20 @@ def check_user_code(settings: Settings, X: Rows) -> None:
 
 
 def make_architecture(
-    estimator, network: Network, solver: Solver, model: Model, layout: Layout, seed: int
+    estimator,
+    network: Network,
+    solver: Solver,
+    model: Model,
+    layout: Layout,
+    seed: int,
+    images: bool,
 ) -> Architecture:
     """Return the plain values that the networks are built from."""
     width, weight_init = model.recipe.width, model.recipe.weight_init
     if weight_init is None:
         weight_init = AUTO_WEIGHT_INIT[kind_of(solver)]
     n_features, shape = layout.n_inputs, None
+    widest = WIDEST_OF_IMAGES if images else WIDEST_OF_TABLES
     if isinstance(network, Conv):
         if not layout.is_plain:
             raise ValueError(
@@ -223,12 +232,14 @@ def make_architecture(
             shape,
             width,
             model.recipe.n_layers,
+            widest=widest,
         ),
         discriminator_hidden=layer_sizes(
             "discriminator_hidden_layer_sizes",
             network.discriminator_hidden_layer_sizes,
             n_features,
             width=width and width // 2,
+            widest=widest,
         ),
         kind="mlp" if shape is None else "conv",
         image_shape=shape,
@@ -282,20 +293,20 @@ def make_schedule(model: Model, consistent: bool) -> Schedule:
     return Schedule(stages, pseudo_labels_at)
 
 
-def layer_sizes(name, value, n_features, image_shape=None, width=None, n_layers=2):
+def layer_sizes(name, value, n_features, image_shape=None, width=None, n_layers=2, *, widest):
     """Return the width of each hidden layer; with an image_shape, the channels of convolutions.
 
     "auto" is `n_layers` layers of `width` units, or of 3 units per feature if it is None, at least
-    64 and at most 1000. For convolutions, "auto" starts with 32 channels and doubles them in each
-    layer, up to 256. It has as many layers as reduce the shorter side of the image to 8 pixels or
-    fewer, but at least two.
+    64 and at most `widest`. For convolutions, "auto" starts with 32 channels and doubles them in
+    each layer, up to 256. It has as many layers as reduce the shorter side of the image to 8 pixels
+    or fewer, but at least two.
     """
     if isinstance(value, str) and image_shape is not None:
         halvings = math.log2(min(image_shape[:2]))
         n_layers = min(max(2, math.ceil(halvings - 3)), math.floor(halvings))
         return tuple(min(32 * 2**layer, 256) for layer in range(n_layers))
     if isinstance(value, str):
-        return (width or min(1000, max(64, 3 * n_features)),) * n_layers
+        return (width or min(widest, max(64, 3 * n_features)),) * n_layers
     sizes = tuple(np.atleast_1d(value).tolist())
     if any(not isinstance(size, Integral) or size < 1 for size in sizes):
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import index
 
 import numpy as np
 
@@ -42,6 +43,9 @@ AUTO_SHAPE_RATE = 0.001
 # component of the prior.
 AUTO_BY_COMPONENT_RATE = 0.003
 
+# Most earlier steps that the average weights of a `partial_fit` cover a tenth of: those of a `fit`
+# before it, however many they were, should not outweigh the rows of a few calls.
+STEPS_REMEMBERED = 300.0
 # Reconstruction rate of "adam" where it trains the decoder alone.
 AUTO_DECODER_RATE = 0.003
 
@@ -140,11 +144,11 @@ def learning_rate_factor(schedule, epoch, planned):
 def check_schedule(schedule):
     """Return the (epoch, factor) pairs sorted by epoch, or raise ValueError."""
     try:
-        pairs = sorted((int(epoch), float(factor)) for epoch, factor in schedule)
+        pairs = sorted((index(epoch), float(factor)) for epoch, factor in schedule)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"learning_rate_schedule={schedule!r} must be 'constant', 'cosine', a callable of the "
-            "epoch, or pairs (epoch, factor) such as ((50, 0.1), (1000, 0.01))."
+            "epoch, or pairs of a whole epoch and a factor, such as ((50, 0.1), (1000, 0.01))."
         ) from error
     if any(epoch < 0 or not math.isfinite(factor) or factor < 0 for epoch, factor in pairs):
         raise ValueError(

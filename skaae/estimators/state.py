@@ -10,7 +10,7 @@ import torch
 
 import skaae
 from skaae.columns.plain_frames import with_frames, without_frames
-from skaae.device import training_threads
+from skaae.device import on_cpu_by_default, training_threads
 from skaae.estimators.recipes import PLAIN
 from skaae.training.settings import to_numpy
 
@@ -58,5 +58,6 @@ class KeepsState:
         super().__setstate__(state)  # type: ignore[misc]
         if step_state is not None:
             # one thread only: a process with a waiting second thread could not be forked safely
-            with torch.inference_mode(False), training_threads(torch.device("cpu"), width=0):
+            quiet = training_threads(torch.device("cpu"), width=0)
+            with torch.inference_mode(False), on_cpu_by_default(), quiet:
                 self._step = self._settings.rebuild(step_state)

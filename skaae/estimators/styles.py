@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skaae import inference
-from skaae.priors import Gaussian
+from skaae.device import cpu_generator
 
 # Earlier rows of a label count at most as many as this, since the encoder has changed since then.
 ROWS_REMEMBERED = 1000
@@ -79,14 +79,15 @@ def fit_styles(styles, labels, n_labels, before=None):
     return StylesOfLabels(np.array(means), np.array(covariances), n_rows)
 
 
-def learn_styles(step, rows, prior, before=None):
-    """Return the `StylesOfLabels` of training rows (`NetworkRows`), or None for other priors.
+def learn_styles(step, rows, seed, before=None):
+    """Return the `StylesOfLabels` of training rows (`NetworkRows`).
 
-    `before` are those of earlier rows, where training goes on.
+    The style of a row is drawn from q(z|x), with a seed. `before` are the styles of earlier rows,
+    where training goes on.
     """
-    if not isinstance(prior, Gaussian):
-        return None
-    some = rows.select(inference.some_rows(len(rows)))
-    label = inference.encode(step, some, "label")
-    styles = inference.encode(step, some, "style")
+    label = inference.encode(step, rows, "label")
+    if step.trained.posterior.is_deterministic:
+        styles = inference.encode(step, rows, "style")
+    else:
+        styles = inference.draw_codes(step, rows, 1, cpu_generator(seed))[:, 0]
     return fit_styles(styles, label.argmax(axis=1), label.shape[1], before)

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from sklearn import get_config
 
+from skaae.device import on_cpu_by_default
+
 # Public methods with rows or codes as first argument.
 METHODS = (
     *("fit", "partial_fit", "fit_predict", "merge"),
     *("transform", "inverse_transform", "reconstruct", "impute", "restyle", "encode_samples"),
     *("predict", "predict_proba", "predict_log_proba", "decision_function"),
-    *("score", "score_samples", "parzen_log_likelihood", "sample"),
+    *("score", "score_samples", "parzen_log_likelihood", "sample", "sample_prior"),
 )
 
 
@@ -42,7 +44,8 @@ def with_tensors(method):
     def wrapper(self, *args, **kwargs):
         first: Any = args[0] if args else kwargs.get("X")
         named = {name: as_array(value) for name, value in kwargs.items()}
-        found = method(self, *map(as_array, args), **named)
+        with on_cpu_by_default():
+            found = method(self, *map(as_array, args), **named)
         is_asked = isinstance(first, torch.Tensor) and get_config()["array_api_dispatch"]
         if is_asked and isinstance(found, np.ndarray) and found.dtype.kind in "biuf":
             return torch.from_numpy(np.ascontiguousarray(found)).to(first.device)

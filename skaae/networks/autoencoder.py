@@ -27,6 +27,7 @@ from skaae.networks.layers import (
     standard_normal,
 )
 from skaae.networks.posteriors import POSTERIORS
+from skaae.private_torch import NormBase
 
 Code = dict[str, Tensor]
 
@@ -430,9 +431,29 @@ class AdversarialAutoencoder(nn.Module):
         return {"style": drawn}
 
     def inference_state(self) -> list[Tensor]:
-        """Return the weights and running statistics of encoder and decoder, used by inference."""
-        found = [*self.encoder.state_dict().values(), *self.decoder.state_dict().values()]
-        return [tensor for tensor in found if tensor.is_floating_point()]
+        """Return the weights and running statistics of encoder and decoder, used by inference.
+
+        A weight that both share is there once. Other buffers of a user's modules are not there.
+        """
+        parts = (self.encoder, self.decoder)
+        found = {id(t): t for part in parts for t in part.state_dict(keep_vars=True).values()}
+        for module, name in self.user_buffers():
+            found.pop(id(getattr(module, name)), None)
+        return [tensor.detach() for tensor in found.values() if tensor.is_floating_point()]
+
+    def user_buffers(self) -> list[tuple[nn.Module, str]]:
+        """Return each buffer of a user's modules by module and name, without running statistics.
+
+        What such a buffer holds, and whether it stays the same tensor, is the user's affair.
+        """
+        own = [module for module in self.modules() if isinstance(module, UserModule)]
+        modules = dict.fromkeys(module for one in own for module in one.modules())
+        return [
+            (module, name)
+            for module in modules
+            if not isinstance(module, NormBase)
+            for name, _ in module.named_buffers(recurse=False)
+        ]
 
     def discriminator_inputs(self, code: Code) -> Code:
         """Return the discriminators' inputs from a code; for a label, probabilities of classes."""

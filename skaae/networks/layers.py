@@ -8,6 +8,7 @@ in place of the generator uses batch statistics, as training does, but no dropou
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -228,6 +229,9 @@ class MLP(nn.Module):
         return h
 
 
+USED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # modules of users
+
+
 class UserModule(nn.Module):
     """Wraps a user's module, and sets its training mode if a generator is passed."""
 
@@ -239,6 +243,12 @@ class UserModule(nn.Module):
                 f"{name}={factory!r} returned {module!r} for n_inputs={n_in}, n_outputs={n_out}; "
                 "it must return a torch.nn.Module."
             )
+        if module in USED:
+            raise ValueError(
+                f"{name}={factory!r} returned the same module as before, so that two models would "
+                "share its weights; make it return a new module in each call."
+            )
+        USED.add(module)
         self.module = module.eval()
         self._check(name, factory, n_in, n_out)
 
@@ -246,6 +256,7 @@ class UserModule(nn.Module):
         training = generator is not None and len(h) > 1  # one row has no variance to normalize by
         if self.module.training != training:  # inference never gets here, so threads can share it
             self.module.train(training)
+        h = h.clone()  # a module may work in place
         if generator is None:
             return self.module(h)
         with drawing_from(generator.generator if isinstance(generator, NoDraws) else generator):
@@ -255,7 +266,7 @@ class UserModule(nn.Module):
         """Raise ValueError if the module cannot take or return tensors of the right shape."""
         say = f"the module that {name}={factory!r} returned for n_inputs={n_in}, n_outputs={n_out}"
         try:
-            with torch.inference_mode():
+            with torch.no_grad():  # weights that a lazy layer makes now are trained later
                 output = self.module(torch.zeros(2, n_in))
         except RuntimeError as error:
             raise ValueError(

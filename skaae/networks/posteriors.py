@@ -18,6 +18,11 @@ class Posterior:
     n_noise = 0  # number of noise inputs of the encoder
     is_drawn = False  # whether `draw` uses its noise
 
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether a row has one style only."""
+        return not (self.is_drawn or self.n_noise)
+
     def n_outputs(self, size: int) -> int:
         """Return the number of outputs of the encoder for a style of `size` dimensions."""
         return size

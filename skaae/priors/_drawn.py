@@ -95,9 +95,23 @@ def draw_estimator(estimator: Any, n: int, d: int, rng: np.random.Generator) -> 
         estimator = copy.copy(estimator)
         estimator.random_state = state
         samples = estimator.sample(n)
-    return samples[0] if isinstance(samples, tuple) else samples
+    samples = np.asarray(samples[0] if isinstance(samples, tuple) else samples)
+    return samples[rng.permutation(len(samples))]  # those of mixtures are sorted by component
 
 
 def draw_callable(function: Any, n: int, d: int, rng: np.random.Generator) -> Any:
     """Draw from the user's function."""
     return function(n, rng)
+
+
+def own_copy(prior: Prior) -> Prior:
+    """Return a copy of a prior that stays as it is if the user fits or changes the original.
+
+    Functions, and objects that cannot be copied, stay the user's own.
+    """
+    if isinstance(prior, Drawn) and prior.draw is draw_callable:
+        return prior
+    try:
+        return copy.deepcopy(prior)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):
+        return prior

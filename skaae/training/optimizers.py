@@ -201,4 +201,5 @@ def weights_of(
         weights: list[Tensor] = list(encoder.label_parameters())
     else:
         weights = [weight for module in modules[phase] for weight in module.parameters()]
-    return [weight for weight in weights if weight.requires_grad]
+    # a weight that encoder and decoder share is there once
+    return list({id(weight): weight for weight in weights if weight.requires_grad}.values())

@@ -112,6 +112,9 @@ class AAEStep:
         # a mask in a user's module may be infinite, and would become NaN
         finite = [pair for pair in pairs if bool(pair[0].isfinite().all())]
         self._averages, self._averaged = [list(column) for column in zip(*finite, strict=True)]
+        self._copied = list(
+            zip(self.trained.user_buffers(), self.networks.user_buffers(), strict=True)
+        )
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
 
     def __call__(
@@ -389,7 +392,12 @@ class AAEStep:
         """Return a cached float64 copy of `trained`, or of its submodule `name`."""
         copies = self._copies  # another thread may replace them
         if name not in copies:
-            copies[name] = copy.deepcopy(self.trained.get_submodule(name)).double()
+            part = self.trained.get_submodule(name)
+            for module in part.modules():  # old forms of spectral and weight normalization
+                for key, value in vars(module).items():
+                    if isinstance(value, Tensor) and value.grad_fn is not None:
+                        vars(module)[key] = value.detach()
+            copies[name] = copy.deepcopy(part).double()
         return copies[name]
 
     def forget_copies(self) -> None:
@@ -413,6 +421,8 @@ class AAEStep:
         """
         share = 10.0 / (10.0 + self.n_steps)
         foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
+        for (module, name), (source, _) in self._copied:  # a mean of these may have no meaning
+            setattr(module, name, getattr(source, name).detach().clone())
 
     def _corrupted(self, x: Tensor) -> Tensor:
         """Return rows as the encoder gets them in training: with more gaps, and with noise."""

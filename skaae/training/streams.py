@@ -36,6 +36,7 @@ class Stream:
     phase: str | None = None
     weights: Tensor | None = None
     part: Callable[[str, Tensor], Tensor] | None = None
+    version: int = 0  # of a table on disk: how often other rows were taken
     # of rows that were picked from a table on disk: that table, which rows, y and weights of all
     picked: tuple[BlockRows, Tensor, Tensor, Tensor | None] | None = None
 
@@ -93,6 +94,7 @@ class Stream:
         weights : of all rows, or None.
         """
         self.picked = None
+        self.version += isinstance(x, BlockRows)
         if isinstance(x, BlockRows):
             if len(rows) > x.n_rows_of_stream():
                 x = x.again()
@@ -143,12 +145,14 @@ class Cycle:
     def __init__(self, stream: Stream, size: int, generator: torch.Generator) -> None:
         self.stream, self.size, self.generator = stream, size, generator
         self.left: list[Tensor] = []
+        self.version = stream.version
 
     def __iter__(self) -> Cycle:
         return self
 
     def __next__(self) -> dict[str, Tensor]:
-        if not self.left:
+        if not self.left or self.version != self.stream.version:
+            self.version = self.stream.version
             self.left = self.stream.shuffled(self.size, self.generator)[::-1]
         return self.stream.batch(self.left.pop(), self.generator.device)
 
@@ -162,7 +166,7 @@ class Cycle:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the result of `state_dict`."""
-        self.left = list(state["left"].split(state["sizes"]))
+        self.left, self.version = list(state["left"].split(state["sizes"])), self.stream.version
 
 
 def repeat_by_weight(rows: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:

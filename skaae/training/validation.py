@@ -6,6 +6,7 @@ A discriminator's loss is not one of them, because it does not say how good a mo
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -46,9 +47,9 @@ def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Calla
     MMD between styles and samples of the prior, which are drawn with `seed`. If nothing trains the
     styles to follow the prior, the distance is left out.
     """
-    networks, few = step.trained, slice(MAX_DISCREPANCY_ROWS)
-    device = step.generator.device
-    shape = (min(len(x), MAX_DISCREPANCY_ROWS), networks.n_components)
+    networks, device = step.trained, step.generator.device
+    few = slice(None, None, math.ceil(len(x) / MAX_DISCREPANCY_ROWS))  # in any order of rows
+    shape = (len(range(len(x))[few]), networks.n_components)
     prior = step.priors["style"].sample(*shape, generator=cpu_generator(seed)).to(device)
     scale = float(prior.square().mean().sqrt())
 
@@ -66,7 +67,9 @@ def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Calla
             if not step.is_regularized:
                 return float(mean)
             rows = x[few].to(device)
-            code = networks.code(networks.encoder(rows), None if y is None else y[few])
+            # the codes that follow the prior are drawn from q(z|x), the same way each time
+            noise = torch.Generator(device).manual_seed(seed)
+            code = networks.code(networks.encoder(rows), None if y is None else y[few], noise)
             return float(mean + maximum_mean_discrepancy(code["style"], prior, scale))
 
     return loss
