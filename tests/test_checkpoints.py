@@ -23,10 +23,12 @@ from skaae import (
     AAEClusterer,
     AAEEmbedding,
     AAEOutlierDetector,
+    AAETransformer,
     Checkpoint,
     SupervisedAAETransformer,
     VirtualAdversarial,
 )
+from skaae.columns.schema import describe
 from skaae.estimators.checkpoints import fingerprint, make_saver
 from skaae.training.loop import Loop
 from skaae.training.snapshots import EarlyStopping
@@ -519,3 +521,17 @@ def test_fits_that_are_killed_at_random_moments(tmp_path):
     n_killed, n_agree = (int(word) for word in done.stdout.split() if word.isdigit())
     assert n_killed >= 50
     assert n_agree >= 1
+
+
+def test_a_frame_does_not_go_on_from_the_checkpoint_of_an_array():
+    """The same numbers, but its column of 0 and 1 is a flag."""
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    X[:, 2] = X[:, 0] > 0.0
+    frame = pd.DataFrame(X)
+    names = []
+    for table in (X, frame, frame.astype("float32"), X):
+        model = AAETransformer(random_state=0)
+        model._schema = describe(table, "from_dtype")
+        names.append(fingerprint(model, X))
+    assert len(set(names)) == 3
+    assert names[0] == names[3]

@@ -5,9 +5,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from conftest import FITS, classifier, transformer
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
 
 from skaae import (
     AAEClusterer,
@@ -490,3 +492,18 @@ def test_styles_need_a_class_and_reconstructions_ignore_one(images):
 def test_one_name_of_a_loss_may_stand_alone(fitted_classifier):
     display = TrainingCurvesDisplay.from_estimator(fitted_classifier, names="reconstruction")
     assert set(display.history) - {"stage"} == {"reconstruction"}
+
+
+def test_displays_read_rows_as_estimators_do():
+    X = load_digits().data[:60]
+    rows = np.ma.array(X.copy(), mask=np.random.default_rng(0).random(X.shape) < 0.05)
+    rows.data[rows.mask] = 9999.0  # hidden
+    model = transformer().fit(rows)
+    display = ReconstructionDisplay.from_estimator(model, rows)
+    assert np.nanmax(display.originals) <= X.max()
+    for table in (torch.from_numpy(X), pd.DataFrame(X).astype("Int64")):
+        shown = ReconstructionDisplay.from_estimator(model, table).originals
+        np.testing.assert_array_equal(shown.reshape(-1, 64), X[: len(shown)])
+    y = np.arange(60.0) / 7.0
+    y[3] = np.inf
+    assert LatentSpaceDisplay.from_estimator(model, X, y).ax_ is not None

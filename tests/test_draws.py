@@ -1,15 +1,17 @@
 """What a user's own code draws: from our generator, in its own thread, and nowhere else."""
 
+import pickle
 import threading
 
 import joblib
 import numpy as np
 import pytest
 import torch
-from conftest import classifier, transformer
+from conftest import FITS, classifier, transformer
 from torch import nn
 from torch.nn import functional as F
 
+from skaae import SGD, AAEEmbedding, AAETransformer, SemiSupervisedAAEClassifier
 from skaae.draws import DrawingFrom
 
 pytestmark = pytest.mark.usefixtures("small_forests")
@@ -151,3 +153,54 @@ def test_a_generator_of_cuda_serves_the_tensors_of_its_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
     generator = OnGpu()
     assert DrawingFrom(generator)._on(torch.device("cuda:1")) is generator
+
+
+@pytest.fixture
+def default_dtype_float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def everything(X, y):
+    """Return arrays of models that use random numbers in many ways."""
+    embedding = AAEEmbedding(max_iter=2, **FITS).fit(X)
+    weighted = SemiSupervisedAAEClassifier(max_iter=2, pseudo_labels=False, **FITS)
+    weighted.fit(X, y, sample_weight=1.0 + np.arange(len(X)) % 3)
+    drawn = AAETransformer(posterior="gaussian", max_iter=2, **FITS).fit(X)
+    return [
+        *(embedding.embedding_, embedding.sample(3, random_state=0)),
+        *(weighted.predict_proba(X), weighted.sample(3, random_state=0)),
+        *(drawn.encode_samples(X, random_state=0), drawn.sample_prior(3, random_state=0)),
+    ]
+
+
+def test_results_do_not_depend_on_the_default_dtype(blobs, few_labels, request):
+    expected = everything(blobs[0], few_labels)
+    request.getfixturevalue("default_dtype_float64")
+    for found, wanted in zip(everything(blobs[0], few_labels), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_results_do_not_depend_on_the_default_device(blobs, few_labels):
+    expected = everything(blobs[0], few_labels)
+    with torch.device("meta"):  # tensors without values
+        found = everything(blobs[0], few_labels)
+        again = pickle.loads(pickle.dumps(AAETransformer(max_iter=1, **FITS).fit(blobs[0])))
+        assert again.transform(blobs[0]).shape == (180, 2)
+    for one, wanted in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, wanted)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_results_do_not_depend_on_autocast(blobs, few_labels, precision):
+    def fit():
+        solver = SGD(precision=precision)
+        model = SemiSupervisedAAEClassifier(solver=solver, max_iter=5, pseudo_labels=False, **FITS)
+        return model.fit(blobs[0], few_labels)
+
+    expected = fit().predict_proba(blobs[0])
+    with torch.autocast(FITS["device"], dtype=torch.bfloat16):
+        found = fit()
+        np.testing.assert_array_equal(found.predict_proba(blobs[0]), expected)
+    np.testing.assert_array_equal(found.predict_proba(blobs[0]), expected)

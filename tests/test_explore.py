@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from browser import PATH, Browser
 from conftest import FITS, make
 from scipy.special import erf, expit
@@ -554,3 +555,17 @@ def test_any_colours_are_drawn(y, visit, browser):
 def test_gaps_of_nullable_columns_are_gaps():
     frame = pd.DataFrame({"a": pd.array([1, None, 3], dtype="Int64"), "b": [0.5, np.nan, 2.0]})
     assert values_of_page(frame) == [[1, 0.5], [None, None], [3, 2.0]]
+
+
+def test_rows_of_other_kinds_are_shown_as_numbers():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    masked = np.ma.array(X, mask=X > 1.0)
+    model = AAETransformer(max_iter=1, random_state=0).fit(masked)
+    y = X[:, 0].copy()
+    y[0] = np.inf
+    values = explore(model, masked).data["rows"]["values"]
+    assert [[value is None for value in row] for row in values] == masked.mask.tolist()
+    page = explore(model, torch.from_numpy(X), torch.from_numpy(y))
+    assert page.data["rows"]["values"] == X.tolist()
+    assert page.data["rows"]["target"][0] is None
+    assert "Infinity" not in page.to_html()

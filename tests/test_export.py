@@ -575,3 +575,34 @@ def test_a_missing_package_is_named_with_the_remedy(fitted, monkeypatch, tmp_pat
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(ImportError, match=r"needs the package onnxscript.*'skaae\[onnx\]'"):
         export_onnx(fitted["transformer"], tmp_path / "model.onnx", method="transform")
+
+
+def test_numbers_that_lie_very_close_are_exported(tmp_path):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([10.0 ** rng.uniform(-322.0, 0.0, 200), rng.normal(size=200)])
+    y = np.where(np.arange(200) < 40, X[:, 1] > 0.0, -1)
+    model = SemiSupervisedAAEClassifier(pseudo_labels=False, **BRIEF).fit(X, y)
+    assert model.scaling_ == "quantile"
+    expected = model.predict_proba(X)
+    assert_same(in_torch(model, "predict_proba", X), expected)
+    path = tmp_path / "model.onnx"
+    found = in_onnx(model, path, {"X": X}, method="predict", dtype="float64")
+    assert_same(found["probabilities"], expected)
+
+
+def test_modules_refuse_a_precision_that_mixes_up_categories():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=40), rng.choice([20240100.0, 20240101.0], 40)])
+    model = AAETransformer(categorical_features=[1], **BRIEF).fit(X)
+    module = to_torch(model, "transform")
+    assert_same(module(torch.from_numpy(X)).detach().numpy(), model.transform(X))
+    with pytest.raises(ValueError, match=r"same number in float32; pass X\.double\(\)"):
+        module(torch.from_numpy(X).float())
+
+
+def test_values_far_from_all_others_are_exported_as_they_are_read():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    model = AAETransformer(scaling="standard", **BRIEF).fit(X)
+    far = np.array([[1e20, 0.0, 0.0], [0.0, -1e30, 0.0]])
+    found = in_torch(model, "transform", far)
+    np.testing.assert_allclose(found, model.transform(far), rtol=1e-4)

@@ -14,6 +14,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -27,6 +28,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     KFold,
     StratifiedKFold,
+    TunedThresholdClassifierCV,
     cross_val_score,
     cross_validate,
 )
@@ -278,3 +280,13 @@ def test_a_part_without_labels(few_rows):
 def test_wrong_scorers(scoring, message):
     with pytest.raises(ValueError, match=message):
         labeled_scorer(scoring)
+
+
+def test_a_search_for_a_threshold_is_told_what_to_pass():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0.0).astype(int)
+    tool = TunedThresholdClassifierCV(
+        LogisticRegression(), cv=2, scoring=labeled_scorer("balanced_accuracy")
+    )
+    with pytest.raises(AttributeError, match="X_unlabeled, and scoring='balanced_accuracy'"):
+        tool.fit(X, y)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from skaae.estimators.rates import check_schedule
 from skaae.training.loop import (
     BATCHES_IN_TABLE,
     MOST_RETURNS,
@@ -18,7 +19,7 @@ from skaae.training.loop import (
 )
 from skaae.training.schedule import ADD_PSEUDO_LABELS, Schedule, Stage
 from skaae.training.snapshots import EarlyStopping, Snapshot
-from skaae.training.streams import Stream
+from skaae.training.streams import Cycle, Stream
 
 PLAIN = Schedule((Stage("train"),))
 STAGES = (
@@ -419,3 +420,19 @@ def test_losses_are_means_over_all_batches(n_batches):
     assert losses.means() == pytest.approx(
         dict(zip(["first", "second"], values.mean(axis=0), strict=True))
     )
+
+
+def test_a_pass_starts_anew_when_other_rows_of_a_table_on_disk_are_labeled():
+    stream = Stream({"x_labeled": torch.arange(6.0)[:, None]})
+    cycle = Cycle(stream, 2, torch.Generator().manual_seed(0))
+    next(cycle)
+    stream.tensors = {"x_labeled": torch.arange(2.0)[:, None]}  # fewer rows
+    stream.version += 1
+    assert len(next(cycle)["x_labeled"]) == 2
+    assert not cycle.left
+
+
+def test_epochs_of_a_schedule_are_whole():
+    with pytest.raises(ValueError, match="pairs of a whole epoch and a factor"):
+        check_schedule(((0.5, 0.1),))
+    assert check_schedule(((np.int64(3), 0.1),)) == [(3, 0.1)]

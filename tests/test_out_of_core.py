@@ -566,3 +566,19 @@ def test_a_sample_has_no_row_twice(n_samples):
     stored = OutOfCore(np.arange(1500.0)[:, None])
     found = stored.sample(n_samples)
     assert len(np.unique(found)) == n_samples
+
+
+def test_labels_of_a_dataset_are_no_column():
+    x, y = torch.randn(30), torch.arange(30) % 2
+    rows = OutOfCore(torch.utils.data.TensorDataset(x, y)).sample(30)
+    np.testing.assert_array_equal(np.sort(rows[:, 0]), np.sort(x.numpy()))
+    assert rows.shape == (30, 1)
+    narrow = torch.utils.data.TensorDataset(torch.ones(30, 2, dtype=torch.bfloat16))
+    assert OutOfCore(narrow).sample(3).tolist() == [[1.0, 1.0]] * 3
+
+
+def test_columns_are_a_list_of_names():
+    arrow = pytest.importorskip("pyarrow.dataset")
+    table = pytest.importorskip("pyarrow").table({"a": [1.0], "b": [2.0], "ab": [3.0]})
+    with pytest.raises(ValueError, match=r"columns='ab' is text; give a list of names, \['ab'\]"):
+        OutOfCore(arrow.dataset(table), columns="ab")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from conftest import label, transformer
+from conftest import FITS, label, transformer
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.mixture import GaussianMixture as FittedMixture
@@ -574,3 +574,23 @@ def test_samples_of_integers_are_refused():
     X = np.random.default_rng(0).normal(size=(20, 3))
     with pytest.raises(ValueError, match=r"torch.int64; return a float32 tensor"):
         AAETransformer(prior=Whole(), max_iter=2).fit(X)
+
+
+def test_samples_of_a_fitted_mixture_are_in_no_order():
+    """Mixtures of scikit-learn return them by component, and `sample` pairs them with classes."""
+    rows = np.concatenate([np.full((50, 1), -5.0), np.full((50, 1), 5.0)])
+    rows += 0.1 * np.random.default_rng(0).normal(size=rows.shape)
+    mixture = FittedMixture(2, random_state=0).fit(rows)
+    signs = np.sign(as_prior(mixture).sample(100, 1).numpy().ravel())
+    assert 20 < np.sum(signs[1:] != signs[:-1]) < 80
+
+
+def test_a_fitted_model_keeps_its_prior(blobs):
+    rows = np.random.default_rng(0).normal(size=(100, 2))
+    mixture, scale = FittedMixture(2, random_state=0).fit(rows), np.array([1.0, 2.0])
+    for prior in (mixture, Gaussian(scale)):
+        model = AAETransformer(prior=prior, max_iter=1, **FITS).fit(blobs[0])
+        before = model.sample_prior(5, random_state=0)
+        mixture.fit(rows + 50.0)
+        scale *= 10.0
+        np.testing.assert_array_equal(model.sample_prior(5, random_state=0), before)

@@ -34,7 +34,7 @@ from skaae import (
     to_torch,
 )
 from skaae.columns import scaling as module
-from skaae.columns.quantiles import are_far, has_heavy_tail
+from skaae.columns.quantiles import are_far, fit_quantiles, has_heavy_tail
 from skaae.columns.scaling import (
     BLOCK_SIZE,
     MOST_SCALED,
@@ -923,3 +923,20 @@ def test_drawings_have_neighbours_that_are_alike():
     for X in (shuffled, 1.0 * flags(0)[0]):
         assert looks_like_pixels(X)
         assert not looks_like_pixels(X, photos=False)
+
+
+def test_a_column_of_gaps_has_no_range():
+    X = np.random.default_rng(0).uniform(1000.0, 1001.0, size=(50, 3))
+    wanted = fit_scaling(X, "range")
+    found = fit_scaling(np.column_stack([X, np.full(50, np.nan)]), "range")
+    assert (found.center, found.scale) == (wanted.center, wanted.scale)
+    empty = fit_scaling(np.full((4, 2), np.nan), "range")
+    assert (empty.center, empty.scale) == (0.0, 1.0)
+
+
+def test_a_frequent_value_comes_back_from_ranks_of_many_values():
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random(6000) < 0.5, 0.0, rng.normal(size=6000))
+    scaling = fit_quantiles(values[:, None])
+    back = scaling.inverse_transform(rng.standard_normal((4000, 1)))
+    assert np.mean(back == 0.0) == pytest.approx(0.5, abs=0.05)

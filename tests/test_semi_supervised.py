@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from skaae import MLP, SGD, SemiSupervisedAAEClassifier, VirtualAdversarial, inference
+from skaae.estimators.rates import STEPS_REMEMBERED
 from skaae.estimators.styles import fit_styles
 
 
@@ -337,7 +338,11 @@ def test_strongly_correlated_columns_do_not_throw_training_off():
     rng = np.random.default_rng(0)
     factors = rng.normal(size=(500, 5))
     X, y = factors @ rng.normal(size=(5, 300)), (factors[:, 0] > 0).astype(int)
-    params = {"pseudo_labels": False, "hidden_layer_sizes": (400, 400)}
+    params = {
+        "pseudo_labels": False,
+        "hidden_layer_sizes": (400, 400),
+        "discriminator_hidden_layer_sizes": (900, 900),
+    }
     model = classifier(max_iter=10, **params).fit(X, hide(y, 25))
     assert model.n_iter_ == 10
     assert model.score(X, y) > 0.75
@@ -702,3 +707,25 @@ def test_networks_of_tables_follow_what_teaches_them(blobs, few_labels, monkeypa
         ).fit(rows, labels)
         optimizer = model._step.optimizers["classification"]
         assert (type(optimizer).__name__, model._settings.architecture.hidden[0]) == (solver, width)
+
+
+def test_styles_of_new_rows_vary_as_those_of_q(blobs, few_labels):
+    """With a Gaussian posterior, and not as the means of q(z|x) do."""
+    model = classifier(posterior="gaussian", pseudo_labels=False, max_iter=30)
+    model.fit(blobs[0], few_labels)
+    rows, generator = model._network_rows(blobs[0]), torch.Generator().manual_seed(0)
+    drawn = inference.draw_codes(model._step, rows, 50, generator)
+    label = model._encode_label(model._check_rows(blobs[0])).argmax(axis=1)
+    for k, covariance in enumerate(model._styles.covariances):
+        own = drawn[label == k].reshape(-1, drawn.shape[2])
+        assert np.trace(covariance) == pytest.approx(own.var(axis=0).sum(), rel=0.3)
+
+
+def test_partial_fit_after_a_long_fit_is_soon_seen():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4))
+    model = classifier(unlabeled_label=None, pseudo_labels=False, max_iter=200)
+    model.fit(X, X[:, 0] > 0.0)
+    assert float(model._step.n_steps) > STEPS_REMEMBERED
+    model.partial_fit(X, X[:, 0] > 0.0)
+    assert float(model._step.n_steps) == STEPS_REMEMBERED + 3

@@ -1,9 +1,12 @@
 """Tables: columns of every kind, gaps and sparse rows in; the same kind of rows out."""
 
 import datetime
+import io
 import pickle
+import tempfile
 import tracemalloc
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+import skaae
 from skaae import (
     AAEClusterer,
     AAEEmbedding,
@@ -1257,3 +1261,100 @@ def test_float32_stays_float32_beside_categories(as_frame):
         assert model.reconstruct(rows).dtype == model.impute(rows).dtype == np.float32
     wide = model.transform(rows.astype({"a": float}) if as_frame else rows.astype(float))
     np.testing.assert_allclose(wide, model.transform(rows), rtol=1e-4, atol=1e-5)
+
+
+def pickled(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def saved(model):
+    with tempfile.TemporaryDirectory() as folder:
+        skaae.save(model, f"{folder}/model.skaae")
+        return skaae.load(f"{folder}/model.skaae")
+
+
+@pytest.mark.parametrize("again", [pickled, saved])
+def test_columns_of_pyarrow_keep_their_dtypes(again):
+    text = "age,city,member\n" + "\n".join(
+        f"{20 + i},{'ab'[i % 2]},{i % 3 == 0}" for i in range(30)
+    )
+    frame = pd.read_csv(io.StringIO(text), dtype_backend="pyarrow")
+    model = AAETransformer(**BRIEF).fit(frame)
+    for one in (model, again(model)):
+        samples = one.sample(5, random_state=0)
+        assert samples.dtypes.tolist() == frame.dtypes.tolist()
+        pd.testing.assert_frame_equal(samples, model.sample(5, random_state=0))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_new_rows_may_hold_what_only_unlabeled_rows_had(library):
+    rng = np.random.default_rng(0)
+    few, more = ["a", "b"], ["a", "b", "c"]
+    X = {"city": rng.choice(few, 40), "size": rng.integers(0, 120, 40)}
+    others = {"city": rng.choice(["c", "a"], 60), "size": rng.integers(0, 160, 60)}
+    if library == "pandas":
+        X = pd.DataFrame(X).astype({"city": pd.CategoricalDtype(few), "size": "int8"})
+        others = pd.DataFrame(others).astype({"city": pd.CategoricalDtype(more)})
+    else:
+        X = pl.DataFrame(X, schema={"city": pl.Enum(few), "size": pl.Int8})
+        others = pl.DataFrame(others, schema={"city": pl.Enum(more), "size": pl.Int64})
+    model = SemiSupervisedAAEClassifier(pseudo_labels=False, **BRIEF)
+    samples = model.fit(X, np.arange(40) % 2, X_unlabeled=others).sample(200, random_state=0)
+    city, size = (np.asarray(samples[name]) for name in ("city", "size"))
+    assert set(city.tolist()) == {"a", "b", "c"}
+    assert size.max() > 127
+    assert "64" in str(samples["size"].dtype)
+
+
+@pytest.mark.parametrize("dtype", ["Date", "Datetime", "Duration"])
+def test_dates_are_no_numbers_of_a_fitted_model_either(dtype):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"day": rng.integers(0, 99, 30), "kind": rng.choice(["a", "b"], 30)})
+    model = AAETransformer(**BRIEF).fit(frame)
+    dates = frame.with_columns(pl.col("day").cast(getattr(pl, dtype)))
+    with pytest.raises(ValueError, match=r"'day' held numbers .* is no number"):
+        model.transform(dates)
+    model = AAETransformer(categorical_features=[1], **BRIEF).fit(rng.integers(0, 9, (30, 2)))
+    with pytest.raises(ValueError, match="is no number"):
+        model.transform(np.full((2, 2), np.datetime64("2024-01-01")))
+
+
+@pytest.mark.parametrize(("first", "then"), [("float64", "float32"), ("float32", "float64")])
+def test_categories_are_found_in_rows_of_another_precision(first, then):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=40), rng.choice([0.1, 0.7, 1.0], 40)])
+    model = AAETransformer(categorical_features=[1], **BRIEF).fit(X.astype(first))
+    wanted = model.transform(X.astype(first))
+    np.testing.assert_allclose(model.transform(X.astype(then)), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_gaps_that_are_text_are_filled():
+    X = np.array([["a", "1.0"], ["b", "2.0"]] * 15, dtype=object)
+    model = AAETransformer(categorical_features=[0], **BRIEF).fit(X)
+    filled = model.impute([["a", "1.0"], ["b", "nan"]])
+    assert not np.isnan(float(filled[1, 1]))
+    assert filled[0, 1] == "1.0"
+
+
+def test_decimals_with_gaps_and_at_their_limits():
+    pyarrow = pytest.importorskip("pyarrow")
+    values = [None if i % 7 == 0 else Decimal(i) for i in range(30)]
+    dtype = pd.ArrowDtype(pyarrow.decimal128(5, 1))
+    frame = pd.DataFrame({"x": np.arange(30.0), "d": pd.array(values, dtype=dtype)})
+    assert AAETransformer(**BRIEF).fit(frame).n_features_in_ == 2
+    near = pl.DataFrame({"x": np.arange(30.0), "d": 99.0 + np.arange(30) % 10 / 10.0})
+    near = near.with_columns(pl.col("d").cast(pl.Decimal(3, 1)))
+    samples = AAETransformer(**BRIEF).fit(near).sample(50, clip=False, random_state=0)
+    assert samples["d"].dtype == pl.Decimal(3, 1)
+
+
+def test_what_is_no_table_yet_and_no_category_is_named():
+    x = np.arange(30.0)
+    with pytest.raises(ValueError, match=r"LazyFrame.*X\.collect\(\)"):
+        AAETransformer(**BRIEF).fit(pl.DataFrame({"x": x, "y": x}).lazy())
+    pairs = pd.Categorical([("a", 1), ("b", 2)] * 15)
+    with pytest.raises(ValueError, match="'c' holds a tuple"):
+        AAETransformer(**BRIEF).fit(pd.DataFrame({"x": x, "c": pairs}))
+    named = pd.DataFrame({("a", "x"): x, ("a", "c"): [1, 2] * 15})
+    model = AAETransformer(categorical_features=[("a", "c")], **BRIEF).fit(named)
+    assert model._table.categories is not None

@@ -12,6 +12,7 @@ from conftest import classifier, label, transformer
 
 from skaae import MLP, AAETransformer
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
+from skaae.training import validation
 from skaae.training.losses import maximum_mean_discrepancy
 
 
@@ -202,7 +203,9 @@ def test_sizes_suit_the_data_unless_given(digits):
     X = np.random.default_rng(0).normal(size=(20, 784))
     big = transformer(max_iter=1).fit(X)._step.networks.encoder.trunk.layers
     small = transformer(max_iter=1).fit(X[:, :20])._step.networks.encoder.trunk.layers
-    assert [layer.out_features for layer in big] == [1000, 1000]
+    pixels = transformer(max_iter=1, scaling="range").fit(X)._step.networks.encoder.trunk.layers
+    assert [layer.out_features for layer in big] == [256, 256]
+    assert [layer.out_features for layer in pixels] == [1000, 1000]
     assert [layer.out_features for layer in small] == [64, 64]
 
 
@@ -233,7 +236,8 @@ def test_channels_suit_the_images_unless_given(image_shape, channels):
     from skaae.estimators.parameters import layer_sizes
 
     n_features = int(np.prod(image_shape))
-    assert layer_sizes("hidden_layer_sizes", "auto", n_features, image_shape) == channels
+    found = layer_sizes("hidden_layer_sizes", "auto", n_features, image_shape, widest=1000)
+    assert found == channels
 
 
 def test_the_widest_layer_says_how_many_threads_train():
@@ -486,3 +490,30 @@ def test_the_likelihood_is_that_of_decoded_samples_in_a_frame_of_integers_too():
         for rows in (frame, X.astype(float))
     ]
     np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_early_stopping_does_not_depend_on_the_order_of_rows(blobs):
+    """With more rows than codes are compared with the prior."""
+    X = np.random.default_rng(0).normal(size=(3000, 3))
+    X[:1500] += 4.0
+    model = transformer(max_iter=2).fit(X)
+    rows = torch.from_numpy(model._table.transform(X)).float()
+    losses = [
+        validation.reconstruction(model._step, each, None, 0)()
+        for each in (rows, rows[torch.randperm(3000, generator=torch.Generator().manual_seed(0))])
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=0.05)
+
+
+def test_early_stopping_compares_drawn_codes_with_the_prior(blobs):
+    """With a Gaussian posterior means of codes do not follow it."""
+    model = transformer(posterior="gaussian", regularizer="kl", max_iter=2).fit(blobs[0])
+    step, rows = model._step, torch.from_numpy(model._table.transform(blobs[0])).float()
+    with torch.no_grad():  # all rows have the prior as q(z|x)
+        for weight in step.trained.encoder.outputs.parameters():
+            weight.zero_()
+    mean = validation.reconstruction(step, rows, None, 0)()
+    with torch.no_grad():
+        code = step.trained.code(step.trained.encoder(rows))
+        reconstruction = step.reconstruction.losses(step.trained.decoder(code), rows).mean()
+    assert mean - float(reconstruction) < 0.05

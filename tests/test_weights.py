@@ -10,6 +10,7 @@ from sklearn.metrics import recall_score
 
 from skaae.estimators.labels import labeled_proportions
 from skaae.estimators.weights import log_class_weights, row_weights
+from skaae.inference import some_rows
 from skaae.teaching.committee import default_members, teach
 from skaae.training.streams import Stream, repeat_by_weight
 
@@ -234,3 +235,23 @@ def test_a_class_without_weight_is_named(blobs, few_labels):
     weights = np.where(few_labels == 1, 0.0, 1.0)
     with pytest.warns(UserWarning, match=r"sample_weight is 0 for all .* of the classes \[1\]"):
         classifier(max_iter=1).fit(blobs[0], few_labels, sample_weight=weights)
+
+
+def test_new_rows_follow_the_weights_of_rows():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 2)), np.arange(300) % 2
+    heavy = np.arange(300) < 60
+    X[heavy] += 6.0
+    weights = np.where(heavy, 36.0, 1.0)  # together nine of ten
+    model = classifier(pseudo_labels=False, unlabeled_label=None, max_iter=40)
+    samples = model.fit(X, y, sample_weight=weights).sample(400, random_state=0)
+    assert np.mean(samples[:, 0] > 3.0) > 0.75
+    assert np.mean(model.fit(X, y).sample(400, random_state=0)[:, 0] > 3.0) < 0.5
+
+
+def test_rows_stand_for_all_in_proportion_to_their_weights():
+    weights = np.array([1.0, 0.5, 3.5, 1.0])
+    index = some_rows(4, weights)
+    assert len(index) == 4
+    assert np.sum(index == 2) in (2, 3)
+    np.testing.assert_array_equal(some_rows(5, np.ones(5)), np.arange(5))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import skaae
+from skaae.columns.schema import Schema
 from skaae.device import resolve_device
 from skaae.estimators import warn
 from skaae.estimators.fingerprints import digest
@@ -125,8 +126,9 @@ def make_saver(estimator: Any, *data: Any) -> Saver | None:
 
 def columns_of(estimator: Any) -> list[str]:
     """Return what the columns of the training rows are: a frame and an array may hold the same."""
-    begun = estimator.__dict__.get("_schema")
-    schema = estimator._table.schema if begun is None else begun
+    table = estimator.__dict__.get("_table")
+    usual = Schema(()) if table is None else table.schema
+    schema = estimator.__dict__.get("_schema", usual)  # of a fit that has not built a model yet
     return [str(schema.library), *(f"{c.name} {c.kind} {c.dtype}" for c in schema.columns)]
 
 
