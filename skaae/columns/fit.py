@@ -42,7 +42,7 @@ def fit_table(
     bounded: bool = False,
     of_mixed: str = "quantile",
     purpose: str = "codes",
-    partial: bool = False,
+    may_exceed_range: bool = False,
     min_frequency: Any = "auto",
     weight: float = 1.0,
 ) -> Table:
@@ -58,8 +58,8 @@ def fit_table(
     purpose : what "auto" is chosen for. For "classes", learned from few labels, photos count as
         tables, and columns with heavy tails are ranked. For "outliers", a few values that are far
         away stay there. For "codes", they are brought near the others.
-    partial : whether later rows, which may be larger, train too, or augmented ones: their numbers
-        count as they are.
+    may_exceed_range : whether later rows or augmented ones train too, which may be larger. Then
+        numbers that are far away count as they are.
     min_frequency : number or fraction of rows below which a category is rare, "auto" or None.
     weight : weight of the losses of flags and categories beside those of numbers.
     """
@@ -79,7 +79,7 @@ def fit_table(
     categories = categories_of(rows, schema, min_frequency)
     require_values(lowest, categories, schema)
     schema = schema.widened(lowest, highest, [] if categories is None else categories.known())
-    brings_near = scaling == "auto" and not partial and purpose != "outliers"
+    brings_near = scaling == "auto" and not may_exceed_range and purpose != "outliers"
     of_numbers = found if not len(flags) else found[:, numbers]
     ranks = purpose == "classes"
     fitted = fit_numbers(of_numbers, kind, brings_near=brings_near, ranks_tails=ranks)

@@ -6,6 +6,7 @@ trained weights (`_results`).
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
 from skaae.columns import frames
@@ -298,7 +299,7 @@ class BaseAdversarialAutoencoder(
             of_mixed=self._scaling_of_mixed,
             purpose=self._purpose_of_scaling,
             # an augmentation function takes and gives back numbers in the units of X
-            partial=partial or getattr(self, "augment", None) is not None,
+            may_exceed_range=partial or getattr(self, "augment", None) is not None,
             min_frequency=categories.min_frequency,
             weight=categories.weight,
         )
@@ -322,7 +323,7 @@ class BaseAdversarialAutoencoder(
         Early stopping uses the `Validation` rows, if there are any.
         """
         fitting.require_same_everywhere(self, X, targets, weights)
-        known, known_targets, known_weights = in_memory(X, targets, weights)
+        known, known_targets = in_memory(X, targets)
         data = known, *identity_of(X), targets, weights, validation
         saver = None if partial else make_saver(self, *data)
         if self._continues(partial):
@@ -332,36 +333,25 @@ class BaseAdversarialAutoencoder(
             clusters = self._build(X, targets, partial=partial)
         rows, held_out = fitting.split_rows(self, X, targets, validation, partial=partial)
         self._goes_on = partial
-        step, device = self._step, self._step.generator.device
+        device = self._step.generator.device
         x = training_rows(X, self._table, device)
         # falling rates need a known last epoch, and would be too low for further fits
         ends = not (partial or self.warm_start) and held_out is None and validation is None
-        shown = fitting.shown(self, known, known_targets)
-        learned = targets if clusters is None else of_all_rows(X, clusters.labels, UNLABELED)
-        run = self._plan(x, learned, rows, partial=partial, weights=weights, ends=ends)
+        for_callbacks = fitting.shown(self, known, known_targets)
+        to_learn = targets if clusters is None else of_all_rows(X, clusters.labels, UNLABELED)
+        run = self._plan(x, to_learn, rows, partial=partial, weights=weights, ends=ends)
         run.actions = self._actions(X, targets, run.streams)
-        taught = None if partial else self._teach(run.streams, targets, held_out)
+        held_out_targets = None if partial else self._teach(run.streams, targets, held_out)
         if held_out is not None:
-            own = weights if weights is None else weights[held_out]
-            validation = fitting.Validation(pick(x, held_out), taught, own)
+            held_out_weights = weights if weights is None else weights[held_out]
+            validation = fitting.Validation(pick(x, held_out), held_out_targets, held_out_weights)
         elif validation is not None:
             validation = fitting.scaled(validation, X, self._table, device)
         if validation is not None:
             run.stopping = fitting.early_stopping(self, run, validation)
 
-        def results(n_iter):
-            if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
-                run.actions[ASSIGN_COMPONENTS]()
-            how = {"partial": partial, "weights": known_weights}
-            found = self._results(known, known_targets, **how)
-            found |= {} if known is X else self._of_all_rows(X, targets, found)
-            y = known_targets if step.networks.n_observed else None
-            before = getattr(self, "_noise", None) if partial else None
-            rows = NetworkRows(known, self._table)
-            noise = inference.noise_of_numbers(step, rows, y, before, known_weights)
-            return {**found, "_noise": noise, "n_iter_": n_iter}
-
-        watch = Watch(self, run, shown, results, saver)
+        results = functools.partial(self._fitted, X, targets, weights, run, partial=partial)
+        watch = Watch(self, run, for_callbacks, results, saver)
         loop = train(self, run, watch)
         self.history_ = fitting.extend_history(self.history_, run.n_done, run.history)
         self.__dict__.update(results(run.n_done + len(run.history["stage"])))
@@ -369,6 +359,20 @@ class BaseAdversarialAutoencoder(
         if not partial:
             warn.of_collapse(self, NetworkRows(known, self._table), run, len(rows), clusters)
         watch.end(loop)
+
+    def _fitted(self, X, targets, weights, run, n_iter, *, partial):
+        """Return all fitted attributes of a model that has trained n_iter epochs, by name."""
+        step = self._step
+        if step.stage.assigns_later:  # a fit that ends in this stage assigns them now
+            run.actions[ASSIGN_COMPONENTS]()
+        known, known_targets, known_weights = in_memory(X, targets, weights)
+        found = self._results(known, known_targets, partial=partial, weights=known_weights)
+        found |= {} if known is X else self._of_all_rows(X, targets, found)
+        y = known_targets if step.networks.n_observed else None
+        before = getattr(self, "_noise", None) if partial else None
+        rows = NetworkRows(known, self._table)
+        noise = inference.noise_of_numbers(step, rows, y, before, known_weights)
+        return {**found, "_noise": noise, "n_iter_": n_iter}
 
     def _plan(self, x, targets, rows, *, partial, weights, ends):
         """Return the plan of the training loop over scaled rows x; if `partial`, one epoch.
@@ -381,7 +385,7 @@ class BaseAdversarialAutoencoder(
         device, by_class = step.generator.device, self._classifies
         streams = fitting.make_streams(x, targets, rows, device, weights, classifies=by_class)
         full = replace_auto(self.batch_size, recipe.batch_size)
-        share = rates.weigh_block(step, streams, full, partial=partial)
+        share = rates.scale_for_block(step, streams, full, partial=partial)
         batch_size = min(full, len(rows))
         planned = rates.epochs(self.max_iter, len(rows), batch_size, recipe)
         schedule = solver_of(self, recipe).learning_rate_schedule
@@ -414,23 +418,6 @@ class BaseAdversarialAutoencoder(
         """Return rows like those of the user's X from activated outputs of the decoder."""
         library = output_library(self)
         return self._table.inverse_transform(outputs, library=library, **how)
-
-    def _check_codes(self, Z):
-        """Return Z as a float array of shape (n_samples, n_components)."""
-        names, own = frames.names_of(Z), self.get_feature_names_out().tolist()
-        if names != own and sorted(map(str, names)) == sorted(own):
-            raise ValueError(
-                f"X has the columns {names}, but `transform` returns them in the order {own}; give "
-                "them in this order."
-            )
-        Z = check_array(Z, dtype=[np.float64, np.float32], order="C", input_name="X")
-        n_components = self._settings.n_components
-        if Z.shape[1] != n_components:
-            raise ValueError(
-                f"X has {Z.shape[1]} columns, but codes of this {type(self).__name__} have "
-                f"n_components={n_components}; pass an array of shape (n_samples, {n_components})."
-            )
-        return Z
 
     def _draw_style(self, n_samples, generator, y=None):
         """Draw styles from their prior: a float32 array of shape (n_samples, n_components)."""

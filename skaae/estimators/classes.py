@@ -27,6 +27,7 @@ from skaae.estimators.labels import (
     one_hot,
 )
 from skaae.estimators.parameters import make_cpu_generator
+from skaae.estimators.rows import check_codes
 from skaae.estimators.styles import learn_styles
 from skaae.priors import Categorical, Gaussian
 from skaae.priors._prior import same
@@ -194,7 +195,6 @@ class DrawsClasses:
 
     # Attributes of the base class of all estimators, and those that `ReadsClasses` has set.
     _settings: Any
-    _check_codes: Any
     _decode: Any
     _decode_samples: Any
     _draw_style: Any
@@ -228,7 +228,7 @@ class DrawsClasses:
             if y contains a value that is no class, or a row of probabilities does not sum to 1.
         """
         check_is_fitted(self)
-        Z = self._check_codes(X)
+        Z = check_codes(self, X)
         label = self._label_block(y, len(Z))
         return frames.with_index(self._decode(style=Z, label=label.astype(Z.dtype)), X)
 

@@ -30,6 +30,7 @@ from skaae.estimators.options import (
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import AUTO, COUNT, NON_NEGATIVE
 from skaae.estimators.recipes import HEADS, NEIGHBOURS, NEIGHBOURS_OF_IMAGES
+from skaae.estimators.rows import check_codes
 from skaae.networks.autoencoder import Block
 from skaae.priors import Categorical, as_prior
 from skaae.private_sklearn import StrOptions
@@ -301,7 +302,7 @@ default="labeled"
         (2, 64)
         """
         check_is_fitted(self)
-        found = inference.decode_combined(self._step, self._check_codes(X))
+        found = inference.decode_combined(self._step, check_codes(self, X))
         return frames.with_index(self._in_units_of_X(found), X)
 
     def sample_prior(self, n_samples=1, *, random_state=None):

@@ -11,6 +11,7 @@ from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.labels import one_hot
 from skaae.estimators.parameters import make_cpu_generator
 from skaae.estimators.ranges import check_count
+from skaae.estimators.rows import check_codes
 from skaae.priors._prior import refuse_components
 
 
@@ -36,7 +37,7 @@ class GeneratesRows(BaseAdversarialAutoencoder):
             If X does not have n_components columns, or has them in another order than `transform`.
         """
         check_is_fitted(self)
-        return frames.with_index(self._decode(style=self._check_codes(X)), X)
+        return frames.with_index(self._decode(style=check_codes(self, X)), X)
 
     def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows like the training data: draw codes from the prior and decode them.

@@ -97,7 +97,7 @@ def phase_rates(
     return rates
 
 
-def weigh_block(step, streams, batch_size, *, partial):
+def scale_for_block(step, streams, batch_size, *, partial):
     """Return the factor of the learning rates: below 1 for a `partial_fit` of few rows.
 
     Otherwise one row would change the weights, and the running statistics of batch normalization,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from skaae.columns import frames
 from skaae.columns.schema import how_to_flatten
@@ -122,6 +122,24 @@ def check_more_rows(estimator, name, X, *, ensure_min_samples=1):
         other = "expecting" in str(error) or "feature names" in str(error)
         hint = " must have the columns of X" if other else ""
         raise ValueError(f"{name}{hint}: {error}") from error
+
+
+def check_codes(estimator, Z):
+    """Return Z as a float array of shape (n_samples, n_components)."""
+    names, own = frames.names_of(Z), estimator.get_feature_names_out().tolist()
+    if names != own and sorted(map(str, names)) == sorted(own):
+        raise ValueError(
+            f"X has the columns {names}, but `transform` returns them in the order {own}; give "
+            "them in this order."
+        )
+    Z = check_array(Z, dtype=[np.float64, np.float32], order="C", input_name="X")
+    n_components = estimator._settings.n_components
+    if Z.shape[1] != n_components:
+        raise ValueError(
+            f"X has {Z.shape[1]} columns, but codes of this {type(estimator).__name__} have "
+            f"n_components={n_components}; pass an array of shape (n_samples, {n_components})."
+        )
+    return Z
 
 
 def check_numbers(estimator, X, **checks):

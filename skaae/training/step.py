@@ -69,7 +69,7 @@ class AAEStep:
     spare : a snapshot whose memory the next snapshot reuses, or None.
     trained : networks for inference: `networks`, or with `average` their running average.
     n_steps : number of steps so far; a tensor, so that steps in a CUDA graph count too.
-    label_rate_factor : factor of the classification rate; see `weigh_block`.
+    label_rate_factor : factor of the classification rate; see `scale_for_block`.
     """
 
     networks: AdversarialAutoencoder
