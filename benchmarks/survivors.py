@@ -51,12 +51,6 @@ EXPLAINED = {
     },
     "skaae/estimators/labels.py": {
         # int64 is what NumPy takes for the marker -1 anyway
-        "encode_labels": {
-            "return np.empty(0, dtype=np.int64), np.: np.int64 -> None": "same",
-            "return np.empty(0, dtype=np.int64), np.: dtype=np.int64 ->": "same",
-            "targets = np.full(len(y), UNLABELED,: np.int64 -> None": "same",
-            "targets = np.full(len(y), UNLABELED,: dtype=np.int64 ->": "same",
-        },
         "lookup_labels": {
             "targets = np.full(len(y), UNLABELED,: np.int64 -> None": "same",
             "targets = np.full(len(y), UNLABELED,: dtype=np.int64 ->": "same",
@@ -182,26 +176,12 @@ EXPLAINED = {
         },
         # memory is kept for longer
         "AAEStep._gradients": {"def (self, phase: str, loss: Tensor, *,: False -> True": "same"},
-        # both lists come from networks of one architecture
         "AAEStep.__post_init__": {
-            "pairs = zip(self.trained.: True -> None": "same",
-            "pairs = zip(self.trained.: True -> False": "same",
-            "pairs = zip(self.trained.: strict=True ->": "same",
-            "self._averages, self._averaged = [list(: True -> None": "same",
-            "self._averages, self._averaged = [list(: True -> False": "same",
-            "self._averages, self._averaged = [list(: strict=True ->": "same",
-            # at first both networks have the same weights
-            "finite = [pair for pair in pairs if: 0 -> 1": "same",
             # the default
             "self.n_steps = torch.zeros((), dtype=: torch.float32 -> None": "same",
             "self.n_steps = torch.zeros((), dtype=: dtype=torch.float32, ->": "same",
             "self.n_steps = torch.zeros((), dtype=: self.generator.device -> None": "device",
             "self.n_steps = torch.zeros((), dtype=: device=self.generator.device ->": "device",
-        },
-        "AAEStep.load_state_dict": {
-            "for average, saved in zip(self.: True -> None": "same",
-            "for average, saved in zip(self.: strict=True ->": "same",
-            "for average, saved in zip(self.: True -> False": "same",
         },
         # 0 is divided, as there are no weights
         "AAEStep.weight_size": {

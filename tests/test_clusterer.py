@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import make
+from scipy.sparse import csr_array
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import adjusted_rand_score
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, scale
 
 from skaae import AAEClusterer
 
@@ -308,3 +309,11 @@ def test_kmeans_teaches_as_long_as_its_stage_lasts(blobs):
     learned = np.isfinite(model.history_["classification"])
     np.testing.assert_array_equal(learned, taught)
     assert sum(taught) > 3
+
+
+def test_a_warm_start_goes_on_with_sparse_rows(blobs):
+    X = scale(blobs[0])
+    model = clusterer(3, warm_start=True, max_iter=2).fit(X)
+    assert model._settings.schedule.teacher in ("mixture", "spectral")
+    labels = model.labels_
+    assert adjusted_rand_score(model.fit(csr_array(X)).labels_, labels) > 0.8

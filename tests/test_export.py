@@ -596,8 +596,12 @@ def test_modules_refuse_a_precision_that_mixes_up_categories():
     model = AAETransformer(categorical_features=[1], **BRIEF).fit(X)
     module = to_torch(model, "transform")
     assert_same(module(torch.from_numpy(X)).detach().numpy(), model.transform(X))
-    with pytest.raises(ValueError, match=r"same number in float32; pass X\.double\(\)"):
+    with pytest.raises(ValueError, match="same number in float32; pass rows in float64"):
         module(torch.from_numpy(X).float())
+    whole = np.round(X)
+    assert_same(module(torch.from_numpy(whole).long()).detach().numpy(), model.transform(whole))
+    with pytest.raises(ValueError, match="pass codes in float64"):
+        to_torch(model, "inverse_transform")(torch.zeros(1, 2))
 
 
 def test_values_far_from_all_others_are_exported_as_they_are_read():

@@ -573,6 +573,8 @@ def test_labels_of_a_dataset_are_no_column():
     rows = OutOfCore(torch.utils.data.TensorDataset(x, y)).sample(30)
     np.testing.assert_array_equal(np.sort(rows[:, 0]), np.sort(x.numpy()))
     assert rows.shape == (30, 1)
+    three = OutOfCore(torch.utils.data.TensorDataset(x, x, x)).sample(30)
+    assert three.shape == (30, 3)
     narrow = torch.utils.data.TensorDataset(torch.ones(30, 2, dtype=torch.bfloat16))
     assert OutOfCore(narrow).sample(3).tolist() == [[1.0, 1.0]] * 3
 

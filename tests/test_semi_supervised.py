@@ -724,8 +724,11 @@ def test_styles_of_new_rows_vary_as_those_of_q(blobs, few_labels):
 def test_partial_fit_after_a_long_fit_is_soon_seen():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 4))
-    model = classifier(unlabeled_label=None, pseudo_labels=False, max_iter=200)
+    model = classifier(unlabeled_label=None, pseudo_labels=False, max_iter=2)
     model.fit(X, X[:, 0] > 0.0)
-    assert float(model._step.n_steps) > STEPS_REMEMBERED
+    model._step.n_steps.fill_(1000.0)
     model.partial_fit(X, X[:, 0] > 0.0)
     assert float(model._step.n_steps) == STEPS_REMEMBERED + 3
+    model._step.n_steps.fill_(1000.0)  # those of a stream count all
+    model.partial_fit(X, X[:, 0] > 0.0)
+    assert float(model._step.n_steps) == 1003

@@ -37,6 +37,7 @@ from skaae.columns.categories import fit_categories
 from skaae.columns.fit import fit_table
 from skaae.columns.gaps import without_chance_gaps
 from skaae.columns.layout import Layout
+from skaae.columns.limits import limits_of
 from skaae.columns.schema import describe
 from skaae.displays import ReconstructionDisplay
 from skaae.training.losses import categorical_cross_entropy
@@ -1346,6 +1347,28 @@ def test_decimals_with_gaps_and_at_their_limits():
     near = near.with_columns(pl.col("d").cast(pl.Decimal(3, 1)))
     samples = AAETransformer(**BRIEF).fit(near).sample(50, clip=False, random_state=0)
     assert samples["d"].dtype == pl.Decimal(3, 1)
+    wide = near.with_columns(pl.lit(Decimal("123456.5")).alias("d"))
+    model = SemiSupervisedAAEClassifier(pseudo_labels=False, **BRIEF)
+    with pytest.warns(UserWarning, match="other units"):
+        model.fit(near, np.arange(30) % 2, X_unlabeled=wide)
+    assert model.sample(5)["d"].dtype == pl.Float64
+
+
+@pytest.mark.parametrize(("digits", "scale"), [(3, 1), (16, 1), (17, 5), (18, 2), (38, 2)])
+def test_limits_of_decimals_are_within_them(digits, scale):
+    exact = Decimal(10**digits - 1).scaleb(-scale)
+    least, most = limits_of(pl.Decimal(digits, scale))
+    assert -least == most
+    assert 0.999 * float(exact) < most
+    assert Decimal(most) <= exact
+
+
+def test_categories_that_unlabeled_rows_add_keep_their_type():
+    X = pd.DataFrame({"k": pd.Categorical([1, 2] * 20), "x": np.arange(40.0)})
+    others = pd.DataFrame({"k": pd.Categorical([1, 2, 3] * 20), "x": np.arange(60.0)})
+    model = SemiSupervisedAAEClassifier(pseudo_labels=False, **BRIEF)
+    samples = model.fit(X, np.arange(40) % 2, X_unlabeled=others).sample(3)
+    assert samples["k"].dtype == pd.CategoricalDtype([1, 2, 3])
 
 
 def test_what_is_no_table_yet_and_no_category_is_named():

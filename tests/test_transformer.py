@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 import torch
 from conftest import classifier, label, transformer
+from scipy.sparse import csr_array
 
 from skaae import MLP, AAETransformer
 from skaae.priors import Gaussian, GaussianMixture, Petals, SwissRoll
@@ -203,9 +204,11 @@ def test_sizes_suit_the_data_unless_given(digits):
     X = np.random.default_rng(0).normal(size=(20, 784))
     big = transformer(max_iter=1).fit(X)._step.networks.encoder.trunk.layers
     small = transformer(max_iter=1).fit(X[:, :20])._step.networks.encoder.trunk.layers
+    words = transformer(max_iter=1).fit(csr_array(X))._step.networks.encoder.trunk.layers
     pixels = transformer(max_iter=1, scaling="range").fit(X)._step.networks.encoder.trunk.layers
     assert [layer.out_features for layer in big] == [256, 256]
     assert [layer.out_features for layer in pixels] == [1000, 1000]
+    assert [layer.out_features for layer in words] == [1000, 1000]
     assert [layer.out_features for layer in small] == [64, 64]
 
 
@@ -506,14 +509,17 @@ def test_early_stopping_does_not_depend_on_the_order_of_rows(blobs):
 
 
 def test_early_stopping_compares_drawn_codes_with_the_prior(blobs):
-    """With a Gaussian posterior means of codes do not follow it."""
+    """With a Gaussian posterior means of codes do not follow it.
+
+    The two are drawn independently: else the distance of few rows would be far below 0.
+    """
     model = transformer(posterior="gaussian", regularizer="kl", max_iter=2).fit(blobs[0])
-    step, rows = model._step, torch.from_numpy(model._table.transform(blobs[0])).float()
+    step, rows = model._step, torch.from_numpy(model._table.transform(blobs[0][:20])).float()
     with torch.no_grad():  # all rows have the prior as q(z|x)
         for weight in step.trained.encoder.outputs.parameters():
             weight.zero_()
-    mean = validation.reconstruction(step, rows, None, 0)()
+    losses = [validation.reconstruction(step, rows, None, seed)() for seed in range(10)]
     with torch.no_grad():
         code = step.trained.code(step.trained.encoder(rows))
         reconstruction = step.reconstruction.losses(step.trained.decoder(code), rows).mean()
-    assert mean - float(reconstruction) < 0.05
+    assert np.mean(losses) == pytest.approx(float(reconstruction), abs=0.1)

@@ -112,7 +112,7 @@ def test_one_module_cannot_serve_two_fits(blobs):
     module = nn.Linear(6, 2)
     fitted = fit(X=blobs[0], encoder=lambda n, m: module)
     codes = fitted.transform(blobs[0])
-    with pytest.raises(ValueError, match="make it return a new module in each call"):
+    with pytest.raises(ValueError, match="another model or an earlier fit has"):
         copy.copy(fitted).fit(blobs[0])
     np.testing.assert_array_equal(fitted.transform(blobs[0]), codes)
 
@@ -126,3 +126,42 @@ def test_modules_with_spectral_normalization_read_float64(blobs, name):
     X = blobs[0].astype(np.float32)
     narrow, wide = model.transform(X), model.transform(X.astype(np.float64))
     np.testing.assert_allclose(wide, narrow, rtol=1e-4, atol=1e-5)
+
+
+def test_a_buffer_may_be_none_at_first_or_later(blobs, few_labels):
+    class Late(nn.Module):
+        def __init__(self, n_inputs, n_outputs):
+            super().__init__()
+            self.layer = nn.Linear(n_inputs, n_outputs)
+            self.register_buffer("mean", None)
+            self.register_buffer("first", torch.zeros(n_inputs))
+
+        def forward(self, x):
+            if self.training:
+                self.mean, self.first = x.detach().mean(dim=0), None
+            return self.layer(x if self.mean is None else x - self.mean)
+
+    fitted = fit(SemiSupervisedAAEClassifier, few_labels, X=blobs[0], encoder=Late)
+    used = fitted._step.trained.encoder.trunk.module
+    assert torch.equal(used.mean, fitted._step.networks.encoder.trunk.module.mean)
+    assert used.first is None
+
+
+def test_frozen_weights_may_serve_many_fits(blobs):
+    frozen = nn.Linear(6, 6).requires_grad_(False)
+    models = [
+        fit(X=blobs[0], encoder=lambda n, m: nn.Sequential(frozen, nn.Linear(n, m)))
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(models[0].transform(blobs[0]), models[1].transform(blobs[0]))
+
+
+def test_modules_of_one_model_may_share_weights(blobs):
+    shared = nn.Linear(6, 6)
+    fit(
+        X=blobs[0],
+        encoder=lambda n, m: nn.Sequential(shared, nn.Linear(6, m)),
+        decoder=lambda n, m: nn.Sequential(nn.Linear(n, 6), shared),
+    )
+    with pytest.raises(ValueError, match="another model or an earlier fit has"):
+        fit(X=blobs[0], encoder=lambda n, m: nn.Sequential(shared, nn.Linear(6, m)))

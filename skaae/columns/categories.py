@@ -145,6 +145,9 @@ def as_known(values: list[Any], known: Collection[Any]) -> list[Any]:
 
     A fraction such as 0.1 is another number in float32 than in float64.
     """
+    new = (value for value in values if isinstance(value, float) and value not in known)
+    if all(value != value for value in new):  # gaps at most
+        return values
     fractions = [value for value in known if isinstance(value, float) and value % 1.0]
     rounded = Counter(float(np.float32(value)) for value in fractions)
     exact = {

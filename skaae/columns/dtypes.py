@@ -23,7 +23,7 @@ def dtype_fields(dtype: Any) -> Any:
     """Return what a dtype is as a dict; dtypes of NumPy and unknown ones stay as they are."""
     if dtype is None or isinstance(dtype, np.dtype):
         return dtype
-    library = (dtype if isinstance(dtype, type) else type(dtype)).__module__.partition(".")[0]
+    library = library_of_dtype(dtype)
     if library == "polars":
         name = str(dtype.base_type().__name__)
         if name == "Enum":
@@ -42,6 +42,11 @@ def dtype_fields(dtype: Any) -> Any:
     elif PANDAS_DTYPES.fullmatch(str(dtype)):
         return {"library": "pandas", "name": str(dtype)}
     return dtype
+
+
+def library_of_dtype(dtype: Any) -> str:
+    """Return the library that a dtype is from."""
+    return (dtype if isinstance(dtype, type) else type(dtype)).__module__.partition(".")[0]
 
 
 def dtype_of(found: Any) -> Any:
@@ -111,15 +116,18 @@ def category_dtype(pandas: Any, found: dict[str, Any]) -> Any:
 def wide_enough(dtype: Any, lowest: float, highest: float) -> Any:
     """Return the dtype of a column of numbers, or one of 64 bits if it cannot hold this range."""
     least, most = limits_of(dtype)
-    if not (lowest < least or highest > most):  # a column of gaps has no range
+    slack = 1e-12 * most if np.isfinite(most) else 0.0  # the limits of decimals are rounded
+    if not (lowest < least - slack or highest > most + slack):  # a column of gaps has no range
         return dtype
+    if "decimal" in str(dtype).lower():
+        name = "Float64" if str(dtype).startswith("D") else "double[pyarrow]"
+        return dtype_of({"library": library_of_dtype(dtype), "name": name})
     name = re.sub(r"\d+", "64", str(dtype), count=1)
     if lowest < 0.0:
         name = {"u": name[1:], "U": "I" + name[2:]}.get(name[0], name)
     if isinstance(dtype, np.dtype):
         return np.dtype(name)
-    library = (dtype if isinstance(dtype, type) else type(dtype)).__module__.partition(".")[0]
-    return dtype_of({"library": library, "name": name})
+    return dtype_of({"library": library_of_dtype(dtype), "name": name})
 
 
 def with_categories(dtype: Any, values: list[Any]) -> Any:
@@ -127,10 +135,11 @@ def with_categories(dtype: Any, values: list[Any]) -> Any:
     fields = dtype_fields(dtype)
     if not isinstance(fields, dict) or fields.get("categories") is None:
         return dtype
-    missing = [value for value in values if value not in list(fields["categories"])]
+    own = set(fields["categories"])
+    missing = [value for value in values if value not in own]
     if not missing:
         return dtype
     known = [*fields["categories"], *missing]
     if fields["name"] == "Enum":
         return dtype_of({**fields, "categories": known})
-    return dtype_of({**fields, "categories": np.array(known, dtype=object), "of": None})
+    return type(dtype)(known, ordered=dtype.ordered)

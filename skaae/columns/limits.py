@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,10 @@ def limits_of(dtype: Any) -> tuple[float, float]:
     pattern = r"decimal\d*\((?:precision=)?(\d+), (?:scale=)?(-?\d+)\)"
     decimal = re.match(pattern, str(dtype).lower())
     if decimal is not None:
-        digits, scale = int(decimal[1]), int(decimal[2])
-        return -(10.0**digits - 1.0) / 10.0**scale, (10.0**digits - 1.0) / 10.0**scale
+        exact = Decimal(10 ** int(decimal[1]) - 1).scaleb(-int(decimal[2]))
+        most = float(exact)
+        most = most if Decimal(most) <= exact else float(np.nextafter(most, 0.0))
+        return -most, most
     found = re.match(r"(u?)int(\d+)", str(dtype).lower())
     if found is None:
         return -np.inf, np.inf

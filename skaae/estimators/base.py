@@ -332,6 +332,8 @@ class BaseAdversarialAutoencoder(
         else:
             clusters = self._build(X, targets, partial=partial)
         rows, held_out = fitting.split_rows(self, X, targets, validation, partial=partial)
+        if partial and not getattr(self, "_goes_on", True):
+            self._step.n_steps.clamp_(max=rates.STEPS_REMEMBERED)
         self._goes_on = partial
         device = self._step.generator.device
         x = training_rows(X, self._table, device)
@@ -380,8 +382,6 @@ class BaseAdversarialAutoencoder(
         `ends` says whether its last epoch is known and the model's last.
         """
         step, recipe, done = self._step, self._recipe, self.n_iter_
-        if partial:
-            step.n_steps.clamp_(max=rates.STEPS_REMEMBERED)
         device, by_class = step.generator.device, self._classifies
         streams = fitting.make_streams(x, targets, rows, device, weights, classifies=by_class)
         full = replace_auto(self.batch_size, recipe.batch_size)

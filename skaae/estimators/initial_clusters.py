@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skaae import inference
-from skaae.clustering.initial import KEPT, InitialClusters, find_initial_clusters
+from skaae.clustering.initial import KEPT, KEPT_KMEANS, InitialClusters, find_initial_clusters
 from skaae.columns.gaps import without_chance_gaps
 from skaae.estimators.parameters import draw_seed
 
@@ -47,6 +47,8 @@ class FindsInitialClusters:
         kind = self._settings.schedule.teacher
         if kind is None or "classification" not in self._step.stage.moves_label:
             return None
+        if issparse(rows.rows):  # of which only k-means finds clusters
+            kind = KEPT_KMEANS if kind in KEPT else kind
         found = self._find_clusters(rows, self._settings.label_size, kind)
         return found.numbered_like(self._predicted(rows))
 

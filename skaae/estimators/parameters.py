@@ -9,6 +9,7 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 
 from skaae.clustering.initial import KEPT
@@ -93,8 +94,9 @@ SHARED_CONSTRAINTS = {
 AUTO_MMD_WEIGHT = 0.1
 MOST_COLOURS = 4  # red, green, blue and opacity
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
-# Wider layers take longer, and codes of tables are no better (benchmarks/widths.py).
-WIDEST_OF_TABLES, WIDEST_OF_IMAGES = 256, 1000
+# Wider layers of dense tables of 100 to 300 columns take longer, and codes are hardly better
+# (benchmarks/widths.py).
+WIDEST, WIDEST_OF_TABLES = 1000, 256
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
 
 
@@ -131,11 +133,12 @@ def resolve(estimator, model: Model, X: Rows, table: Table) -> Settings:
     solver = solver_of(estimator, recipe)
     variance, layout = table.total_variance(X), table.layout
     images = table.scaling.kind == "range"
+    widest = WIDEST if images or issparse(X) else WIDEST_OF_TABLES
     sigmoid = images or estimator.reconstruction_loss == "binary_cross_entropy"
     if not isinstance(solver.learning_rate_schedule, str):
         learning_rate_factor(solver.learning_rate_schedule, 0, 1)
     seed = draw_seed(estimator.random_state)
-    architecture = make_architecture(estimator, network, solver, model, layout, seed, images)
+    architecture = make_architecture(estimator, network, solver, model, layout, seed, widest)
     normalized = architecture.batch_norm in ("encoder", "autoencoder")
     rates = phase_rates(
         solver, model, normalized=normalized, sigmoid=sigmoid, total_variance=variance
@@ -207,14 +210,13 @@ def make_architecture(
     model: Model,
     layout: Layout,
     seed: int,
-    images: bool,
+    widest: int,
 ) -> Architecture:
     """Return the plain values that the networks are built from."""
     width, weight_init = model.recipe.width, model.recipe.weight_init
     if weight_init is None:
         weight_init = AUTO_WEIGHT_INIT[kind_of(solver)]
     n_features, shape = layout.n_inputs, None
-    widest = WIDEST_OF_IMAGES if images else WIDEST_OF_TABLES
     if isinstance(network, Conv):
         if not layout.is_plain:
             raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from operator import index
 
 import numpy as np
 
@@ -43,8 +42,8 @@ AUTO_SHAPE_RATE = 0.001
 # component of the prior.
 AUTO_BY_COMPONENT_RATE = 0.003
 
-# Most earlier steps that the average weights of a `partial_fit` cover a tenth of: those of a `fit`
-# before it, however many they were, should not outweigh the rows of a few calls.
+# Most steps of a `fit` that count for the average weights when `partial_fit` goes on with it. The
+# average covers a tenth of all steps: with thousands, the rows of a few calls would hardly count.
 STEPS_REMEMBERED = 300.0
 # Reconstruction rate of "adam" where it trains the decoder alone.
 AUTO_DECODER_RATE = 0.003
@@ -141,14 +140,21 @@ def learning_rate_factor(schedule, epoch, planned):
     return passed[-1] if passed else 1.0
 
 
+def whole(number):
+    """Return a whole number as an int, or raise ValueError."""
+    if int(number) != number:
+        raise ValueError(f"{number} is not whole")
+    return int(number)
+
+
 def check_schedule(schedule):
     """Return the (epoch, factor) pairs sorted by epoch, or raise ValueError."""
     try:
-        pairs = sorted((index(epoch), float(factor)) for epoch, factor in schedule)
+        pairs = sorted((whole(epoch), float(factor)) for epoch, factor in schedule)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"learning_rate_schedule={schedule!r} must be 'constant', 'cosine', a callable of the "
-            "epoch, or pairs of a whole epoch and a factor, such as ((50, 0.1), (1000, 0.01))."
+            "epoch, or pairs (epoch, factor) of whole epochs, such as ((50, 0.1), (1000, 0.01))."
         ) from error
     if any(epoch < 0 or not math.isfinite(factor) or factor < 0 for epoch, factor in pairs):
         raise ValueError(

@@ -18,7 +18,10 @@ from skaae.export.file_classes import ESTIMATOR_FILE, ESTIMATORS
 from skaae.export.file_networks import averaged, check_optimizers
 from skaae.files.container import read_tree, write_tree
 from skaae.files.kinds import CannotWrite, FileError, NotGiven, TooLarge
+from skaae.priors import as_prior
+from skaae.priors._drawn import Drawn
 from skaae.private_sklearn import CALLBACKS, REQUESTS
+from skaae.training.settings import Settings
 
 # Methods whose metadata requests are saved.
 ROUTED = ("fit", "partial_fit", "predict", "predict_proba", "score", "transform")
@@ -215,13 +218,26 @@ def tree_of(estimator: Any, inference_only: bool) -> dict[str, Any]:
     if inference_only and "_step_state" in state:
         state["_step_state"] = for_inference(state["_step_state"])
     if "_settings" in state:  # they share the matrix of the table, which is saved once
-        state["_settings"] = dataclasses.replace(state["_settings"], expectation=None)
+        state["_settings"] = with_own_prior(state["_settings"], parameters.get("prior"))
     return {
         "estimator": type(estimator).__name__,
         "parameters": parameters,
         "attributes": state,
         "requests": requests,
     }
+
+
+def with_own_prior(settings: Settings, prior: Any) -> Settings:
+    """Return settings without what is saved elsewhere: the expectation, and a copy of a prior.
+
+    In place of the copy of a user's object comes this object, which `left_out` may name.
+    """
+    priors, kept = settings.priors, settings.priors.get("style")
+    writable = {codec.of for codec in ESTIMATOR_FILE.codecs} - {Drawn}
+    if kept is not None and type(kept) not in writable:
+        own = as_prior(prior)
+        priors = {**priors, "style": own if type(own) is type(kept) else kept}
+    return dataclasses.replace(settings, expectation=None, priors=priors)
 
 
 def check_tree(tree: Any) -> None:

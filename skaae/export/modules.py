@@ -227,10 +227,11 @@ class OneTensor(nn.Module):
                 f"the rows have shape {tuple(X.shape)}; they must be a tensor of shape "
                 f"(n_samples, {self.n_columns})."
             )
-        if self.mixed_up is not None and X.dtype != torch.float64:
+        if self.mixed_up is not None and X.is_floating_point() and X.dtype != torch.float64:
             raise ValueError(
                 f"column {self.mixed_up!r} has categories that are the same number in float32; "
-                "pass X.double(), or make them text and fit again."
+                f"pass {'codes' if self.decodes else 'rows'} in float64, or make the categories "
+                "text and fit again."
             )
         if not self.decodes:
             return self.core(X)

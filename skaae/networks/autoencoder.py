@@ -6,6 +6,7 @@ or of their components.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -115,6 +116,7 @@ class Architecture:
         cpu = torch.device("cpu")
         with drawing_from(make_generator(self.seed, cpu), self.has_user_modules):
             networks = AdversarialAutoencoder(self)
+        refuse_shared_weights(networks)
         init_weights(networks, self.weight_init, cpu_generator(self.seed))
         return networks
 
@@ -122,6 +124,25 @@ class Architecture:
     def has_user_modules(self) -> bool:
         """Whether there are user modules, which use PyTorch's global generator."""
         return bool(self.encoder or self.decoder or self.discriminator)
+
+
+# Of a user's module with weights to train: the networks that it belongs to.
+OWNERS: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = weakref.WeakKeyDictionary()
+
+
+def refuse_shared_weights(networks: nn.Module) -> None:
+    """Raise ValueError if a user's module, with weights to train, is in other networks too."""
+    for own in networks.modules():
+        for module in own.modules() if isinstance(own, UserModule) else ():
+            if not any(weight.requires_grad for weight in module.parameters(recurse=False)):
+                continue
+            owner = OWNERS.get(module)
+            if owner is not None and owner() not in (None, networks):
+                raise ValueError(
+                    f"{own.source} returned a module that another model or an earlier fit has, so "
+                    "that both would train its weights; make it return a new module in each call."
+                )
+            OWNERS[module] = weakref.ref(networks)
 
 
 class OutputLayers(nn.Module):
@@ -452,7 +473,7 @@ class AdversarialAutoencoder(nn.Module):
             (module, name)
             for module in modules
             if not isinstance(module, NormBase)
-            for name, _ in module.named_buffers(recurse=False)
+            for name in module._buffers
         ]
 
     def discriminator_inputs(self, code: Code) -> Code:

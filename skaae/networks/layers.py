@@ -7,8 +7,8 @@ in place of the generator uses batch statistics, as training does, but no dropou
 
 from __future__ import annotations
 
+import copy
 import math
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -229,9 +229,6 @@ class MLP(nn.Module):
         return h
 
 
-USED: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # modules of users
-
-
 class UserModule(nn.Module):
     """Wraps a user's module, and sets its training mode if a generator is passed."""
 
@@ -243,13 +240,8 @@ class UserModule(nn.Module):
                 f"{name}={factory!r} returned {module!r} for n_inputs={n_in}, n_outputs={n_out}; "
                 "it must return a torch.nn.Module."
             )
-        if module in USED:
-            raise ValueError(
-                f"{name}={factory!r} returned the same module as before, so that two models would "
-                "share its weights; make it return a new module in each call."
-            )
-        USED.add(module)
-        self.module = module.eval()
+        self.source = f"{name}={factory!r}"
+        self.module = module.float().eval()
         self._check(name, factory, n_in, n_out)
 
     def forward(self, h: Tensor, generator: Source = None) -> Tensor:
@@ -267,7 +259,7 @@ class UserModule(nn.Module):
         say = f"the module that {name}={factory!r} returned for n_inputs={n_in}, n_outputs={n_out}"
         try:
             with torch.no_grad():  # weights that a lazy layer makes now are trained later
-                output = self.module(torch.zeros(2, n_in))
+                output = self.module(torch.zeros(2, n_in, dtype=torch.float32))
         except RuntimeError as error:
             raise ValueError(
                 f"{say} fails on a batch of shape (2, {n_in}): {error} It must accept a tensor of "
@@ -279,3 +271,12 @@ class UserModule(nn.Module):
                 f"{say} gives shape {shape} for a batch of shape (2, {n_in}); it must give "
                 f"(2, {n_out}), which is (batch, n_outputs), without an output activation."
             )
+
+
+def copy_in_float64(part: nn.Module) -> nn.Module:
+    """Return a copy of a module that computes in float64."""
+    for module in part.modules():  # old forms of spectral and weight normalization
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                vars(module)[name] = value.detach()
+    return copy.deepcopy(part).double()

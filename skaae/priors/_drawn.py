@@ -95,7 +95,7 @@ def draw_estimator(estimator: Any, n: int, d: int, rng: np.random.Generator) -> 
         estimator = copy.copy(estimator)
         estimator.random_state = state
         samples = estimator.sample(n)
-    samples = np.asarray(samples[0] if isinstance(samples, tuple) else samples)
+    samples = samples[0] if isinstance(samples, tuple) else samples
     return samples[rng.permutation(len(samples))]  # those of mixtures are sorted by component
 
 

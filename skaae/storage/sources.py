@@ -151,8 +151,9 @@ class DatasetSource(Source):
 
     def _row(self, item: Any) -> np.ndarray:
         several = isinstance(item, tuple | list) and len(item) > 0
-        # a tensor of one number is a row too
-        begins = several and (np.ndim(item[0]) > 0 or isinstance(item[0], torch.Tensor))
+        # a tensor of one number beside a label is a row too
+        is_pair = several and len(item) == 2 and isinstance(item[0], torch.Tensor)
+        begins = several and (np.ndim(item[0]) > 0 or is_pair)
         row = item[0] if begins else item
         if isinstance(row, torch.Tensor):
             row = row.detach().cpu()

@@ -215,6 +215,8 @@ class Loop:
         """Train for one epoch."""
         step, run, epoch = self.step, self.run, self.n_trained
         run.prepare(step, epoch)
+        for cycle in self.cycles:
+            cycle.drop_stale()
         if self.ranks is not None:
             self.ranks.begin_epoch(step, run.streams, self.order)
         step.forget_copies()

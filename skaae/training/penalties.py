@@ -15,8 +15,7 @@ from skaae.training.step import AAEStep, Penalty
 
 
 def kl(weight: float) -> Penalty:
-    """Return the penalty of variational autoencoders: the KL divergence of q(z|x) from the
-    prior."""
+    """Return the penalty of variational autoencoders: the divergence of q(z|x) from the prior."""
 
     def penalty(step: AAEStep, outputs: Code, code: Code) -> Tensor:
         _, log_variance = posteriors.Gaussian().split(outputs["style"])

@@ -8,7 +8,6 @@ on. Names of phases follow the paper.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,9 +19,10 @@ from torch import Tensor, nn
 
 from skaae.device import autocast
 from skaae.networks.autoencoder import AdversarialAutoencoder, Code, Discriminator
+from skaae.networks.layers import copy_in_float64
 from skaae.priors import Prior
-from skaae.private_torch import foreach_lerp
 from skaae.training import losses
+from skaae.training.average import AverageWeights
 from skaae.training.losses import detached, in_float32, total
 from skaae.training.optimizers import Optimizer, PhaseRates, excess, make_optimizer, weights_of
 from skaae.training.ranks import Ranks
@@ -95,6 +95,7 @@ class AAEStep:
     spare: Any = field(init=False, repr=False, default=None)
     label_rate_factor: float = field(init=False, repr=False, default=1.0)
     _style: Tensor | None = field(init=False, repr=False, default=None)
+    _average: AverageWeights | None = field(init=False, repr=False, default=None)
     _copies: dict[str, nn.Module] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -107,14 +108,8 @@ class AAEStep:
             for phase, weights in trained.items()
             if weights
         }
-        self.trained = copy.deepcopy(self.networks) if self.average else self.networks
-        pairs = zip(self.trained.inference_state(), self.networks.inference_state(), strict=True)
-        # a mask in a user's module may be infinite, and would become NaN
-        finite = [pair for pair in pairs if bool(pair[0].isfinite().all())]
-        self._averages, self._averaged = [list(column) for column in zip(*finite, strict=True)]
-        self._copied = list(
-            zip(self.trained.user_buffers(), self.networks.user_buffers(), strict=True)
-        )
+        self._average = AverageWeights(self.networks) if self.average else None
+        self.trained = self.networks if self._average is None else self._average.networks
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.generator.device)
 
     def __call__(
@@ -145,8 +140,8 @@ class AAEStep:
         if pairs is not None:
             step_losses |= self.keep_neighbours(pairs)
         self.n_steps.add_(1.0)
-        if self.average:
-            self._update_average()
+        if self._average is not None:
+            self._average.update(self.n_steps)
         return step_losses
 
     def update_in_turn(self, x: Tensor, y: Tensor | None, labeled: Labeled | None) -> Losses:
@@ -352,8 +347,8 @@ class AAEStep:
             "n_steps": self.n_steps,
             "stage": self.stage.name,
         }
-        if self.average:
-            found["average"] = self._averages
+        if self._average is not None:
+            found["average"] = self._average.state()
         if optimizers:
             found["optimizers"] = {name: o.state_dict() for name, o in self.optimizers.items()}
         return found
@@ -366,10 +361,8 @@ class AAEStep:
         self.generator.set_state(state["generator"])
         self.n_steps.copy_(state["n_steps"])
         self.stage = self.schedule.stages[self.schedule.position(state["stage"])]
-        if self.average:
-            self.trained.load_state_dict(state["networks"])  # for `members`, which has no average
-            for average, saved in zip(self._averages, state["average"], strict=True):
-                average.copy_(saved)
+        if self._average is not None:
+            self._average.load(state["networks"], state["average"])
         self.forget_copies()
 
     def tensors(self) -> list[Tensor]:
@@ -392,12 +385,7 @@ class AAEStep:
         """Return a cached float64 copy of `trained`, or of its submodule `name`."""
         copies = self._copies  # another thread may replace them
         if name not in copies:
-            part = self.trained.get_submodule(name)
-            for module in part.modules():  # old forms of spectral and weight normalization
-                for key, value in vars(module).items():
-                    if isinstance(value, Tensor) and value.grad_fn is not None:
-                        vars(module)[key] = value.detach()
-            copies[name] = copy.deepcopy(part).double()
+            copies[name] = copy_in_float64(self.trained.get_submodule(name))
         return copies[name]
 
     def forget_copies(self) -> None:
@@ -412,17 +400,6 @@ class AAEStep:
         with torch.no_grad():
             samples = self.priors[name].sample(*code.shape, y=y, generator=self.generator)
         return samples.to(code.device, torch.float32)
-
-    def _update_average(self) -> None:
-        """Move the average weights towards those of this step.
-
-        The weight of the n-th step is in proportion to n^9. So the average covers about the last
-        tenth of all steps, for any number of steps.
-        """
-        share = 10.0 / (10.0 + self.n_steps)
-        foreach_lerp(self._averages, self._averaged, [share] * len(self._averages))
-        for (module, name), (source, _) in self._copied:  # a mean of these may have no meaning
-            setattr(module, name, getattr(source, name).detach().clone())
 
     def _corrupted(self, x: Tensor) -> Tensor:
         """Return rows as the encoder gets them in training: with more gaps, and with noise."""

@@ -151,10 +151,14 @@ class Cycle:
         return self
 
     def __next__(self) -> dict[str, Tensor]:
-        if not self.left or self.version != self.stream.version:
-            self.version = self.stream.version
+        if not self.left:
             self.left = self.stream.shuffled(self.size, self.generator)[::-1]
         return self.stream.batch(self.left.pop(), self.generator.device)
+
+    def drop_stale(self) -> None:
+        """Start a new pass if the stream has taken other rows of a table on disk."""
+        if self.version != self.stream.version:
+            self.left, self.version = [], self.stream.version
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows that are left of this pass, and the sizes of their mini-batches."""

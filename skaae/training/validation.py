@@ -21,7 +21,7 @@ from skaae.training.step import AAEStep
 
 # Largest number of held-out rows whose codes are compared with the prior: the time grows with its
 # square.
-MAX_DISCREPANCY_ROWS = 1000
+MAX_MMD_ROWS = 1000
 
 
 def classification(
@@ -48,9 +48,13 @@ def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Calla
     styles to follow the prior, the distance is left out.
     """
     networks, device = step.trained, step.generator.device
-    few = slice(None, None, math.ceil(len(x) / MAX_DISCREPANCY_ROWS))  # in any order of rows
+    few = slice(None, None, math.ceil(len(x) / MAX_MMD_ROWS))  # in any order of rows
     shape = (len(range(len(x))[few]), networks.n_components)
-    prior = step.priors["style"].sample(*shape, generator=cpu_generator(seed)).to(device)
+    generator = cpu_generator(seed)
+    prior = step.priors["style"].sample(*shape, generator=generator).to(device)
+    n_noise = networks.encoder.n_noise
+    # of the codes, which follow the prior as they are drawn from q(z|x): the same in each call
+    noise = torch.randn(shape[0], n_noise or shape[1], generator=generator, dtype=torch.float32)
     scale = float(prior.square().mean().sqrt())
 
     def batch_loss(rows: Tensor, targets: Tensor | None) -> Tensor:
@@ -66,11 +70,10 @@ def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Calla
             mean = torch.cat(found).mean()
             if not step.is_regularized:
                 return float(mean)
-            rows = x[few].to(device)
-            # the codes that follow the prior are drawn from q(z|x), the same way each time
-            noise = torch.Generator(device).manual_seed(seed)
-            code = networks.code(networks.encoder(rows), None if y is None else y[few], noise)
-            return float(mean + maximum_mean_discrepancy(code["style"], prior, scale))
+            own = noise.to(device)
+            outputs = networks.encoder(x[few].to(device), noise=own if n_noise else None)
+            styles = networks.posterior.draw(outputs["style"], own)
+            return float(mean + maximum_mean_discrepancy(styles, prior, scale))
 
     return loss
 
