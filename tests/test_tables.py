@@ -1349,7 +1349,7 @@ def test_decimals_with_gaps_and_at_their_limits():
     assert samples["d"].dtype == pl.Decimal(3, 1)
     wide = near.with_columns(pl.lit(Decimal("123456.5")).alias("d"))
     model = SemiSupervisedAAEClassifier(pseudo_labels=False, **BRIEF)
-    with pytest.warns(UserWarning, match="other units"):
+    with pytest.warns(UserWarning, match="predicts class"):
         model.fit(near, np.arange(30) % 2, X_unlabeled=wide)
     assert model.sample(5)["d"].dtype == pl.Float64
 
