@@ -71,16 +71,21 @@ def measure(model, data):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", help="measure these again, and keep other figures")
-    only = parser.parse_args().only
+    again = "measure these again, and keep other figures"
+    parser.add_argument("--only", nargs="+", metavar="ESTIMATOR", help=again)
+    parser.add_argument("--tables", nargs="+", metavar="TABLE", help=again)
+    arguments = parser.parse_args()
+    only, chosen = arguments.only, arguments.tables
     torch.set_num_threads(1)
     result = {"experiment": "times", "labels": N_LABELS, "tables": {}}
-    if only:
+    if only or chosen:
         result["tables"] = json.loads((RESULTS / "times.json").read_text())["tables"]
     with threadpool_limits(1):
         made = tables()
         AAETransformer(max_iter=2).fit(made["digits"][0])  # unmeasured
         for table, (X, y) in made.items():
+            if chosen and table not in chosen:
+                continue
             found = {"rows": len(X), "columns": X.shape[1], "fits": {}}
             found = result["tables"].setdefault(table, found)
             for name, (model, data) in fits(X, y).items():

@@ -94,7 +94,7 @@ SHARED_CONSTRAINTS = {
 AUTO_MMD_WEIGHT = 0.1
 MOST_COLOURS = 4  # red, green, blue and opacity
 AUTO_WEIGHT_INIT = {"sgd": "small", "adam": "uniform"}
-# Wider layers of dense tables of 100 to 300 columns take longer, and codes are hardly better
+# Wider layers of dense tables take longer, and codes of 100 to 300 columns are hardly better
 # (benchmarks/widths.py).
 WIDEST, WIDEST_OF_TABLES = 1000, 256
 PSEUDO_LABELS_AT = (0.25, 0.5, 0.75)
