@@ -192,7 +192,6 @@ def test_what_the_model_takes(arrays, tables):
         ('{"rows": [[1, 2, 3, 1e999]]}', 422, "row 0, column 3 is Infinity, and numbers must be"),
         ('{"rows": [[1, 2, 3, -1e39]]}', 422, r"-1e\+39, .* between -3.403e\+38 and 3.403e\+38"),
         ('{"rows": [[1, 2, 3, 1%s]]}' % ("0" * 400), 422, "column 3 is 1000.*; send a smaller"),
-        ('{"rows": [[1, 2, 3, 3e38]]}', 422, "row 0 is so far from the training rows"),
         (json.dumps({"rows": [[1, 2, 3, 4]] * 1001}), 413, "1001 rows, and at most 1000 .*; send"),
         (b" " * 4_000_001, 413, "4000001 bytes, and at most 4000000 .*; send several"),
     ],

@@ -99,16 +99,6 @@ class Model:
             values = list(chain.from_iterable(rows))
             inputs = {name: numbers(values, self.columns, DTYPES[kind])}
         found = self.session.run(None, inputs)
-        for output in found:
-            finite = (
-                np.isfinite(output) if output.dtype.kind == "f" else np.ones(1, bool)
-            )
-            if not finite.all():
-                raise Refused(
-                    422,
-                    f"row {np.argwhere(~finite)[0, 0]} is so far from the training rows that its "
-                    "result is not a number; send numbers of the size of the training rows.",
-                )
         return {
             name: output.tolist()
             for name, output in zip(self.outputs, found, strict=True)
