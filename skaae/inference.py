@@ -126,8 +126,8 @@ def noise_of_numbers(
     """Return the factor of the noise of sampled numbers, or None if they get none.
 
     It is that of the residuals of training rows X with the observed classes y, at most MOST_ROWS of
-    them. Rows may have weights. Where training goes on, it is mixed with the factor `before`. The
-    fewer the rows, the more `before` counts.
+    them. Rows may have weights. In a `partial_fit` the result is mixed with `before`, the factor of
+    earlier rows. The fewer the new rows, the more `before` counts.
     """
     if not X.table.has_noise:
         return None

@@ -9,6 +9,7 @@ from conftest import FITS
 from torch import nn
 
 from skaae import MLP, AAETransformer, SemiSupervisedAAEClassifier
+from skaae.training.average import inference_state
 
 
 class Centred(nn.Module):
@@ -105,7 +106,7 @@ def test_a_weight_that_encoder_and_decoder_share_is_trained_once(blobs):
     )
     weights = model._step.optimizers["reconstruction"].weights
     assert len(weights) == len({id(weight) for weight in weights}) == 1
-    assert sum(t.shape == shared.shape for t in model._step.networks.inference_state()) == 1
+    assert sum(t.shape == shared.shape for t in inference_state(model._step.networks)) == 1
 
 
 def test_one_module_cannot_serve_two_fits(blobs):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from skaae.columns.dtypes import dtype_fields, dtype_of
+from skaae.columns.dtypes import dtype_fields, dtype_of, library_of_dtype
 
 NUMBER, FLAG, CATEGORY = "number", "flag", "category"
 # The dtypes that both libraries have: the names of polars, by those of NumPy.
@@ -306,7 +306,7 @@ def _pandas_series(column: Column, values: np.ndarray) -> Any:
     import pandas
 
     dtype = None if _was_whole(column, values) else column.dtype
-    if _is_from(dtype, "polars"):
+    if library_of_dtype(dtype) == "polars":
         name = str(dtype).lower()
         dtype = np.dtype(name) if name in SHARED_DTYPES else None
     is_whole = isinstance(dtype, np.dtype) and dtype.kind in "iub"
@@ -324,7 +324,7 @@ def _polars_series(column: Column, values: np.ndarray) -> Any:
     import polars
 
     dtype = None if _was_whole(column, values) else column.dtype
-    if not _is_from(dtype, "polars"):
+    if library_of_dtype(dtype) != "polars":
         name = SHARED_DTYPES.get(str(dtype).lower().removesuffix("[pyarrow]"))
         dtype = None if name is None else getattr(polars, name)
     if dtype is None and column.kind == FLAG:
@@ -334,13 +334,6 @@ def _polars_series(column: Column, values: np.ndarray) -> Any:
         return polars.Series(str(column.name), found, dtype=dtype)
     series = polars.Series(str(column.name), values, nan_to_null=True)
     return series if dtype is None else series.cast(dtype)
-
-
-def _is_from(dtype: Any, library: str) -> bool:
-    """Return whether a dtype belongs to a library; those of NumPy count as pandas'."""
-    return type(dtype).__module__.partition(".")[0] == library or (
-        isinstance(dtype, type) and dtype.__module__.partition(".")[0] == library
-    )
 
 
 def fill(frame: Any, filled: Any) -> Any:

@@ -105,8 +105,8 @@ class BaseAdversarialAutoencoder(
     def _results(self, X, targets, *, partial, weights=None):
         """Return the fitted attributes computed from the trained weights, by name; set nothing.
 
-        X and targets are those of the last `fit`, or of the last `partial_fit` if `partial`. Rows
-        may have weights.
+        X and targets are the rows of the call that has just trained, a `partial_fit` if `partial`.
+        Rows may have weights.
         """
         return {}
 

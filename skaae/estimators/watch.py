@@ -60,7 +60,7 @@ class Watch(Hooks):
     ----------
     estimator : the estimator that is being fitted.
     run : the run of the training loop.
-    shown : what scikit-learn's callbacks get of the data, by name: X, and y with labels.
+    shown : the data that scikit-learn's callbacks get, by name: X, and y if there are labels.
     results : called with the number of epochs so far; returns the fitted attributes that the
         estimator would have if training ended now.
     saver : what saves the state of the loop, or None.

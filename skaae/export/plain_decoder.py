@@ -21,7 +21,8 @@ from skaae.export.columns import TableColumns
 from skaae.export.modules import Decode, check_method
 from skaae.networks.autoencoder import Decoder, SideBySide
 from skaae.networks.convolutions import TransposedConvolutions
-from skaae.networks.layers import MLP, UserModule
+from skaae.networks.layers import MLP
+from skaae.networks.user_modules import UserModule
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ or of their components.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,14 +20,12 @@ from skaae.networks.layers import (
     BatchNorm,
     Factory,
     Source,
-    UserModule,
     dropout,
-    init_weights,
     linear,
     standard_normal,
 )
 from skaae.networks.posteriors import POSTERIORS
-from skaae.private_torch import NormBase
+from skaae.networks.user_modules import UserModule, init_weights, refuse_shared_weights
 
 Code = dict[str, Tensor]
 
@@ -124,25 +121,6 @@ class Architecture:
     def has_user_modules(self) -> bool:
         """Whether there are user modules, which use PyTorch's global generator."""
         return bool(self.encoder or self.decoder or self.discriminator)
-
-
-# Of a user's module with weights to train: the networks that it belongs to.
-OWNERS: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = weakref.WeakKeyDictionary()
-
-
-def refuse_shared_weights(networks: nn.Module) -> None:
-    """Raise ValueError if a user's module, with weights to train, is in other networks too."""
-    for own in networks.modules():
-        for module in own.modules() if isinstance(own, UserModule) else ():
-            if not any(weight.requires_grad for weight in module.parameters(recurse=False)):
-                continue
-            owner = OWNERS.get(module)
-            if owner is not None and owner() not in (None, networks):
-                raise ValueError(
-                    f"{own.source} returned a module that another model or an earlier fit has, so "
-                    "that both would train its weights; make it return a new module in each call."
-                )
-            OWNERS[module] = weakref.ref(networks)
 
 
 class OutputLayers(nn.Module):
@@ -450,31 +428,6 @@ class AdversarialAutoencoder(nn.Module):
                 "style": drawn,
             }
         return {"style": drawn}
-
-    def inference_state(self) -> list[Tensor]:
-        """Return the weights and running statistics of encoder and decoder, used by inference.
-
-        A weight that both share is there once. Other buffers of a user's modules are not there.
-        """
-        parts = (self.encoder, self.decoder)
-        found = {id(t): t for part in parts for t in part.state_dict(keep_vars=True).values()}
-        for module, name in self.user_buffers():
-            found.pop(id(getattr(module, name)), None)
-        return [tensor.detach() for tensor in found.values() if tensor.is_floating_point()]
-
-    def user_buffers(self) -> list[tuple[nn.Module, str]]:
-        """Return each buffer of a user's modules by module and name, without running statistics.
-
-        What such a buffer holds, and whether it stays the same tensor, is the user's affair.
-        """
-        own = [module for module in self.modules() if isinstance(module, UserModule)]
-        modules = dict.fromkeys(module for one in own for module in one.modules())
-        return [
-            (module, name)
-            for module in modules
-            if not isinstance(module, NormBase)
-            for name in module._buffers
-        ]
 
     def discriminator_inputs(self, code: Code) -> Code:
         """Return the discriminators' inputs from a code; for a label, probabilities of classes."""

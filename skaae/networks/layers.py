@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skaae.device import cpu_generator
-from skaae.draws import drawing_from
 
 # Computed in place if the gradient needs only the result, which saves a pass over memory.
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -96,16 +95,6 @@ def standard_normal(n_rows: int, n_columns: int, seed: int) -> Tensor:
     """Return random numbers of float32 of a standard normal distribution, (n_rows, n_columns)."""
     generator = cpu_generator(seed)
     return torch.randn(n_rows, n_columns, generator=generator, dtype=torch.float32)
-
-
-def init_weights(module: nn.Module, weight_init: str | float, generator: torch.Generator) -> None:
-    """Draw the initial weights of our own layers; user modules keep their weights."""
-    if isinstance(module, UserModule):
-        return
-    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-        init_layer(module, weight_init, generator)
-    for child in module.children():
-        init_weights(child, weight_init, generator)
 
 
 def init_layer(
@@ -227,50 +216,6 @@ class MLP(nn.Module):
                 h = self.norms[index](h, generator)
             h = dropout(activate(h), self.dropout, generator)
         return h
-
-
-class UserModule(nn.Module):
-    """Wraps a user's module, and sets its training mode if a generator is passed."""
-
-    def __init__(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
-        super().__init__()
-        module = factory(n_in, n_out)
-        if not isinstance(module, nn.Module):
-            raise TypeError(
-                f"{name}={factory!r} returned {module!r} for n_inputs={n_in}, n_outputs={n_out}; "
-                "it must return a torch.nn.Module."
-            )
-        self.source = f"{name}={factory!r}"
-        self.module = module.float().eval()
-        self._check(name, factory, n_in, n_out)
-
-    def forward(self, h: Tensor, generator: Source = None) -> Tensor:
-        training = generator is not None and len(h) > 1  # one row has no variance to normalize by
-        if self.module.training != training:  # inference never gets here, so threads can share it
-            self.module.train(training)
-        h = h.clone()  # a module may work in place
-        if generator is None:
-            return self.module(h)
-        with drawing_from(generator.generator if isinstance(generator, NoDraws) else generator):
-            return self.module(h)
-
-    def _check(self, name: str, factory: Factory, n_in: int, n_out: int) -> None:
-        """Raise ValueError if the module cannot take or return tensors of the right shape."""
-        say = f"the module that {name}={factory!r} returned for n_inputs={n_in}, n_outputs={n_out}"
-        try:
-            with torch.no_grad():  # weights that a lazy layer makes now are trained later
-                output = self.module(torch.zeros(2, n_in, dtype=torch.float32))
-        except RuntimeError as error:
-            raise ValueError(
-                f"{say} fails on a batch of shape (2, {n_in}): {error} It must accept a tensor of "
-                "shape (batch, n_inputs)."
-            ) from error
-        shape = tuple(getattr(output, "shape", ()))
-        if shape != (2, n_out):
-            raise ValueError(
-                f"{say} gives shape {shape} for a batch of shape (2, {n_in}); it must give "
-                f"(2, {n_out}), which is (batch, n_outputs), without an output activation."
-            )
 
 
 def copy_in_float64(part: nn.Module) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from skaae.networks.autoencoder import AdversarialAutoencoder
+from skaae.networks.user_modules import user_buffers
 from skaae.private_torch import foreach_lerp
 
 
@@ -27,11 +28,12 @@ class AverageWeights:
 
     def __init__(self, networks: AdversarialAutoencoder) -> None:
         self.networks = copy.deepcopy(networks)
-        pairs = zip(self.networks.inference_state(), networks.inference_state(), strict=True)
+        pairs = zip(inference_state(self.networks), inference_state(networks), strict=True)
         # a mask in a user's module may be infinite, and would become NaN
         finite = [pair for pair in pairs if bool(pair[0].isfinite().all())]
         self.averages, self.averaged = [list(column) for column in zip(*finite, strict=True)]
-        self.buffers = list(zip(self.networks.user_buffers(), networks.user_buffers(), strict=True))
+        found = [user_buffers(both.encoder, both.decoder) for both in (self.networks, networks)]
+        self.buffers = list(zip(*found, strict=True))
 
     def update(self, n_steps: Tensor) -> None:
         """Move the averages towards the weights after so many steps.
@@ -55,6 +57,18 @@ class AverageWeights:
         self.networks.load_state_dict(networks)
         for tensor, value in zip(self.state(), saved, strict=True):
             tensor.copy_(value)
+
+
+def inference_state(networks: AdversarialAutoencoder) -> list[Tensor]:
+    """Return the weights and running statistics of encoder and decoder, used by inference.
+
+    A weight that both share is there once. Other buffers of a user's modules are not there.
+    """
+    parts = (networks.encoder, networks.decoder)
+    found = {id(t): t for part in parts for t in part.state_dict(keep_vars=True).values()}
+    for module, name in user_buffers(*parts):
+        found.pop(id(getattr(module, name)), None)
+    return [tensor.detach() for tensor in found.values() if tensor.is_floating_point()]
 
 
 def copy_buffer(found: Tensor | None, module: nn.Module, name: str) -> None:

@@ -23,7 +23,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from skaae.networks.layers import BatchNorm, UserModule
+from skaae.networks.layers import BatchNorm
+from skaae.networks.user_modules import UserModule
 
 T = TypeVar("T")
 

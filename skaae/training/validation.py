@@ -55,6 +55,7 @@ def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Calla
     n_noise = networks.encoder.n_noise
     # of the codes, which follow the prior as they are drawn from q(z|x): the same in each call
     noise = torch.randn(shape[0], n_noise or shape[1], generator=generator, dtype=torch.float32)
+    noise = noise.to(device)
     scale = float(prior.square().mean().sqrt())
 
     def batch_loss(rows: Tensor, targets: Tensor | None) -> Tensor:
@@ -70,9 +71,8 @@ def reconstruction(step: AAEStep, x: Rows, y: Tensor | None, seed: int) -> Calla
             mean = torch.cat(found).mean()
             if not step.is_regularized:
                 return float(mean)
-            own = noise.to(device)
-            outputs = networks.encoder(x[few].to(device), noise=own if n_noise else None)
-            styles = networks.posterior.draw(outputs["style"], own)
+            outputs = networks.encoder(x[few].to(device), noise=noise if n_noise else None)
+            styles = networks.posterior.draw(outputs["style"], noise)
             return float(mean + maximum_mean_discrepancy(styles, prior, scale))
 
     return loss
