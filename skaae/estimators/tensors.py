@@ -11,6 +11,7 @@ import torch
 from sklearn import get_config
 
 from skaae.device import on_cpu_by_default
+from skaae.storage.sources import as_array
 
 # Public methods with rows or codes as first argument.
 METHODS = (
@@ -53,11 +54,3 @@ def with_tensors(method):
 
     wrapper._takes_tensors = True  # type: ignore[attr-defined]
     return wrapper
-
-
-def as_array(value):
-    """Return a tensor as an array; return anything else as it is."""
-    if not isinstance(value, torch.Tensor):
-        return value
-    value = value.detach().cpu()
-    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()

@@ -139,6 +139,14 @@ class ArraySource(Source):
         return part if len(part) == len(rows) else part.copy()  # a view would keep the block
 
 
+def as_array(value: Any) -> Any:
+    """Return a tensor as an array; return anything else as it is."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = value.detach().cpu()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+
+
 class DatasetSource(Source):
     """A map-style dataset of PyTorch; its items are rows, or tuples that begin with one."""
 
@@ -155,10 +163,7 @@ class DatasetSource(Source):
         is_pair = several and len(item) == 2 and isinstance(item[0], torch.Tensor)
         begins = several and (np.ndim(item[0]) > 0 or is_pair)
         row = item[0] if begins else item
-        if isinstance(row, torch.Tensor):
-            row = row.detach().cpu()
-            row = row.float() if row.dtype == torch.bfloat16 else row
-        found = np.asarray(row)
+        found = np.asarray(as_array(row))
         if found.dtype.kind not in "biuf":
             raise ValueError(
                 f"an item of the dataset is a {type(item).__name__}, which is no row; make items "
