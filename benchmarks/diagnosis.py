@@ -97,8 +97,8 @@ def healthy_report(name, table, seed):
 
 
 # Normalized codes have the mean and the variance of the prior, whatever the discriminator does, and
-# the loss falls fast.
-NOT_NORMALIZED = {"network": MLP(batch_norm=None)}
+# the loss falls fast. Components are good codes without training.
+NOT_NORMALIZED = {"network": MLP(batch_norm=None, weight_init="uniform")}
 
 
 def dead_discriminator(seed):
@@ -114,8 +114,8 @@ def strong_discriminator(seed):
 
 
 def untrained_decoder(seed):
-    solver = Adam(reconstruction_learning_rate=0.0)
-    return AAETransformer(solver=solver, max_iter=60, random_state=seed), load_wine().data, None, {}
+    how = {**NOT_NORMALIZED, "solver": Adam(reconstruction_learning_rate=0.0)}
+    return AAETransformer(max_iter=60, random_state=seed, **how), load_wine().data, None, {}
 
 
 def few_epochs(seed):

@@ -390,6 +390,27 @@ def prior_match():
     return lines
 
 
+def codes():
+    """Error, accuracy on the codes, distance to the prior and seconds, by dimensions and method."""
+    lines = [
+        "| dimensions | method | error | accuracy | distance | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    data = read("codes")["data"].values()
+    for size in ("2", "10"):
+        entries = [entry[size] for entry in data if size in entry]
+        for method in entries[0]:
+            error, accuracy, distance, seconds = (
+                np.mean([np.mean(entry[method][key]) for entry in entries])
+                for key in ("error", "accuracy", "distance", "seconds")
+            )
+            lines.append(
+                f"| {size} | {method} | {error:.3f} | {100 * accuracy:.1f} | {distance:.3f} | "
+                f"{seconds:.1f} |"
+            )
+    return lines
+
+
 def widths():
     """Error of reconstruction, distance of codes to their prior and seconds, by table and width."""
     lines = ["| table | units of a layer | error | distance | seconds |", "|---|---|---|---|---|"]
@@ -957,6 +978,7 @@ TABLES = {
     "ranks_paper": ranks_paper,
     "times": times,
     "prior_match": prior_match,
+    "codes": codes,
     "widths": widths,
     "highlights": highlights,
 }

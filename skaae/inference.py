@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from skaae.columns.noise import mix_noise
-from skaae.columns.table import NetworkRows
+from skaae.columns.table import KnownValues, NetworkRows
 from skaae.device import BATCH_ROWS, without_autocast
 from skaae.progress import counted
 from skaae.training.step import AAEStep
 
-Rows = np.ndarray | NetworkRows
+Rows = np.ndarray | NetworkRows | KnownValues
 
 # Rows of a piece: a multiple of the rows that pass through the networks at once.
 PIECE_ROWS = 1 << 17
@@ -97,23 +97,31 @@ def reconstruct(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarr
 def reconstruction_losses(step: AAEStep, X: Rows, y: np.ndarray | None = None) -> np.ndarray:
     """Return the reconstruction loss of each scaled row in float64, without noise or dropout."""
     networks = in_dtype(step, X.dtype)
+    known = known_values(X)
+    names = [name for name, values in (("y", y), ("known", known)) if values is not None]
 
-    def rows(x: Tensor, *y: Tensor) -> Tensor:
-        return step.reconstruction.losses(networks(x, *y), x)
+    def rows(x: Tensor, *others: Tensor) -> Tensor:
+        given = dict(zip(names, others, strict=True))
+        return step.reconstruction.losses(networks(x, given.get("y")), x, given.get("known"))
 
-    return apply(step, rows, *present(X, y)).astype(np.float64)
+    return apply(step, rows, *present(X, y, known)).astype(np.float64)
 
 
 def errors_and_codes(step: AAEStep, X: Rows) -> np.ndarray:
     """Return the reconstruction errors and the style of each scaled row, side by side."""
     networks = in_dtype(step, X.dtype)
 
-    def features(x: Tensor) -> Tensor:
+    def features(x: Tensor, *known: Tensor) -> Tensor:
         code = networks.code(networks.encoder(x))
-        errors = step.reconstruction.errors(networks.decoder(code), x)
+        errors = step.reconstruction.errors(networks.decoder(code), x, *known)
         return torch.cat([errors, code["style"]], dim=1)
 
-    return apply(step, features, X)
+    return apply(step, features, *present(X, known_values(X)))
+
+
+def known_values(X: Rows) -> KnownValues | None:
+    """Return which values of rows are known, as `NetworkRows.known` does; arrays have no gaps."""
+    return X.known() if isinstance(X, NetworkRows) else None
 
 
 def noise_of_numbers(

@@ -20,6 +20,7 @@ Draw = Callable[[int], np.ndarray]
 BLOCK_SAMPLES = 10_000  # samples that are drawn and decoded at once
 BLOCK_DISTANCES = 1 << 24  # distances between rows and samples that are in memory at once
 BANDWIDTHS = 25  # number of candidates, evenly spaced in their logarithm
+SMALLEST, LARGEST = 0.1, 3.0  # of them
 
 
 def parzen_log_likelihood(
@@ -36,15 +37,20 @@ def choose_bandwidth(X: np.ndarray, draw: Draw, n_samples: int) -> float:
     """Return the bandwidth with the highest log-likelihood of the validation rows X.
 
     Candidates are 0.1 to 3 times the root mean squared distance, per feature, between each row and
-    its nearest sample.
+    its nearest sample. If the largest is the best, larger ones follow: in few dimensions, many
+    samples are near each row.
     """
     samples = next(blocks_of(draw, min(n_samples, BLOCK_SAMPLES)))
     nearest = np.concatenate([d.amin(dim=1).numpy() for _, d in squared_distances(X, samples)])
     center = math.sqrt(max(float(nearest.mean()) / X.shape[1], 1e-24))
-    candidates = center * np.geomspace(0.1, 3.0, BANDWIDTHS)
-    sums = log_kernel_sums(X, samples, candidates.tolist())
-    constants = [log_constant(len(samples), X.shape[1], width) for width in candidates]
-    return float(candidates[np.argmax(sums.mean(axis=0) - constants)])
+    candidates = center * np.geomspace(SMALLEST, LARGEST, BANDWIDTHS)
+    while True:
+        sums = log_kernel_sums(X, samples, candidates.tolist())
+        constants = [log_constant(len(samples), X.shape[1], width) for width in candidates]
+        best = int(np.argmax(sums.mean(axis=0) - constants))
+        if best < BANDWIDTHS - 1:
+            return float(candidates[best])
+        candidates *= LARGEST / SMALLEST
 
 
 def log_constant(n_samples: int, n_features: int, bandwidth: float) -> float:

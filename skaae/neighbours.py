@@ -42,9 +42,9 @@ def nearest(X, n_neighbors):
     return search.kneighbors()
 
 
-def drawn(X, seed):
-    """Return at most MOST_ROWS rows of X, in random order."""
-    return X[np.random.default_rng(seed).permutation(len(X))[:MOST_ROWS]]
+def drawn(X, seed, most=MOST_ROWS):
+    """Return at most MOST_ROWS rows of X, or at most another number, in random order."""
+    return X[np.random.default_rng(seed).permutation(len(X))[: min(most, MOST_ROWS)]]
 
 
 def distinct(X):

@@ -272,6 +272,9 @@ def plain(labeled):
         return _integers(values)
     if all(is_number(value) for value in values):
         return np.array(values)
+    if any(isinstance(value, np.str_) for value in values):
+        labeled = labeled.copy()
+        labeled[:] = [str(value) if isinstance(value, np.str_) else value for value in values]
     return labeled
 
 

@@ -6,8 +6,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conftest import make
+from conftest import FITS, make
 from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.exceptions import NotFittedError
@@ -15,6 +16,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler, scale
 
 from skaae import AAEClusterer
+from skaae.clustering.merge import largest_components
 
 
 def clusterer(n_clusters=3, **params):
@@ -80,8 +82,7 @@ def test_probabilities_and_heads(blobs):
     assert probabilities.shape == (180, model.n_clusters_)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), model.predict(X))
-    zeros = np.zeros((model.n_clusters_, 2))
-    heads = model.inverse_transform(zeros, np.arange(model.n_clusters_))
+    heads = model.inverse_transform(model._styles.means, np.arange(model.n_clusters_))
     np.testing.assert_allclose(model.cluster_heads_, heads, rtol=1e-4, atol=1e-4)
     assert model.transform(X).shape == (180, 2)
 
@@ -201,7 +202,8 @@ def test_merged_clusters_draw_all_their_components_and_show_the_largest(merged):
     # by chance a third: a style of one dimension tells some of the group as well
     assert np.mean(merged.predict(X) == wanted) > 0.42
     assert merged.cluster_heads_.shape == (3, 2)
-    heads = merged.inverse_transform(np.zeros((3, 1)), np.arange(3))
+    largest = largest_components(merged._merged.component_proportions(8)).argmax(axis=1)
+    heads = merged.inverse_transform(merged._styles.means[largest], np.arange(3))
     np.testing.assert_allclose(merged.cluster_heads_, heads, rtol=1e-4, atol=1e-4)
     largest = np.bincount(merged.labels_).argmax()
     labels = merged._draw_label(np.full(500, largest), 500, torch.Generator().manual_seed(0))
@@ -317,3 +319,27 @@ def test_a_warm_start_goes_on_with_sparse_rows(blobs):
     assert model._settings.schedule.teacher in ("mixture", "spectral")
     labels = model.labels_
     assert adjusted_rand_score(model.fit(csr_array(X)).labels_, labels) > 0.8
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "uniform"])
+def test_heads_are_typical_rows_of_their_clusters(prior):
+    X, _ = load_iris(return_X_y=True)
+    model = AAEClusterer(3, prior=prior, random_state=0, device=FITS["device"]).fit(X)
+    np.testing.assert_array_equal(model.predict(model.cluster_heads_), [0, 1, 2])
+    for k, head in enumerate(model.cluster_heads_):
+        distances = (head - X[model.labels_ == k].mean(axis=0)) / X.std(axis=0)
+        assert np.square(distances).mean() < 0.4**2
+
+
+def test_heads_are_as_precise_as_rows():
+    X = np.random.default_rng(0).normal(size=(60, 3)) + 1e8
+    heads = make(AAEClusterer, n_clusters=2, max_iter=2).fit(X).cluster_heads_
+    assert heads.dtype == np.float64
+    assert (heads % 1.0 != heads.astype(np.float32) % 1.0).all()
+
+
+def test_it_fits_where_scikit_learn_dispatches_arrays():
+    X, _ = make_blobs(60, centers=2, random_state=0)
+    with config_context(array_api_dispatch=True):
+        labels = make(AAEClusterer, n_clusters=2, init="mixture", max_iter=2).fit(X).labels_
+    assert len(np.unique(labels)) == 2

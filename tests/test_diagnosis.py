@@ -177,7 +177,8 @@ def test_codes_tell_as_much_as_they_hold():
 
 
 def test_fit_warns_if_all_codes_are_equal(wine):
-    how = {"network": MLP(batch_norm=None), "solver": Adam(adversarial_learning_rate=0.1)}
+    network = MLP(batch_norm=None, weight_init="uniform")
+    how = {"network": network, "solver": Adam(adversarial_learning_rate=0.1)}
     model = AAETransformer(max_iter=100, **how, **FITS)
     with pytest.warns(ConvergenceWarning, match="All rows have the same code"):
         model.fit(wine[0])

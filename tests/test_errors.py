@@ -512,3 +512,20 @@ def test_displays_say_what_the_estimator_lacks(blobs):
 def test_the_marker_must_be_one_value(blobs, few_labels, marker):
     with pytest.raises(ValueError, match=r"unlabeled_label=.*\[-1, +5\].* must be"):
         classifier(unlabeled_label=marker).fit(blobs[0], few_labels)
+
+
+@pytest.mark.parametrize("how", ["partial_fit", "warm_start"])
+def test_a_value_that_is_changed_in_place_is_noticed(blobs, few_labels, how):
+    X, proportions, sizes = blobs[0], {0: 0.2, 1: 0.3, 2: 0.5}, [16, 16]
+    params = {"class_prior": proportions, "hidden_layer_sizes": sizes, "max_iter": 2}
+    model = classifier(**params, warm_start=how == "warm_start")
+    fit = model.partial_fit if how == "partial_fit" else model.fit
+    fit(X, few_labels)
+    fit(X, few_labels)
+    sizes[0] = 32
+    with pytest.raises(ValueError, match=r"a model of hidden_layer_sizes=\[16, 16\], but"):
+        fit(X, few_labels)
+    sizes[0] = 16
+    proportions.update({0: 0.5, 2: 0.2})
+    with pytest.raises(ValueError, match=r"a model of class_prior=\{0: 0.2, 1: 0.3, 2: 0.5\}, but"):
+        fit(X, few_labels)

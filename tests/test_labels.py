@@ -544,3 +544,23 @@ def test_dates_in_nanoseconds_are_classes_like_others(blobs):
 def test_a_class_to_decode_must_be_known(fitted_classifier):
     with pytest.raises(ValueError, match="1 missing values among 3 classes to decode; give"):
         fitted_classifier.sample(3, y=[None, 0, 1])
+
+
+def test_text_of_numpy_is_text():
+    names = np.array(["a", "b", "c"])
+    hidden = [names[i % 3] if i < 12 else None for i in range(30)]
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    model = classifier(max_iter=2).fit(X, hidden)
+    assert [type(name) for name in model.classes_] == [str] * 3
+    assert model.score(X[:2], ["other", "another"]) == 0.0
+    assert model.score(X[:2], list(np.array(["other", "another"]))) == 0.0
+
+
+def test_one_column_of_classes_is_decoded_as_classes_are():
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    y = np.arange(30) % 3
+    model = classifier(n_components=2, max_iter=2).fit(X, y)
+    expected = model.inverse_transform(np.zeros((30, 2)), y)
+    for column in (y[:, None], pd.DataFrame({"y": y})):
+        found = model.inverse_transform(np.zeros((30, 2)), column)
+        np.testing.assert_array_equal(found, expected)

@@ -267,7 +267,7 @@ def test_the_transformer_is_as_good_as_with_the_rows_in_memory(rows, tmp_path):
     X, _ = rows
     stored = OutOfCore(mapped(X, tmp_path), memory=16_000)
     scores = [transformer(max_iter=15).fit(X_).score(X) for X_ in (stored, X)]
-    assert abs(scores[0] - scores[1]) < 0.1 * abs(scores[1])
+    assert abs(scores[0] - scores[1]) < 0.2 * abs(scores[1])
     again = transformer(max_iter=15).fit(stored)
     assert again.score(X) == scores[0]
 

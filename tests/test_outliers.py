@@ -332,3 +332,36 @@ def test_a_wide_table_takes_directions_of_its_rows_only():
     apart = np.random.default_rng(1).normal(size=500) - X[0]
     one, other = found.mapped(np.vstack([apart + X[0], X[0]]))
     assert np.sum((one - other) ** 2) == pytest.approx(apart @ np.linalg.solve(shrunk, apart))
+
+
+@pytest.mark.parametrize("n_rows", [60, 300])
+@pytest.mark.parametrize("where", ["training rows", "new rows"])
+def test_a_number_in_a_column_of_zeros_and_ones_is_an_outlier(n_rows, where):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(n_rows, 3)), columns=["a", "b", "c"])
+    frame["smoker"] = rng.integers(2, size=n_rows)
+    odd = frame.copy()
+    odd.loc[7, "smoker"] = 9
+    rows = odd if where == "training rows" else frame
+    detector = AAEOutlierDetector(**FITS).fit(rows)
+    assert detector.decision_function(odd).argmin() == 7
+    assert detector.predict(odd)[7] == -1
+
+
+def test_booleans_are_flags_of_detectors_too():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=50), "b": rng.random(50) < 0.5})
+    detector = AAEOutlierDetector(max_iter=2, **FITS).fit(frame)
+    assert (detector._table.layout.n_numbers, detector._table.layout.n_flags) == (1, 1)
+
+
+def test_a_gap_where_the_training_rows_have_none_makes_few_rows_outliers():
+    """Measured: 0.38, and 0.94 if a gap counts as an error of the mean."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(500, 1))
+    X = np.hstack([z, z, z]) + [[0.05, 0.05, 0.0]] * rng.normal(size=(500, 3))
+    detector = AAEOutlierDetector(**FITS).fit(X)
+    rows = np.linspace(-2.0, 2.0, 50)[:, None] * np.ones((1, 3))
+    assert (detector.predict(rows) == -1).mean() < 0.2
+    rows[:, 2] = np.nan
+    assert (detector.predict(rows) == -1).mean() < 0.6

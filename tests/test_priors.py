@@ -4,6 +4,7 @@ import dataclasses
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 import torch
@@ -594,3 +595,21 @@ def test_a_fitted_model_keeps_its_prior(blobs):
         mixture.fit(rows + 50.0)
         scale *= 10.0
         np.testing.assert_array_equal(model.sample_prior(5, random_state=0), before)
+
+
+def test_parameters_of_a_fitted_prior_cannot_be_searched(blobs):
+    mixture = FittedMixture(2, random_state=0).fit(np.random.default_rng(0).normal(size=(50, 2)))
+    aae = transformer(prior=mixture)
+    assert not [name for name in aae.get_params() if name.startswith("prior__")]
+    with pytest.raises(ValueError, match="'prior__n_components' cannot be set, because prior="):
+        aae.set_params(prior__n_components=5)
+    assert mixture.n_components == 2
+    aae.set_params(**aae.get_params()).fit(blobs[0])
+
+
+def test_dicts_and_series_are_compared_by_value():
+    assert same({"a": 0.5, "b": [1, 2]}, {"a": 0.5, "b": [1, 2]})
+    assert not same({"a": 0.5}, {"a": 0.6})
+    assert not same({"a": 0.5}, {"a": 0.5, "b": 0.5})
+    assert same(pd.Series({"a": 0.5}), pd.Series({"a": 0.5}))
+    assert not same(pd.Series({"a": 0.5}), pd.Series({"b": 0.5}))

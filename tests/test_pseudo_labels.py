@@ -8,6 +8,7 @@ import pytest
 from conftest import classifier, hide
 from scipy.sparse import csr_array
 from sklearn.datasets import make_blobs, make_moons
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from skaae.clustering.pseudo_labels import UNSURE, clear_rows, graph_labels
@@ -168,3 +169,10 @@ def test_sparse_tables_have_none_and_say_so(blobs, few_labels):
         with pytest.raises(ValueError, match=r"pseudo_labels=.* needs dense rows, but X is sparse"):
             classifier(pseudo_labels=wanted).fit(X, few_labels)
     classifier(max_iter=1, pseudo_labels=True, scaling="range").fit(abs(X), few_labels)  # a graph
+
+
+def test_a_frozen_classifier_cannot_teach():
+    X, y = make_blobs(60, random_state=0)
+    frozen = FrozenEstimator(LogisticRegression().fit(X, y))
+    with pytest.raises(ValueError, match="is frozen, so it cannot learn from the labeled rows"):
+        classifier(pseudo_labels=frozen).fit(X, hide(y, 3))

@@ -134,7 +134,7 @@ def test_a_warm_start_of_small_clusters_goes_on_with_any_number_of_rows(images):
 def test_too_few_epochs_warn_at_the_line_of_the_user(blobs, few_labels):
     X, _ = blobs
     for fit in (
-        lambda: AAETransformer(max_iter=19, **FITS).fit(X),
+        lambda: AAETransformer(max_iter=9, **FITS).fit(X),
         lambda: SemiSupervisedAAEClassifier(max_iter=2, **FITS).fit(X, few_labels),
     ):
         with pytest.warns(

@@ -624,16 +624,20 @@ def test_deviations_of_tiny_numbers_are_not_zero(in_blocks):
     assert module._deviation(np.zeros((3, 1)), np.zeros(1), 3).tolist() == [0.0]
 
 
-@pytest.mark.parametrize(("dtype", "epsilon"), [(np.float32, 2.0**-23), (np.float64, 2.0**-52)])
-def test_a_column_is_constant_if_it_varies_by_rounding_alone(dtype, epsilon):
-    """Up to ten times the precision of its mean."""
+@pytest.mark.parametrize(
+    ("dtype", "epsilon", "limit"), [(np.float32, 2.0**-23, 2.0), (np.float64, 2.0**-52, 10.0)]
+)
+def test_a_column_is_constant_if_it_varies_by_rounding_alone(dtype, epsilon, limit):
+    """Up to two or ten times the precision of its mean."""
     steps = np.array([-1.0, 1.0] * 4)[:, None]
-    less, more = (1024.0 * (1.0 + factor * epsilon * steps) for factor in (8.0, 12.0))
+    less, more = (
+        1024.0 * (1.0 + factor * epsilon * steps) for factor in (0.5 * limit, 2.0 * limit)
+    )
     constant, varied = (fit_scaling(X.astype(dtype), "standard") for X in (less, more))
     assert float(constant.scale[0]) == 1.0
-    np.testing.assert_allclose(varied.scale, 1024.0 * 12.0 * epsilon)
+    np.testing.assert_allclose(varied.scale, 1024.0 * 2.0 * limit * epsilon)
     large = fit_scaling(np.full((5, 1), -1e9, dtype=dtype), "standard")
-    np.testing.assert_allclose(large.scale, max(1.0, 10.0 * epsilon * 1e9))
+    np.testing.assert_allclose(large.scale, max(1.0, limit * epsilon * 1e9))
 
 
 def test_the_total_variance_is_the_mean_squared_distance_from_the_mean(in_blocks):
@@ -940,3 +944,17 @@ def test_a_frequent_value_comes_back_from_ranks_of_many_values():
     scaling = fit_quantiles(values[:, None])
     back = scaling.inverse_transform(rng.standard_normal((4000, 1)))
     assert np.mean(back == 0.0) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_small_deviations_from_a_large_mean_are_scaled(dtype):
+    column = 1000.0 + 0.001 * np.random.default_rng(0).normal(size=400)
+    X = np.stack([column, column], axis=1).astype(dtype)
+    scaled = fit_scaling(X, "standard").transform(X)
+    np.testing.assert_allclose(scaled.std(axis=0), 1.0, rtol=1e-3)
+
+
+def test_a_rare_step_of_large_whole_numbers_is_scaled():
+    X = np.full((500, 1), 50_000, dtype=np.uint16)
+    X[:2] += 1
+    assert fit_scaling(X, "standard").transform(X).std() == pytest.approx(1.0, rel=1e-3)

@@ -638,7 +638,7 @@ def test_styles_of_labels_have_their_means_and_covariances():
 
 def test_styles_of_another_prior_are_drawn_from_it(blobs, few_labels):
     model = classifier(max_iter=2, n_components=2, prior="uniform").fit(blobs[0], few_labels)
-    assert model._styles is None
+    assert not model._draws_own_styles
     assert len(model.sample(5, y=1, random_state=0)) == 5
 
 

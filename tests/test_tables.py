@@ -32,6 +32,7 @@ from skaae import (
     Categories,
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
+    inference,
 )
 from skaae.columns.categories import fit_categories
 from skaae.columns.fit import fit_table
@@ -1381,3 +1382,66 @@ def test_what_is_no_table_yet_and_no_category_is_named():
     named = pd.DataFrame({("a", "x"): x, ("a", "c"): [1, 2] * 15})
     model = AAETransformer(categorical_features=[("a", "c")], **BRIEF).fit(named)
     assert model._table.categories is not None
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["categories", "numbers"])
+def test_gaps_have_no_loss_where_the_training_rows_have_none(others):
+    frame = pd.DataFrame(load_iris(return_X_y=True)[0], columns=list("abcd"))
+    if others:
+        frame["kind"] = pd.Categorical(np.arange(150) % 3)
+        frame["flag"] = np.arange(150) % 2 == 0
+    aae = make(AAETransformer, scaling="standard", max_iter=30).fit(frame)
+    rows = frame.iloc[:5].copy()
+    rows.iloc[0, 2] = np.nan
+    known = aae._network_rows(rows).known()[:]
+    assert known.shape == (5, aae._table.layout.n_columns)
+    assert (known == 0.0).nonzero() == (np.array([0]), np.array([2]))
+    assert others or aae._network_rows(frame.iloc[:5]).known() is None
+    filled = rows.copy()
+    filled.iloc[0, 2] = frame["c"].mean()  # what the encoder reads
+    scores, of_filled = aae.score_samples(rows), aae.score_samples(filled)
+    np.testing.assert_allclose(scores[1:], of_filled[1:], rtol=1e-5)
+    error = (aae.reconstruct(filled)["c"] - filled["c"]).iloc[0] / frame["c"].std(ddof=0)
+    assert scores[0] == pytest.approx(of_filled[0] + 0.5 * error**2, rel=1e-4)
+    if others:
+        rows = rows.astype({"flag": "boolean"})
+        rows.iloc[1, 4] = rows.iloc[2, 5] = None
+        found = aae.score_samples(rows)
+        assert (found[1:3] > scores[1:3]).all()
+        errors = inference.errors_and_codes(aae._step, aae._network_rows(rows))
+        assert (errors[1, 5:8] == 0.0).all()
+        assert errors[2, 4] == 0.0
+        assert errors[0, 2] == 0.0
+        assert (errors[3:, :8] != 0.0).all()
+
+
+def test_partial_fit_does_not_rank_numbers_of_mixed_frames():
+    rng = np.random.default_rng(0)
+
+    def frame(most):
+        numbers = {"x": rng.uniform(0.0, most, 60), "z": rng.normal(size=60)}
+        return pd.DataFrame({**numbers, "kind": pd.Categorical(rng.integers(3, size=60))})
+
+    aae = make(AAETransformer).partial_fit(frame(1.0)).partial_fit(frame(10.0))
+    assert aae.scaling_ == "standard"
+    ranked = make(AAETransformer, scaling="quantile").partial_fit(frame(1.0))
+    with pytest.warns(UserWarning, match="'x' of X holds numbers .* The ranks read all"):
+        ranked.partial_fit(frame(10.0))
+
+
+def test_frames_that_are_not_scaled_have_noise_too():
+    X, _ = load_iris(return_X_y=True)
+    frame = pd.DataFrame((X - X.mean(axis=0)) / X.std(axis=0), columns=list("abcd"))
+    aae = make(AAETransformer, scaling=None, max_iter=100).fit(frame)
+    assert aae._noise is not None
+    ratios = aae.sample(2000, random_state=0).std() / frame.std()
+    assert ratios.between(0.8, 1.25).all()
+
+
+def test_a_category_of_less_than_a_hundredth_is_rare():
+    kinds = ["a"] * 148 + ["b", "c"]
+    frame = pd.DataFrame({"x": np.arange(150.0), "kind": pd.Categorical(kinds)})
+    aae = make(AAETransformer, max_iter=1)
+    with pytest.warns(UserWarning, match="max_iter=1 is too small"):
+        aae.fit(frame)
+    assert [len(group) for group in aae._table.categories.values[0]] == [1, 2]

@@ -73,8 +73,11 @@ def fit_table(
     if scaling == "auto":
         mixed = schema.is_mixed and not bounded
         photos = purpose != "classes"
+        # ranks know no larger numbers than the first rows have
+        of_mixed = "standard" if may_exceed_range else of_mixed
         kind = of_mixed if mixed else auto_kind(found, bounded=bounded, photos=photos)
-    is_flag, whole = flags_and_whole(found, (lowest, highest), schema, kind)
+    finds_flags = kind in ("standard", "quantile") and purpose != "outliers"
+    is_flag, whole = flags_and_whole(found, (lowest, highest), schema, finds_flags=finds_flags)
     numbers, flags = np.flatnonzero(~is_flag), np.flatnonzero(is_flag)
     categories = categories_of(rows, schema, min_frequency)
     require_values(lowest, categories, schema)
@@ -107,7 +110,11 @@ def fit_table(
         working_dtype(found.dtype),
         binary=kind == "range" and has_two_values(found, lowest, highest),
     )
-    return replace(table, expectation=expectation_of(rows, table))
+    # a gap in a new row should not make it an outlier
+    expects = bool(gaps) or (
+        purpose == "outliers" and kind != "range" and isinstance(found, np.ndarray)
+    )
+    return replace(table, expectation=expectation_of(rows, table) if expects else None)
 
 
 def require_values(lowest: np.ndarray, categories: Categories | None, schema: Schema) -> None:
@@ -144,7 +151,7 @@ def fit_numbers(
 
 def expectation_of(rows: Rows, table: Table) -> Expectation | None:
     """Learn what stands for gaps, from some of the training rows; None if it is their mean."""
-    if not table.layout.gaps or not 2 <= table.layout.n_outputs <= MOST_ENTRIES:
+    if not 2 <= table.layout.n_outputs <= MOST_ENTRIES:
         return None
     most = min(MOST_ROWS, MOST_VALUES // table.layout.n_outputs)
     if rows.shape[0] > most:
@@ -154,12 +161,13 @@ def expectation_of(rows: Rows, table: Table) -> Expectation | None:
 
 
 def flags_and_whole(
-    found: Any, known: tuple[np.ndarray, np.ndarray], schema: Schema, scaling: str | None
+    found: Any, known: tuple[np.ndarray, np.ndarray], schema: Schema, *, finds_flags: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which columns that are no categories are flags, and which numbers stay whole.
 
     `known` holds their smallest and largest values. Of an array, only columns that the schema names
-    flags are flags, and no number stays whole.
+    flags are flags, and no number stays whole. `finds_flags`: whether numbers of a frame that are
+    all 0 or 1 are flags. Pixels are not, nor where a later number of another size is an outlier.
     """
     kinds = [column.kind for column in schema.columns if column.kind != CATEGORY]
     lowest, highest = known
@@ -167,7 +175,7 @@ def flags_and_whole(
     if schema.library is None:
         return is_flag, np.zeros(len(kinds), dtype=bool)
     whole = are_whole(found)
-    if scaling in ("standard", "quantile"):  # pixels of 0 and 1 are no flags
+    if finds_flags:
         is_flag |= whole & (lowest == 0.0) & (highest == 1.0)
     return is_flag, whole
 
@@ -178,7 +186,7 @@ def categories_of(rows: Rows, schema: Schema, min_frequency: Any) -> Categories 
         return None
     names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
     if min_frequency == "auto":
-        min_frequency = min(RARE_ROWS, max(1, rows.shape[0] // 100))
+        min_frequency = min(RARE_ROWS, max(1, -(-rows.shape[0] // 100)))
     return fit_categories(rows.categories, names, min_frequency)
 
 

@@ -20,6 +20,9 @@ BLOCK_SIZE = 1 << 20
 # Largest scaled value. Networks read values beyond it, such as 1e30 standard deviations from the
 # mean, as this value: float32 cannot hold their squares.
 MOST_SCALED = 1e12
+# Largest rounding error of a value, by dtype, in units of its precision. Those of float64 add up,
+# since means and deviations are computed in it.
+ROUNDING = {"float32": 2.0, "float64": 10.0}
 # Below this variance, rounding to 0 makes squares wrong: they are computed in units of TINY_UNIT.
 LEAST_VARIANCE, TINY_UNIT = 1e-250, 1e-150
 
@@ -106,7 +109,8 @@ def fit_scaling(X: Array, kind: str | None) -> Scaling:
         mean, count = mean_and_count(X)
         deviation = _deviation(X, mean, count)
         # a deviation as small as rounding errors means that the column is constant
-        floor = 10.0 * np.finfo(working_dtype(X.dtype)).eps * np.abs(mean)
+        dtype = working_dtype(X.dtype)
+        floor = ROUNDING[dtype.name] * np.finfo(dtype).eps * np.abs(mean)
         return Scaling(
             "standard", mean, np.where(deviation > floor, deviation, np.maximum(floor, 1.0))
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skaae.columns import frames
 from skaae.columns.categories import Categories, is_gap
@@ -48,8 +49,8 @@ class Table:
     whole : which numbers are whole in all training rows of a data frame.
     dtype : of the numbers in the training rows, float32 or float64.
     binary : whether a table scaled to a range has no more than two values, as flags have.
-    expectation : what stands for the gaps of a row; None if the training rows have no gaps, or too
-        many entries.
+    expectation : what stands for the gaps of a row; None if the training rows have no gaps and are
+        not searched for outliers, or have too many entries.
     """
 
     schema: Schema
@@ -98,8 +99,26 @@ class Table:
             np.copyto(x, typical, where=gaps, casting="same_kind")
         return np.concatenate([x, indicators], axis=1, dtype=x.dtype)
 
+    def unmarked_gaps(self, rows: Rows) -> np.ndarray:
+        """Return which values are gaps without an indicator: bools of shape (n_rows, n_columns).
+
+        Columns are in the order of the layout.
+        """
+        gaps = np.concatenate(self._parts(rows)[1], axis=1)
+        gaps[:, list(self.layout.gaps)] = False
+        return gaps
+
     def with_gaps(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the entries of rows (n_rows, n_outputs), which are gaps, and the indicators."""
+        values, missing = self._parts(rows)
+        dtype = working_dtype(numbers_of(rows).dtype)
+        x, gaps = np.concatenate(values, axis=1, dtype=dtype), np.concatenate(missing, axis=1)
+        sizes = np.ones(self.layout.n_columns, dtype=int)
+        sizes[len(self.typical) :] = self.layout.categories
+        return x, np.repeat(gaps, sizes, axis=1), gaps[:, list(self.layout.gaps)]
+
+    def _parts(self, rows: Rows) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the entries of numbers, flags and categories, and which values are gaps."""
         found = numbers_of(rows)
         found = found if isinstance(found, np.ndarray) else found.toarray()
         dtype = working_dtype(found.dtype)
@@ -110,10 +129,7 @@ class Table:
         if isinstance(rows, MixedRows) and self.categories is not None:
             values.append(self.categories.one_hot(rows.categories, dtype))
             missing.append(is_gap(rows.categories) | (np.array(self.categories.sizes) == 0))
-        x, gaps = np.concatenate(values, axis=1, dtype=dtype), np.concatenate(missing, axis=1)
-        sizes = np.ones(self.layout.n_columns, dtype=int)
-        sizes[len(self.typical) :] = self.layout.categories
-        return x, np.repeat(gaps, sizes, axis=1), gaps[:, list(self.layout.gaps)]
+        return values, missing
 
     def require_near(self, rows: Rows) -> None:
         """Raise ValueError if numbers to train on are too far from those of the first rows."""
@@ -161,6 +177,20 @@ class Table:
                 f"{both[1, place]:.3g}, but it held only 0 and 1 in the rows from which the "
                 "columns were learned, so it is read as a flag: larger numbers count as 1. Fit a "
                 "new estimator, whose first rows have numbers of all sizes."
+            )
+        below, above = self.lowest - ends[0], ends[1] - self.highest
+        beyond = np.fmax(below, above) > np.maximum(self.highest - self.lowest, 0.0)
+        limits = self.scaling.transform(np.stack([self.lowest, self.highest]))
+        beyond &= (self.scaling.transform(ends) == limits).any(axis=0)
+        if isinstance(self.scaling, QuantileScaling) and beyond.any():
+            column = int(np.argmax(beyond))
+            return (
+                f"Column {names[self.numbers[column]]!r} of X holds numbers from "
+                f"{ends[0, column]:.3g} to {ends[1, column]:.3g}, but the rows from which the "
+                f"scaling was learned only numbers from {self.lowest[column]:.3g} to "
+                f"{self.highest[column]:.3g}. The ranks read all numbers outside as these. Set "
+                "scaling='standard', or fit a new estimator, whose first rows have numbers of all "
+                "sizes."
             )
         scaled = np.abs(self.scaling.transform(ends))
         if not self.usual_size() < np.fmax.reduce(scaled, axis=None, initial=0.0) < AT_LIMIT:
@@ -244,8 +274,11 @@ class Table:
 
     @property
     def has_noise(self) -> bool:
-        """Whether sampled numbers get noise: those of data frames do, those of arrays do not."""
-        tables = self.schema.library is not None and self.scaling.kind in ("standard", "quantile")
+        """Whether sampled numbers get noise: those of frames do, those of arrays and images do not.
+
+        The scaling "range" stands for images.
+        """
+        tables = self.schema.library is not None and self.scaling.kind != "range"
         return tables and self.layout.n_numbers > 0
 
     def fit_noise(self, rows: Rows, outputs: np.ndarray) -> np.ndarray:
@@ -349,10 +382,39 @@ class NetworkRows:
         rows = self.rows[which if self.index is None else self.index[which]]
         return self.table.transform(rows).astype(self.dtype, copy=False)
 
+    def known(self) -> KnownValues | None:
+        """Return which values are known, or None if there are no gaps at all."""
+        in_memory = isinstance(self.rows, np.ndarray) or issparse(self.rows)
+        if in_memory and self.table.layout.is_plain and not has_gaps(self.rows):
+            return None
+        return KnownValues(self)
+
     def select(self, index: np.ndarray) -> NetworkRows:
         """Return some of the rows, by their index."""
         index = index if self.index is None else self.index[index]
         return replace(self, index=index)
+
+
+@dataclass(frozen=True)
+class KnownValues:
+    """Rows (n_rows, n_columns) that are 0 for each gap without an indicator, else 1, as sliced.
+
+    Columns are in the order of the layout.
+    """
+
+    of: NetworkRows
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the rows that networks see."""
+        return self.of.dtype
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def __getitem__(self, which: Any) -> np.ndarray:
+        rows = self.of.rows[which if self.of.index is None else self.of.index[which]]
+        return (~self.of.table.unmarked_gaps(rows)).astype(self.dtype)
 
 
 def numbers_of(rows: Rows) -> Any:

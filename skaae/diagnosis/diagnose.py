@@ -89,7 +89,7 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     >>> from sklearn.datasets import load_wine
     >>> from skaae import AAETransformer, diagnose
     >>> X, _ = load_wine(return_X_y=True)
-    >>> aae = AAETransformer(max_iter=5, random_state=0).fit(X)
+    >>> aae = AAETransformer(prior="uniform", max_iter=5, random_state=0).fit(X)
     >>> report = diagnose(aae, X)
     >>> finding = report["epochs"]
     >>> finding.status, finding.value > finding.limit

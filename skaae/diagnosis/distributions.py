@@ -32,7 +32,7 @@ def needs_prior(evidence):
     """
     estimator = evidence.estimator
     outliers = hasattr(estimator, "offset_")
-    return not outliers and getattr(estimator, "_styles", None) is None
+    return not (outliers or getattr(estimator, "_draws_own_styles", False))
 
 
 def reason_against(evidence):

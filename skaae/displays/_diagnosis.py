@@ -37,7 +37,7 @@ class DiagnosisDisplay(Display):
     >>> from sklearn.datasets import load_wine
     >>> from skaae import AAETransformer, DiagnosisDisplay
     >>> X, _ = load_wine(return_X_y=True)
-    >>> aae = AAETransformer(max_iter=5, random_state=0).fit(X)
+    >>> aae = AAETransformer(prior="uniform", max_iter=5, random_state=0).fit(X)
     >>> display = DiagnosisDisplay.from_estimator(aae, X)
     >>> "epochs" in [finding.name for finding in display.report.warnings]
     True

@@ -133,6 +133,22 @@ class BaseAdversarialAutoencoder(
         """What solver="auto" becomes if `set_params` sets a detail of it."""
         return "sgd"
 
+    def get_params(self, deep=True):
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the parameters of parameter objects, such as `network__dropout`. A
+            prior is used as it was fitted, so its own parameters are left out.
+
+        Returns
+        -------
+        params : dict
+        """
+        params = super().get_params(deep=deep)
+        return {name: params[name] for name in params if not name.startswith("prior__")}
+
     def set_params(self, **params):
         """Set parameters of this estimator and of its parameter objects.
 
@@ -310,7 +326,8 @@ class BaseAdversarialAutoencoder(
         model = self._model(targets, table, dense=not (partial or issparse(X)), clusters=clusters)
         self._settings = parameters.resolve(self, model, known, table)
         self._recipe = model.recipe
-        self._table, self._step = table, self._settings.initialize()
+        self._table = table
+        self._step = self._settings.initialize(NetworkRows(known, table))
         self._frozen = fitting.frozen_parameters(self)
         self.scaling_, self.n_iter_ = table.scaling.kind, 0
         self.history_: dict[str, list[Any]] = {}

@@ -191,7 +191,7 @@ class MayReadClasses(ReadsClasses):
 class DrawsClasses:
     """Decodes styles with a class, and samples rows of a class."""
 
-    _styles: Any = None  # of labels; None draws from the prior
+    _styles: Any = None  # of labels, where the encoder learns these
 
     # Attributes of the base class of all estimators, and those that `ReadsClasses` has set.
     _settings: Any
@@ -235,9 +235,10 @@ class DrawsClasses:
     def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows: draw styles (and classes) from their priors and decode them.
 
-        With the prior "gaussian", the styles of a class are drawn from a normal distribution that
-        is fitted to the styles of training rows of this class, so that new rows look like it. Where
-        style and class are independent, as the paper wants them, this is the prior itself.
+        If the estimator predicts classes or clusters and the prior is "gaussian", the styles of a
+        class are drawn from a normal distribution that is fitted to the styles of training rows of
+        this class, so that new rows look like it. Where style and class are independent, as the
+        paper wants them, this is the prior itself.
 
         Parameters
         ----------
@@ -263,17 +264,25 @@ class DrawsClasses:
         """
         check_is_fitted(self)
         generator = make_cpu_generator(random_state)
-        style = self._draw_style(n_samples, generator)
-        label = self._draw_label(y, n_samples, generator).astype(np.float32)
-        if self._styles is not None:
-            noise = style / np.asarray(self._settings.priors["style"].scale, np.float32)
-            style = self._styles.of(label.argmax(axis=1), noise).astype(np.float32)
+        style, label = self._draw_code(y, n_samples, generator)
         return self._decode_samples(generator, clip=clip, style=style, label=label)
 
+    @property
+    def _draws_own_styles(self):
+        """Whether `sample` draws the styles of a class from those of its rows."""
+        return self._styles is not None and isinstance(self._settings.priors["style"], Gaussian)
+
+    def _draw_code(self, y, n_samples, generator):
+        """Return random styles and labels that go together, of classes y: float32."""
+        style = self._draw_style(n_samples, generator)
+        label = self._draw_label(y, n_samples, generator).astype(np.float32)
+        if self._draws_own_styles:
+            noise = style / np.asarray(self._settings.priors["style"].scale, np.float32)
+            style = self._styles.of(label.argmax(axis=1), noise).astype(np.float32)
+        return style, label
+
     def _learn_styles(self, X, *, partial, weights):
-        """Return the styles of each label among checked rows X, or None if the prior is another."""
-        if not isinstance(self._settings.priors["style"], Gaussian):
-            return None
+        """Return the styles of each label among checked rows X."""
         rows = NetworkRows(X, self._table).select(inference.some_rows(X.shape[0], weights))
         before = self._styles if partial else None
         return learn_styles(self._step, rows, self._settings.seed, before)

@@ -130,7 +130,8 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
         over-clustering nothing is merged, so this is 0 to n_clusters_ - 1.
     cluster_heads_ : ndarray of shape (n_clusters_, n_features)
         A typical row of each cluster, which the paper calls its head: the decoder's output for this
-        cluster and a style of 0. For a merged cluster it is that of its largest small cluster.
+        cluster and the mean style of its rows. (In the paper, for a style of 0.) For a merged
+        cluster it is that of its largest small cluster.
     history_ : dict of str to list
         Mean of every loss in each epoch, by name: "reconstruction", "discriminator_label",
         "discriminator_style", "generator_label" and "generator_style". First clusters add
@@ -295,7 +296,8 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
                 "lower n_clusters, or raise overclustering and fit again."
             )
         logits = self._logits(self._check_rows(X))
-        self.__dict__.update(self._describe(merge_components(logits, n_clusters), logits))
+        merged = merge_components(logits, n_clusters)
+        self.__dict__.update(self._describe(merged, logits, self._styles))
         return self
 
     def predict(self, X):
@@ -343,8 +345,9 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
             numbered = np.arange(0) if merged is None else merged.components
             others = np.setdiff1d(np.arange(self._settings.label_size), numbered)
             in_use = np.concatenate([numbered, others])
-        found = self._describe(merge_components(logits, self.n_clusters, in_use), logits)
-        return {**found, "_styles": self._learn_styles(X, partial=partial, weights=weights)}
+        styles = self._learn_styles(X, partial=partial, weights=weights)
+        merged = merge_components(logits, self.n_clusters, in_use)
+        return {**self._describe(merged, logits, styles), "_styles": styles}
 
     def _of_all_rows(self, X, targets, found):
         labels, rows = np.empty(len(X), dtype=np.int64), NetworkRows(X, self._table)
@@ -353,11 +356,14 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
             labels[index] = found["_merged"].probabilities(logits).argmax(axis=1)
         return {"labels_": labels}
 
-    def _describe(self, merged, logits):
-        """Return the fitted attributes for merged clusters and for rows with these logits."""
-        style = np.zeros((merged.n_clusters, self._settings.n_components), dtype=np.float32)
+    def _describe(self, merged, logits, styles):
+        """Return the fitted attributes for merged clusters and for rows with these logits.
+
+        The head of a cluster has the mean style of its largest component.
+        """
         proportions = merged.component_proportions(self._settings.label_size)
-        heads = largest_components(proportions).astype(np.float32)
+        heads = largest_components(proportions).astype(self._table.dtype)
+        style = styles.means[heads.argmax(axis=1)].astype(heads.dtype)
         return {
             "_merged": merged,
             "n_clusters_": merged.n_clusters,

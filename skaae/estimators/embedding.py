@@ -223,7 +223,7 @@ default="labeled"
         X = self._begin(X)
         targets = self._read_labels(X, y)
         labeled = self.use_labels
-        for name in ("cluster_heads_", "labels_"):  # set by an earlier fit
+        for name in ("cluster_heads_", "labels_", "_styles"):  # set by an earlier fit
             self.__dict__.pop(name, None)
         found = self._validation(X_val, y_val) if labeled else given_validation(self, X_val)
         self._fit(X, targets, validation=found)
@@ -308,8 +308,9 @@ default="labeled"
     def sample_prior(self, n_samples=1, *, random_state=None):
         """Draw points of the embedding without decoding them.
 
-        With heads, a point is a random head plus a random style. A map that keeps neighbours has no
-        prior: a point is drawn between a row of `embedding_` and one of its five nearest there.
+        With heads, a point is a random head plus a random style of its rows. A map that keeps
+        neighbours has no prior: a point is drawn between a row of `embedding_` and one of its five
+        nearest there.
 
         Parameters
         ----------
@@ -325,9 +326,8 @@ default="labeled"
         if not self._has_heads:
             return self._sample_between(n_samples, random_state)[0]
         generator = make_cpu_generator(random_state)
-        style = self._draw_style(n_samples, generator)
-        label = self._draw_label(None, n_samples, generator)
-        return style + label.astype(np.float32) @ self.cluster_heads_
+        style, label = self._draw_code(None, n_samples, generator)
+        return style + label @ self.cluster_heads_
 
     def sample(self, n_samples=1, y=None, *, clip=True, random_state=None):
         """Generate new rows: draw points of the embedding as `sample_prior` does and decode them.
@@ -402,6 +402,7 @@ default="labeled"
             heads = self._step.trained.decoder.combine.state_dict()["points"]
             found["cluster_heads_"] = heads.cpu().numpy().copy()
             found["labels_"] = inference.logits(self._step, rows).argmax(axis=1)
+            found["_styles"] = self._learn_styles(X, partial=partial, weights=weights)
         return found
 
     def _label_values(self):

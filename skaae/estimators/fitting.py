@@ -5,11 +5,13 @@ The base class of the estimators calls these functions.
 
 from __future__ import annotations
 
+import copy
 import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import sklearn
 import torch
 from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
@@ -75,7 +77,8 @@ def fits(method):
         try:
             together = joined(lambda: resolve_device(self.device))
             own = without_autocast(resolve_device(self.device))
-            with torch.inference_mode(False), torch.enable_grad(), own, together:
+            numpy = sklearn.config_context(array_api_dispatch=False)  # of the models within
+            with torch.inference_mode(False), torch.enable_grad(), own, together, numpy:
                 # training changes weights in place, so a copy of `__dict__` does not hold them
                 if step is not None and method.__name__ == "partial_fit":
                     snapshot = Snapshot.again(step)  # reuses memory, as there may be many calls
@@ -245,8 +248,11 @@ def frozen_parameters(estimator):
     frozen = {}
     for name, value in estimator.get_params(deep=False).items():
         value = expand(name, value)
-        if isinstance(value, Options):  # a copy, since the user may change the original
+        # a copy, since the user may change the original
+        if isinstance(value, Options):
             value = type(value)(**value.get_params(deep=False))
+        elif isinstance(value, dict | list | np.ndarray) or hasattr(value, "items"):
+            value = copy.deepcopy(value)
         if isinstance(value, Solver):  # the schedule may change between fits
             value.set_params(learning_rate_schedule="auto")
         if name not in LIVE_PARAMETERS:

@@ -126,7 +126,9 @@ def require_same_kind(labels, classes, name="y"):
 
 def _kind(label):
     """Return what labels must have in common to be comparable."""
-    return "number" if isinstance(label, bool | numbers.Real) else type(label)
+    if isinstance(label, bool | numbers.Real):
+        return "number"
+    return str if isinstance(label, str) else type(label)
 
 
 def _converted(label, to):
@@ -143,6 +145,8 @@ def label_block(y, classes, n_samples):
     y is one class for all rows, a class for each row, or probabilities (n_samples, n_classes).
     """
     shape = (n_samples, len(classes))
+    if np.ndim(y) == 2 and np.shape(y)[1] == 1 < len(classes):  # one column of classes
+        y = np.asarray(y).ravel()
     if np.ndim(y) == 2:
         y = np.asarray(columns_by_class(y, classes))
         if y.shape != shape:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skaae.columns.table import Table
-from skaae.estimators.options import Adam, Conv, expand, solver_of
+from skaae.estimators.options import Adam, Conv, Network, expand, solver_of
 from skaae.estimators.recipes import COMPONENTS, MIN_IMAGES, PLAIN, Recipe
 from skaae.networks.autoencoder import Block
 from skaae.priors import Prior
@@ -68,6 +68,12 @@ def are_many_images(estimator: Any, table: Table, n_rows: int) -> bool:
     convolutions = isinstance(expand("network", estimator.network), Conv)
     images = table.scaling.kind == "range" and not table.binary and n_rows >= MIN_IMAGES
     return images and not convolutions and isinstance(solver_of(estimator, COMPONENTS), Adam)
+
+
+def takes_components(network: Network) -> bool:
+    """Return whether networks can start from principal components: our fully connected ones can."""
+    own = network.encoder is None and network.decoder is None
+    return own and not isinstance(network, Conv)
 
 
 def are_auto(*values: Any) -> bool:

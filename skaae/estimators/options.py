@@ -66,7 +66,7 @@ class Network(Options):
         "input_dropout": [SHARE_BELOW_1],
         "batch_norm": [StrOptions({"auto", "hidden", "encoder", "autoencoder"}), None],
         "discriminator_noise": [NON_NEGATIVE],
-        "weight_init": [StrOptions({"auto", "uniform", "small"}), POSITIVE],
+        "weight_init": [StrOptions({"auto", "pca", "uniform", "small"}), POSITIVE],
         "encoder": [callable, None],
         "decoder": [callable, None],
         "discriminator": [callable, None],
@@ -111,12 +111,16 @@ default="relu"
         both codes and samples of the prior. While the codes are far from the prior, a discriminator
         without noise separates them too easily, and the encoder learns little from it. Not part of
         the paper.
-    weight_init : {"auto", "uniform", "small"} or float, default="auto"
-        Distribution of the initial weights. "uniform": uniform between -1 / sqrt(n) and
+    weight_init : {"auto", "pca", "uniform", "small"} or float, default="auto"
+        Distribution of the initial weights. "pca": codes and reconstructions start as those of a
+        principal component analysis of the training rows, as far as hidden layers have two units
+        for each component; the other weights are "uniform". It is for `MLP` without an encoder or
+        a decoder of your own. "uniform": uniform between -1 / sqrt(n) and
         1 / sqrt(n), where n is the number of inputs of the layer. "small": normal with standard
         deviation 0.32 / sqrt(n), and biases of 0; for n = 1000 this is the paper's 0.01. A float is
-        the standard deviation in all layers. "auto" is "small" for SGD, "uniform" for Adam, and
-        0.003 for many images (see the user guide).
+        the standard deviation in all layers. "auto" is "pca" for `AAETransformer` where that is
+        possible, 0.003 for many images (see the user guide), and otherwise "small" for SGD and
+        "uniform" for Adam.
     encoder, decoder, discriminator : callable or None, default=None
         Your own networks. Each is a function of (n_inputs, n_outputs) that returns a
         `torch.nn.Module`. The module maps a tensor of shape (batch, n_inputs) to one of shape

@@ -18,7 +18,7 @@ from skaae.columns.scaling import Scaling
 from skaae.columns.table import Rows, Table
 from skaae.device import cpu_generator, resolve_device
 from skaae.estimators import warn
-from skaae.estimators.model import Model, are_auto, finds_clusters, has_components
+from skaae.estimators.model import Model, are_auto, finds_clusters, has_components, takes_components
 from skaae.estimators.options import (
     NETWORKS,
     SOLVERS,
@@ -114,6 +114,11 @@ def reached_objects(estimator, names):
         if name == "solver":
             value = replace_auto(value, estimator._usual_solver)
         found[name] = expand(name, value)
+        if name == "prior" and hasattr(value, "set_params"):
+            raise ValueError(
+                f"{nested!r} cannot be set, because prior={value!r} is used as it was fitted; fit "
+                "another model, and set prior to it."
+            )
         if not hasattr(found[name], "set_params"):
             remedy = REMEDIES.get(name, f"set {name} itself")
             raise ValueError(
@@ -214,8 +219,14 @@ def make_architecture(
 ) -> Architecture:
     """Return the plain values that the networks are built from."""
     width, weight_init = model.recipe.width, model.recipe.weight_init
-    if weight_init is None:
+    takes_pca = takes_components(network)
+    if weight_init is None or (weight_init == "pca" and not takes_pca):
         weight_init = AUTO_WEIGHT_INIT[kind_of(solver)]
+    if network.weight_init == "pca" and not takes_pca:
+        raise ValueError(
+            "weight_init='pca' needs network=MLP(...) without an encoder or a decoder of your own; "
+            "set weight_init='auto', or another value."
+        )
     n_features, shape = layout.n_inputs, None
     if isinstance(network, Conv):
         if not layout.is_plain:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import has_fit_parameter
 
 from skaae import inference
@@ -79,6 +80,11 @@ class TakesPseudoLabels:
             return bool(wanted)
         if isinstance(wanted, type):
             raise ValueError(about_class("pseudo_labels", wanted))
+        if isinstance(wanted, FrozenEstimator):
+            raise ValueError(
+                f"pseudo_labels={wanted!r} is frozen, so it cannot learn from the labeled rows, "
+                "which are scaled when it gets them; pass the classifier that it holds."
+            )
         return "auto" if isinstance(wanted, str) else "classifier"
 
     def _graph_action(self, streams, targets):

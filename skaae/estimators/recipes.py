@@ -20,7 +20,8 @@ class Recipe:
         half of it.
     n_layers : hidden layers of the encoder.
     batch_norm : layers with batch normalization; see `MLP`.
-    weight_init : distribution of initial weights; None: by the solver.
+    weight_init : distribution of initial weights; None: by the solver. "pca" is for our own, fully
+        connected networks; others start as with None.
     batch_size : rows of a mini-batch.
     input_noise : standard deviation of the noise on the encoder's input.
     n_steps, least_epochs, most_epochs : mini-batch steps of a fit, within these numbers of epochs.
@@ -62,11 +63,14 @@ TAUGHT = Recipe(
 # could outgrow the others, and all rows got the same answer.
 LABELED = replace(TAUGHT, solver="adam", n_steps=3_000, least_epochs=20, most_epochs=200)
 # Codes alone. Without batch normalization, the dimensions of codes can be functions of each other
-# on tables whose columns are alike, and hardly follow the prior (benchmarks/prior_match.py).
-CODES = Recipe(schedule="cosine", batch_norm="encoder")
+# on tables whose columns are alike, and hardly follow the prior (benchmarks/prior_match.py). From
+# components, half of the epochs give codes that are as good or better (benchmarks/codes.py).
+CODES = Recipe(schedule="cosine", batch_norm="encoder", weight_init="pca", most_epochs=100)
+# Codes that start elsewhere, or must cross those of other classes to reach their component.
+LONG_CODES = replace(CODES, most_epochs=200)
 # Codes without a prior have any scale, and a Gaussian posterior has variances too. These are not
 # normalized.
-FREE_CODES = replace(CODES, batch_norm="hidden")
+FREE_CODES, LONG_FREE_CODES = (replace(r, batch_norm="hidden") for r in (CODES, LONG_CODES))
 # Styles that do not tell the class: to remove a class that is far from the others takes long.
 STYLES = Recipe(schedule="cosine", batch_norm="encoder", most_epochs=400)
 # Networks that score rows: a longer training learns to reconstruct outliers too.

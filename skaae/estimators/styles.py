@@ -83,11 +83,17 @@ def learn_styles(step, rows, seed, before=None):
     """Return the `StylesOfLabels` of training rows (`NetworkRows`).
 
     The style of a row is drawn from q(z|x), with a seed. `before` are the styles of earlier rows,
-    where training goes on.
+    where training goes on. In a map with heads, a row lies between the heads that its label mixes,
+    so its distance from the head of its class is its style here.
     """
     label = inference.encode(step, rows, "label")
     if step.trained.posterior.is_deterministic:
         styles = inference.encode(step, rows, "style")
     else:
         styles = inference.draw_codes(step, rows, 1, cpu_generator(seed))[:, 0]
-    return fit_styles(styles, label.argmax(axis=1), label.shape[1], before)
+    own = label.argmax(axis=1)
+    heads = getattr(step.trained.decoder.combine, "points", None)
+    if heads is not None:
+        points = heads.detach().cpu().numpy()
+        styles = styles + label @ points - points[own]
+    return fit_styles(styles, own, label.shape[1], before)

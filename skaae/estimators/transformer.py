@@ -18,11 +18,11 @@ from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation
 from skaae.estimators.generation import GeneratesRows
 from skaae.estimators.labels import class_proportions
-from skaae.estimators.model import Model
-from skaae.estimators.options import parameters_as_fields
+from skaae.estimators.model import Model, takes_components
+from skaae.estimators.options import expand, parameters_as_fields
 from skaae.estimators.parameters import make_cpu_generator, require_gaussian
 from skaae.estimators.ranges import check_count
-from skaae.estimators.recipes import CODES, FREE_CODES
+from skaae.estimators.recipes import CODES, FREE_CODES, LONG_CODES, LONG_FREE_CODES
 from skaae.estimators.rows import check_in_memory
 from skaae.networks.autoencoder import Block
 from skaae.priors import as_prior
@@ -36,6 +36,11 @@ from skaae.priors import as_prior
     validation_rows="the rows",
     solver="adam",
     input_noise="0.0",
+    auto_max_iter=(
+        '"auto" is the number of epochs that take 12,000 mini-batch steps, but at least 20 and '
+        'at most 100. With use_labels, and where weight_init="pca" is not possible, it is at most '
+        "200."
+    ),
 )
 @parameters_as_fields
 class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
@@ -314,6 +319,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
 
     def _decode_numbers(self, style):
         """Decode a style into numbers, which are not rounded where a frame had integers."""
+        style = style.astype(self._table.dtype, copy=False)  # float32 cannot hold every unit
         return self._table.numbers_in_units(inference.decode(self._step, {"style": style}))
 
     def _model(self, targets, table, *, dense, clusters):
@@ -324,6 +330,12 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
             self._require_components(prior, n_classes)
         require_gaussian(self.regularizer, self.posterior)
         free = self.regularizer is None or self.posterior == "gaussian"
+        network = expand("network", self.network)
+        starts = takes_components(network) and network.weight_init in ("auto", "pca")
+        if starts and not self.use_labels:
+            recipe = FREE_CODES if free else CODES
+        else:
+            recipe = LONG_FREE_CODES if free else LONG_CODES
         style = Block(
             self.n_components,
             adversarial=self.regularizer == "adversarial",
@@ -333,7 +345,7 @@ class AAETransformer(GeneratesRows, MayReadClasses, BaseAdversarialAutoencoder):
         return Model(
             {"style": style},
             {"style": prior},
-            recipe=FREE_CODES if free else CODES,
+            recipe=recipe,
             posterior=self.posterior,
             regularizer=self.regularizer,
             regularizer_weight=self.regularizer_weight,

@@ -106,7 +106,8 @@ def init_layer(
     n_in = fan_in(layer)
     assert layer.bias is not None
     with torch.no_grad():
-        if weight_init == "uniform":  # variance 1 / (3 fan_in): the default of nn.Linear, seeded
+        # variance 1 / (3 fan_in): the default of nn.Linear, seeded; "pca" then changes some
+        if weight_init in ("uniform", "pca"):
             bound = 1.0 / math.sqrt(n_in)
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.uniform_(-bound, bound, generator=generator)

@@ -199,9 +199,13 @@ def uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor
 
 
 def same(a: object, b: object) -> bool:
-    """Return whether two parameters are equal; arrays and nested lists are compared by value."""
+    """Return whether two parameters are equal; arrays and containers are compared by value."""
     if a is b:
         return True
+    if hasattr(a, "items") and hasattr(b, "items"):  # a dict, or a Series with its index
+        pairs, others = list(a.items()), list(b.items())
+        both = zip(pairs, others, strict=False)
+        return len(pairs) == len(others) and all(k == j and same(v, w) for (k, v), (j, w) in both)
     try:
         return bool(np.array_equal(np.asarray(a), np.asarray(b)))
     except (TypeError, ValueError):

@@ -82,13 +82,15 @@ class Reconstruction:
             known = expected(known, missing, *self._expectation)
         return torch.cat([known, gaps], dim=1)
 
-    def losses(self, output: Tensor, x: Tensor) -> Tensor:
+    def losses(self, output: Tensor, x: Tensor, known: Tensor | None = None) -> Tensor:
         """Return the loss of each row x (batch, n_inputs) under an output: shape (batch,).
 
-        It is the sum over columns. Columns without a value in a row play no part.
+        It is the sum over columns. Columns without a value in a row play no part. `known` (batch,
+        n_columns) is 0 for such values that have no indicator, else 1.
         """
         if self.layout.is_plain:
-            return reconstruction_errors(self.kind, output, x, sigmoid=self.sigmoid).sum(dim=1)
+            losses = reconstruction_errors(self.kind, output, x, sigmoid=self.sigmoid)
+            return (losses if known is None else losses * known).sum(dim=1)
         numbers, flags, categories = self._parts(output)
         targets = self._parts(x[:, : self.layout.n_outputs])
         weights = self._weights.to(output.dtype)
@@ -103,20 +105,23 @@ class Reconstruction:
             )
             columns.append(weights[n_flags:] * entropies)
         losses = torch.cat(columns, dim=1)
-        known = torch.ones_like(losses).index_copy(
+        marked = torch.ones_like(losses).index_copy(
             1, self._gaps, 1.0 - x[:, self.layout.n_outputs :].to(losses.dtype)
         )
-        return (losses * known).sum(dim=1)
+        return (losses * (marked if known is None else marked * known)).sum(dim=1)
 
-    def errors(self, output: Tensor, x: Tensor) -> Tensor:
+    def errors(self, output: Tensor, x: Tensor, known: Tensor | None = None) -> Tensor:
         """Return x minus its reconstruction, (batch, n_outputs), in the units of the networks.
 
-        Entries of columns without a value in a row are 0.
+        Entries of columns without a value in a row are 0. `known` is that of `losses`.
         """
         found = self.activate(output)
         if self.layout.is_plain:
-            return x - found
+            return x - found if known is None else (x - found) * known
         errors, missing = x[:, : self.layout.n_outputs] - found, x[:, self.layout.n_outputs :]
+        if known is not None:
+            for column in range(self.layout.n_columns):
+                errors[:, self.layout.entries(column)] *= known[:, column, None]
         for place, column in enumerate(self.layout.gaps):
             errors[:, self.layout.entries(column)] *= 1.0 - missing[:, place, None]
         return errors

@@ -16,8 +16,11 @@ import torch
 
 from skaae.columns.gaps import Expectation
 from skaae.columns.layout import Layout
+from skaae.columns.table import NetworkRows
 from skaae.device import cpu_generator, make_generator, resolve_device, resolve_precision
+from skaae.neighbours import drawn
 from skaae.networks.autoencoder import AdversarialAutoencoder, Architecture
+from skaae.networks.initial_weights import principal_components, start_from_components
 from skaae.priors import Prior
 from skaae.training.augmentation import Augmentation
 from skaae.training.optimizers import PhaseRates
@@ -27,6 +30,8 @@ from skaae.training.schedule import Schedule, single_stage
 from skaae.training.step import AAEStep, Penalty
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
+# Rows that principal components are computed from, of many columns.
+LEAST_ROWS, MOST_VALUES = 500, 5_000_000
 N_PRIOR = 2_000  # samples that show where the prior lies
 # Their mean and standard deviation count if they differ by more than NEAR from 0 and 1. Those of a
 # heavy tail say little, so standard deviations have limits.
@@ -111,10 +116,18 @@ class Settings:
         others = self.architecture.kind == "conv" or self.architecture.has_user_modules
         return None if others else self.width
 
-    def initialize(self) -> AAEStep:
-        """Return a step whose networks have new weights, and codes that start in the prior."""
+    def initialize(self, rows: NetworkRows) -> AAEStep:
+        """Return a step whose networks have new weights, and codes that start in the prior.
+
+        With weight_init="pca", the codes of the training rows start as their components.
+        """
         networks = self.architecture.build()
         self._start_in_prior(networks)
+        if self.architecture.weight_init == "pca":
+            most = max(LEAST_ROWS, MOST_VALUES // self.architecture.n_features)
+            found = principal_components(drawn(rows, self.seed, most), self.n_components, self.seed)
+            n_numbers = rows.table.layout.n_numbers
+            start_from_components(networks, found, n_numbers, sigmoid=self.sigmoid)
         return self._step_of(networks)
 
     def build(self) -> AAEStep:
