@@ -120,8 +120,8 @@ def errors_and_codes(step: AAEStep, X: Rows) -> np.ndarray:
 
 
 def known_values(X: Rows) -> KnownValues | None:
-    """Return which values of rows are known, as `NetworkRows.known` does; arrays have no gaps."""
-    return X.known() if isinstance(X, NetworkRows) else None
+    """Return `NetworkRows.known_values`; arrays have no gaps."""
+    return X.known_values() if isinstance(X, NetworkRows) else None
 
 
 def noise_of_numbers(
@@ -137,7 +137,7 @@ def noise_of_numbers(
     them. Rows may have weights. In a `partial_fit` the result is mixed with `before`, the factor of
     earlier rows. The fewer the new rows, the more `before` counts.
     """
-    if not X.table.has_noise:
+    if not X.table.has_noise or step.reconstruction.sigmoid:
         return None
     index = some_rows(len(X), weights)
     some = X.select(index)

@@ -517,7 +517,10 @@ def test_the_marker_must_be_one_value(blobs, few_labels, marker):
 @pytest.mark.parametrize("how", ["partial_fit", "warm_start"])
 def test_a_value_that_is_changed_in_place_is_noticed(blobs, few_labels, how):
     X, proportions, sizes = blobs[0], {0: 0.2, 1: 0.3, 2: 0.5}, [16, 16]
-    params = {"class_prior": proportions, "hidden_layer_sizes": sizes, "max_iter": 2}
+    inner = [8]
+    network = MLP(discriminator_hidden_layer_sizes=inner)
+    params = {"class_prior": proportions, "hidden_layer_sizes": sizes, "network": network}
+    params["max_iter"] = 2
     model = classifier(**params, warm_start=how == "warm_start")
     fit = model.partial_fit if how == "partial_fit" else model.fit
     fit(X, few_labels)
@@ -526,6 +529,13 @@ def test_a_value_that_is_changed_in_place_is_noticed(blobs, few_labels, how):
     with pytest.raises(ValueError, match=r"a model of hidden_layer_sizes=\[16, 16\], but"):
         fit(X, few_labels)
     sizes[0] = 16
+    inner[0] = 9
+    with pytest.raises(ValueError, match="a model of network=MLP"):
+        fit(X, few_labels)
+    inner[0] = 8
+    model.set_params(class_prior={2: 0.5, 1: 0.3, 0: 0.2})  # the same in another order
+    fit(X, few_labels)
+    model.set_params(class_prior=proportions)
     proportions.update({0: 0.5, 2: 0.2})
     with pytest.raises(ValueError, match=r"a model of class_prior=\{0: 0.2, 1: 0.3, 2: 0.5\}, but"):
         fit(X, few_labels)

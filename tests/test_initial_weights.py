@@ -7,6 +7,7 @@ from conftest import transformer
 from scipy.sparse import csr_array
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,8 +20,7 @@ from skaae.networks.initial_weights import principal_components
 
 def untrained(X, n_components=3, **params):
     """Return a transformer of rows with the weights that training starts from."""
-    params = {"max_iter": 100, **params}
-    model = transformer(n_components=n_components, **params).set_params(max_iter=1)
+    model = transformer(n_components=n_components, **params, max_iter=1)
     with pytest.warns(UserWarning, match="max_iter=1 is too small"):
         model.fit(X)
     rows = model._network_rows(X)
@@ -121,11 +121,11 @@ def test_numbers_of_mixed_tables_start_from_components():
 
 def test_rows_that_vary_in_few_directions_have_few_components():
     x = np.random.default_rng(0).normal(size=(50, 1))
-    found = principal_components(x @ np.ones((1, 5)), 3, seed=0)
+    found = principal_components(x @ np.ones((1, 5)), 3)
     assert len(found) == 1
     np.testing.assert_allclose(np.abs(found.directions), 1.0 / np.sqrt(5.0))
-    assert len(principal_components(np.ones((9, 4)), 3, seed=0)) == 0
-    assert len(principal_components(x[:2] @ np.ones((1, 5)), 3, seed=0)) == 1
+    assert len(principal_components(np.ones((9, 4)), 3)) == 0
+    assert len(principal_components(x[:2] @ np.ones((1, 5)), 3)) == 1
 
 
 @pytest.mark.parametrize("shape", [(520, 600), (600, 520), (30, 50)])
@@ -133,13 +133,13 @@ def test_components_are_those_of_scikit_learn(shape):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(shape[0], 4)) * [5.0, 3.0, 2.0, 1.0] @ rng.normal(size=(4, shape[1])) + 3.0
     x += 0.1 * rng.normal(size=shape)
-    found, pca = principal_components(x, 4, seed=0), PCA(4).fit(x)
+    found, pca = principal_components(x, 4), PCA(4).fit(x)
     np.testing.assert_allclose(found.mean, pca.mean_)
     alike = np.abs((found.directions * pca.components_).sum(axis=1))
     np.testing.assert_allclose(alike, 1.0, atol=1e-6)
     deviations = np.sqrt(pca.explained_variance_ * (1.0 - 1.0 / len(x)))
     np.testing.assert_allclose(found.deviations, deviations, rtol=1e-6)
-    again = principal_components(x, 4, seed=0)
+    again = principal_components(x, 4)
     np.testing.assert_array_equal(again.directions, found.directions)
 
 
@@ -149,9 +149,29 @@ def test_sparse_rows_start_from_components_too():
     np.testing.assert_allclose(np.cov(codes.T), np.eye(3), atol=0.1)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0, 123.456])
+@pytest.mark.parametrize("shape", [(30, 4), (4, 30), (520, 510)])
+def test_one_value_in_all_rows_has_no_components(shape, value):
+    assert len(principal_components(np.full(shape, value), 3)) == 0
+
+
 def test_one_value_in_all_rows_trains():
-    model = transformer(max_iter=100).fit(np.ones((30, 4)))
-    np.testing.assert_allclose(model.reconstruct(np.ones((2, 4))), 1.0, atol=0.2)
+    X = np.full((30, 4), 0.1)
+    model = transformer(max_iter=100, scaling=None)
+    with pytest.warns(ConvergenceWarning, match="All rows have the same code"):
+        model.fit(X)
+    np.testing.assert_allclose(model.reconstruct(X), 0.1, atol=0.1)
+    assert np.abs(model.transform(X + 0.001)).max() < 1e5  # normalized layers divide by 0.003
+
+
+def test_rows_that_are_a_little_off_have_no_extreme_codes():
+    """Of two columns that are nearly the same, one is moved by a tenth of its deviation."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    X = np.column_stack([x[:, 0], x[:, 0] + 0.004 * rng.normal(size=300), x[:, 1]])
+    off = np.array([0.1, 0.0, 0.0])
+    codes = untrained(X).transform(X + off)
+    assert np.abs(codes).max() < 6.0
 
 
 def spectra(seed):

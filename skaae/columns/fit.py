@@ -32,6 +32,8 @@ LOSS_OF_NUMBER = 0.5
 LEAST_ENTROPY = 0.05
 # With min_frequency="auto", categories in fewer rows than this are rare, or in fewer than 1 %.
 RARE_ROWS = 5
+# Most entries of a row of which a detector learns what to expect where later rows have gaps.
+MOST_OF_NEW_ROWS = 200
 
 
 def fit_table(
@@ -111,9 +113,8 @@ def fit_table(
         binary=kind == "range" and has_two_values(found, lowest, highest),
     )
     # a gap in a new row should not make it an outlier
-    expects = bool(gaps) or (
-        purpose == "outliers" and kind != "range" and isinstance(found, np.ndarray)
-    )
+    of_new_rows = purpose == "outliers" and kind != "range" and isinstance(found, np.ndarray)
+    expects = bool(gaps) or (of_new_rows and table.layout.n_outputs <= MOST_OF_NEW_ROWS)
     return replace(table, expectation=expectation_of(rows, table) if expects else None)
 
 

@@ -49,8 +49,8 @@ class Table:
     whole : which numbers are whole in all training rows of a data frame.
     dtype : of the numbers in the training rows, float32 or float64.
     binary : whether a table scaled to a range has no more than two values, as flags have.
-    expectation : what stands for the gaps of a row; None if the training rows have no gaps and are
-        not searched for outliers, or have too many entries.
+    expectation : what stands for the gaps of a row; None if the training rows have no gaps, or too
+        many entries. Detectors of outliers have it for dense tables of up to 200 entries too.
     """
 
     schema: Schema
@@ -104,32 +104,43 @@ class Table:
 
         Columns are in the order of the layout.
         """
-        gaps = np.concatenate(self._parts(rows)[1], axis=1)
+        gaps = np.concatenate(self._missing(rows), axis=1)
         gaps[:, list(self.layout.gaps)] = False
         return gaps
 
     def with_gaps(self, rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the entries of rows (n_rows, n_outputs), which are gaps, and the indicators."""
-        values, missing = self._parts(rows)
-        dtype = working_dtype(numbers_of(rows).dtype)
-        x, gaps = np.concatenate(values, axis=1, dtype=dtype), np.concatenate(missing, axis=1)
+        found = dense_numbers_of(rows)
+        dtype = working_dtype(found.dtype)
+        scaled = self.scaling.transform(found[:, self.numbers])
+        values = [scaled, found[:, self.flags].clip(0, 1)]
+        if isinstance(rows, MixedRows) and self.categories is not None:
+            values.append(self.categories.one_hot(rows.categories, dtype))
+        x = np.concatenate(values, axis=1, dtype=dtype)
+        gaps = np.concatenate(self._missing(rows), axis=1)
         sizes = np.ones(self.layout.n_columns, dtype=int)
         sizes[len(self.typical) :] = self.layout.categories
         return x, np.repeat(gaps, sizes, axis=1), gaps[:, list(self.layout.gaps)]
 
-    def _parts(self, rows: Rows) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return the entries of numbers, flags and categories, and which values are gaps."""
-        found = numbers_of(rows)
-        found = found if isinstance(found, np.ndarray) else found.toarray()
-        dtype = working_dtype(found.dtype)
-        scaled = self.scaling.transform(found[:, self.numbers])
-        scaled = np.where(np.isnan(self.lowest), np.nan, scaled)
-        values = [scaled, found[:, self.flags].clip(0, 1)]
-        missing = [np.isnan(part) for part in values]
+    def _missing(self, rows: Rows) -> list[np.ndarray]:
+        """Return which values of numbers, flags and categories are gaps."""
+        found = dense_numbers_of(rows)
+        gaps = [
+            np.isnan(found[:, self.numbers]) | np.isnan(self.lowest),
+            np.isnan(found[:, self.flags]),
+        ]
         if isinstance(rows, MixedRows) and self.categories is not None:
-            values.append(self.categories.one_hot(rows.categories, dtype))
-            missing.append(is_gap(rows.categories) | (np.array(self.categories.sizes) == 0))
-        return values, missing
+            gaps.append(is_gap(rows.categories) | (np.array(self.categories.sizes) == 0))
+        return gaps
+
+    def columns_with_new_gaps(self, rows: Rows) -> list[object]:
+        """Return the names of columns that have gaps now, but had none in the first rows."""
+        gaps = np.zeros(self.layout.n_columns, dtype=bool)
+        for part in pieces(rows.shape[0]):
+            gaps |= self.unmarked_gaps(rows[part]).any(axis=0)
+        plain = [c.name for c in self.schema.columns if c.kind != CATEGORY]
+        in_order = [plain[i] for i in (*self.numbers, *self.flags)] + self.names_of_categories
+        return [name for name, new in zip(in_order, gaps, strict=True) if new]
 
     def require_near(self, rows: Rows) -> None:
         """Raise ValueError if numbers to train on are too far from those of the first rows."""
@@ -178,31 +189,35 @@ class Table:
                 "columns were learned, so it is read as a flag: larger numbers count as 1. Fit a "
                 "new estimator, whose first rows have numbers of all sizes."
             )
-        below, above = self.lowest - ends[0], ends[1] - self.highest
-        beyond = np.fmax(below, above) > np.maximum(self.highest - self.lowest, 0.0)
-        limits = self.scaling.transform(np.stack([self.lowest, self.highest]))
-        beyond &= (self.scaling.transform(ends) == limits).any(axis=0)
-        if isinstance(self.scaling, QuantileScaling) and beyond.any():
-            column = int(np.argmax(beyond))
-            return (
-                f"Column {names[self.numbers[column]]!r} of X holds numbers from "
-                f"{ends[0, column]:.3g} to {ends[1, column]:.3g}, but the rows from which the "
-                f"scaling was learned only numbers from {self.lowest[column]:.3g} to "
-                f"{self.highest[column]:.3g}. The ranks read all numbers outside as these. Set "
-                "scaling='standard', or fit a new estimator, whose first rows have numbers of all "
-                "sizes."
-            )
+        beyond = self._far_beyond_ranks(ends)
         scaled = np.abs(self.scaling.transform(ends))
-        if not self.usual_size() < np.fmax.reduce(scaled, axis=None, initial=0.0) < AT_LIMIT:
+        if beyond.any():
+            column = int(np.argmax(beyond))
+            effect = "All numbers outside count as the nearest of these."
+        elif self.usual_size() < np.fmax.reduce(scaled, axis=None, initial=0.0) < AT_LIMIT:
+            column = int(np.nanargmax(np.fmax.reduce(scaled, axis=0)))
+            effect = "Beside such numbers, the other columns hardly count in training."
+        else:
             return ""
-        column = int(np.nanargmax(np.fmax.reduce(scaled, axis=0)))
         low, high = self.lowest[column], self.highest[column]
         return (
             f"Column {names[self.numbers[column]]!r} of X holds numbers from {ends[0, column]:.3g} "
             f"to {ends[1, column]:.3g}, but the rows from which the scaling was learned only "
-            f"numbers from {low:.3g} to {high:.3g}. Beside such numbers, the other columns hardly "
-            "count in training. Fit a new estimator, whose first rows have numbers of all sizes."
+            f"numbers from {low:.3g} to {high:.3g}. {effect} Fit a new estimator, whose first rows "
+            "have numbers of all sizes."
         )
+
+    def _far_beyond_ranks(self, ends: np.ndarray) -> np.ndarray:
+        """Return which numbers are ranked, and reach farther beyond the first rows than these do.
+
+        `ends` are the smallest and the largest numbers, (2, n_numbers).
+        """
+        if not isinstance(self.scaling, QuantileScaling):
+            return np.zeros(len(self.lowest), dtype=bool)
+        farther = np.fmax(self.lowest - ends[0], ends[1] - self.highest)
+        limits = self.scaling.transform(np.stack([self.lowest, self.highest]))
+        cut = (self.scaling.transform(ends) == limits).any(axis=0)
+        return cut & (farther > self.highest - self.lowest)
 
     def total_variance(self, rows: Rows) -> float:
         """Return the sum of the variances of the columns of the networks' rows."""
@@ -382,12 +397,14 @@ class NetworkRows:
         rows = self.rows[which if self.index is None else self.index[which]]
         return self.table.transform(rows).astype(self.dtype, copy=False)
 
-    def known(self) -> KnownValues | None:
-        """Return which values are known, or None if there are no gaps at all."""
-        in_memory = isinstance(self.rows, np.ndarray) or issparse(self.rows)
-        if in_memory and self.table.layout.is_plain and not has_gaps(self.rows):
+    def known_values(self) -> KnownValues | None:
+        """Return which values are no gaps, or None if each gap has an indicator."""
+        plain = isinstance(self.rows, np.ndarray) or issparse(self.rows)
+        if plain and self.table.layout.is_plain and not has_gaps(self.rows):
             return None
-        return KnownValues(self)
+        found = KnownValues(self)
+        mixed = isinstance(self.rows, MixedRows)
+        return None if mixed and all(found[part].all() for part in pieces(len(self))) else found
 
     def select(self, index: np.ndarray) -> NetworkRows:
         """Return some of the rows, by their index."""
@@ -415,6 +432,17 @@ class KnownValues:
     def __getitem__(self, which: Any) -> np.ndarray:
         rows = self.of.rows[which if self.of.index is None else self.of.index[which]]
         return (~self.of.table.unmarked_gaps(rows)).astype(self.dtype)
+
+
+def pieces(n_rows: int) -> list[slice]:
+    """Return slices of at most BLOCK_ROWS rows."""
+    return [slice(start, start + BLOCK_ROWS) for start in range(0, n_rows, BLOCK_ROWS)]
+
+
+def dense_numbers_of(rows: Rows) -> np.ndarray:
+    """Return the columns of numbers and flags of checked rows as an array."""
+    found = numbers_of(rows)
+    return found if isinstance(found, np.ndarray) else found.toarray()
 
 
 def numbers_of(rows: Rows) -> Any:

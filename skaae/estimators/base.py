@@ -298,6 +298,7 @@ class BaseAdversarialAutoencoder(
             fitting.require_same_columns(self.n_features_in_, X)
         rows = self._check_rows(X, learns=True)
         warn.of_far_rows(self._table, in_memory(rows)[0])
+        warn.of_new_gaps(self._table, in_memory(rows)[0])
         how = ("partial_fit", "call fit") if partial else WARM_START
         fitting.require_same_parameters(self, self._frozen, *how)
         return rows

@@ -363,7 +363,9 @@ class AAEClusterer(FindsInitialClusters, ClusterMixin, DrawsClasses, BaseAdversa
         """
         proportions = merged.component_proportions(self._settings.label_size)
         heads = largest_components(proportions).astype(self._table.dtype)
-        style = styles.means[heads.argmax(axis=1)].astype(heads.dtype)
+        style = np.zeros((merged.n_clusters, self._settings.n_components), dtype=heads.dtype)
+        if styles is not None:  # models of version 0.3 may have none
+            style[:] = styles.means[heads.argmax(axis=1)]
         return {
             "_merged": merged,
             "n_clusters_": merged.n_clusters,

@@ -20,11 +20,11 @@ scaling : {"auto", "standard", "quantile", "range"} or None, default="auto"
     in the column, and maps the ranks to a standard normal distribution. "range" maps the whole
     table to [0, 1] with one factor for all columns, which suits pixels. None leaves X as it is.
     "auto" is "range" if X looks like images or the loss is the cross-entropy. Otherwise it is
-    "standard", with some exceptions. `AAETransformer` and `SupervisedAAETransformer` use "quantile"
-    for data frames with a column of booleans or of categories. `SemiSupervisedAAEClassifier` ranks
-    columns with a heavy tail, and takes only drawings for images, not photos. All others but
-    `AAEOutlierDetector` move a few values that are far away near the rest. The user guide says
-    more.
+    "standard", with some exceptions. In `fit`, `AAETransformer` and `SupervisedAAETransformer` use
+    "quantile" for data frames with a column of booleans or of categories.
+    `SemiSupervisedAAEClassifier` ranks columns with a heavy tail, and takes only drawings for
+    images, not photos. All others but `AAEOutlierDetector` move a few values that are far away near
+    the rest. The user guide says more.
 categorical_features : "from_dtype", array-like, Categories or None, default="from_dtype"
     Which columns of X hold categories: text, or values without an order. "from_dtype" are the
     columns of a data frame whose dtype is category, string or text. Otherwise give names,

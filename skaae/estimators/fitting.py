@@ -248,16 +248,20 @@ def frozen_parameters(estimator):
     frozen = {}
     for name, value in estimator.get_params(deep=False).items():
         value = expand(name, value)
-        # a copy, since the user may change the original
         if isinstance(value, Options):
-            value = type(value)(**value.get_params(deep=False))
-        elif isinstance(value, dict | list | np.ndarray) or hasattr(value, "items"):
-            value = copy.deepcopy(value)
+            inner = value.get_params(deep=False)
+            value = type(value)(**{key: own_value(inner[key]) for key in inner})
         if isinstance(value, Solver):  # the schedule may change between fits
             value.set_params(learning_rate_schedule="auto")
         if name not in LIVE_PARAMETERS:
-            frozen[name] = value
+            frozen[name] = own_value(value)
     return frozen
+
+
+def own_value(value):
+    """Return a value of a parameter, or a copy of one that the user may change in place."""
+    changes = isinstance(value, dict | list | np.ndarray) or hasattr(value, "items")
+    return copy.deepcopy(value) if changes else value
 
 
 def require_same_columns(n_features, X):

@@ -337,6 +337,20 @@ def of_far_rows(table, rows):
         user(found, UserWarning)
 
 
+def of_new_gaps(table, rows):
+    """Warn if rows of a fit that goes on have gaps in columns that had none in the first rows."""
+    names = table.columns_with_new_gaps(rows)
+    if names:
+        shown = ", ".join(repr(name) for name in names[:5])
+        user(
+            f"{len(names)} columns of X, such as {shown}, have missing values now but had none in "
+            "the rows from which the columns were learned. Training takes each of them for the "
+            "value that stands in its place, such as the mean. Fit a new estimator, whose first "
+            "rows have gaps in these columns too, or fill them.",
+            UserWarning,
+        )
+
+
 def of_unknown_categories(table, rows):
     """Warn if a column of categories has many values, and none that the training rows had."""
     for name, value in table.unknown_columns(rows) if rows.shape[0] >= LEAST_ROWS else ():

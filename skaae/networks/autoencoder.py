@@ -79,7 +79,8 @@ class Architecture:
     input_dropout : probability of setting an input of the encoder to 0 in training.
     batch_norm : layers with batch normalization: "hidden" layers of the encoder, the whole
         "encoder", the "autoencoder", or None.
-    weight_init : "uniform", "small" or the standard deviation of a normal.
+    weight_init : "uniform", "small" or the standard deviation of a normal; "pca" is "uniform" here,
+        and `Settings.initialize` then sets some of the weights.
     posterior : key of POSTERIORS, for the style.
     cluster_heads : None if the decoder's input is the concatenation of the blocks. Otherwise the
         input is the style plus the head of the row's class (section 7). A number is the initial

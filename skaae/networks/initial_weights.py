@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import svds
+from scipy.linalg import eigh
 from torch import nn
 
 from skaae.networks.autoencoder import AdversarialAutoencoder, OutputLayers
 from skaae.networks.layers import ACTIVATIONS, MLP
 
-# Directions with a smaller part of the largest deviation are left out: dividing by their deviation
-# would make rounding errors count.
-LEAST_DEVIATION = 1e-3
-# With more rows and columns than this, only the components that are needed are computed.
-MOST_FOR_ALL = 500
+# Directions with a smaller part of the largest deviation are left out. Codes are divided by their
+# deviation, so new rows that are a little off would get extreme codes.
+LEAST_DEVIATION = 0.01
+# Smallest deviation in a direction, relative to the largest number, that is no rounding error.
+ROUNDING = 1e-11
 # Factor on the random weights of output layers, so that these hardly blur the components.
 REST = 0.1
 # A sigmoid is nearly linear around means in this range.
@@ -48,29 +48,26 @@ class Components:
         return len(self.deviations)
 
 
-def principal_components(x: np.ndarray, n_components: int, seed: int) -> Components:
+def principal_components(x: np.ndarray, n_components: int) -> Components:
     """Return the first components of rows x (n_rows, n_inputs), fewer if they vary in fewer."""
     x = np.asarray(x, dtype=np.float64)
-    mean = x.mean(axis=0)
+    mean, largest = x.mean(axis=0), np.abs(x).max()
     x = x - mean
-    n_components = min(n_components, *x.shape)
-    if min(x.shape) > MOST_FOR_ALL and 10 * n_components < min(x.shape):
-        start = np.random.default_rng(seed).normal(size=min(x.shape))
-        _, deviations, directions = svds(x, n_components, v0=start)
-        deviations, directions = deviations[::-1], directions[::-1]
-    elif len(x) > x.shape[1]:
-        variances, basis = np.linalg.eigh(x.T @ x)
-        deviations = np.sqrt(variances.clip(min=0.0)[::-1][:n_components])
-        directions = basis.T[::-1][:n_components]
-    else:
-        _, deviations, directions = np.linalg.svd(x, full_matrices=False)
-        deviations, directions = deviations[:n_components], directions[:n_components]
-    n = int((deviations > LEAST_DEVIATION * deviations[0]).sum())
-    directions = directions[:n]
+    few_rows = len(x) < x.shape[1]
+    products = x @ x.T if few_rows else x.T @ x
+    size = len(products)
+    first = [max(0, size - n_components), size - 1]
+    squares, vectors = eigh(products / len(x), subset_by_index=first)
+    deviations, directions = np.sqrt(squares.clip(min=0.0))[::-1], vectors.T[::-1]
+    least = max(LEAST_DEVIATION * deviations[0], ROUNDING * largest)
+    n = int((deviations > least).sum())
+    deviations, directions = deviations[:n], directions[:n]
+    if few_rows:
+        directions = directions @ x / (deviations[:, None] * np.sqrt(len(x)))
     # of a direction and its opposite, the one whose largest entry is positive
-    largest = np.abs(directions).argmax(axis=1)
-    directions = directions * np.sign(directions[np.arange(n), largest])[:, None]
-    return Components(mean, directions, deviations[:n] / np.sqrt(len(x)))
+    places = np.abs(directions).argmax(axis=1)
+    directions = directions * np.sign(directions[np.arange(n), places])[:, None]
+    return Components(mean, directions, deviations)
 
 
 def start_from_components(
@@ -87,8 +84,8 @@ def start_from_components(
     assert isinstance(decoder.body, MLP)
     assert isinstance(encoder.outputs, OutputLayers)
     assert isinstance(decoder.out, nn.Linear)
-    to_outputs, to_rows = linear_layers(encoder.trunk), linear_layers(decoder.body)
-    widths = [layer.out_features for layer in (*to_outputs, *to_rows)]
+    of_encoder, of_decoder = hidden_layers(encoder.trunk), hidden_layers(decoder.body)
+    widths = [layer.out_features for layer in (*of_encoder, *of_decoder)]
     n = min([len(found), *(width // 2 for width in widths)])
     deviations = found.deviations[:n, None]
     whitening = found.directions[:n] / deviations
@@ -99,7 +96,7 @@ def start_from_components(
     of_noise = np.zeros((n, encoder.n_noise))
     from_rows = np.hstack([whitening, of_noise]), -whitening @ found.mean
     activation = encoder.trunk.activation
-    pass_through([*to_outputs, outputs], from_rows, to_code, activation)
+    pass_through([*of_encoder, outputs], from_rows, to_code, activation)
 
     # normalized codes have the mean and the deviation of their prior
     mean, scale = np.zeros(n), np.ones(n)
@@ -118,11 +115,11 @@ def start_from_components(
         bias[:n_numbers] = np.log(center / (1.0 - center))
         rows[:n_numbers] /= np.maximum(center * (1.0 - center), LEAST_SLOPE)[:, None]
     from_code = places / scale[:, None], -mean / scale
-    pass_through([*to_rows, decoder.out], from_code, (rows, bias), activation)
+    pass_through([*of_decoder, decoder.out], from_code, (rows, bias), activation)
 
 
-def linear_layers(body: MLP) -> list[nn.Linear]:
-    """Return the layers of a network but the last one."""
+def hidden_layers(body: MLP) -> list[nn.Linear]:
+    """Return the hidden layers of a network."""
     return [layer for layer in body.layers if isinstance(layer, nn.Linear)]
 
 

@@ -202,7 +202,9 @@ def same(a: object, b: object) -> bool:
     """Return whether two parameters are equal; arrays and containers are compared by value."""
     if a is b:
         return True
-    if hasattr(a, "items") and hasattr(b, "items"):  # a dict, or a Series with its index
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if hasattr(a, "items") and hasattr(b, "items"):  # a Series with its index
         pairs, others = list(a.items()), list(b.items())
         both = zip(pairs, others, strict=False)
         return len(pairs) == len(others) and all(k == j and same(v, w) for (k, v), (j, w) in both)

@@ -31,7 +31,7 @@ from skaae.training.step import AAEStep, Penalty
 from skaae.training.virtual_adversarial import VirtualAdversarialLoss
 
 # Rows that principal components are computed from, of many columns.
-LEAST_ROWS, MOST_VALUES = 500, 5_000_000
+LEAST_ROWS, MOST_VALUES = 500, 2_000_000
 N_PRIOR = 2_000  # samples that show where the prior lies
 # Their mean and standard deviation count if they differ by more than NEAR from 0 and 1. Those of a
 # heavy tail say little, so standard deviations have limits.
@@ -125,7 +125,7 @@ class Settings:
         self._start_in_prior(networks)
         if self.architecture.weight_init == "pca":
             most = max(LEAST_ROWS, MOST_VALUES // self.architecture.n_features)
-            found = principal_components(drawn(rows, self.seed, most), self.n_components, self.seed)
+            found = principal_components(drawn(rows, self.seed, most), self.n_components)
             n_numbers = rows.table.layout.n_numbers
             start_from_components(networks, found, n_numbers, sigmoid=self.sigmoid)
         return self._step_of(networks)
