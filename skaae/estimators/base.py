@@ -19,8 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 from skaae import inference
 from skaae.columns import frames
 from skaae.columns.fit import fit_table
+from skaae.columns.network_rows import NetworkRows
 from skaae.columns.schema import describe
-from skaae.columns.table import NetworkRows
 from skaae.estimators import fitting, parameters, rates, warn
 from skaae.estimators.checkpoints import make_saver
 from skaae.estimators.documentation import page_of_estimator

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skaae import inference
 from skaae.clustering.merge import largest_components
 from skaae.columns import frames
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.estimators import warn
 from skaae.estimators.fitting import Validation, given_validation
 from skaae.estimators.labels import (

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from skaae.columns.network_rows import NetworkRows
 from skaae.columns.schema import MixedRows, stack
-from skaae.columns.table import NetworkRows
 from skaae.estimators import parameters, recipes, warn
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses

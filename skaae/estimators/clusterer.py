@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skaae import inference
 from skaae.clustering.initial import KEPT
 from skaae.clustering.merge import largest_components, merge_components
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses

@@ -9,7 +9,7 @@ import torch
 
 from skaae import inference
 from skaae.clustering.assign import assign_components
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.storage.rows import StoredRows
 from skaae.storage.table import MOST_SAMPLED
 from skaae.unlabeled import UNLABELED

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaae import inference
 from skaae.columns.frames import library_of
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.estimators import parameters
 from skaae.estimators.documentation import with_shared_parameters
 from skaae.estimators.fitting import fits, given_validation

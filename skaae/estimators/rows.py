@@ -8,8 +8,8 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
 from skaae.columns import frames
+from skaae.columns.network_rows import NetworkRows
 from skaae.columns.schema import how_to_flatten
-from skaae.columns.table import NetworkRows
 from skaae.device import fits_on
 from skaae.estimators import warn
 from skaae.storage.rows import StoredRows, in_memory, read_stored

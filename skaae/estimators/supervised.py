@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skaae import inference
 from skaae.columns import frames
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.estimators import parameters, recipes
 from skaae.estimators.base import BaseAdversarialAutoencoder
 from skaae.estimators.classes import DrawsClasses, ReadsClasses

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 
 NOWHERE = -1
 

@@ -10,7 +10,7 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor
 
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.training.blocks import BlockRows
 
 

@@ -16,7 +16,7 @@ import torch
 
 from skaae.columns.gaps import Expectation
 from skaae.columns.layout import Layout
-from skaae.columns.table import NetworkRows
+from skaae.columns.network_rows import NetworkRows
 from skaae.device import cpu_generator, make_generator, resolve_device, resolve_precision
 from skaae.neighbours import drawn
 from skaae.networks.autoencoder import AdversarialAutoencoder, Architecture
