@@ -8,7 +8,6 @@ import pytest
 import torch
 from conftest import FITS, make
 from scipy.sparse import csr_array
-from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.exceptions import NotFittedError
@@ -336,10 +335,3 @@ def test_heads_are_as_precise_as_rows():
     heads = make(AAEClusterer, n_clusters=2, max_iter=2).fit(X).cluster_heads_
     assert heads.dtype == np.float64
     assert (heads % 1.0 != heads.astype(np.float32) % 1.0).all()
-
-
-def test_it_fits_where_scikit_learn_dispatches_arrays():
-    X, _ = make_blobs(60, centers=2, random_state=0)
-    with config_context(array_api_dispatch=True):
-        labels = make(AAEClusterer, n_clusters=2, init="mixture", max_iter=2).fit(X).labels_
-    assert len(np.unique(labels)) == 2

@@ -88,3 +88,11 @@ def test_tensors_with_gradients_and_of_other_dtypes_are_taken(blobs):
     np.testing.assert_array_equal(found, expected)
     assert model.sample(3, y[:3].float().requires_grad_()).shape == (3, X.shape[1])
     assert model.fit(X.bfloat16(), y.bfloat16()).predict_proba(X).shape == (len(y), 3)
+
+
+@pytest.mark.usefixtures("dispatched")
+def test_models_within_a_fit_get_arrays(blobs):
+    """A mixture of Gaussians of scikit-learn refuses its own parameters where it dispatches."""
+    with sklearn.config_context(array_api_dispatch=True):
+        labels = AAEClusterer(3, init="mixture", max_iter=2, **FITS).fit(blobs[0]).labels_
+    assert len(np.unique(labels)) == 3
