@@ -64,7 +64,8 @@ TAUGHT = Recipe(
 LABELED = replace(TAUGHT, solver="adam", n_steps=3_000, least_epochs=20, most_epochs=200)
 # Codes alone. Without batch normalization, the dimensions of codes can be functions of each other
 # on tables whose columns are alike, and hardly follow the prior (benchmarks/prior_match.py). From
-# components, half of the epochs give codes that are as good or better (benchmarks/codes.py).
+# components, half of the epochs give nearly as good codes of two dimensions, and better ones of ten
+# (benchmarks/codes.py).
 CODES = Recipe(schedule="cosine", batch_norm="encoder", weight_init="pca", most_epochs=100)
 # Codes that start elsewhere, or must cross those of other classes to reach their component.
 LONG_CODES = replace(CODES, most_epochs=200)
