@@ -496,6 +496,13 @@ def test_late_share():
     assert statistics.late_share([9.0] * 3 + [1.0] * 97) == pytest.approx(0.0)
     assert statistics.late_share([np.nan, 3.0, 2.0]) is None
     assert statistics.late_share([1.0] * 20) is None
+    assert statistics.late_share(np.linspace(1.0, 0.0, 101), 5.0) == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "petals"])
+def test_models_that_start_from_components_have_enough_epochs(wine, prior):
+    model = AAETransformer(prior=prior, **FITS).fit(wine[0])
+    assert diagnose(model, wine[0])["epochs"].status == "ok"
 
 
 def test_wrong_labels_of_two_groups():

@@ -28,11 +28,12 @@ print(report)
 # A model that fails
 # ------------------
 # The learning rate of the discriminator and of the encoder that plays against it is a
-# hundred times that of the default, and the encoder has no batch normalization. It then
-# gives all rows the same code. ``fit`` warns of it, and the report says more.
+# hundred times that of the default, and the encoder has no batch normalization and random
+# initial weights. It then gives all rows the same code. ``fit`` warns of it, and the report
+# says more.
 bad = AAETransformer(
     solver=Adam(adversarial_learning_rate=0.1),
-    network=MLP(batch_norm=None),
+    network=MLP(batch_norm=None, weight_init="uniform"),
     random_state=0,
 ).fit(X_train)
 failed = diagnose(bad, X_train, X_val=X_test)

@@ -23,7 +23,10 @@ MOST_SHOWN = 5  # rows that a message names
 def check_epochs(evidence):
     """Check whether the reconstruction loss had ceased to fall when training ended."""
     estimator = evidence.estimator
-    late = statistics.late_share(estimator.history_.get("reconstruction", ()))
+    start = 0.0
+    if estimator._settings.architecture.weight_init == "pca":  # the first loss is low already
+        start = 0.5 * evidence.variance[1][1]
+    late = statistics.late_share(estimator.history_.get("reconstruction", ()), start)
     if late is None:
         few = estimator.n_iter_ < statistics.LEAST_EPOCHS
         reason = f"It needs {statistics.LEAST_EPOCHS} epochs." if few else "The loss did not fall."

@@ -146,11 +146,12 @@ def wrong_labels(X, targets, seed):
     )
 
 
-def late_share(losses):
+def late_share(losses, without_model=0.0):
     """Return which share of the whole fall of a loss came in the second half of its epochs.
 
     Losses (n_epochs,) may have NaN. The middle and the last value are means over a tenth of the
-    epochs. Return None if there are too few epochs to say, or if the loss has not fallen.
+    epochs. The fall counts from `without_model`, a loss, if this is above the first loss. Return
+    None if there are too few epochs to say, or if the loss has not fallen.
     """
     losses = np.asarray(losses, dtype=float)
     losses = losses[np.isfinite(losses)]
@@ -159,5 +160,5 @@ def late_share(losses):
     width = max(1, round(ENDS * len(losses)))
     start = len(losses) // 2 - width // 2
     middle, last = losses[start : start + width].mean(), losses[-width:].mean()
-    whole = losses[0] - last
+    whole = max(losses[0], without_model) - last
     return float((middle - last) / whole) if whole > 0.0 else None
