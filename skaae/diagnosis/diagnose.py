@@ -87,9 +87,10 @@ def diagnose(estimator, X, y=None, *, X_val=None, y_val=None, random_state=0):
     Examples
     --------
     >>> from sklearn.datasets import load_wine
-    >>> from skaae import AAETransformer, diagnose
+    >>> from skaae import MLP, AAETransformer, diagnose
     >>> X, _ = load_wine(return_X_y=True)
-    >>> aae = AAETransformer(prior="uniform", max_iter=5, random_state=0).fit(X)
+    >>> network = MLP(weight_init="uniform")  # principal components need fewer epochs
+    >>> aae = AAETransformer(network=network, max_iter=5, random_state=0).fit(X)
     >>> report = diagnose(aae, X)
     >>> finding = report["epochs"]
     >>> finding.status, finding.value > finding.limit

@@ -35,9 +35,10 @@ class DiagnosisDisplay(Display):
     Examples
     --------
     >>> from sklearn.datasets import load_wine
-    >>> from skaae import AAETransformer, DiagnosisDisplay
+    >>> from skaae import MLP, AAETransformer, DiagnosisDisplay
     >>> X, _ = load_wine(return_X_y=True)
-    >>> aae = AAETransformer(prior="uniform", max_iter=5, random_state=0).fit(X)
+    >>> network = MLP(weight_init="uniform")  # principal components need fewer epochs
+    >>> aae = AAETransformer(network=network, max_iter=5, random_state=0).fit(X)
     >>> display = DiagnosisDisplay.from_estimator(aae, X)
     >>> "epochs" in [finding.name for finding in display.report.warnings]
     True
