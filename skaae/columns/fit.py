@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -187,7 +188,7 @@ def categories_of(rows: Rows, schema: Schema, min_frequency: Any) -> Categories 
         return None
     names = [schema.columns[i].name for i in schema.positions(CATEGORY)]
     if min_frequency == "auto":
-        min_frequency = min(RARE_ROWS, max(1, -(-rows.shape[0] // 100)))
+        min_frequency = min(RARE_ROWS, max(1, math.ceil(rows.shape[0] / 100)))
     return fit_categories(rows.categories, names, min_frequency)
 
 

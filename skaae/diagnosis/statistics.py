@@ -150,8 +150,9 @@ def late_share(losses, without_model=0.0):
     """Return which share of the whole fall of a loss came in the second half of its epochs.
 
     Losses (n_epochs,) may have NaN. The middle and the last value are means over a tenth of the
-    epochs. The fall counts from `without_model`, a loss, if this is above the first loss. Return
-    None if there are too few epochs to say, or if the loss has not fallen.
+    epochs. The fall is counted from the first loss, or from `without_model`, the loss of a model
+    that predicts the mean, if that is larger. Return None if there are too few epochs to say, or if
+    the loss has not fallen.
     """
     losses = np.asarray(losses, dtype=float)
     losses = losses[np.isfinite(losses)]

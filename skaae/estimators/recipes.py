@@ -63,15 +63,16 @@ TAUGHT = Recipe(
 # could outgrow the others, and all rows got the same answer.
 LABELED = replace(TAUGHT, solver="adam", n_steps=3_000, least_epochs=20, most_epochs=200)
 # Codes alone. Without batch normalization, the dimensions of codes can be functions of each other
-# on tables whose columns are alike, and hardly follow the prior (benchmarks/prior_match.py). From
-# components, half of the epochs give nearly as good codes of two dimensions, and better ones of ten
-# (benchmarks/codes.py).
+# on tables whose columns are alike, and hardly follow the prior (benchmarks/prior_match.py). As
+# training starts from principal components, half of the usual epochs give nearly as good codes of
+# two dimensions, and better ones of ten (benchmarks/codes.py).
 CODES = Recipe(schedule="cosine", batch_norm="encoder", weight_init="pca", most_epochs=100)
 # Codes that start elsewhere, or must cross those of other classes to reach their component.
 LONG_CODES = replace(CODES, most_epochs=200)
 # Codes without a prior have any scale, and a Gaussian posterior has variances too. These are not
 # normalized.
-FREE_CODES, LONG_FREE_CODES = (replace(r, batch_norm="hidden") for r in (CODES, LONG_CODES))
+FREE_CODES = replace(CODES, batch_norm="hidden")
+LONG_FREE_CODES = replace(LONG_CODES, batch_norm="hidden")
 # Styles that do not tell the class: to remove a class that is far from the others takes long.
 STYLES = Recipe(schedule="cosine", batch_norm="encoder", most_epochs=400)
 # Networks that score rows: a longer training learns to reconstruct outliers too.
